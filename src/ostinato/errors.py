@@ -1,0 +1,182 @@
+"""Every error that Ostinato raises on purpose, by who can act on it.
+
+OstinatoError
+├── DefinitionError          the author of a workflow, a pattern or an expression
+│   ├── ExpressionError      an expression that cannot be read, or failed on its values
+│   │   └── ExpressionTooCostly
+│   └── PatternError         (also a ValueError) an event pattern that is not one
+├── UsageError               the caller: wrong arguments, wrong moment
+│   ├── NotStorable          a value that JSON cannot hold (NaN, a set, an open file)
+│   ├── InvalidInput         input that does not fit a workflow's schema
+│   ├── TooLarge             a value or document over its limit
+│   └── NothingIsRunning     a call that needs an engine, and there is none
+├── NotFoundError            a run, workflow, event or token that does not exist
+├── ConflictError            a request that the present state refuses
+│   ├── Gone                 a token that has expired
+│   └── Busy                 no room for more work now; try again later
+├── AdapterError             the operator: a store, bus or server; always has a ``__cause__``
+│   ├── StoreError           the store refused or could not be reached
+│   │   ├── UnknownCommit    the store may or may not have kept the batch
+│   │   └── Refused          the store will never take this data
+│   ├── StoreLocked          another process owns the file
+│   └── Fenced               this process lost what it owned
+├── SettingsError            the operator: a setting that is unknown or does not fit
+└── NondeterminismError      a code-first function that asked for something else on replay
+
+A handler steers its job by ``Fail`` (see ``outcomes``); those are not errors of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AdapterError",
+    "Busy",
+    "ConflictError",
+    "DefinitionError",
+    "ExpressionError",
+    "ExpressionTooCostly",
+    "Fenced",
+    "Gone",
+    "InvalidInput",
+    "NondeterminismError",
+    "NotFoundError",
+    "NotStorable",
+    "NothingIsRunning",
+    "OstinatoError",
+    "PatternError",
+    "Problem",
+    "Refused",
+    "SettingsError",
+    "StoreError",
+    "StoreLocked",
+    "TooLarge",
+    "UnknownCommit",
+    "UsageError",
+]
+
+
+class Problem:
+    """One thing that is wrong: where (a path, a line and column when known), what, and how to mend it."""
+
+    __slots__ = ("column", "hint", "line", "message", "path")
+
+    def __init__(
+        self, message: str, path: str = "", *, line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
+        self.message = message
+        self.path = path
+        self.line = line
+        self.column = column
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        mend = f" ({self.hint})" if self.hint else ""
+        return f"{where}{self.message}{mend}"
+
+    def __repr__(self) -> str:
+        return f"Problem({str(self)!r}, line={self.line})"
+
+
+class OstinatoError(Exception):
+    """The root. ``code`` is a stable name for machines; ``problems`` says each thing that is wrong."""
+
+    def __init__(self, message: str, *, problems: tuple[Problem, ...] = (), **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = problems
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class DefinitionError(OstinatoError):
+    pass
+
+
+class ExpressionError(DefinitionError):
+    pass
+
+
+class ExpressionTooCostly(ExpressionError):
+    pass
+
+
+class PatternError(DefinitionError, ValueError):
+    pass
+
+
+class UsageError(OstinatoError):
+    pass
+
+
+class NotStorable(UsageError):
+    pass
+
+
+class InvalidInput(UsageError):
+    pass
+
+
+class TooLarge(UsageError):
+    pass
+
+
+class NothingIsRunning(UsageError):
+    pass
+
+
+class NotFoundError(OstinatoError):
+    pass
+
+
+class ConflictError(OstinatoError):
+    pass
+
+
+class Gone(ConflictError):
+    pass
+
+
+class Busy(ConflictError):
+    """``retry_after`` seconds is when trying again makes sense."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class AdapterError(OstinatoError):
+    pass
+
+
+class StoreError(AdapterError):
+    pass
+
+
+class UnknownCommit(StoreError):
+    pass
+
+
+class Refused(StoreError):
+    pass
+
+
+class StoreLocked(AdapterError):
+    pass
+
+
+class Fenced(AdapterError):
+    pass
+
+
+class SettingsError(OstinatoError):
+    pass
+
+
+class NondeterminismError(OstinatoError):
+    pass
