@@ -1,0 +1,71 @@
+"""What a run asks for. Commands leave only after the facts beside them are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw, Struct
+
+
+class Command(Struct, frozen=True, gc=False):
+    pass
+
+
+class StartJob(Command):
+    """Do one attempt, for at most ``timeout`` ms."""
+
+    key: str
+    attempt: int
+    handler: str
+    input: Any = None  # Raw, or a constant of the definition
+    timeout: int | None = None
+    token: str = ""
+
+
+class StopJob(Command):
+    """Cancel the attempt that is open and report how it ended."""
+
+    key: str
+    attempt: int
+
+
+class SetTimer(Command):
+    """One timer per (key, kind): setting it again moves it."""
+
+    key: str
+    kind: str
+    due_at: int
+
+
+class ClearTimer(Command):
+    key: str
+    kind: str
+
+
+class OpenWait(Command):
+    """An event of ``types`` with these values at ``paths`` should be looked for, back to ``since``.
+
+    ``since`` None: do not look back.
+    """
+
+    key: str
+    types: tuple[str, ...]
+    paths: tuple[str, ...]
+    values_key: str
+    since: int | None
+
+
+class CloseWait(Command):
+    key: str
+
+
+class Publish(Command):
+    """Send an event out. ``id`` is stable, so receivers can tell a repetition."""
+
+    id: str
+    type: str
+    data: Raw
+    subject: str | None = None
+
+
+AnyCommand = StartJob | StopJob | SetTimer | ClearTimer | OpenWait | CloseWait | Publish

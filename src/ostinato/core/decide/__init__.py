@@ -1,0 +1,17 @@
+"""Events to facts and commands: the rules of a run, as one table.
+
+``decide`` reads and changes nothing. What it says is of three kinds: facts (remembered),
+commands (leave after the commit) and moves (what follows inside the run, decided next).
+``advance`` runs it to rest: each fact is folded as soon as the decision that made it is whole,
+so a move always sees what came before it.
+
+moves      what follows inside a run
+entering   a token enters a node: jobs, waits, emits, scopes, each
+flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
+reporting  a job says how it went; timers, answers and events arrive
+ending     failing, stopping, cancelling; on_failure, finally; how the run ends
+"""
+
+from .advance import MAX_FACTS, advance, decide
+
+__all__ = ["MAX_FACTS", "advance", "decide"]

@@ -1,0 +1,77 @@
+"""The table of rules, and the loop that runs it to rest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import OstinatoError
+from .. import events as e
+from ..commands import Command
+from ..facts import Fact
+from ..fold import fold
+from ..state import State
+from . import ending, entering, flowing, moves, reporting
+from .moves import Said, Settle, Told
+
+MAX_FACTS = 200_000
+"""More facts than this from one event is a loop without a wait in it."""
+
+DECIDE: dict[type, Callable[[State, Any, int], list[Said]]] = {
+    e.Start: entering.start,
+    e.Completed: reporting.completed,
+    e.Failed: reporting.failed,
+    e.Deferred: reporting.deferred,
+    e.Stopped: reporting.stopped,
+    e.Started: reporting.started,
+    e.Heard: reporting.heard,
+    e.Answered: reporting.answered,
+    e.Arrived: reporting.arrived,
+    e.TimerFired: reporting.timer_fired,
+    e.TakenOver: reporting.taken_over,
+    e.CancelRequested: ending.cancel_requested,
+    e.Broken: ending.broken,
+    moves.Enter: entering.enter,
+    moves.Begin: entering.begin,
+    moves.Leave: flowing.leave,
+    moves.Join: flowing.join,
+    moves.Settle: flowing.settle,
+    moves.Fail: ending.fail,
+    moves.Stop: ending.stop,
+    moves.Finish: ending.finish,
+}
+
+
+def decide(state: State, told: Told, now: int) -> list[Said]:
+    """What follows from ``told``, all at once, with the state left as it is."""
+    return DECIDE[type(told)](state, told, now)
+
+
+def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Command]]:
+    """Tell the run ``event`` and let it come to rest.
+
+    ``state`` is changed by ``fold`` alone. Time never goes back for a run: an earlier ``now``
+    counts as the latest one seen. When this raises, the state is half folded: drop it and load
+    the run again from its history.
+    """
+    now = state.now = max(state.now, now)
+    facts: list[Fact] = []
+    commands: list[Command] = []
+    agenda: deque[Told] = deque((event,))
+    resting: dict[str, None] = {}
+    while agenda or resting:
+        told = agenda.popleft() if agenda else Settle(resting.popitem()[0])
+        for said in DECIDE[type(told)](state, told, now):
+            if isinstance(said, Fact):
+                fold(state, said, now)
+                facts.append(said)
+            elif isinstance(said, Command):
+                commands.append(said)
+            elif isinstance(said, Settle):
+                resting[said.key] = None
+            else:
+                agenda.append(said)
+        if len(facts) > MAX_FACTS:
+            raise OstinatoError(f"more than {MAX_FACTS} facts from one event: a loop with no wait")
+    return facts, commands

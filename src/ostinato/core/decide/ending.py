@@ -1,0 +1,177 @@
+"""Failing, stopping and cancelling; ``on_failure`` and ``finally``; how a run ends.
+
+When something fails for good, the nearest scope that forgives it (an item within ``tolerate``,
+an optional one) fails alone; else the run does. A failing scope starts nothing new and asks
+what is open to stop; once empty it ends. Then, for the run: ``on_failure`` unless cancelled,
+then ``finally``, then the end.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from ...errors import ExpressionError, NotStorable
+from .. import events as e
+from ..codec import encode_value
+from ..commands import ClearTimer, SetTimer, StopJob
+from ..expressions import Expression
+from ..facts import (
+    Failure,
+    JobCancelled,
+    JobCancelling,
+    RunCancelled,
+    RunCancelling,
+    RunFailed,
+    RunFinishing,
+    RunStuck,
+    RunSucceeded,
+    RunWarned,
+    ScopeFailing,
+    ScopeOpened,
+)
+from ..graph import Node
+from ..names import Names, results
+from ..state import BUSY, Scope, State, Step
+from .moves import Begin, Fail, Finish, Said, Settle, Stop
+from .steps import quiet
+
+GRACE = 10_000
+"""Milliseconds that running siblings are given to stop."""
+
+
+def fail(state: State, move: Fail, now: int) -> list[Said]:
+    scope = _answerable(state, move.scope)
+    if scope.stopping:
+        return [Settle(move.scope.key)]
+    return [ScopeFailing(scope.key, move.error), Stop(scope.key), Settle(move.scope.key)]
+
+
+def _answerable(state: State, scope: Scope) -> Scope:
+    """The scope that fails when something in ``scope`` has failed."""
+    while scope.parent is not None:
+        if scope.stopping and scope.error is not None:
+            return scope
+        if _forgives(scope) or scope.node in (state.graph.on_failure, state.graph.finally_):
+            return scope
+        scope = scope.parent
+    return scope
+
+
+def _forgives(scope: Scope) -> bool:
+    container, each = scope.parent, scope.node.each
+    if scope.index is None or container is None or each is None:
+        return scope.node.optional
+    return container.failed < each.may_fail(len(container.items or ()))
+
+
+def timed_out(state: State, event: e.TimerFired) -> list[Said]:
+    """A phase or the whole run has taken too long."""
+    scope = state.scopes.get(event.key)
+    if scope is None or event.kind != "timeout" or scope.ended_at is not None:
+        return []
+    if not event.key:
+        if state.due_at != event.due_at or state.doing != "work":
+            return []
+        return [Fail(scope, Failure("Timeout", "the run took too long"))]
+    if scope.due_at != event.due_at or scope.stopping:
+        return []
+    return [Fail(scope, Failure("Timeout", f"phase {scope.key} took too long"))]
+
+
+def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[Said]:
+    if state.ended or state.cancelled is not None or not state.run_id:
+        return []
+    return [RunCancelling(event.by, event.why), Stop("")]
+
+
+def broken(state: State, event: e.Broken, now: int) -> list[Said]:
+    return [] if state.ended or state.stuck else [RunStuck(event.reason)]
+
+
+def stop(state: State, move: Stop, now: int) -> list[Said]:
+    said: list[Said] = []
+    for child in state.scopes[move.key].live.values():
+        if isinstance(child, Step):
+            said += _stop_step(child, now)
+        else:
+            said.append(Stop(child.key))
+    return [*said, Settle(move.key)]
+
+
+def _stop_step(step: Step, now: int) -> list[Said]:
+    if step.status not in BUSY:
+        return [*quiet(step), JobCancelled(step.key, step.attempt), Settle(step.scope.key)]
+    if step.status == "cancelling":
+        return []
+    due_at = now + GRACE
+    return [
+        *quiet(step),
+        JobCancelling(step.key, due_at),
+        StopJob(step.key, step.attempt),
+        SetTimer(step.key, "grace", due_at),
+    ]
+
+
+def finish(state: State, move: Finish, now: int) -> list[Said]:
+    """The work, ``on_failure`` or ``finally`` is over: go on to the next of them."""
+    if not move.key:
+        return _work_over(state, now)
+    scope = state.scopes[move.key]
+    said: list[Said] = []
+    if scope.error is not None:
+        said.append(RunWarned(f"{scope.key}: {scope.error.name}: {scope.error.message}"))
+    return [*said, *_next(state, now)]
+
+
+def _work_over(state: State, now: int) -> list[Said]:
+    if state.doing != "work":
+        return _next(state, now)
+    try:
+        output = _output(state)
+    except (ExpressionError, NotStorable) as error:
+        return [Fail(state.root, Failure(error.code, f"output: {error}"))]
+    if state.graph.finally_ is None:
+        return [*_no_timer(state), RunSucceeded(output)]
+    return [RunFinishing(output), *_next(state, now)]
+
+
+def _output(state: State) -> Raw:
+    names = Names(state, state.root)
+    output = state.graph.output
+    if isinstance(output, Expression):
+        return encode_value(output.evaluate(names))
+    if output is not None:
+        return encode_value(output.render(names))
+    last = state.graph.last
+    return encode_value({} if last is None else results(state, state.root, last))
+
+
+def _next(state: State, now: int) -> list[Said]:
+    graph = state.graph
+    failed = state.error is not None and state.cancelled is None
+    if failed and (opened := _stage(state, graph.on_failure)):
+        return opened
+    if opened := _stage(state, graph.finally_):
+        return opened
+    return [*_no_timer(state), _end(state)]
+
+
+def _stage(state: State, node: Node | None) -> list[Said]:
+    if node is None or node.index in state.root.visits:
+        return []
+    return [ScopeOpened(node.name), Begin(node.name)]
+
+
+def _end(state: State) -> Said:
+    if state.cancelled is not None:
+        return RunCancelled(state.cancelled)
+    if state.error is not None:
+        return RunFailed(state.error)
+    last = state.scopes.get("finally")
+    if last is not None and last.error is not None:
+        return RunFailed(last.error)
+    return RunSucceeded(state.output if state.output is not None else Raw(b"null"))
+
+
+def _no_timer(state: State) -> list[Said]:
+    return [] if state.due_at is None else [ClearTimer("", "timeout")]

@@ -1,0 +1,169 @@
+"""Tokens leave nodes, meet at joins, and scopes come to their end."""
+
+from __future__ import annotations
+
+from ...errors import ExpressionError
+from ..commands import ClearTimer
+from ..expressions import Expression
+from ..facts import Failure, RunStuck, ScopeEnded, TokenRested, TokensJoined
+from ..graph import Flow, Node
+from ..model import Join as JoinKind
+from ..model import Kind, Split
+from ..names import Names
+from ..state import Scope, State, Step
+from .moves import Begin, Enter, Fail, Finish, Join, Leave, Said, Settle
+
+
+def leave(state: State, move: Leave, now: int) -> list[Said]:
+    scope, node = move
+    if scope.stopping or not node.outgoing:
+        return [Settle(scope.key)]
+    try:
+        flows = _taken(state, scope, node)
+    except ExpressionError as error:
+        return [Fail(scope, Failure(error.code, f"{node.path}: {error}"))]
+    said: list[Said] = []
+    for flow in flows:
+        if flow.target.join is JoinKind.EACH:
+            said.append(Enter(scope, flow.target))
+        else:
+            said += (TokenRested(scope.key, flow.name), Join(scope, flow))
+    if not flows or scope.node.inclusive:
+        said.append(Settle(scope.key))
+    return said
+
+
+def _taken(state: State, scope: Scope, node: Node) -> list[Flow]:
+    """The outgoing flows that get a token, by the node's split."""
+    if node.split is Split.ALL:
+        return node.outgoing
+    names = Names(state, scope)
+    taken = []
+    for flow in node.outgoing:
+        if not flow.default and (flow.guard is None or holds(flow.guard, names)):
+            taken.append(flow)
+            if node.split is Split.FIRST:
+                return taken
+    if taken:
+        return taken
+    default = [flow for flow in node.outgoing if flow.default]
+    if not default:
+        raise ExpressionError("no outgoing flow's condition is true, and none is the default")
+    return default
+
+
+def holds(condition: Expression, names: Names) -> bool:
+    """The truth of a condition; anything but true and false is an error."""
+    value = condition.evaluate(names)
+    if value is not True and value is not False:
+        raise ExpressionError(f"{condition.text} gave {value!r:.80}, not true or false")
+    return value
+
+
+def join(state: State, move: Join, now: int) -> list[Said]:
+    scope, flow = move
+    node = flow.target
+    if scope.stopping or node.join is JoinKind.SOME:
+        return [Settle(scope.key)]
+    if all(incoming.index in scope.resting for incoming in node.incoming):
+        return _fire(scope, node, node.incoming)
+    return [Settle(scope.key)]
+
+
+def _fire(scope: Scope, node: Node, flows: list[Flow]) -> list[Said]:
+    return [TokensJoined(scope.key, tuple(flow.name for flow in flows)), Enter(scope, node)]
+
+
+def settle(state: State, move: Settle, now: int) -> list[Said]:
+    scope = state.scopes[move.key]
+    if scope.ended_at is not None or state.ended:
+        return []
+    if scope.items is not None and not scope.stopping and (opened := _next_items(scope)):
+        return opened
+    for node in scope.node.inclusive:
+        if not scope.stopping and (full := _full(scope, node)):
+            return [*_fire(scope, node, full), Settle(scope.key)]
+    if scope.live:
+        return _stuck(state, scope) if scope.resting and _idle(scope) else []
+    if scope.resting:
+        return _stuck(state, scope)
+    return close(state, scope)
+
+
+def _next_items(scope: Scope) -> list[Said]:
+    """The next items of an ``each``, up to ``at_once`` at a time."""
+    assert scope.items is not None and scope.node.each is not None  # noqa: S101
+    first = len(scope.elements)
+    room = min(scope.node.each.at_once - len(scope.live), len(scope.items) - first)
+    return [Begin(f"{scope.key}[{index}]") for index in range(first, first + room)]
+
+
+def _full(scope: Scope, node: Node) -> list[Flow]:
+    """The flows whose tokens an inclusive join takes now, or none: BPMN 2.0.2, 13.4.3.
+
+    It waits while some token elsewhere can reach an empty incoming flow, unless that token can
+    also reach one that is already filled.
+    """
+    filled = [flow for flow in node.incoming if flow.index in scope.resting]
+    if not filled:
+        return []
+    empty_mask = filled_mask = 0
+    for flow in node.incoming:
+        if flow.index in scope.resting:
+            filled_mask |= node.masks[flow.index]
+        else:
+            empty_mask |= node.masks[flow.index]
+    for place in _places(scope):
+        bit = 1 << place.index
+        if place is not node and empty_mask & bit and not filled_mask & bit:
+            return []
+    return filled
+
+
+def _places(scope: Scope) -> list[Node]:
+    """The nodes in which, or before which, this scope's tokens stand."""
+    flows = scope.node.flows
+    return [child.node for child in scope.live.values()] + [
+        flows[index].target for index in scope.resting
+    ]
+
+
+def _idle(scope: Scope) -> bool:
+    """Everything open below is itself stuck: there is not one open step."""
+    return not any(isinstance(child, Step) or not _idle(child) for child in scope.live.values())
+
+
+def _stuck(state: State, scope: Scope) -> list[Said]:
+    if state.stuck:
+        return []
+    flows = scope.node.flows
+    tokens = tuple(f"{scope.prefix}{flows[index].name}" for index in scope.resting)
+    return [RunStuck("deadlock", tokens)]
+
+
+def close(state: State, scope: Scope) -> list[Said]:
+    """The scope is empty: it ends, and its parent goes on."""
+    if scope.parent is None:
+        return [Finish("")]
+    said: list[Said] = [ScopeEnded(scope.key, _status(scope))]
+    if scope.due_at is not None:
+        said.append(ClearTimer(scope.key, "timeout"))
+    if scope.node in (state.graph.on_failure, state.graph.finally_):
+        return [*said, Finish(scope.key)]
+    return [*said, _onward(scope, scope.parent)]
+
+
+def _status(scope: Scope) -> str:
+    if scope.error is not None:
+        return "failed"
+    return "cancelled" if scope.stopping else "succeeded"
+
+
+def _onward(scope: Scope, parent: Scope) -> Said:
+    return Settle(parent.key) if scope.index is not None else Leave(parent, scope.node)
+
+
+def onward(scope: Scope, node: Node) -> Said:
+    """What follows when the job ``node`` is done in ``scope``."""
+    item = scope.index is not None and scope.node is node and node.kind is Kind.JOB
+    return Settle(scope.key) if item else Leave(scope, node)

@@ -1,0 +1,72 @@
+"""What follows inside a run. A move is never stored: its effects are.
+
+``Settle`` waits until nothing else moves: only then is it known that a scope is over, that an
+inclusive join may fire, or that tokens can never go on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..commands import Command
+from ..events import Event
+from ..facts import Fact, Failure
+from ..graph import Flow, Node
+from ..state import Scope
+
+
+class Enter(NamedTuple):
+    """A token enters ``node``."""
+
+    scope: Scope
+    node: Node
+
+
+class Leave(NamedTuple):
+    """The token in ``node`` goes on."""
+
+    scope: Scope
+    node: Node
+
+
+class Join(NamedTuple):
+    """A token came to rest on ``flow``; its join may be full."""
+
+    scope: Scope
+    flow: Flow
+
+
+class Begin(NamedTuple):
+    """The scope of this key has just been opened."""
+
+    key: str
+
+
+class Settle(NamedTuple):
+    """Look at the scope of this key once everything has come to rest."""
+
+    key: str
+
+
+class Fail(NamedTuple):
+    """Something in ``scope`` failed for good, and nothing there forgives it."""
+
+    scope: Scope
+    error: Failure
+
+
+class Stop(NamedTuple):
+    """End everything that is open in the scope of this key."""
+
+    key: str
+
+
+class Finish(NamedTuple):
+    """The scope of this key (the run's work, ``on_failure`` or ``finally``) is over."""
+
+    key: str
+
+
+Move = Enter | Leave | Join | Begin | Settle | Fail | Stop | Finish
+Said = Fact | Command | Move
+Told = Event | Move

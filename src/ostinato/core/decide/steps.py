@@ -1,0 +1,51 @@
+"""What every rule about an open step needs: taking its timers away, and arming them."""
+
+from __future__ import annotations
+
+from ..commands import ClearTimer, CloseWait, Command, SetTimer
+from ..model import Job
+from ..state import Step
+
+
+def unarm(step: Step) -> list[Command]:
+    """The timers of this attempt, taken away; the time-out of the whole goes on."""
+    said: list[Command] = []
+    if step.due_at is not None:
+        said.append(ClearTimer(step.key, _purpose(step)))
+    if step.beat_at is not None:
+        said.append(ClearTimer(step.key, "heartbeat"))
+    return said
+
+
+def quiet(step: Step) -> list[Command]:
+    """All timers and waits of a step that is over, taken away."""
+    said = unarm(step)
+    if step.timeout_at is not None:
+        said.append(ClearTimer(step.key, "timeout"))
+    if step.kind == "event":
+        said.append(CloseWait(step.key))
+    return said
+
+
+def _purpose(step: Step) -> str:
+    if step.status == "cancelling":
+        return "grace"
+    return "retry" if step.kind == "retry" else "due"
+
+
+def timeout_at(job: Job, now: int) -> int | None:
+    return None if job.timeout is None else now + job.timeout
+
+
+def beat_at(job: Job, now: int) -> int | None:
+    return now + job.heartbeat if job.callback and job.heartbeat is not None else None
+
+
+def watch(key: str, timeout: int | None, beat: int | None) -> list[Command]:
+    """The timers of a job that is ended from outside."""
+    said: list[Command] = []
+    if timeout is not None:
+        said.append(SetTimer(key, "timeout", timeout))
+    if beat is not None:
+        said.append(SetTimer(key, "heartbeat", beat))
+    return said

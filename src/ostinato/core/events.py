@@ -1,0 +1,107 @@
+"""What a run is told. Each goes through ``decide``; there is no other way to change a run.
+
+``key`` names a step. ``attempt`` is the attempt that speaks: a report counts only for the
+attempt that is open, so a late or repeated one changes nothing.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+from .facts import Failure
+
+
+class Event(Struct, frozen=True, gc=False):
+    pass
+
+
+class Start(Event):
+    """``seed`` is chance given from outside: jitter and callback tokens are made from it."""
+
+    run_id: str
+    seed: str
+    uid: str | None = None
+    input: Raw | None = None
+    event: Raw | None = None
+
+
+class Completed(Event):
+    key: str
+    attempt: int
+    output: Raw
+
+
+class Failed(Event):
+    """``final`` forbids a retry; ``after`` (ms) asks for one at that distance."""
+
+    key: str
+    attempt: int
+    error: Failure
+    final: bool = False
+    after: int | None = None
+
+
+class Deferred(Event):
+    """The handler has returned; the outcome will come from outside, by token."""
+
+    key: str
+    attempt: int
+
+
+class Stopped(Event):
+    """The handler has obeyed a cancel, or never began."""
+
+    key: str
+    attempt: int
+
+
+class Started(Event):
+    key: str
+    attempt: int
+
+
+class Heard(Event):
+    key: str
+    attempt: int
+
+
+class TimerFired(Event):
+    key: str
+    kind: str
+    due_at: int
+
+
+class Answered(Event):
+    """Someone outside ended the job by its token: an output, or an error."""
+
+    key: str
+    output: Raw | None = None
+    error: Failure | None = None
+
+
+class Arrived(Event):
+    """An event from outside that a wait of this run may be looking for (CloudEvents members)."""
+
+    key: str
+    event: Raw
+
+
+class CancelRequested(Event):
+    by: str = ""
+    why: str = ""
+
+
+class TakenOver(Event):
+    """The process that ran this run is gone."""
+
+
+class Broken(Event):
+    """Deciding for this run raised; it needs a person."""
+
+    reason: str
+
+
+AnyEvent = (
+    Start | Completed | Failed | Deferred | Stopped | Started | Heard | TimerFired | Answered
+    | Arrived | CancelRequested | TakenOver | Broken
+)  # fmt: skip

@@ -1,0 +1,207 @@
+"""What a run remembers: facts. A record is the list of facts that one event caused.
+
+A fact holds its effect, never a rule: folding the facts of a run again gives the same state
+whatever the code that decided them has become since. Facts carry names, not numbers. A fact
+type only ever gains trailing fields with defaults; ``tests/histories`` holds samples of every
+release.
+
+Values of users travel as ``Raw``: JSON, encoded once, never decoded on the way.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+
+class Failure(Struct, frozen=True, array_like=True, gc=False):
+    """Why something failed: a name to match on and a text to read."""
+
+    name: str
+    message: str
+    job: str = ""
+
+
+class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
+    pass
+
+
+class RunStarted(Fact, tag="run.started"):
+    """``event`` is the trigger (CloudEvents members). Without ``input`` its data is the input."""
+
+    run_id: str
+    workflow: str
+    version: int
+    seed: str
+    uid: str | None = None
+    input: Raw | None = None
+    event: Raw | None = None
+    due_at: int | None = None
+
+
+class RunFinishing(Fact, tag="run.finishing"):
+    """The work is done and the result is known; ``finally`` may still run."""
+
+    output: Raw
+
+
+class RunCancelling(Fact, tag="run.cancelling"):
+    by: str
+    why: str
+
+
+class RunSucceeded(Fact, tag="run.succeeded"):
+    output: Raw
+
+
+class RunFailed(Fact, tag="run.failed"):
+    error: Failure
+
+
+class RunCancelled(Fact, tag="run.cancelled"):
+    why: str = ""
+
+
+class RunStuck(Fact, tag="run.stuck"):
+    """An incident: nothing can move any more. ``tokens`` name the flows where tokens rest."""
+
+    reason: str
+    tokens: tuple[str, ...] = ()
+
+
+class RunWarned(Fact, tag="run.warned"):
+    message: str
+
+
+class ScopeOpened(Fact, tag="phase.opened"):
+    key: str
+    due_at: int | None = None
+
+
+class ScopeSkipped(Fact, tag="phase.skipped"):
+    key: str
+    why: str
+
+
+class ScopeFailing(Fact, tag="phase.failing"):
+    """Nothing new starts in this scope; key "" is the run itself."""
+
+    key: str
+    error: Failure
+
+
+class ScopeEnded(Fact, tag="phase.ended"):
+    """``status`` is succeeded, failed or cancelled."""
+
+    key: str
+    status: str
+
+
+class ItemsResolved(Fact, tag="each.resolved"):
+    key: str
+    items: Raw
+
+
+class TokenRested(Fact, tag="token.rested"):
+    scope: str
+    flow: str
+
+
+class TokensJoined(Fact, tag="token.joined"):
+    """Tokens on these flows became one."""
+
+    scope: str
+    flows: tuple[str, ...]
+
+
+class GatewayPassed(Fact, tag="gateway.passed"):
+    key: str
+
+
+class JobReady(Fact, tag="job.ready"):
+    """Without ``input`` the definition's own constant is meant."""
+
+    key: str
+    input: Raw | None = None
+    attempt: int = 1
+    timeout_at: int | None = None
+    beat_at: int | None = None
+
+
+class JobStarted(Fact, tag="job.started"):
+    """Recorded for jobs that take long and for those taken up again after a crash."""
+
+    key: str
+    attempt: int
+
+
+class JobWaiting(Fact, tag="job.waiting"):
+    """``kind`` is timer, event or callback. A timer goes on at ``due_at``."""
+
+    key: str
+    kind: str
+    attempt: int = 1
+    due_at: int | None = None
+    timeout_at: int | None = None
+    types: tuple[str, ...] = ()
+    match: Raw | None = None
+
+
+class JobHeard(Fact, tag="job.heard"):
+    """A sign of life of waiting work; it must come again before ``beat_at``."""
+
+    key: str
+    beat_at: int
+
+
+class JobRetried(Fact, tag="job.retried"):
+    """The attempt failed and the next one starts at ``due_at``."""
+
+    key: str
+    attempt: int
+    error: Failure
+    due_at: int
+
+
+class JobAbandoned(Fact, tag="job.abandoned"):
+    """Its process died; what the attempt did is not known."""
+
+    key: str
+    attempt: int
+
+
+class JobCancelling(Fact, tag="job.cancelling"):
+    """Asked to stop; until ``due_at`` it may still say how it ended."""
+
+    key: str
+    due_at: int
+
+
+class JobSucceeded(Fact, tag="job.succeeded"):
+    key: str
+    attempt: int
+    output: Raw
+
+
+class JobFailed(Fact, tag="job.failed"):
+    key: str
+    attempt: int
+    error: Failure
+
+
+class JobSkipped(Fact, tag="job.skipped"):
+    key: str
+    why: str
+
+
+class JobCancelled(Fact, tag="job.cancelled"):
+    key: str
+    attempt: int
+
+
+AnyFact = (
+    RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
+    | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
+    | ItemsResolved | TokenRested | TokensJoined | GatewayPassed | JobReady | JobStarted
+    | JobWaiting | JobHeard | JobRetried | JobAbandoned | JobCancelling | JobSucceeded
+    | JobFailed | JobSkipped | JobCancelled
+)  # fmt: skip

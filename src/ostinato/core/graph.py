@@ -1,0 +1,205 @@
+"""The graph: nodes, and flows between them that may carry a guard. Compiled once per load.
+
+Every way of writing a workflow ends here. A node lives in a scope (the run itself, or a node
+of kind ``scope``); a flow never leaves its scope. A node's ``path`` is made of names
+(``deploy/push``), so facts can carry names and newer code can load older runs; ``index`` is
+its position, for masks.
+
+An inclusive join needs to know which nodes can still send it a token. ``masks`` holds, per
+incoming flow, the set of nodes (as bits) from which that flow can be reached without passing
+the join itself: BPMN 2.0.2, 13.4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Raw
+
+from ..errors import DefinitionError
+from .expressions import Expression, Template
+from .model import Each, Job, Join, Kind, Split
+
+ON_FAILURE = "on_failure"
+FINALLY = "finally"
+
+
+class Flow:
+    """``default`` is taken when no guard of its node is true."""
+
+    __slots__ = ("default", "guard", "index", "name", "source", "target")
+
+    def __init__(
+        self, source: Node, target: Node, name: str, guard: Expression | None, default: bool
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.name = name
+        self.guard = guard
+        self.default = default
+        self.index = -1
+
+
+class Node:
+    """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node.
+
+    ``repeated`` is true when the node stands inside an ``each``, itself included. ``constant``
+    is its encoded input, when no expression is in it.
+    """
+
+    __slots__ = (
+        "children", "constant", "each", "flows", "incoming", "inclusive", "index", "job", "join", "kind", "masks", "name",
+        "optional", "outgoing", "parent", "path", "repeated", "scope", "split", "starts",
+        "timeout", "when",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        join: Join = Join.EACH,
+        split: Split = Split.ALL,
+        job: Job | None = None,
+        each: Each | None = None,
+        when: Expression | None = None,
+        optional: bool = False,
+        timeout: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.join = join
+        self.split = split
+        self.job = job
+        self.each = each
+        self.when = when
+        self.optional = optional
+        self.timeout = timeout
+        self.path = name
+        self.index = -1
+        self.parent: Node | None = None
+        self.incoming: list[Flow] = []
+        self.outgoing: list[Flow] = []
+        self.children: list[Node] = []
+        self.starts: list[Node] = []
+        self.flows: dict[int, Flow] = {}
+        self.inclusive: list[Node] = []
+        self.masks: dict[int, int] = {}
+        self.repeated = False
+        self.constant: Raw | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.value} {self.path or 'run'}>"
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, top down, in the order they were added."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class Graph:
+    """A workflow, ready to run.
+
+    Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
+    ``last`` names the scope whose job outputs are the result without it. ``address`` is the
+    web address under which callbacks arrive, set by whoever loads the graph.
+    """
+
+    def __init__(
+        self,
+        workflow: str,
+        version: int = 1,
+        *,
+        timeout: int | None = None,
+        output: Template | Expression | None = None,
+    ) -> None:
+        self.workflow = workflow
+        self.version = version
+        self.timeout = timeout
+        self.output = output
+        self.address = ""
+        self.root = Node(Kind.SCOPE, "")
+        self.nodes: dict[str, Node] = {}
+        self.jobs: dict[str, Node] = {}
+        self.flows: dict[str, Flow] = {}
+        self.last: Node | None = None
+
+    def add(self, node: Node, scope: Node | None = None) -> Node:
+        parent = scope or self.root
+        node.parent = parent
+        node.path = f"{parent.path}/{node.name}" if parent.path else node.name
+        if node.path in self.nodes:
+            raise DefinitionError(f"two nodes are called {node.path!r}")
+        if node.kind is Kind.JOB:
+            if node.name in self.jobs:
+                raise DefinitionError(f"two jobs are called {node.name!r}")
+            self.jobs[node.name] = node
+        parent.children.append(node)
+        self.nodes[node.path] = node
+        return node
+
+    def flow(
+        self,
+        source: Node,
+        target: Node,
+        *,
+        guard: Expression | None = None,
+        default: bool = False,
+        name: str = "",
+    ) -> Flow:
+        if source.parent is not target.parent:
+            raise DefinitionError(f"a flow from {source.path!r} leaves its scope")
+        name = name or f"{source.path}>{target.name}"
+        if name in self.flows:
+            raise DefinitionError(f"two flows are called {name!r}")
+        flow = Flow(source, target, name, guard, default)
+        source.outgoing.append(flow)
+        target.incoming.append(flow)
+        self.flows[name] = flow
+        return flow
+
+    def seal(self) -> Graph:
+        """Number everything, find each scope's start, and compute the masks."""
+        for number, flow in enumerate(self.flows.values()):
+            flow.index = number
+        for number, node in enumerate(self.root.walk()):
+            node.index = number
+            node.repeated = node.each is not None or bool(node.parent and node.parent.repeated)
+            node.starts = [child for child in node.children if _begins(child)]
+            node.inclusive = [child for child in node.children if child.join is Join.SOME]
+            node.flows = {
+                flow.index: flow for child in node.children for flow in child.outgoing
+            }
+            if node.join is Join.ALL and len(node.incoming) < 2:
+                node.join = Join.EACH
+        for node in self.nodes.values():
+            if node.join is Join.SOME:
+                node.masks = {flow.index: _mask(flow, node) for flow in node.incoming}
+        return self
+
+    @property
+    def on_failure(self) -> Node | None:
+        return self.nodes.get(ON_FAILURE)
+
+    @property
+    def finally_(self) -> Node | None:
+        return self.nodes.get(FINALLY)
+
+
+def _begins(node: Node) -> bool:
+    if node.parent is not None and not node.parent.path and node.name in (ON_FAILURE, FINALLY):
+        return False
+    return not node.incoming
+
+
+def _mask(flow: Flow, join: Node) -> int:
+    """The nodes from which ``flow`` can be reached without passing ``join``."""
+    mask, todo = 0, [flow.source]
+    while todo:
+        node = todo.pop()
+        if node is join or mask >> node.index & 1:
+            continue
+        mask |= 1 << node.index
+        todo.extend(before.source for before in node.incoming)
+    return mask

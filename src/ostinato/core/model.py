@@ -1,0 +1,111 @@
+"""What a node of the graph does: the words of a workflow document, read once and frozen.
+
+Durations are whole milliseconds. A ``Template`` is a value with expressions in it; an
+``Expression`` is one expression.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from .expressions import Expression, Template
+
+
+class Kind(enum.Enum):
+    START = "start"
+    END = "end"
+    JOB = "job"
+    GATEWAY = "gateway"
+    SCOPE = "scope"
+
+
+class Join(enum.Enum):
+    """When a node with several incoming flows is entered (BPMN 2.0.2 chapter 13.4)."""
+
+    EACH = "each"  # every token enters (exclusive gateway, plain activity)
+    ALL = "all"  # one token on every incoming flow (parallel gateway, `needs`)
+    SOME = "some"  # no further token can come (inclusive gateway)
+
+
+class Split(enum.Enum):
+    """Which outgoing flows get a token."""
+
+    ALL = "all"  # every one (parallel gateway, plain activity)
+    FIRST = "first"  # the first whose guard is true, else the default (exclusive gateway)
+    SOME = "some"  # every one whose guard is true, else the default (inclusive gateway)
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """``attempts`` counts the first one. ``on`` and ``never`` are globs over error names."""
+
+    attempts: int = 3
+    delay: int = 1_000
+    factor: float = 2.0
+    max_delay: int = 3_600_000
+    jitter: float = 0.2
+    within: int | None = None
+    on: tuple[str, ...] = ("*",)
+    never: tuple[str, ...] = ()
+
+
+class Run(msgspec.Struct, frozen=True, tag=True):
+    """Call the handler (or offer the topic) of this name."""
+
+    handler: str
+
+
+class Emit(msgspec.Struct, frozen=True, tag=True):
+    """Publish an event; the job's input is ``{type, data, subject?}``."""
+
+
+class Set(msgspec.Struct, frozen=True, tag=True):
+    """The job's input becomes variables of the run."""
+
+
+class WaitUntil(msgspec.Struct, frozen=True, tag=True):
+    """Until a span has passed, or until an instant that the job's input gives as ``until``."""
+
+    span: int | None = None
+
+
+class WaitEvent(msgspec.Struct, frozen=True, tag=True):
+    """Until an event of one of these types matches; the job's input is the pattern.
+
+    ``paths`` are the members whose values are known by equality: they make the key by which
+    an event finds the wait. ``look_back`` says how far back an event may have come:
+    None = since the run's own trigger, 0 = not at all.
+    """
+
+    types: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    look_back: int | None = None
+
+
+Action = Run | Emit | Set | WaitUntil | WaitEvent
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """``timeout`` is for one attempt; for a wait or a callback it is for the whole."""
+
+    action: Action
+    input: Template | None = None
+    retry: Retry = Retry()
+    timeout: int | None = None
+    expect: Expression | None = None
+    callback: bool = False
+    heartbeat: int | None = None
+
+
+class Each(msgspec.Struct, frozen=True, kw_only=True):
+    """``tolerate`` items may fail: a number, or a share of all items when ``percent``."""
+
+    items: Expression
+    name: str
+    at_once: int = 10
+    tolerate: float = 0
+    percent: bool = False
+
+    def may_fail(self, total: int) -> int:
+        return int(total * self.tolerate / 100) if self.percent else int(self.tolerate)

@@ -1,0 +1,187 @@
+"""A run as it stands: a tree of scope instances with steps in them, and tokens.
+
+Only ``fold`` writes here. A token is in one of three places: in an open step, in an open child
+scope (both are in ``Scope.live``), or resting on a flow before a join (``Scope.resting``).
+A scope with none of them is over.
+
+Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second activation of
+``push`` for the fourth item of ``deploy``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from .facts import Failure
+from .graph import Graph, Node
+
+OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
+BUSY = frozenset({"ready", "running", "cancelling"})
+
+
+class Step:
+    """One activation of a job.
+
+    ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
+    after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
+    the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails.
+    """
+
+    __slots__ = (
+        "attempt", "beat_at", "deaths", "due_at", "ended_at", "error", "failures", "input", "key", "kind",
+        "match", "node", "output", "ready_at", "scope", "started", "started_at", "status",
+        "timeout_at", "types", "waiting_since", "why",
+    )  # fmt: skip
+
+    def __init__(self, key: str, node: Node, scope: Scope, at: int) -> None:
+        self.key = key
+        self.node = node
+        self.scope = scope
+        self.status = "ready"
+        self.attempt = 0
+        self.failures = 0
+        self.deaths = 0
+        self.started = False
+        self.ready_at = at
+        self.started_at: int | None = None
+        self.ended_at: int | None = None
+        self.due_at: int | None = None
+        self.beat_at: int | None = None
+        self.timeout_at: int | None = None
+        self.input: Raw | None = None
+        self.output: Raw | None = None
+        self.error: Failure | None = None
+        self.kind = ""
+        self.types: tuple[str, ...] = ()
+        self.match: Raw | None = None
+        self.why = ""
+        self.waiting_since = at
+
+    @property
+    def open(self) -> bool:
+        return self.status in OPEN
+
+
+class Scope:
+    """An instance of a scope node, of an ``each`` (``items`` is set), or of one of its items.
+
+    ``latest`` and ``visits`` are by node index: the last activation, and how many there were.
+    """
+
+    __slots__ = (
+        "due_at", "elements", "ended_at", "error", "failed", "index", "item", "items", "key", "latest", "live",
+        "node", "opened_at", "parent", "prefix", "resting", "status", "stopping", "visits",
+    )  # fmt: skip
+
+    def __init__(self, key: str, node: Node, parent: Scope | None, at: int) -> None:
+        self.key = key
+        self.prefix = f"{key}/" if key else ""
+        self.node = node
+        self.parent = parent
+        self.status = "running"
+        self.stopping = False
+        self.error: Failure | None = None
+        self.opened_at = at
+        self.ended_at: int | None = None
+        self.due_at: int | None = None
+        self.live: dict[str, Step | Scope] = {}
+        self.resting: dict[int, int] = {}
+        self.latest: dict[int, Step | Scope] = {}
+        self.visits: dict[int, int] = {}
+        self.items: list[Any] | None = None
+        self.elements: list[Scope] = []
+        self.failed = 0
+        self.index: int | None = None
+        self.item: Any = None
+
+    @property
+    def empty(self) -> bool:
+        return not self.live and not self.resting
+
+    def next_key(self, node: Node) -> str:
+        """The key of the next activation of ``node`` here."""
+        visits = self.visits.get(node.index, 0)
+        return f"{self.prefix}{node.name}#{visits + 1}" if visits else self.prefix + node.name
+
+
+class State:
+    """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
+    finally, or repair (an incident)."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.run_id = ""
+        self.workflow = graph.workflow
+        self.version = graph.version
+        self.uid: str | None = None
+        self.seed = ""
+        self.input: Raw | None = None
+        self.event: Raw | None = None
+        self.output: Raw | None = None
+        self.error: Failure | None = None
+        self.cancelled: str | None = None
+        self.status = "pending"
+        self.doing = "work"
+        self.started_at = 0
+        self.ended_at: int | None = None
+        self.due_at: int | None = None
+        self.now = 0
+        self.seq = 0
+        self.busy = 0
+        self.vars: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        self.stuck: tuple[str, tuple[str, ...]] | None = None
+        self.steps: dict[str, Step] = {}
+        self.scopes: dict[str, Scope] = {"": Scope("", graph.root, None, 0)}
+        self.open: dict[str, Step] = {}
+        self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
+
+    @property
+    def root(self) -> Scope:
+        return self.scopes[""]
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_at is not None
+
+    @property
+    def waiting_for(self) -> str | None:
+        """repair, or the kind of the oldest open wait: event, timer, callback, retry."""
+        if self.stuck:
+            return "repair"
+        if self.ended or self.busy:
+            return None
+        return next((step.kind for step in self.open.values()), None)
+
+    @property
+    def input_value(self) -> Any:
+        if "input" not in self.cache:
+            self.cache["input"] = self._decode_input()
+        return self.cache["input"]
+
+    def _decode_input(self) -> Any:
+        if self.input is not None:
+            return msgspec.json.decode(self.input)
+        return self.event_value.get("data") if self.event is not None else {}
+
+    @property
+    def event_value(self) -> Any:
+        if "event" not in self.cache:
+            self.cache["event"] = None if self.event is None else msgspec.json.decode(self.event)
+        return self.cache["event"]
+
+    def token(self, key: str) -> str:
+        """The callback token of a step: nobody can guess it, and every replay makes the same."""
+        mac = hashlib.blake2b(key.encode(), key=self.seed.encode()[:64], digest_size=16)
+        return f"{self.run_id}.{mac.hexdigest()}"
+
+
+def path_of(key: str) -> str:
+    """The node's path in a step or scope key: without item indexes and activation numbers."""
+    if "[" not in key and "#" not in key:
+        return key
+    return "/".join(part.split("[", 1)[0].split("#", 1)[0] for part in key.split("/"))

@@ -1,0 +1,46 @@
+"""Retry delays. Chance is an argument: the seed of the run, the key and the attempt."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+
+from .model import Retry
+
+
+def retries(policy: Retry, error: str) -> bool:
+    """Whether an error of this name is tried again at all: ``never`` beats ``on``."""
+    if any(fnmatch.fnmatchcase(error, glob) for glob in policy.never):
+        return False
+    return any(fnmatch.fnmatchcase(error, glob) for glob in policy.on)
+
+
+def delay(policy: Retry, failures: int, seed: str) -> int:
+    """Milliseconds before the attempt after ``failures`` failed ones.
+
+    delay · factor^(failures−1), at most ``max_delay``, then spread by ±``jitter``.
+    """
+    try:
+        grown = policy.delay * policy.factor ** (failures - 1)
+    except OverflowError:
+        grown = policy.max_delay
+    spread = 1 + policy.jitter * (2 * _chance(seed) - 1)
+    return max(0, round(min(grown, policy.max_delay) * spread))
+
+
+def next_attempt(
+    policy: Retry, error: str, failures: int, begun_at: int, now: int, seed: str
+) -> int | None:
+    """When to try again after ``failures`` failed attempts, or None when this was the last."""
+    if failures >= policy.attempts or not retries(policy, error):
+        return None
+    due_at = now + delay(policy, failures, seed)
+    if policy.within is not None and due_at > begun_at + policy.within:
+        return None
+    return due_at
+
+
+def _chance(seed: str) -> float:
+    """A number in [0, 1) that the seed alone decides."""
+    digest = hashlib.blake2b(seed.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64

@@ -1,0 +1,268 @@
+"""What the engine asks of the world: a store, a bus, a clock.
+
+Adapters implement these; the runtime sees nothing else of them. ``testing.storage_contract``
+is the definition of a store in tests: behaviour that is not there is not promised.
+
+A store keeps what it is given and decides nothing. There is one way to write, ``commit``, and a
+batch is whole or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .core.cloudevents import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The facts of one event of one run: ``data`` is what ``core.codec`` made of them.
+
+    ``seq`` is the number of the first fact; ``version`` the codec's.
+    """
+
+    run_id: str
+    seq: int
+    at: int
+    version: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What lists show of a run. ``busy`` says that it has work in some process's hands."""
+
+    run_id: str
+    workflow: str
+    version: int
+    status: str
+    started_at: int
+    uid: str | None = None
+    doing: str = "work"
+    waiting_for: str | None = None
+    busy: bool = False
+    ended_at: int | None = None
+    error_name: str | None = None
+    error_message: str | None = None
+    event_source: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """One per (run, key, kind); setting it again moves it."""
+
+    run_id: str
+    key: str
+    kind: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A step that looks for an event. ``since`` None: not for one that came before it."""
+
+    run_id: str
+    key: str
+    type: str
+    values_key: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An accepted event. ``answer`` (JSON) is what its sender was told, and is told again.
+
+    ``values_keys`` are the keys by which waits may find it.
+    """
+
+    event: Event
+    received_at: int
+    answer: bytes
+    values_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way out. ``number`` is given by the store, in the order of commits."""
+
+    event: Event
+    run_id: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer that was given to an ``Idempotency-Key``; ``digest`` is of the request's body."""
+
+    scope: str
+    key: str
+    digest: str
+    answer: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a workflow's document. ``digest`` is of its content."""
+
+    workflow: str
+    version: int
+    digest: str
+    document: bytes
+    created_at: int
+    workflow_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be processed: by which trigger, which event, and every reason (JSON)."""
+
+    id: str
+    at: int
+    kind: str
+    target: str
+    event_source: str
+    event_id: str
+    reasons: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole."""
+
+    epoch: int = 0
+    events: list[StoredEvent] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    new_heads: list[Head] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    waits: list[Wait] = field(default_factory=list)
+    closed_waits: list[tuple[str, str]] = field(default_factory=list)
+    timers: dict[tuple[str, str, str], int | None] = field(default_factory=dict)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list: at most ``limit`` items after ``cursor`` (the last item's id), newest first."""
+
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs; every member that is given narrows the list."""
+
+    status: tuple[str, ...] = ()
+    workflow: str | None = None
+    uid: str | None = None
+    waiting_for: str | None = None
+    failed_since: int | None = None
+    text: str | None = None
+    id_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    type: str | None = None
+    source: str | None = None
+    since: int | None = None
+
+
+class Storage(Protocol):
+    """A durable store. Times are ms since epoch, by the caller's clock.
+
+    Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
+    (the data will never be taken), ``UnknownCommit`` (it may or may not be kept),
+    ``StoreError`` (anything else; nothing was kept). Each says how to mend it.
+    """
+
+    async def open(self) -> None:
+        """Take ownership and bring the tables up to date; safe to repeat."""
+
+    async def close(self) -> None: ...
+
+    async def join(self) -> int:
+        """A new epoch for this process. Every older one is stale from now on."""
+
+    async def commit(self, batch: Batch) -> None: ...
+
+    # what the engine reads
+
+    async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
+        """Records with ``seq`` greater than ``after``, in order."""
+
+    async def head(self, run_id: str) -> Head | None: ...
+
+    async def busy_runs(self) -> list[str]:
+        """Runs whose work was in some process's hands."""
+
+    async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """(workflow, uid) → the run that is open under it."""
+
+    async def due_timers(self, now: int, limit: int) -> list[Timer]:
+        """Timers due by ``now``, oldest first."""
+
+    async def next_timer(self) -> int | None: ...
+
+    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]: ...
+
+    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+        """Accepted events that a wait with this key may look back to, oldest first."""
+
+    async def missed(self) -> list[tuple[Wait, Event]]:
+        """Open waits, and the events they should have found: after a crash between the two."""
+
+    async def known_events(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], StoredEvent]:
+        """(source, id) → what was accepted under it."""
+
+    async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
+
+    async def outbox(self, limit: int) -> list[Outgoing]:
+        """What is to be sent, in the order of commits."""
+
+    async def versions(self) -> list[Version]:
+        """Every version of every workflow that is not retired."""
+
+    # what lists and pages read
+
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]: ...
+
+    async def count_runs(self, query: RunQuery) -> int: ...
+
+    async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
+        """Newest first; the cursor is ``received_at/source/id``."""
+
+    async def count_events(self, query: EventQuery) -> int: ...
+
+    async def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        """Every accepted event with this id, from whatever source."""
+
+    async def dead_letters(self, page: Page) -> list[DeadLetter]: ...
+
+
+class Bus(Protocol):
+    """Takes events out and brings events in. ``send`` returns once the bus has them."""
+
+    async def send(self, events: Iterable[Event]) -> None: ...
+
+    async def subscribe(self, type: str, deliver: Callable[[Event], Awaitable[Any]]) -> None:
+        """``deliver`` is awaited per event; an error asks the bus to send it again."""
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Wall time in ms since epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
