@@ -58,10 +58,10 @@ class _Compiler:
     """Remembers what it built: below an absence the same leaves are asked for in two ways."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[int, tuple[tuple[str, ...], ...]], Test] = {}
+        self._built: dict[tuple[int, tuple[Leaf, ...]], Test] = {}
 
     def object(self, leaves: list[Leaf], depth: int) -> Test:
-        key = depth, tuple(leaf.path for leaf in leaves)
+        key = depth, tuple(leaves)
         if key not in self._built:
             self._built[key] = self._object(leaves, depth)
         return self._built[key]

@@ -18,13 +18,15 @@ from ostinato.errors import PatternError, Problem
 
 Test = Callable[[Any], bool]
 
-# What a row with ``{"exists": false}`` becomes: not a test of a value but of there being none.
-ABSENT: Test = lambda value: False  # noqa: E731 - one name that is compared by identity
-
 
 class Matcher(NamedTuple):
     test: Test
     wanted: str
+
+
+def absent(value: Any) -> bool:
+    """``{"exists": false}``, known by its identity: it asks for no value, not of one."""
+    return False
 
 
 def refuse(path: str, message: str, hint: str = "") -> NoReturn:
@@ -57,7 +59,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def exactly(values: list[Any]) -> Matcher:
-    """One set lookup for all plain values of a leaf; ``true`` is no number, though Python says so."""
+    """One set lookup for all plain values of a leaf; ``true`` is no number, Python or not."""
     chosen = frozenset(v for v in values if isinstance(v, str))
     numbers = frozenset(v for v in values if is_number(v))
     constants = frozenset(v for v in values if v is None or isinstance(v, bool))
@@ -167,7 +169,7 @@ def _of_text(test: texts.TextTest, verb: str, wanted: str) -> Matcher:
 def _exists(operand: Any, path: str) -> Matcher:
     if not isinstance(operand, bool):
         refuse(path, f"true or false is needed, not {kind(operand)}")
-    return Matcher(lambda value: True, "a value") if operand else Matcher(ABSENT, "no value")
+    return Matcher(lambda value: True, "a value") if operand else Matcher(absent, "no value")
 
 
 def _anything_but(operand: Any, path: str) -> Matcher:

@@ -13,10 +13,10 @@ from json import dumps
 from typing import Any, NamedTuple
 
 from ostinato.core.patterns.matchers import (
-    ABSENT,
     ROWS,
     Matcher,
     Test,
+    absent,
     any_of,
     exactly,
     is_number,
@@ -29,6 +29,7 @@ from ostinato.core.patterns.matchers import (
 MAX_DEPTH = 100
 MAX_VALUES = 10_000
 MAX_ALTERNATIVES = 1_000  # EventBridge's own bound for what `$or` multiplies to
+MAX_LEAVES = 50_000  # of all alternatives together
 
 OR = "$or"
 
@@ -82,7 +83,9 @@ class _Reader:
         alternatives: list[Alternative] = [{}]
         for key, value in pattern.items():
             place = f"{shown}.{key}" if shown else str(key)
-            alternatives = _and(alternatives, self._member(key, value, path, place, in_or), place)
+            member = self._member(key, value, path, place, in_or)
+            alternatives = _and(alternatives, member, place)
+            _check_size(alternatives, place)
         return alternatives
 
     def _member(
@@ -99,8 +102,7 @@ class _Reader:
     def _field(
         self, value: Any, path: tuple[str, ...], place: str, in_or: bool
     ) -> list[Alternative]:
-        if len(path) > MAX_DEPTH:
-            refuse(place[:200], f"nested deeper than {MAX_DEPTH}")
+        _check_depth(path, place)
         if isinstance(value, Mapping):
             return self.object(value, path, place, in_or)
         if isinstance(value, (list, tuple)):
@@ -115,8 +117,7 @@ class _Reader:
             here = f"{place}[{index}]"
             if not isinstance(choice, Mapping):
                 refuse(here, f"an object is needed, not {kind(choice)}")
-            if here.count(OR) > MAX_DEPTH:
-                refuse(place[:200], f"nested deeper than {MAX_DEPTH}")
+            _check_depth(path, here)
             alternatives += self.object(choice, path, here, True)
             _check_count(len(alternatives), place)
         return alternatives
@@ -127,7 +128,7 @@ class _Reader:
                 place, "an empty array matches nothing", 'for an absent value: {"exists": false}'
             )
         matchers = [self._rule(rule, f"{place}[{i}]") for i, rule in enumerate(rules)]
-        present = [m for m in matchers if m is not None and m.test is not ABSENT]
+        present = [m for m in matchers if m is not None and m.test is not absent]
         plain = [rule for rule in rules if not isinstance(rule, Mapping)]
         if plain:
             present.insert(0, exactly(plain))
@@ -160,12 +161,26 @@ def _and(left: list[Alternative], right: list[Alternative], place: str) -> list[
         for path in one:
             if any(path in other for other in left):
                 refuse(place, f"{'.'.join(path)} is asked for twice", "put the values in one list")
+    if len(right) == 1:
+        for one in left:
+            one |= right[0]
+        return left
     return [one | other for one in left for other in right]
 
 
 def _check_count(size: int, place: str) -> None:
     if size > MAX_ALTERNATIVES:
         refuse(place[:200], f"$or multiplies to more than {MAX_ALTERNATIVES} combinations")
+
+
+def _check_size(alternatives: list[Alternative], place: str) -> None:
+    if sum(map(len, alternatives)) > MAX_LEAVES:
+        refuse(place[:200], f"$or multiplies to more than {MAX_LEAVES} conditions")
+
+
+def _check_depth(path: tuple[str, ...], place: str) -> None:
+    if len(path) + place.count(OR) > MAX_DEPTH:
+        refuse(place[:200], f"nested deeper than {MAX_DEPTH}")
 
 
 def _as_list(value: Any) -> str:

@@ -10,6 +10,7 @@ from ostinato.core.patterns.pattern import Pattern
 
 Path = tuple[str, ...]
 Equality = tuple[Path, Any]
+Equalities = tuple[Equality, ...]
 
 
 def shape(
