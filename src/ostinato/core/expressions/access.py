@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.values import kind
 from ostinato.errors import ExpressionError
-
-from .budget import Budget
-from .closures import Context, Run, Slots
-from .faults import failure
-from .values import kind
 
 __all__ = ["dynamic", "has_index", "has_member", "member", "slot", "static", "unknown"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .faults import fault
-from .literals import read_number, read_string
+from ostinato.core.expressions.faults import fault
+from ostinato.core.expressions.literals import read_number, read_string
 
 __all__ = ["LONGEST", "Token", "tokens"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from .budget import Budget
-from .faults import failure
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
 
 __all__ = ["EXACT", "equal", "finished", "json_text", "kind", "kinds", "text_of"]
 
