@@ -79,8 +79,11 @@ def _parse_wrapped(text: str) -> Expression:
 
 
 def from_tokens(text: str, found: list[Token]) -> Expression:
-    tree = parse_tree(text, found)
     compiler = Compiler(text)
-    run = compiler.compile(tree)
+    try:
+        tree = parse_tree(text, found)
+        run = compiler.compile(tree)
+    except RecursionError:  # the caller may have used up most of the stack before
+        raise fault(text, found[0].at, "an expression is nested too deeply") from None
     written = text[found[0].at : found[-1].at].strip()
     return Expression(written, tree, run, compiler)

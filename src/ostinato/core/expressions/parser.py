@@ -49,10 +49,7 @@ _WORDS = {
 
 
 def parse_tree(text: str, found: list[Token]) -> Node:
-    try:
-        return _Parser(text, found).whole()
-    except RecursionError:
-        raise fault(text, 0, "an expression is nested too deeply") from None
+    return _Parser(text, found).whole()
 
 
 class _Parser:
