@@ -48,7 +48,8 @@ def test_a_key_is_stable() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"n": 1}, {"n": [1], "t": "x"}, {"n": {}, "t": "x"}, "text", None, {"n": 1, "t": []}]
+    "data",
+    [{}, {"n": 1}, {"n": [1], "t": "x"}, {"n": {}, "t": "x"}, "text", None, {"n": 1, "t": []}],
 )
 def test_an_event_without_a_plain_value_has_no_key(data: Any) -> None:
     assert key_of_event(PATHS, {"data": data}) is None
