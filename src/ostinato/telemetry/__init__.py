@@ -1,0 +1,4 @@
+"""What Ostinato says of itself.
+
+metrics  counters, in Prometheus' text form
+"""
