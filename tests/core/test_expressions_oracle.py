@@ -47,26 +47,25 @@ NUMBERS = st.recursive(
     numbers,
     max_leaves=6,
 )
-PLAIN = st.sampled_from(
-    [
-        "b",
-        "true",
-        "false",
-        "has(m.k)",
-        "has(m.q)",
-        '"k" in m',
-        "2 in l",
-        's == "abc"',
-        's < "b"',
-        "l == [3, 1, 2]",
-        "{'a': [1]} == {'a': [1]}",
-        "l.exists(x, x > 2)",
-        "l.all(x, x > n - 7)",
-        "l.filter(x, x != 2).map(x, x * n) == [21, 7]",
-        "l + [4] == [3, 1, 2, 4]",
-        r"'\x41' == 'A'",
-    ]
-)
+SAMPLES = r"""
+b
+true
+false
+has(m.k)
+has(m.q)
+"k" in m
+2 in l
+s == "abc"
+s < "b"
+l == [3, 1, 2]
+{'a': [1]} == {'a': [1]}
+l.exists(x, x > 2)
+l.all(x, x > n - 7)
+l.filter(x, x != 2).map(x, x * n) == [21, 7]
+l + [4] == [3, 1, 2, 4]
+'\x41' == 'A'
+"""
+PLAIN = st.sampled_from(SAMPLES.split("\n")[1:-1])
 TRUTHS = st.recursive(
     PLAIN | truths_of(NUMBERS),
     lambda inner: st.one_of(
