@@ -17,14 +17,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
+from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
 from ostinato.core.decide import advance, outstanding
 from ostinato.core.state import State
 from ostinato.errors import Fenced, NotFoundError, OstinatoError, Refused, StoreError, UnknownCommit
-from ostinato.ports import Clock, Storage, Timer
+from ostinato.ports import Clock, Reply, Storage
 from ostinato.runtime.change import Change, Told, batch_of
+from ostinato.runtime.identity import Identity
 from ostinato.runtime.posts import Post, Tell, Unready
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.runtime.watching import Watching
@@ -37,12 +39,18 @@ CAP = 1_000
 
 
 class Engine:
-    """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel."""
+    """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel.
 
-    def __init__(self, storage: Storage, graph_of: GraphOf, clock: Clock) -> None:
+    ``accepted`` and ``replies`` are what this very tick takes in: the store does not know yet.
+    """
+
+    def __init__(
+        self, storage: Storage, graph_of: GraphOf, clock: Clock, identity: Identity
+    ) -> None:
         self.storage = storage
         self.clock = clock
         self.graph_of = graph_of
+        self.identity = identity
         self.residents = Residents(storage, graph_of)
         self.watching = Watching()
         self.epoch = 0
@@ -54,6 +62,9 @@ class Engine:
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
+        self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
+        self.accepted: dict[tuple[str, str], Any] = {}
+        self.replies: dict[tuple[str, str], Reply] = {}
         self._queue: deque[Post] = deque()
         self._backoff = 0.0
         self.commits = 0
@@ -78,11 +89,12 @@ class Engine:
         """One tick: at most ``CAP`` posts. Returns how many."""
         posts = [self._queue.popleft() for _ in range(min(len(self._queue), CAP))]
         if not posts:
-            self.wake.clear()
             return 0
         moment = self.clock.now() if now is None else now
         applied = await self._apply(posts, moment)
         await self._commit(applied, moment)
+        self.accepted.clear()
+        self.replies.clear()
         return len(posts)
 
     # folding
@@ -129,12 +141,6 @@ class Engine:
         told.head = resident.new_head()
         return told
 
-    def forget_timer(self, change: Change, run_id: str, timer: Timer) -> None:
-        """A timer of a run that has ended: nothing but its row is left."""
-        told = Told(Resident(run_id, State(self.graph_of_nothing)), 0, [], [])
-        told.fired = timer
-        change.tolds.append(told)
-
     def _undo(self, change: Change) -> None:
         for run_id in change.runs:
             self.residents.drop(run_id)
@@ -151,10 +157,11 @@ class Engine:
     # committing
 
     async def _commit(self, applied: list[Applied], now: int) -> None:
-        if not applied:
-            return
         try:
-            await self.storage.commit(batch_of(self.epoch, now, [one.change for one in applied]))
+            if any(one.change for one in applied):
+                changes = [one.change for one in applied]
+                await self.storage.commit(batch_of(self.epoch, now, changes))
+                self.commits += 1
         except Refused as error:
             await self._halve(applied, now, error)
         except UnknownCommit as error:
@@ -164,7 +171,6 @@ class Engine:
             log.error("commit.failed", error=str(error))
             self._again(applied, error)
         else:
-            self.commits += 1
             self._backoff = 0.0
             self._after(applied, now)
 
@@ -261,9 +267,7 @@ class Engine:
 
     def _send(self, state: State, commands: Sequence[c.StartJob]) -> None:
         jobs = [
-            (state, job)
-            for job in commands
-            if not self.in_hand(state.run_id, job.key, job.attempt)
+            (state, job) for job in commands if not self.in_hand(state.run_id, job.key, job.attempt)
         ]
         if jobs:
             self.dispatch(jobs)

@@ -63,14 +63,12 @@ class Tell(Post):
             await engine.residents.load(self.run_id)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        if self.fired is not None:
+            change.fired.append(self.fired)
         resident = engine.residents.get(self.run_id)
         if resident is None:  # it has ended
-            if self.fired is not None:
-                engine.forget_timer(change, self.run_id, self.fired)
             return None
-        told = engine.tell(change, resident, self.event, now)
-        told.fired = self.fired
-        return told
+        return engine.tell(change, resident, self.event, now)
 
 
 class Keep(Post):
