@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from . import facts as f
-from .graph import Graph
-from .model import Set
-from .state import BUSY, Scope, State, Step, path_of
+from ostinato.core import facts as f
+from ostinato.core.graph import Graph
+from ostinato.core.model import Set
+from ostinato.core.state import BUSY, Scope, State, Step, path_of
 
 
 def fold(state: State, fact: f.Fact, at: int) -> None:
