@@ -1,0 +1,85 @@
+"""``{"Records": […]}``: what queues and notification services hand to a function.
+
+A record carries the event as JSON text inside a message; where the message has an attribute
+``EventType``, that is the type and the text is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ostinato.core.cloudevents import forms
+from ostinato.core.cloudevents.event import Event, MalformedBody, decoded, refuse
+from ostinato.core.cloudevents.forms import Context
+from ostinato.errors import TooLarge
+
+_split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def from_records(raw: msgspec.Raw, context: Context) -> list[Event]:
+    records = decoded(raw, context.at("Records"))
+    if not isinstance(records, list):
+        refuse(context.at("Records"), "an array is needed")
+    if len(records) > context.limits.batch:
+        raise TooLarge(f"{len(records)} events in one request, the limit is {context.limits.batch}")
+    return [_event(record, context, index) for index, record in enumerate(records)]
+
+
+def _event(record: Any, context: Context, index: int) -> Event:
+    here = msgspec.structs.replace(context, where=context.at(f"Records[{index}]"))
+    if not isinstance(record, dict):
+        refuse(here.where, "a record is an object")
+    message, text = next(_messages(record), (None, None))
+    if message is None or text is None:
+        refuse(here.where, "a record has Sns.Message, Sqs.Message or body, each a JSON text")
+    return _from_text(text, message, here)
+
+
+def _messages(record: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    for holder, member in (("Sns", "Message"), ("Sqs", "Message"), (None, "body")):
+        message = record.get(holder) if holder else record
+        if isinstance(message, dict) and isinstance(message.get(member), str):
+            yield message, message[member]
+
+
+def _from_text(text: str, message: dict[str, Any], context: Context) -> Event:
+    body = text.encode()
+    if len(body) > context.limits.event:
+        raise TooLarge(f"{context.where}: {len(body)} bytes, the limit is {context.limits.event}")
+    members = _members(body, context)
+    named = _event_type(message)
+    if "id" not in members:
+        members |= _id(message)
+    if named is None:
+        return forms.read(members, context)
+    return forms.routed(members, named, msgspec.Raw(body), context)
+
+
+def _members(body: bytes, context: Context) -> dict[str, msgspec.Raw]:
+    try:
+        return _split(body)
+    except msgspec.ValidationError:
+        refuse(context.where, "the message is not a JSON object")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedBody(f"{context.where}: the message is not JSON: {error}") from None
+
+
+def _event_type(message: dict[str, Any]) -> str | None:
+    """SQS and SNS spell the same attribute in their own ways."""
+    for attributes in ("messageAttributes", "MessageAttributes"):
+        attribute = message.get(attributes)
+        found = attribute.get("EventType") if isinstance(attribute, dict) else None
+        for value in ("stringValue", "StringValue", "Value"):
+            if isinstance(found, dict) and isinstance(found.get(value), str):
+                return str(found[value])
+    return None
+
+
+def _id(message: dict[str, Any]) -> dict[str, msgspec.Raw]:
+    for name in ("messageId", "MessageId"):
+        if isinstance(message.get(name), str):
+            return {"id": msgspec.Raw(msgspec.json.encode(message[name]))}
+    return {}

@@ -1,0 +1,14 @@
+"""Event patterns: the language of Amazon EventBridge, compiled once to closures.
+
+matchers  what may stand in a leaf's list, one row each     texts    tests of one text
+parse     pattern → alternatives of leaves                  compile  leaves → closure
+pattern   the public class                                  explain  why an event does not fit
+index     many patterns, one event                          shape    equalities and the rest
+"""
+
+from ostinato.core.patterns.explain import Explanation, Failure
+from ostinato.core.patterns.index import PatternIndex
+from ostinato.core.patterns.pattern import Pattern
+from ostinato.core.patterns.shape import shape
+
+__all__ = ["Explanation", "Failure", "Pattern", "PatternIndex", "shape"]

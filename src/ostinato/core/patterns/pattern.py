@@ -1,0 +1,49 @@
+"""A compiled pattern: read once, asked many times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ostinato.core.patterns import explain as explaining
+from ostinato.core.patterns.compile import compiled
+from ostinato.core.patterns.explain import Explanation
+from ostinato.core.patterns.parse import canonical, parse
+
+
+class Pattern:
+    """Amazon's EventBridge pattern language.
+
+    An event is a mapping ``{id, source, type, subject, time, data}``; ``detail`` and
+    ``detail-type`` are other names for ``data`` and ``type``, in patterns and in events. Any other
+    mapping can be asked too.
+    """
+
+    __slots__ = ("_alternatives", "_tests", "source")
+
+    def __init__(self, pattern: Mapping[str, Any]) -> None:
+        self._alternatives = parse(pattern)
+        self._tests = tuple(compiled(leaves) for leaves in self._alternatives)
+        self.source = pattern
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        fields = event if isinstance(event, dict) else dict(event)
+        return any(test(fields) for test in self._tests)
+
+    def explain(self, event: Mapping[str, Any]) -> Explanation:
+        return explaining.explain(self._alternatives, dict(event))
+
+    def exact_values(self, *path: str) -> frozenset[str] | None:
+        """The texts one of which an event must have at ``path``; None when others fit as well."""
+        values: set[str] = set()
+        for leaves in self._alternatives:
+            leaf = next((one for one in leaves if canonical(one.path) == path), None)
+            if leaf is None or leaf.values is None:
+                return None
+            if not all(isinstance(value, str) for value in leaf.values):
+                return None
+            values.update(leaf.values)
+        return frozenset(values)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.source!r})"
