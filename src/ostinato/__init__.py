@@ -12,4 +12,6 @@ web, cli     the doors
 testing      the kit: contracts for adapters, virtual clock, history checker
 """
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

@@ -58,7 +58,7 @@ __all__ = [
 
 
 class Problem:
-    """One thing that is wrong: where (a path, a line and column when known), what, and how to mend it."""
+    """One thing that is wrong: where (a path, a line, a column), what, and how to mend it."""
 
     __slots__ = ("column", "hint", "line", "message", "path")
 
@@ -81,7 +81,7 @@ class Problem:
 
 
 class OstinatoError(Exception):
-    """The root. ``code`` is a stable name for machines; ``problems`` says each thing that is wrong."""
+    """The root. ``code`` is a stable name for machines; ``problems`` says each wrong thing."""
 
     def __init__(self, message: str, *, problems: tuple[Problem, ...] = (), **details: Any) -> None:
         super().__init__(message)

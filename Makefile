@@ -1,0 +1,59 @@
+# Everything runs from .venv, which `scripts/install` makes on first use and reuses afterwards.
+# ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve bench test test-quick check format docs lock clean core-set test-set
+
+BIN := .venv/bin
+export PYTHONNOUSERSITE := 1
+
+help:           ## show this list
+	@sed -n 's/^\([a-z-]*\): .*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
+
+demo: core-set          ## a tenant is set up from an event; the server is killed and comes back
+	@$(BIN)/ostinato demo $(ARGS)
+
+serve: core-set         ## run a server here (ARGS="hello.yaml")
+	@$(BIN)/ostinato serve $(ARGS)
+
+bench: core-set         ## measure steps per second on this machine
+	@$(BIN)/ostinato bench $(ARGS)
+
+test: test-set          ## all tests; what this machine cannot offer is skipped by name
+	@$(BIN)/pytest $(ARGS)
+
+test-quick: test-set    ## tests without servers, under a minute
+	@$(BIN)/pytest -m "not real and not slow" $(ARGS)
+
+check: test-set         ## format, lint, types, import contracts, architecture
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	@$(BIN)/pytest -q tests/test_architecture.py tests/test_exports.py
+
+format: test-set        ## write the format and the safe mends of the linter
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+docs: test-set          ## check the pages: every link resolves, every sample runs
+	@$(BIN)/pytest -q tests/test_docs.py $(ARGS)
+
+# Pins hold hashes and no address. The test set comes first: the others take their versions from it.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
+
+lock:                   ## write requirements/ again after a change of pyproject.toml (needs uv; ARGS="--upgrade")
+	@$(LOCK) pyproject.toml --group build --group test -o requirements/test.txt
+	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
+	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
+
+clean:                  ## remove .venv, caches and what was built
+	@rm -rf .venv .cache .hypothesis dist
+	@find src tests -name __pycache__ -type d -exec rm -rf {} +
+
+core-set:
+	@scripts/install core
+
+test-set:
+	@scripts/install test

@@ -1,0 +1,213 @@
+"""How a run is shown: the same words at every door (``contract`` forms 7.1 and 7.6).
+
+Python sees snake_case, JSON camelCase. Values of users stay encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from ostinato.core.facts import NOTHING, AnyFact, Fact, Failure
+from ostinato.core.graph import Node
+from ostinato.core.state import Scope, State, Step, path_of
+
+
+class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    pass
+
+
+class ErrorView(View, omit_defaults=False):
+    name: str
+    message: str
+    job: str | UnsetType = UNSET
+
+
+class JobView(View, omit_defaults=False):
+    """One step. ``input`` and ``output`` are there when they were recorded."""
+
+    key: str
+    job: str
+    phase: str | None
+    status: str
+    attempts: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    input: Raw | UnsetType = UNSET
+    output: Raw | UnsetType = UNSET
+    error: ErrorView | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class WaitView(View, omit_defaults=False):
+    """Why a step waits, since when, and what would continue it."""
+
+    key: str
+    kind: str
+    since: int
+    due_at: int | None = None
+    types: tuple[str, ...] = ()
+    match: Raw | UnsetType = UNSET
+    token: str | UnsetType = UNSET
+
+
+class PhaseView(View, omit_defaults=False):
+    key: str
+    phase: str
+    status: str
+    started_at: int
+    ended_at: int | None = None
+    error: ErrorView | UnsetType = UNSET
+
+
+class RunView(View, omit_defaults=False):
+    id: str
+    workflow: str
+    version: int
+    uid: str | None
+    status: str
+    doing: str
+    waiting_for: str | None
+    started_at: int
+    ended_at: int | None
+    input: Raw
+    output: Raw
+    error: ErrorView | None
+    event: Raw | None
+    jobs: list[JobView]
+    phases: list[PhaseView]
+    waits: list[WaitView]
+    warnings: list[str]
+    incident: str | None = None
+    tokens: tuple[str, ...] = ()
+    duplicate: bool | UnsetType = UNSET
+
+
+NULL = Raw(b"null")
+
+
+def run_view(state: State) -> RunView:
+    reason, tokens = state.stuck or (None, ())
+    return RunView(
+        id=state.run_id,
+        workflow=state.workflow,
+        version=state.version,
+        uid=state.uid,
+        status=status_of(state),
+        doing=state.doing,
+        waiting_for=state.waiting_for,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        input=state.input if state.input is not None else _encoded(state.input_value),
+        output=state.output if state.output is not None and state.ended else NULL,
+        error=_error(state.error),
+        event=state.event,
+        jobs=[_job(step) for step in state.steps.values()],
+        phases=[_phase(scope) for scope in state.scopes.values() if scope.parent is not None],
+        waits=[_wait(state, step) for step in state.open.values() if step.status == "waiting"],
+        warnings=list(state.warnings),
+        incident=reason,
+        tokens=tokens,
+    )
+
+
+def status_of(state: State) -> str:
+    """running while some job is at work; waiting while all that is open waits."""
+    if state.ended or not state.run_id:
+        return state.status
+    return "running" if state.busy and not state.stuck else "waiting"
+
+
+def _encoded(value: Any) -> Raw:
+    return Raw(msgspec.json.encode(value))
+
+
+def _error(error: Failure | None) -> ErrorView | None:
+    if error is None:
+        return None
+    return ErrorView(name=error.name, message=error.message, job=error.job or UNSET)
+
+
+def phase_of(node: Node) -> str | None:
+    """The outermost scope around a job: its phase, ``on_failure`` or ``finally``."""
+    while node.parent is not None and node.parent.parent is not None:
+        node = node.parent
+    return node.name if node.children else None
+
+
+def _job(step: Step) -> JobView:
+    return JobView(
+        key=step.key,
+        job=step.node.name,
+        phase=phase_of(step.node),
+        status=step.status,
+        attempts=step.attempt,
+        started_at=step.ready_at,
+        ended_at=step.ended_at,
+        input=step.input if step.input is not None else UNSET,
+        output=step.output if step.output is not None else UNSET,
+        error=_error(step.error) or UNSET,
+        reason=step.why or UNSET,
+    )
+
+
+def _phase(scope: Scope) -> PhaseView:
+    return PhaseView(
+        key=scope.key,
+        phase=scope.node.name,
+        status=scope.status,
+        started_at=scope.opened_at,
+        ended_at=scope.ended_at,
+        error=_error(scope.error) or UNSET,
+    )
+
+
+def _wait(state: State, step: Step) -> WaitView:
+    return WaitView(
+        key=step.key,
+        kind=step.kind,
+        since=step.waiting_since,
+        due_at=step.due_at or step.timeout_at,
+        types=step.types,
+        match=step.match if step.match is not None else UNSET,
+        token=state.token(step.key) if step.kind == "callback" else UNSET,
+    )
+
+
+class HistoryView(View):
+    """One fact: ``seq``, ``at``, ``type``, then what it holds."""
+
+    seq: int
+    at: int
+    type: str
+
+
+def history_view(seq: int, at: int, facts: Iterable[AnyFact]) -> Iterator[dict[str, Any]]:
+    for number, fact in enumerate(facts, seq):
+        yield {"seq": number, "at": at, "type": fact_type(fact)} | _members(fact)
+
+
+def fact_type(fact: Fact) -> str:
+    return str(fact.__struct_config__.tag)
+
+
+def _members(fact: Fact) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in fact.__struct_fields__:
+        value = getattr(fact, name)
+        if value is None or value is NOTHING or value == ():
+            continue
+        if isinstance(value, Failure):
+            value = _error(value)
+        shown[_camel(name)] = value
+    if "key" in shown and fact_type(fact).startswith("job."):
+        shown["job"] = path_of(shown["key"]).rpartition("/")[2]
+    return shown
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
