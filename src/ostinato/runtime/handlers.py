@@ -81,6 +81,12 @@ class Job:
         data = self._command.input
         return None if data is None else msgspec.json.decode(data)
 
+    @property
+    def trigger(self) -> dict[str, Any] | None:
+        """The event that started the run."""
+        value: dict[str, Any] | None = self._state.event_value
+        return value
+
     def heartbeat(self) -> None:
         """Say that the work goes on."""
         self._report(self.run_id, e.Heard(self.key, self.attempt))

@@ -22,7 +22,7 @@ from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.inbox import Meeting, Starter
 from ostinato.runtime.outbox import Outbox
-from ostinato.runtime.posts import Tell
+from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
 
@@ -85,6 +85,14 @@ class Service:
 
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))
+
+    async def write(self, post: Post) -> None:
+        """Store one post before the loop turns: nobody else writes yet."""
+        engine = self.engine
+        if not engine.epoch:
+            engine.epoch = await engine.storage.join()
+        engine.post(post)
+        await engine.run_once()
 
     # room for more
 
