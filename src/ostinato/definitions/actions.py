@@ -1,4 +1,4 @@
-"""What a job does, and the maps of a job that have keys of their own: wait, emit, http, each, retry."""
+"""What a job does, and its maps that have keys of their own: wait, emit, http, each, retry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HTTP_EXPECTS = "output.status < 400"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """``timeout`` is one that the action has inside; ``timed`` says whether one could do anything."""
+    """``timeout`` is one inside the action; ``timed`` says whether one could do anything."""
 
     action: Action
     input: Template | None = None

@@ -1,14 +1,15 @@
 """A document to the graph that the core runs.
 
-Phases are scopes in a row. In a parallel phase a job without ``needs`` starts at once and the others
-are parallel joins over theirs; in a sequential one, in ``on_failure`` and in ``finally``, each job
-follows the one before it. What an earlier phase's job is needed for is settled by the order.
+Phases are scopes in a row. In a parallel phase a job without ``needs`` starts at once and the
+others are parallel joins over theirs; in a sequential one, in ``on_failure`` and in ``finally``,
+each job follows the one before it. A need of an earlier phase's job is settled by the order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ostinato.core import model
@@ -85,7 +86,7 @@ def _node(job: Job, handlers: Mapping[str, HandlerDefaults]) -> Node:
     spec = model.Job(
         action=job.action,
         input=job.input,
-        retry=model.Retry(**{**defaults.retry, **job.retry}),
+        retry=_retry(job, defaults),
         timeout=defaults.timeout if job.timeout is None else job.timeout,
         expect=job.expect,
         callback=job.callback,
@@ -102,6 +103,13 @@ def _node(job: Job, handlers: Mapping[str, HandlerDefaults]) -> Node:
     )
 
 
+def _retry(job: Job, defaults: HandlerDefaults) -> model.Retry:
+    """Only what calls something can be tried again."""
+    if not isinstance(job.action, Run):
+        return model.Retry(attempts=1)
+    return model.Retry(**{**defaults.retry, **job.retry})
+
+
 def _chain(graph: Graph, scope: Node, nodes: list[Node]) -> None:
-    for before, after in zip(nodes, nodes[1:], strict=False):
+    for before, after in pairwise(nodes):
         graph.flow(before, after)

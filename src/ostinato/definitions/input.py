@@ -1,9 +1,9 @@
 """What a run is started with: checked against ``input_schema``, defaults filled in.
 
 Defaults come first, so that a required member with a default need not be given. They are filled
-through ``properties``, ``items``, ``prefixItems``, ``allOf`` and local ``$ref``; not below ``anyOf``,
-``oneOf`` or ``if``, where it is open which branch is meant. Nothing is fetched, and patterns are
-matched in linear time.
+through ``properties``, ``items``, ``prefixItems``, ``allOf`` and local ``$ref``; not below
+``anyOf``, ``oneOf`` or ``if``, where it is open which branch is meant. Nothing is fetched, and
+patterns are matched in linear time.
 """
 
 from __future__ import annotations

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ACTIONS", "GOES_WITH", "HTTP_METHODS", "LATER", "LATER_VALUES", "SECTIONS", "Key"]
+__all__ = [
+    "ACTIONS",
+    "GOES_WITH",
+    "HTTP_METHODS",
+    "LATER",
+    "LATER_ACTIONS",
+    "LATER_VALUES",
+    "SECTIONS",
+    "Key",
+]
 
 
 class Key(NamedTuple):
@@ -104,12 +113,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 }
 
 ACTIONS = ("run", "wait", "emit", "set", "http")
+LATER_ACTIONS = ("task", "call", "end")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
     # A key that would do nothing beside an action is an error: nothing written is ignored.
     "with": ("run",),
-    "retry": ("run", "http", "emit"),
+    "retry": ("run", "http"),
     "timeout": ("run", "http", "wait", "emit"),
     "expect": ("run", "http", "emit"),
     "callback": ("run", "http", "emit"),

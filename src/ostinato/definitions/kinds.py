@@ -11,15 +11,12 @@ from functools import partial
 from typing import Any
 
 from ostinato.core.durations import parse_duration
-from ostinato.core.expressions import Expression, Template
-from ostinato.core.patterns import Pattern
-from ostinato.definitions.input import schema_problems
 from ostinato.definitions.keys import HTTP_METHODS, LATER_VALUES
 from ostinato.definitions.reader import Reader, ReadKind, nearest
 from ostinato.definitions.source import Path, Place
 from ostinato.errors import DefinitionError
 
-__all__ = ["GLOBAL", "KINDS", "NAME", "RESERVED", "Kind", "Wait"]
+__all__ = ["GLOBAL", "KINDS", "NAME", "RESERVED", "VARIABLE"]
 
 NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
@@ -203,84 +200,7 @@ def _types(reader: Reader, place: Place, path: Path) -> tuple[str, ...] | None:
     return found
 
 
-def _expression(
-    reader: Reader, place: Place, path: Path, *, role: str = "value"
-) -> Expression | None:
-    if path[-1] == "uid" and isinstance(place.value, dict):
-        reader.later(place, path, "uid: {…}", "what a second start with the same uid does")
-        return None
-    return reader.expression(place, path, role)
-
-
-def _condition(reader: Reader, place: Place, path: Path) -> Expression | None:
-    if place.value is None:
-        reader.wants(place, path, "a condition")
-        return None
-    return reader.expression(place, path, "condition")
-
-
-def _output(reader: Reader, place: Place, path: Path) -> Expression | Template | None:
-    """One expression, or a map or list in which every text is one."""
-    from ostinato.core.expressions import parse_template
-
-    if not isinstance(place.value, dict | list):
-        return reader.expression(place, path)
-    before = len(reader.problems)
-    source = reader.leaves(place, path)
-    return parse_template(source) if len(reader.problems) == before else None
-
-
-def _template(reader: Reader, place: Place, path: Path) -> Template | None:
-    return reader.template(place, path)
-
-
-def _values(reader: Reader, place: Place, path: Path) -> Template | None:
-    """A map of values with expressions in them."""
-    if isinstance(place.value, dict):
-        return reader.template(place, path)
-    if isinstance(place.value, str) and place.value.startswith("${"):
-        return reader.template(place, path)
-    reader.wants(place, path, "a map")
-    return None
-
-
-def _pattern(reader: Reader, place: Place, path: Path) -> dict[str, Any] | None:
-    """An event pattern; ``${…}`` in it counts as the text it is."""
-    if not isinstance(place.value, dict):
-        reader.wants(place, path, "a pattern, a map,", "data: {member: [value]}")
-        return None
-    pattern: dict[str, Any] = place.data()
-    try:
-        Pattern(pattern)
-    except DefinitionError as error:
-        for problem in error.problems or ():
-            reader.say(place, path, str(problem))
-        if not error.problems:
-            reader.say(place, path, str(error))
-        return None
-    return pattern
-
-
-def _json_schema(reader: Reader, place: Place, path: Path) -> dict[str, Any] | None:
-    if not isinstance(place.value, dict):
-        reader.wants(place, path, "a JSON Schema, a map,", "type: object")
-        return None
-    schema: dict[str, Any] = place.data()
-    before = len(reader.problems)
-    for pointer, message in schema_problems(schema):
-        at, here = place, path
-        for part in pointer:
-            inner = at.value[part] if isinstance(at.value, dict | list) else None
-            if inner is None:
-                break
-            at, here = inner, (*here, part)
-        reader.say(at, here, message)
-    return schema if len(reader.problems) == before else None
-
-
-Kind = ReadKind
-
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, ReadKind] = {
     "name": _name,
     "variable": _variable,
     "text": _text,
@@ -299,13 +219,4 @@ KINDS: dict[str, Kind] = {
     "names": _names,
     "types": _types,
     "globs": partial(_texts, what="an error name"),
-    "expression": _expression,
-    "instant": partial(_expression, role="instant"),
-    "list": partial(_expression, role="list"),
-    "condition": _condition,
-    "output": _output,
-    "template": _template,
-    "values": _values,
-    "pattern": _pattern,
-    "json_schema": _json_schema,
 }

@@ -12,7 +12,17 @@ from typing import Any
 
 from ostinato.errors import DefinitionError, Problem
 
-__all__ = ["MAX_ALIASES", "MAX_BYTES", "MAX_DEPTH", "Path", "Place", "decoded", "refused", "shown"]
+__all__ = [
+    "MAX_ALIASES",
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Path",
+    "Place",
+    "decoded",
+    "member",
+    "refused",
+    "shown",
+]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
@@ -48,6 +58,16 @@ class Place:
         if isinstance(self.value, list):
             return [place.data() for place in self.value]
         return self.value
+
+
+def member(place: Place, part: str | int) -> Place | None:
+    value = place.value
+    if isinstance(value, dict):
+        found: Place | None = value.get(part)
+        return found
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]  # type: ignore[no-any-return]
+    return None
 
 
 def shown(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 
 from ostinato.definitions.source import MAX_DEPTH, Path, Place, number, refused, shown
 from ostinato.errors import Problem
@@ -130,7 +130,7 @@ class _Reading:
         if any("\ud800" <= char <= "\udfff" for char in text):
             self.say(place, path, "half a character (a lone surrogate)", "write it whole")
         self.skip(end)
-        return text
+        return str(text)
 
     def _literal(self, at: int, path: Path) -> Place:
         place = self.place(at)
