@@ -86,7 +86,7 @@ class MemoryStorage:
 
     async def due_timers(self, now: int, limit: int) -> list[Timer]:
         first = self._disk.due[:limit]
-        return [Timer(*timer, due_at) for due_at, *timer in first if due_at <= now]
+        return [Timer(run, key, kind, at) for at, run, key, kind in first if at <= now]
 
     async def next_timer(self) -> int | None:
         return self._disk.due[0][0] if self._disk.due else None

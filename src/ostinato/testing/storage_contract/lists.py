@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ostinato.errors import Refused, UsageError
 from ostinato.ports import EventQuery, Page, RunQuery, Storage
@@ -138,7 +139,7 @@ class ListPromises(Hooks):
 
 async def _write_events(storage: Storage) -> None:
     await write(storage, events=[accepted("e3", NOW + 1), accepted("e1")])
-    other = {"type": "OTHER", "source": "shop/a"}
+    other: dict[str, Any] = {"type": "OTHER", "source": "shop/a"}
     await write(storage, events=[accepted("e2", **other), accepted("e4", NOW + 2, **other)])
 
 

@@ -27,7 +27,12 @@ def record(run_id: str = "r1", seq: int = 0, data: bytes = b"[]") -> Record:
 
 
 def head(run_id: str = "r1", **members: Any) -> Head:
-    given = {"workflow": "order", "version": 1, "status": "running", "started_at": NOW} | members
+    given: dict[str, Any] = {
+        "workflow": "order",
+        "version": 1,
+        "status": "running",
+        "started_at": NOW,
+    } | members
     return Head(run_id, **given)
 
 
