@@ -107,7 +107,9 @@ def test_every_python_sample_compiles(page):
 def test_samples_run(page, tmp_path):
     for fence in fences(page):
         if fence.file:
-            (tmp_path / fence.file).write_text(fence.text)
+            path = tmp_path / fence.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(fence.text)
         elif fence.order == "run":
             run(fence, page, tmp_path)
 

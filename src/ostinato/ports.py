@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .core.cloudevents import Event
+from ostinato.core.cloudevents import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list: at most ``limit`` items after ``cursor`` (the last item's id), newest first."""
+    """A part of a list, newest first: at most ``limit`` items after ``cursor``, the last id seen."""
 
     limit: int = 50
     cursor: str | None = None

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from ..errors import NotStorable, Problem
-from .facts import AnyFact, Fact
+from ostinato.core.facts import AnyFact, Fact
+from ostinato.errors import NotStorable, Problem
 
 VERSION = 1
 MAX_DEPTH = 200
@@ -73,5 +73,7 @@ _PLAIN = (str, int, bool, type(None))
 
 def _unstorable(path: str, message: str) -> NotStorable:
     where = path.lstrip(".") or "the value"
-    problem = Problem(message, where, hint="return dicts, lists, text, finite numbers, bool or None")
+    problem = Problem(
+        message, where, hint="return dicts, lists, text, finite numbers, bool or None"
+    )
     return NotStorable(f"cannot be stored as JSON: {problem}", problems=(problem,))

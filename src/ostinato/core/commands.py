@@ -11,7 +11,7 @@ class Command(Struct, frozen=True, gc=False):
     pass
 
 
-class StartJob(Command):
+class StartJob(Command, frozen=True):
     """Do one attempt, for at most ``timeout`` ms."""
 
     key: str
@@ -22,14 +22,14 @@ class StartJob(Command):
     token: str = ""
 
 
-class StopJob(Command):
+class StopJob(Command, frozen=True):
     """Cancel the attempt that is open and report how it ended."""
 
     key: str
     attempt: int
 
 
-class SetTimer(Command):
+class SetTimer(Command, frozen=True):
     """One timer per (key, kind): setting it again moves it."""
 
     key: str
@@ -37,12 +37,12 @@ class SetTimer(Command):
     due_at: int
 
 
-class ClearTimer(Command):
+class ClearTimer(Command, frozen=True):
     key: str
     kind: str
 
 
-class OpenWait(Command):
+class OpenWait(Command, frozen=True):
     """An event of ``types`` with these values at ``paths`` should be looked for, back to ``since``.
 
     ``since`` None: do not look back.
@@ -55,11 +55,11 @@ class OpenWait(Command):
     since: int | None
 
 
-class CloseWait(Command):
+class CloseWait(Command, frozen=True):
     key: str
 
 
-class Publish(Command):
+class Publish(Command, frozen=True):
     """Send an event out. ``id`` is stable, so receivers can tell a repetition."""
 
     id: str

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from .facts import Failure
+from ostinato.core.facts import Failure
 
 
 class Event(Struct, frozen=True, gc=False):
     pass
 
 
-class Start(Event):
+class Start(Event, frozen=True):
     """``seed`` is chance given from outside: jitter and callback tokens are made from it."""
 
     run_id: str
@@ -25,13 +25,13 @@ class Start(Event):
     event: Raw | None = None
 
 
-class Completed(Event):
+class Completed(Event, frozen=True):
     key: str
     attempt: int
     output: Raw
 
 
-class Failed(Event):
+class Failed(Event, frozen=True):
     """``final`` forbids a retry; ``after`` (ms) asks for one at that distance."""
 
     key: str
@@ -41,37 +41,37 @@ class Failed(Event):
     after: int | None = None
 
 
-class Deferred(Event):
+class Deferred(Event, frozen=True):
     """The handler has returned; the outcome will come from outside, by token."""
 
     key: str
     attempt: int
 
 
-class Stopped(Event):
+class Stopped(Event, frozen=True):
     """The handler has obeyed a cancel, or never began."""
 
     key: str
     attempt: int
 
 
-class Started(Event):
+class Started(Event, frozen=True):
     key: str
     attempt: int
 
 
-class Heard(Event):
+class Heard(Event, frozen=True):
     key: str
     attempt: int
 
 
-class TimerFired(Event):
+class TimerFired(Event, frozen=True):
     key: str
     kind: str
     due_at: int
 
 
-class Answered(Event):
+class Answered(Event, frozen=True):
     """Someone outside ended the job by its token: an output, or an error."""
 
     key: str
@@ -79,23 +79,23 @@ class Answered(Event):
     error: Failure | None = None
 
 
-class Arrived(Event):
+class Arrived(Event, frozen=True):
     """An event from outside that a wait of this run may be looking for (CloudEvents members)."""
 
     key: str
     event: Raw
 
 
-class CancelRequested(Event):
+class CancelRequested(Event, frozen=True):
     by: str = ""
     why: str = ""
 
 
-class TakenOver(Event):
+class TakenOver(Event, frozen=True):
     """The process that ran this run is gone."""
 
 
-class Broken(Event):
+class Broken(Event, frozen=True):
     """Deciding for this run raised; it needs a person."""
 
     reason: str

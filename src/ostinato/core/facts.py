@@ -12,6 +12,14 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
+NOTHING = Raw(b"null")
+"""Stands for a value that is not there: msgspec cannot read ``Raw | None``."""
+
+
+def given(value: Raw) -> Raw | None:
+    """The value, or None for ``NOTHING``."""
+    return None if value is NOTHING or bytes(value) == b"null" else value
+
 
 class Failure(Struct, frozen=True, array_like=True, gc=False):
     """Why something failed: a name to match on and a text to read."""
@@ -25,7 +33,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
     pass
 
 
-class RunStarted(Fact, tag="run.started"):
+class RunStarted(Fact, frozen=True, tag="run.started"):
     """``event`` is the trigger (CloudEvents members). Without ``input`` its data is the input."""
 
     run_id: str
@@ -33,108 +41,108 @@ class RunStarted(Fact, tag="run.started"):
     version: int
     seed: str
     uid: str | None = None
-    input: Raw | None = None
-    event: Raw | None = None
+    input: Raw = NOTHING
+    event: Raw = NOTHING
     due_at: int | None = None
 
 
-class RunFinishing(Fact, tag="run.finishing"):
+class RunFinishing(Fact, frozen=True, tag="run.finishing"):
     """The work is done and the result is known; ``finally`` may still run."""
 
     output: Raw
 
 
-class RunCancelling(Fact, tag="run.cancelling"):
+class RunCancelling(Fact, frozen=True, tag="run.cancelling"):
     by: str
     why: str
 
 
-class RunSucceeded(Fact, tag="run.succeeded"):
+class RunSucceeded(Fact, frozen=True, tag="run.succeeded"):
     output: Raw
 
 
-class RunFailed(Fact, tag="run.failed"):
+class RunFailed(Fact, frozen=True, tag="run.failed"):
     error: Failure
 
 
-class RunCancelled(Fact, tag="run.cancelled"):
+class RunCancelled(Fact, frozen=True, tag="run.cancelled"):
     why: str = ""
 
 
-class RunStuck(Fact, tag="run.stuck"):
+class RunStuck(Fact, frozen=True, tag="run.stuck"):
     """An incident: nothing can move any more. ``tokens`` name the flows where tokens rest."""
 
     reason: str
     tokens: tuple[str, ...] = ()
 
 
-class RunWarned(Fact, tag="run.warned"):
+class RunWarned(Fact, frozen=True, tag="run.warned"):
     message: str
 
 
-class ScopeOpened(Fact, tag="phase.opened"):
+class ScopeOpened(Fact, frozen=True, tag="phase.opened"):
     key: str
     due_at: int | None = None
 
 
-class ScopeSkipped(Fact, tag="phase.skipped"):
+class ScopeSkipped(Fact, frozen=True, tag="phase.skipped"):
     key: str
     why: str
 
 
-class ScopeFailing(Fact, tag="phase.failing"):
+class ScopeFailing(Fact, frozen=True, tag="phase.failing"):
     """Nothing new starts in this scope; key "" is the run itself."""
 
     key: str
     error: Failure
 
 
-class ScopeEnded(Fact, tag="phase.ended"):
+class ScopeEnded(Fact, frozen=True, tag="phase.ended"):
     """``status`` is succeeded, failed or cancelled."""
 
     key: str
     status: str
 
 
-class ItemsResolved(Fact, tag="each.resolved"):
+class ItemsResolved(Fact, frozen=True, tag="each.resolved"):
     key: str
     items: Raw
 
 
-class TokenRested(Fact, tag="token.rested"):
+class TokenRested(Fact, frozen=True, tag="token.rested"):
     scope: str
     flow: str
 
 
-class TokensJoined(Fact, tag="token.joined"):
+class TokensJoined(Fact, frozen=True, tag="token.joined"):
     """Tokens on these flows became one."""
 
     scope: str
     flows: tuple[str, ...]
 
 
-class GatewayPassed(Fact, tag="gateway.passed"):
+class GatewayPassed(Fact, frozen=True, tag="gateway.passed"):
     key: str
 
 
-class JobReady(Fact, tag="job.ready"):
+class JobReady(Fact, frozen=True, tag="job.ready"):
     """Without ``input`` the definition's own constant is meant."""
 
     key: str
-    input: Raw | None = None
+    input: Raw = NOTHING
     attempt: int = 1
     timeout_at: int | None = None
     beat_at: int | None = None
 
 
-class JobStarted(Fact, tag="job.started"):
+class JobStarted(Fact, frozen=True, tag="job.started"):
     """Recorded for jobs that take long and for those taken up again after a crash."""
 
     key: str
     attempt: int
 
 
-class JobWaiting(Fact, tag="job.waiting"):
+class JobWaiting(Fact, frozen=True, tag="job.waiting"):
     """``kind`` is timer, event or callback. A timer goes on at ``due_at``."""
 
     key: str
@@ -143,17 +151,17 @@ class JobWaiting(Fact, tag="job.waiting"):
     due_at: int | None = None
     timeout_at: int | None = None
     types: tuple[str, ...] = ()
-    match: Raw | None = None
+    match: Raw = NOTHING
 
 
-class JobHeard(Fact, tag="job.heard"):
+class JobHeard(Fact, frozen=True, tag="job.heard"):
     """A sign of life of waiting work; it must come again before ``beat_at``."""
 
     key: str
     beat_at: int
 
 
-class JobRetried(Fact, tag="job.retried"):
+class JobRetried(Fact, frozen=True, tag="job.retried"):
     """The attempt failed and the next one starts at ``due_at``."""
 
     key: str
@@ -162,38 +170,38 @@ class JobRetried(Fact, tag="job.retried"):
     due_at: int
 
 
-class JobAbandoned(Fact, tag="job.abandoned"):
+class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     """Its process died; what the attempt did is not known."""
 
     key: str
     attempt: int
 
 
-class JobCancelling(Fact, tag="job.cancelling"):
+class JobCancelling(Fact, frozen=True, tag="job.cancelling"):
     """Asked to stop; until ``due_at`` it may still say how it ended."""
 
     key: str
     due_at: int
 
 
-class JobSucceeded(Fact, tag="job.succeeded"):
+class JobSucceeded(Fact, frozen=True, tag="job.succeeded"):
     key: str
     attempt: int
     output: Raw
 
 
-class JobFailed(Fact, tag="job.failed"):
+class JobFailed(Fact, frozen=True, tag="job.failed"):
     key: str
     attempt: int
     error: Failure
 
 
-class JobSkipped(Fact, tag="job.skipped"):
+class JobSkipped(Fact, frozen=True, tag="job.skipped"):
     key: str
     why: str
 
 
-class JobCancelled(Fact, tag="job.cancelled"):
+class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
     key: str
     attempt: int
 

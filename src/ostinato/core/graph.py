@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 from msgspec import Raw
 
-from ..errors import DefinitionError
-from .expressions import Expression, Template
-from .model import Each, Job, Join, Kind, Split
+from ostinato.core.expressions import Expression, Template
+from ostinato.core.model import Each, Job, Join, Kind, Split
+from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
 FINALLY = "finally"
@@ -48,10 +48,29 @@ class Node:
     """
 
     __slots__ = (
-        "children", "constant", "each", "flows", "incoming", "inclusive", "index", "job", "join", "kind", "masks", "name",
-        "optional", "outgoing", "parent", "path", "repeated", "scope", "split", "starts",
-        "timeout", "when",
-    )  # fmt: skip
+        "children",
+        "constant",
+        "each",
+        "flows",
+        "inclusive",
+        "incoming",
+        "index",
+        "job",
+        "join",
+        "kind",
+        "masks",
+        "name",
+        "optional",
+        "outgoing",
+        "parent",
+        "path",
+        "repeated",
+        "scope",
+        "split",
+        "starts",
+        "timeout",
+        "when",
+    )
 
     def __init__(
         self,
@@ -90,6 +109,13 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.path or 'run'}>"
+
+    @property
+    def spec(self) -> Job:
+        """What a node of kind job does."""
+        if self.job is None:
+            raise DefinitionError(f"{self.path!r} is not a job")
+        return self.job
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, top down, in the order they were added."""
@@ -168,9 +194,7 @@ class Graph:
             node.repeated = node.each is not None or bool(node.parent and node.parent.repeated)
             node.starts = [child for child in node.children if _begins(child)]
             node.inclusive = [child for child in node.children if child.join is Join.SOME]
-            node.flows = {
-                flow.index: flow for child in node.children for flow in child.outgoing
-            }
+            node.flows = {flow.index: flow for child in node.children for flow in child.outgoing}
             if node.join is Join.ALL and len(node.incoming) < 2:
                 node.join = Join.EACH
         for node in self.nodes.values():

@@ -56,5 +56,5 @@ def format_instant(ms: float) -> str:
     try:
         moment = _EPOCH + timedelta(milliseconds=int(ms))
     except (OverflowError, ValueError):
-        raise DefinitionError(f"{ms} ms is outside the years 1 to 9999") from None
+        raise DefinitionError("an instant is outside the years 1 to 9999") from None
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

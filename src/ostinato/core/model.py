@@ -10,7 +10,7 @@ import enum
 
 import msgspec
 
-from .expressions import Expression, Template
+from ostinato.core.expressions import Expression, Template
 
 
 class Kind(enum.Enum):

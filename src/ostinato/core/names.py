@@ -7,15 +7,15 @@ is the list over the items.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from .facts import Failure
-from .graph import Node
-from .model import Kind
-from .state import Scope, State, Step
+from ostinato.core.facts import Failure
+from ostinato.core.graph import Node
+from ostinato.core.model import Kind
+from ostinato.core.state import Scope, State, Step
 
 GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "now")
 PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
@@ -42,8 +42,10 @@ class View(Mapping[str, Any]):
         return name in self.members
 
     def get(self, name: str, default: Any = None) -> Any:
-        read = getattr(self, f"_{name}", None) if name in self.members else None
-        return default if read is None else read()
+        return self.read(name) if name in self.members else default
+
+    def read(self, name: str) -> Any:
+        return getattr(self, f"_{name}")()
 
 
 class Names(Mapping[str, Any]):
@@ -162,7 +164,7 @@ class RunView(View):
     def _error(self) -> Any:
         return error_value(self.state.error)
 
-    def _startedAt(self) -> int:  # noqa: N802 - the wire name
+    def _startedAt(self) -> int:
         return self.state.started_at
 
     def _status(self) -> str:
@@ -194,7 +196,7 @@ class ThisJob(View):
         return f"{self.state.run_id}:{self.key}"
 
 
-READ = {
+READ: dict[str, Callable[[Names], Any]] = {
     "input": lambda names: names.state.input_value,
     "event": lambda names: names.state.event_value,
     "jobs": lambda names: Jobs(names.state, names.scope),
@@ -240,7 +242,7 @@ def _find(scope: Scope, node: Node) -> Found:
         if here.parent is None:
             break
         here = here.parent
-    return _descend(here, above[: above.index(here.node)][::-1] + [node])
+    return _descend(here, [*above[: above.index(here.node)][::-1], node])
 
 
 def _above(node: Node) -> list[Node]:

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from .facts import Failure
-from .graph import Graph, Node
+from ostinato.core.facts import Failure
+from ostinato.core.graph import Graph, Node
 
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
@@ -32,10 +32,29 @@ class Step:
     """
 
     __slots__ = (
-        "attempt", "beat_at", "deaths", "due_at", "ended_at", "error", "failures", "input", "key", "kind",
-        "match", "node", "output", "ready_at", "scope", "started", "started_at", "status",
-        "timeout_at", "types", "waiting_since", "why",
-    )  # fmt: skip
+        "attempt",
+        "beat_at",
+        "deaths",
+        "due_at",
+        "ended_at",
+        "error",
+        "failures",
+        "input",
+        "key",
+        "kind",
+        "match",
+        "node",
+        "output",
+        "ready_at",
+        "scope",
+        "started",
+        "started_at",
+        "status",
+        "timeout_at",
+        "types",
+        "waiting_since",
+        "why",
+    )
 
     def __init__(self, key: str, node: Node, scope: Scope, at: int) -> None:
         self.key = key
@@ -73,9 +92,26 @@ class Scope:
     """
 
     __slots__ = (
-        "due_at", "elements", "ended_at", "error", "failed", "index", "item", "items", "key", "latest", "live",
-        "node", "opened_at", "parent", "prefix", "resting", "status", "stopping", "visits",
-    )  # fmt: skip
+        "due_at",
+        "elements",
+        "ended_at",
+        "error",
+        "failed",
+        "index",
+        "item",
+        "items",
+        "key",
+        "latest",
+        "live",
+        "node",
+        "opened_at",
+        "parent",
+        "prefix",
+        "resting",
+        "status",
+        "stopping",
+        "visits",
+    )
 
     def __init__(self, key: str, node: Node, parent: Scope | None, at: int) -> None:
         self.key = key

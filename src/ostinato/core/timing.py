@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 
-from .model import Retry
+from ostinato.core.model import Retry
 
 
 def retries(policy: Retry, error: str) -> bool:

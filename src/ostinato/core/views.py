@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from .facts import AnyFact, Fact, Failure
-from .graph import Node
-from .state import Scope, State, Step, path_of
+from ostinato.core.facts import NOTHING, AnyFact, Fact, Failure
+from ostinato.core.graph import Node
+from ostinato.core.state import Scope, State, Step, path_of
 
 
 class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -198,7 +198,7 @@ def _members(fact: Fact) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name in fact.__struct_fields__:
         value = getattr(fact, name)
-        if value is None or value == ():
+        if value is None or value is NOTHING or value == ():
             continue
         if isinstance(value, Failure):
             value = _error(value)

@@ -61,8 +61,9 @@ def _attributes(event: Event) -> dict[str, str]:
         "type": event.type,
         "time": rfc3339(event.time),
     }
-    if event.subject is not None:
-        attributes["subject"] = event.subject
+    for name in ("subject", "description"):
+        if (value := getattr(event, name)) is not None:
+            attributes[name] = value
     return attributes
 
 

@@ -6,13 +6,13 @@ A record carries the event as JSON text inside a message; where the message has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from ostinato.core.cloudevents import forms
-from ostinato.core.cloudevents.event import Event, MalformedBody, decoded, refuse
+from ostinato.core.cloudevents.event import MAX_ID, Event, MalformedBody, decoded, refuse, text
 from ostinato.core.cloudevents.forms import Context
 from ostinato.errors import TooLarge
 
@@ -32,10 +32,10 @@ def _event(record: Any, context: Context, index: int) -> Event:
     here = msgspec.structs.replace(context, where=context.at(f"Records[{index}]"))
     if not isinstance(record, dict):
         refuse(here.where, "a record is an object")
-    message, text = next(_messages(record), (None, None))
-    if message is None or text is None:
+    message, written = next(_messages(record), (None, None))
+    if message is None or written is None:
         refuse(here.where, "a record has Sns.Message, Sqs.Message or body, each a JSON text")
-    return _from_text(text, message, here)
+    return _from_text(written, message, here)
 
 
 def _messages(record: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -45,17 +45,16 @@ def _messages(record: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             yield message, message[member]
 
 
-def _from_text(text: str, message: dict[str, Any], context: Context) -> Event:
-    body = text.encode()
+def _from_text(written: str, message: dict[str, Any], context: Context) -> Event:
+    body = written.encode()
     if len(body) > context.limits.event:
         raise TooLarge(f"{context.where}: {len(body)} bytes, the limit is {context.limits.event}")
     members = _members(body, context)
     named = _event_type(message)
-    if "id" not in members:
-        members |= _id(message)
+    here = msgspec.structs.replace(context, new_id=_namer(message, context))
     if named is None:
-        return forms.read(members, context)
-    return forms.routed(members, named, msgspec.Raw(body), context)
+        return forms.read(members, here)
+    return forms.routed(members, named, msgspec.Raw(body), here)
 
 
 def _members(body: bytes, context: Context) -> dict[str, msgspec.Raw]:
@@ -78,8 +77,10 @@ def _event_type(message: dict[str, Any]) -> str | None:
     return None
 
 
-def _id(message: dict[str, Any]) -> dict[str, msgspec.Raw]:
+def _namer(message: dict[str, Any], context: Context) -> Callable[[], str]:
+    """An event without an id of its own has its message's: a queue may deliver that twice."""
     for name in ("messageId", "MessageId"):
-        if isinstance(message.get(name), str):
-            return {"id": msgspec.Raw(msgspec.json.encode(message[name]))}
-    return {}
+        if message.get(name):
+            found = text(message[name], context.at(name), MAX_ID)
+            return lambda: found
+    return context.new_id

@@ -77,7 +77,7 @@ def from_path(
     new_id: Callable[[], str],
     limits: Limits = DEFAULT_LIMITS,
 ) -> Event:
-    """``POST /events/{eventType}``, ``/event-bridge/events/{eventType}``: the path names the type."""
+    """``POST /events/{eventType}`` and ARC's twin of it: the path names the type."""
     context = Context(now, new_id, limits)
     if not body.strip():
         return forms.routed({}, event_type, EMPTY, context)

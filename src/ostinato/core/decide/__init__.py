@@ -6,12 +6,14 @@ commands (leave after the commit) and moves (what follows inside the run, decide
 so a move always sees what came before it.
 
 moves      what follows inside a run
-entering   a token enters a node: jobs, waits, emits, scopes, each
+entering   a token enters a node: conditions, scopes, each
+jobs       a job begins, by what it does
+steps      the timers of an open step
 flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
 reporting  a job says how it went; timers, answers and events arrive
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 
-from .advance import MAX_FACTS, advance, decide
+from ostinato.core.decide.advance import MAX_FACTS, advance, decide
 
 __all__ = ["MAX_FACTS", "advance", "decide"]

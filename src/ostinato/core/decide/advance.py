@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import OstinatoError
-from .. import events as e
-from ..commands import Command
-from ..facts import Fact
-from ..fold import fold
-from ..state import State
-from . import ending, entering, flowing, moves, reporting
-from .moves import Said, Settle, Told
+from ostinato.core import events as e
+from ostinato.core.commands import Command
+from ostinato.core.decide import ending, entering, flowing, moves, reporting
+from ostinato.core.decide.moves import Said, Settle, Told
+from ostinato.core.facts import Fact
+from ostinato.core.fold import fold
+from ostinato.core.state import State
+from ostinato.errors import OstinatoError
 
 MAX_FACTS = 200_000
 """More facts than this from one event is a loop without a wait in it."""

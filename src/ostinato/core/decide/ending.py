@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from ...errors import ExpressionError, NotStorable
-from .. import events as e
-from ..codec import encode_value
-from ..commands import ClearTimer, SetTimer, StopJob
-from ..expressions import Expression
-from ..facts import (
+from ostinato.core import events as e
+from ostinato.core.codec import encode_value
+from ostinato.core.commands import ClearTimer, SetTimer, StopJob
+from ostinato.core.decide.moves import Begin, Fail, Finish, Said, Settle, Stop
+from ostinato.core.decide.steps import quiet
+from ostinato.core.expressions import Expression
+from ostinato.core.facts import (
     Failure,
     JobCancelled,
     JobCancelling,
@@ -29,11 +30,10 @@ from ..facts import (
     ScopeFailing,
     ScopeOpened,
 )
-from ..graph import Node
-from ..names import Names, results
-from ..state import BUSY, Scope, State, Step
-from .moves import Begin, Fail, Finish, Said, Settle, Stop
-from .steps import quiet
+from ostinato.core.graph import Node
+from ostinato.core.names import Names, results
+from ostinato.core.state import BUSY, Scope, State, Step
+from ostinato.errors import ExpressionError, UsageError
 
 GRACE = 10_000
 """Milliseconds that running siblings are given to stop."""
@@ -128,7 +128,7 @@ def _work_over(state: State, now: int) -> list[Said]:
         return _next(state, now)
     try:
         output = _output(state)
-    except (ExpressionError, NotStorable) as error:
+    except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
     if state.graph.finally_ is None:
         return [*_no_timer(state), RunSucceeded(output)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...errors import ExpressionError
-from ..commands import ClearTimer
-from ..expressions import Expression
-from ..facts import Failure, RunStuck, ScopeEnded, TokenRested, TokensJoined
-from ..graph import Flow, Node
-from ..model import Join as JoinKind
-from ..model import Kind, Split
-from ..names import Names
-from ..state import Scope, State, Step
-from .moves import Begin, Enter, Fail, Finish, Join, Leave, Said, Settle
+from ostinato.core.commands import ClearTimer
+from ostinato.core.decide.moves import Begin, Enter, Fail, Finish, Join, Leave, Said, Settle
+from ostinato.core.expressions import Expression
+from ostinato.core.facts import Failure, RunStuck, ScopeEnded, TokenRested, TokensJoined
+from ostinato.core.graph import Flow, Node
+from ostinato.core.model import Join as JoinKind
+from ostinato.core.model import Kind, Split
+from ostinato.core.names import Names
+from ostinato.core.state import Scope, State, Step
+from ostinato.errors import ExpressionError
 
 
 def leave(state: State, move: Leave, now: int) -> list[Said]:
@@ -78,7 +78,7 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
     scope = state.scopes[move.key]
     if scope.ended_at is not None or state.ended:
         return []
-    if scope.items is not None and not scope.stopping and (opened := _next_items(scope)):
+    if not scope.stopping and (opened := _next_items(scope)):
         return opened
     for node in scope.node.inclusive:
         if not scope.stopping and (full := _full(scope, node)):
@@ -92,9 +92,11 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
 
 def _next_items(scope: Scope) -> list[Said]:
     """The next items of an ``each``, up to ``at_once`` at a time."""
-    assert scope.items is not None and scope.node.each is not None  # noqa: S101
+    each, items = scope.node.each, scope.items
+    if each is None or items is None:
+        return []
     first = len(scope.elements)
-    room = min(scope.node.each.at_once - len(scope.live), len(scope.items) - first)
+    room = min(each.at_once - len(scope.live), len(items) - first)
     return [Begin(f"{scope.key}[{index}]") for index in range(first, first + room)]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..commands import Command
-from ..events import Event
-from ..facts import Fact, Failure
-from ..graph import Flow, Node
-from ..state import Scope
+from ostinato.core.commands import Command
+from ostinato.core.events import Event
+from ostinato.core.facts import Fact, Failure
+from ostinato.core.graph import Flow, Node
+from ostinato.core.state import Scope
 
 
 class Enter(NamedTuple):

@@ -11,10 +11,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from ...errors import ExpressionError
-from .. import events as e
-from ..commands import SetTimer
-from ..facts import (
+from ostinato.core import events as e
+from ostinato.core.commands import SetTimer
+from ostinato.core.decide.ending import timed_out
+from ostinato.core.decide.flowing import holds, onward
+from ostinato.core.decide.jobs import job_failed, start_job
+from ostinato.core.decide.moves import Said
+from ostinato.core.decide.steps import beat_at, quiet, unarm, watch
+from ostinato.core.facts import (
     Failure,
     JobAbandoned,
     JobCancelled,
@@ -25,17 +29,12 @@ from ..facts import (
     JobSucceeded,
     JobWaiting,
 )
-from ..model import WaitEvent
-from ..names import Names
-from ..patterns import Pattern
-from ..state import BUSY, State, Step
-from ..timing import next_attempt
-from .ending import timed_out
-from .entering import failed as job_failed
-from .entering import start_job
-from .flowing import holds, onward
-from .moves import Said
-from .steps import beat_at, quiet, unarm, watch
+from ostinato.core.model import WaitEvent
+from ostinato.core.names import Names
+from ostinato.core.patterns import Pattern
+from ostinato.core.state import BUSY, State, Step
+from ostinato.core.timing import next_attempt
+from ostinato.errors import ExpressionError
 
 MAX_DEATHS = 3
 """Attempts that may die with their process before the job is given up."""
@@ -205,7 +204,7 @@ def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     attempt = step.attempt + 1
     beat = None if step.node.job is None else beat_at(step.node.job, now)
     return [
-        JobReady(step.key, None, attempt, None, beat),
+        JobReady(step.key, attempt=attempt, beat_at=beat),
         start_job(state, step.node, step.key, attempt, step.input),
         *watch(step.key, None, beat),
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..commands import ClearTimer, CloseWait, Command, SetTimer
-from ..model import Job
-from ..state import Step
+from ostinato.core.commands import ClearTimer, CloseWait, Command, SetTimer
+from ostinato.core.model import Job
+from ostinato.core.state import Step
 
 
 def unarm(step: Step) -> list[Command]:

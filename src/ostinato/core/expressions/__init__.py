@@ -9,8 +9,8 @@ order, and every loop is paid for from a ``Budget`` before it runs.
 
 from __future__ import annotations
 
-from .budget import Budget
-from .expression import Expression, parse
-from .template import Template, parse_template
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.expression import Expression, parse
+from ostinato.core.expressions.template import Template, parse_template
 
 __all__ = ["Budget", "Expression", "Template", "parse", "parse_template"]

@@ -15,7 +15,7 @@ from ostinato.errors import ExpressionError
 from .budget import Budget
 from .closures import Context, Run, Slots
 from .faults import failure
-from .values import kind
+from .values import kind, text_of
 
 __all__ = ["dynamic", "has_index", "has_member", "member", "slot", "static", "unknown"]
 
@@ -118,12 +118,13 @@ def _position(value: list[Any], key: Any) -> int:
     if kind(key) != "number" or key != key or key % 1:
         raise failure(f"the index of a list is a whole number, not {_shown(key)}")
     if not 0 <= key < len(value):
-        raise failure(f"index {int(key)} is outside a list of {len(value)}", "see size() and has()")
+        hint = "see size() and has()"
+        raise failure(f"index {_shown(key)} is outside a list of {len(value)}", hint)
     return int(key)
 
 
 def _shown(key: Any) -> str:
-    return str(key) if kind(key) == "number" else kind(key)
+    return text_of(key, Budget()) if kind(key) == "number" else kind(key)
 
 
 def has_member(target: Run, name: str) -> Run:

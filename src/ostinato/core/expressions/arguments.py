@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .faults import failure
-from .values import kind
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.values import kind
 
 __all__ = ["wanted"]
 

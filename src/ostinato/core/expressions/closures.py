@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .budget import Budget
+from ostinato.core.expressions.budget import Budget
 
 __all__ = ["Context", "Run", "Slots", "constant"]
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .budget import Budget
-from .closures import Context, Run, Slots
-from .operators import differs, equals
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
+from ostinato.core.expressions.operators import differs, equals
 
 __all__ = ["equality"]
 

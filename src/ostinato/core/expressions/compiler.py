@@ -10,16 +10,14 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from ostinato.errors import ExpressionError
-
-from . import access, operators
-from .closures import Run, constant
-from .comparisons import equality
-from .comprehensions import COMPREHENSIONS
-from .faults import fault
-from .functions import FUNCTIONS, Function
-from .special import collected, defaulted, mapped, matched, present
-from .syntax import (
+from ostinato.core.expressions import access, operators
+from ostinato.core.expressions.closures import Run, constant
+from ostinato.core.expressions.comparisons import equality
+from ostinato.core.expressions.comprehensions import COMPREHENSIONS
+from ostinato.core.expressions.faults import fault
+from ostinato.core.expressions.functions import FUNCTIONS, Function
+from ostinato.core.expressions.special import collected, defaulted, mapped, matched, present
+from ostinato.core.expressions.syntax import (
     Arithmetic,
     Call,
     Choice,
@@ -36,6 +34,7 @@ from .syntax import (
     Node,
     Not,
 )
+from ostinato.errors import ExpressionError
 
 __all__ = ["Compiler"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .budget import Budget
-from .closures import Context, Run, Slots
-from .faults import failure
-from .operators import truth
-from .values import kind
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.operators import truth
+from ostinato.core.expressions.values import kind
 
 __all__ = ["COMPREHENSIONS"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from .arguments import wanted
-from .budget import Budget
-from .faults import failure
-from .moments import instant, milliseconds, span
-from .values import EXACT, json_text, text_of
+from ostinato.core.expressions.arguments import wanted
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.moments import instant, milliseconds, span
+from ostinato.core.expressions.values import EXACT, json_text, text_of
 
 __all__ = [
     "base64",

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Run
+from ostinato.core.expressions.compiler import Compiler
+from ostinato.core.expressions.faults import failure, fault, within
+from ostinato.core.expressions.lexer import LONGEST, Token, tokens
+from ostinato.core.expressions.parser import parse_tree
+from ostinato.core.expressions.syntax import Index, Member, Name, Node
+from ostinato.core.expressions.values import finished, kind
 from ostinato.errors import ExpressionError
-
-from .budget import Budget
-from .closures import Run
-from .compiler import Compiler
-from .faults import failure, fault, within
-from .lexer import LONGEST, Token, tokens
-from .parser import parse_tree
-from .syntax import Index, Member, Name, Node
-from .values import finished, kind
 
 __all__ = ["Expression", "from_tokens", "parse"]
 
@@ -80,8 +79,11 @@ def _parse_wrapped(text: str) -> Expression:
 
 
 def from_tokens(text: str, found: list[Token]) -> Expression:
-    tree = parse_tree(text, found)
     compiler = Compiler(text)
-    run = compiler.compile(tree)
+    try:
+        tree = parse_tree(text, found)
+        run = compiler.compile(tree)
+    except RecursionError:  # the caller may have used up most of the stack before
+        raise fault(text, found[0].at, "an expression is nested too deeply") from None
     written = text[found[0].at : found[-1].at].strip()
     return Expression(written, tree, run, compiler)

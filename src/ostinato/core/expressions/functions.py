@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from . import conversions, lists, texts
-from .budget import Budget
-from .closures import Context, Run, Slots
+from ostinato.core.expressions import conversions, lists, texts
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
 
 __all__ = ["FUNCTIONS", "Function"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .faults import fault
-from .literals import read_number, read_string
+from ostinato.core.expressions.faults import fault
+from ostinato.core.expressions.literals import read_number, read_string
 
 __all__ = ["LONGEST", "Token", "tokens"]
 
@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE]
 _STRING = re.compile(
     r"""[rR]'[^'\n]*'|[rR]"[^"\n]*"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""", re.DOTALL
 )
+_PREFIXES = frozenset({"b", "br", "rb", "f", "u"})  # of texts elsewhere
 _NAME = re.compile(r"[^\W\d]\w*")
 _MEMBER = re.compile(r"[^\W\d]\w*(?:-+\w+)*")
 _SIGN = re.compile(r"[=!<>]=|&&|\|\||[-+*/%<>!?:.,()\[\]{}]")
@@ -93,7 +94,7 @@ def _token(text: str, at: int, *, after_dot: bool) -> Token:
 
 def _name(text: str, match: re.Match[str]) -> Token:
     at, end = match.span()
-    if text[end : end + 1] in ("'", '"') and end < len(text):
+    if match[0].lower() in _PREFIXES and text[end : end + 1] in ("'", '"') and end < len(text):
         raise fault(text, at, f"a text cannot start with {match[0]}", "only r'…' has a prefix")
     return Token("name", match[0], at, end)
 

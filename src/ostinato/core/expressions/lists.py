@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arguments import wanted
-from .budget import Budget
-from .faults import failure
-from .operators import add
-from .values import kind, kinds
+from ostinato.core.expressions.arguments import wanted
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.operators import add
+from ostinato.core.expressions.values import kind, kinds
 
 __all__ = [
     "first",

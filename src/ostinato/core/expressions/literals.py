@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from math import isfinite
 
-from .faults import fault
-from .values import EXACT
+from ostinato.core.expressions.faults import fault
+from ostinato.core.expressions.values import EXACT
 
 __all__ = ["read_number", "read_string"]
 

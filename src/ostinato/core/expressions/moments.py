@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.durations import parse_duration
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.values import kind
 from ostinato.core.instants import format_instant, parse_instant
 from ostinato.errors import DefinitionError
-
-from .faults import failure
-from .values import kind
 
 __all__ = ["instant", "milliseconds", "span"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from math import fmod, isfinite
 from typing import Any
 
-from .budget import Budget
-from .closures import Context, Run, Slots
-from .faults import failure
-from .values import EXACT, equal, kind, kinds
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.values import EXACT, equal, kind, kinds
 
 __all__ = [
     "ARITHMETIC",

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ostinato.errors import ExpressionError
-
-from .faults import fault
-from .lexer import Token
-from .syntax import (
+from ostinato.core.expressions.faults import fault
+from ostinato.core.expressions.lexer import Token
+from ostinato.core.expressions.syntax import (
     Arithmetic,
     Call,
     Choice,
@@ -29,6 +27,7 @@ from .syntax import (
     Node,
     Not,
 )
+from ostinato.errors import ExpressionError
 
 __all__ = ["parse_tree"]
 
@@ -50,10 +49,7 @@ _WORDS = {
 
 
 def parse_tree(text: str, found: list[Token]) -> Node:
-    try:
-        return _Parser(text, found).whole()
-    except RecursionError:
-        raise fault(text, 0, "an expression is nested too deeply") from None
+    return _Parser(text, found).whole()
 
 
 class _Parser:

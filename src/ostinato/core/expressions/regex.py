@@ -7,9 +7,17 @@ charged assumes that nothing was kept, because a price must not depend on what r
 
 from __future__ import annotations
 
-from .budget import Budget
-from .faults import failure
-from .regex_syntax import Charset, Edge, Either, Repeat, Sequence, Tree, read
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.regex_syntax import (
+    Charset,
+    Edge,
+    Either,
+    Repeat,
+    Sequence,
+    Tree,
+    read,
+)
 
 __all__ = ["Regex"]
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ostinato.core.expressions.faults import failure
 from ostinato.errors import ExpressionError
-
-from .faults import failure
 
 __all__ = ["Charset", "Edge", "Either", "Repeat", "Sequence", "Tree", "read"]
 

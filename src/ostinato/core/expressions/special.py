@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .access import unknown
-from .arguments import wanted
-from .budget import Budget
-from .closures import Context, Run, Slots
-from .faults import failure
-from .moments import instant
-from .regex import Regex
-from .values import kind
+from ostinato.core.expressions.access import unknown
+from ostinato.core.expressions.arguments import wanted
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.closures import Context, Run, Slots
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.moments import instant
+from ostinato.core.expressions.regex import Regex
+from ostinato.core.expressions.values import kind
 
 __all__ = ["collected", "defaulted", "mapped", "matched", "present"]
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.expression import Expression, from_tokens
+from ostinato.core.expressions.faults import failure, fault
+from ostinato.core.expressions.lexer import tokens
+from ostinato.core.expressions.values import kind, text_of
 from ostinato.errors import ExpressionError, Problem
-
-from .budget import Budget
-from .expression import Expression, from_tokens
-from .faults import failure, fault
-from .lexer import tokens
-from .values import kind, text_of
 
 __all__ = ["Template", "parse_template"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arguments import wanted
-from .budget import Budget
-from .faults import failure
-from .values import kind, text_of
+from ostinato.core.expressions.arguments import wanted
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
+from ostinato.core.expressions.values import kind, text_of
 
 __all__ = [
     "contains",

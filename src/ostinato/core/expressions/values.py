@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from .budget import Budget
-from .faults import failure
+from ostinato.core.expressions.budget import Budget
+from ostinato.core.expressions.faults import failure
 
 __all__ = ["EXACT", "equal", "finished", "json_text", "kind", "kinds", "text_of"]
 
@@ -29,6 +29,7 @@ _KINDS: dict[type, str] = {
     dict: "map",
 }
 _ATOMS = frozenset({type(None), bool, int, float})
+_LARGEST = 10**308  # about where a broken number ends too
 _DEEPEST = 100  # levels of a value; keeps every reader of it away from its own limit
 _ITEM = 4  # bytes that a number, a bool or null is taken to weigh
 _AROUND = 2  # quotes, or a comma and a colon
@@ -95,9 +96,17 @@ def text_of(value: Any, budget: Budget) -> str:
 
 
 def _number_text(value: float) -> str:
+    if type(value) is int:
+        return _whole_text(value)
     if not isfinite(value):
         raise failure("NaN and Infinity are not numbers of JSON")
     return str(int(value)) if value == int(value) and abs(value) <= EXACT else repr(value)
+
+
+def _whole_text(value: int) -> str:
+    if abs(value) > _LARGEST:  # Python refuses to write out what is much longer
+        raise failure("a number is too large")
+    return str(value)
 
 
 def json_text(value: Any, budget: Budget) -> str:
@@ -129,7 +138,7 @@ def finished(value: Any, budget: Budget, *, built: bool) -> Any:
 def _encoded(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
-    except (RecursionError, ValueError) as problem:
+    except (RecursionError, ValueError, OverflowError) as problem:
         raise failure(f"a value is not JSON: {problem}") from None
 
 

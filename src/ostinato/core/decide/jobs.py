@@ -1,0 +1,167 @@
+"""A job begins: its handler is asked for, its event published, its variables set, its wait armed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from msgspec import Raw
+
+from ostinato.core import correlation
+from ostinato.core.codec import encode_value
+from ostinato.core.commands import OpenWait, Publish, SetTimer, StartJob
+from ostinato.core.decide.flowing import onward
+from ostinato.core.decide.moves import Fail, Said
+from ostinato.core.decide.steps import beat_at, timeout_at, watch
+from ostinato.core.durations import parse_duration
+from ostinato.core.facts import NOTHING, Failure, JobFailed, JobReady, JobSucceeded, JobWaiting
+from ostinato.core.graph import Node
+from ostinato.core.instants import parse_instant
+from ostinato.core.model import Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.names import Names
+from ostinato.core.state import Scope, State
+from ostinato.errors import DefinitionError, ExpressionError, UsageError
+
+
+def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    job = node.spec
+    try:
+        return ACTIONS[type(job.action)](state, scope, node, key, now)
+    except (ExpressionError, UsageError) as error:
+        failure = Failure(error.code, f"{node.path}: {error}", node.name)
+        return job_failed(scope, node, key, 1, failure)
+
+
+def _run(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    job = node.spec
+    data = None
+    if job.input is not None and not job.input.constant:
+        data = encode_value(job.input.render(Names(state, scope, job_key=key)))
+    timeout = timeout_at(job, now) if job.callback else None
+    beat = beat_at(job, now)
+    ready = JobReady(key, data or NOTHING, 1, timeout, beat)
+    return [ready, start_job(state, node, key, 1, data), *watch(key, timeout, beat)]
+
+
+def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None) -> StartJob:
+    """One attempt of the job, with its recorded input or the definition's constant."""
+    job = node.spec
+    if data is None and job.input is not None and job.input.constant:
+        data = constant(node)
+    timeout = None if job.callback else job.timeout
+    token = state.token(key) if job.callback else ""
+    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token)
+
+
+def constant(node: Node) -> Raw:
+    """A constant input, encoded once per graph."""
+    if node.constant is None:
+        job = node.spec
+        node.constant = encode_value(None if job.input is None else job.input.render({}))
+    return node.constant
+
+
+def _emit(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    job = node.spec
+    event = _rendered(state, scope, node, key)
+    if not isinstance(event.get("type"), str) or not event["type"]:
+        raise ExpressionError("emit.type is not a text")
+    event_id, subject = f"{state.run_id}:{key}", event.get("subject")
+    publish = Publish(
+        event_id, event["type"], encode_value(event.get("data")), subject and str(subject)
+    )
+    if job.callback:
+        timeout, beat = timeout_at(job, now), beat_at(job, now)
+        waiting = JobWaiting(key, "callback", timeout_at=timeout)
+        return [waiting, publish, *watch(key, timeout, beat)]
+    output = Raw(msgspec.json.encode({"id": event_id}))
+    return [JobSucceeded(key, 1, output), publish, onward(scope, node)]
+
+
+def _set(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    values = encode_value(_rendered(state, scope, node, key))
+    return [JobSucceeded(key, 1, values), onward(scope, node)]
+
+
+def _wait_until(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    span = cast(WaitUntil, node.spec.action).span
+    if span is not None:
+        due_at = now + span
+    else:
+        due_at = _instant(_rendered(state, scope, node, key).get("until"), now)
+    return [JobWaiting(key, "timer", due_at=due_at), SetTimer(key, "due", due_at)]
+
+
+def _instant(value: Any, now: int) -> int:
+    """An RFC 3339 text, ms since epoch, or a duration from now."""
+    if isinstance(value, str):
+        return _read_instant(value, now)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ExpressionError(f"wait.until gave {value!r:.80}, not an instant")
+
+
+def _read_instant(text: str, now: int) -> int:
+    try:
+        return (
+            now + parse_duration(text)
+            if text[:1] in "P0123456789" and "-" not in text
+            else (parse_instant(text))
+        )
+    except (DefinitionError, ValueError) as error:
+        raise ExpressionError(f"wait.until: {error}") from None
+
+
+def _wait_event(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    job = node.spec
+    action = cast(WaitEvent, job.action)
+    match = _rendered(state, scope, node, key) if job.input is not None else {}
+    values_key = correlation.key_of_values(action.paths, _values(action.paths, match))
+    since: int | None = state.started_at
+    if action.look_back is not None:
+        since = max(state.started_at, now - action.look_back)
+    if action.look_back == 0:
+        since = None
+    timeout = timeout_at(job, now)
+    pattern = encode_value(match) if match else NOTHING
+    waiting = JobWaiting(key, "event", timeout_at=timeout, types=action.types, match=pattern)
+    wait = OpenWait(key, action.types, action.paths, values_key, since)
+    return [waiting, wait, *watch(key, timeout, None)]
+
+
+def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
+    """What the pattern wants at each of ``paths``: one plain value each."""
+    found = []
+    for path in paths:
+        leaf: Any = match
+        for name in path.split("."):
+            leaf = leaf[name]
+        found.append(leaf[0])
+    return found
+
+
+def _rendered(state: State, scope: Scope, node: Node, key: str) -> dict[str, Any]:
+    job = node.spec
+    value = None if job.input is None else job.input.render(Names(state, scope, job_key=key))
+    if not isinstance(value, dict):
+        raise ExpressionError(f"the values are {value!r:.80}, not a map")
+    return value
+
+
+def job_failed(scope: Scope, node: Node, key: str, attempt: int, error: Failure) -> list[Said]:
+    """The job has failed for good; an optional one lets its token go on."""
+    fact = JobFailed(key, attempt, error)
+    forgiven = node.optional and (node.each is None or scope.index is None)
+    if forgiven or scope.stopping:
+        return [fact, onward(scope, node)]
+    return [fact, Fail(scope, Failure(error.name, error.message, node.name))]
+
+
+ACTIONS: dict[type, Callable[[State, Scope, Node, str, int], list[Said]]] = {
+    Run: _run,
+    Emit: _emit,
+    Set: _set,
+    WaitUntil: _wait_until,
+    WaitEvent: _wait_event,
+}

@@ -1,0 +1,187 @@
+"""Play a graph without an engine: pure, instant, on a virtual clock.
+
+Handlers are plain functions of the job's input. After every event the state is compared with a
+replay of the history, so each use is also a test that facts carry all their effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from ostinato.core import commands as c
+from ostinato.core import events as e
+from ostinato.core.codec import decode_facts, encode_facts, encode_value
+from ostinato.core.decide import advance
+from ostinato.core.facts import Fact, Failure
+from ostinato.core.fold import replay
+from ostinato.core.graph import Graph
+from ostinato.core.state import Scope, State, Step
+from ostinato.core.views import RunView, fact_type, run_view
+
+Handler = Callable[[Any], Any]
+NOON = 1_800_000_000_000
+
+
+class Play:
+    """One run of ``graph``. Jobs whose handler is missing stay open until told otherwise."""
+
+    def __init__(self, graph: Graph, handlers: Mapping[str, Handler] | None = None) -> None:
+        self.graph = graph
+        self.handlers = dict(handlers or {})
+        self.state = State(graph)
+        self.now = NOON
+        self.records: list[tuple[int, bytes]] = []
+        self.facts: list[Fact] = []
+        self.ready: list[c.StartJob] = []
+        self.stopped: list[c.StopJob] = []
+        self.timers: dict[tuple[str, str], int] = {}
+        self.waits: dict[str, c.OpenWait] = {}
+        self.published: list[c.Publish] = []
+        self.calls: list[str] = []
+
+    def start(self, input: Any = None, event: Any = None, uid: str | None = None) -> Play:
+        data = None if input is None else encode_value(input)
+        trigger = None if event is None else encode_value(event)
+        return self.tell(e.Start("run", "seed", uid, data, trigger))
+
+    def tell(self, event: e.Event) -> Play:
+        facts, commands = advance(self.state, event, self.now)
+        if facts:
+            self.records.append((self.now, encode_facts(facts)))
+            self.facts += facts
+        for command in commands:
+            self._obey(command)
+        self._compare()
+        return self
+
+    def _obey(self, command: c.Command) -> None:
+        match command:
+            case c.StartJob():
+                self.ready.append(command)
+            case c.StopJob():
+                self.stopped.append(command)
+            case c.SetTimer(key, kind, due_at):
+                self.timers[key, kind] = due_at
+            case c.ClearTimer(key, kind):
+                del self.timers[key, kind]
+            case c.OpenWait(key):
+                self.waits[key] = command
+            case c.CloseWait(key):
+                del self.waits[key]
+            case c.Publish():
+                self.published.append(command)
+
+    def _compare(self) -> None:
+        again = replay(self.graph, [(at, decode_facts(data)) for at, data in self.records])
+        live, loaded = snapshot(self.state), snapshot(again)
+        if live != loaded:
+            raise AssertionError(f"replay differs:\n{live}\n{loaded}")
+
+    def work(self) -> Play:
+        """Do the jobs that have handlers, until none is left; timers stay."""
+        while todo := [job for job in self.ready if job.handler in self.handlers]:
+            self.ready = [job for job in self.ready if job not in todo]
+            for job in todo:
+                self.do(job)
+        return self
+
+    def do(self, job: c.StartJob) -> Play:
+        self.calls.append(job.key)
+        data = None if job.input is None else msgspec.json.decode(job.input)
+        try:
+            output = self.handlers[job.handler](data)
+        except Exception as error:
+            failure = Failure(type(error).__name__, str(error))
+            return self.tell(e.Failed(job.key, job.attempt, failure))
+        return self.tell(e.Completed(job.key, job.attempt, encode_value(output)))
+
+    def complete(self, key: str, output: Any = None) -> Play:
+        job = next(job for job in self.ready if job.key == key)
+        self.ready.remove(job)
+        return self.tell(e.Completed(key, job.attempt, encode_value(output)))
+
+    def fail(self, key: str, name: str = "Oops", *, final: bool = False) -> Play:
+        job = next(job for job in self.ready if job.key == key)
+        self.ready.remove(job)
+        return self.tell(e.Failed(key, job.attempt, Failure(name, name), final))
+
+    def obey_stops(self) -> Play:
+        """Running jobs do as they are told and stop."""
+        while self.stopped:
+            job = self.stopped.pop()
+            self.ready = [ready for ready in self.ready if ready.key != job.key]
+            self.tell(e.Stopped(job.key, job.attempt))
+        return self
+
+    def tick(self) -> Play:
+        """Jump to the next timer and fire it."""
+        (key, kind), due_at = min(self.timers.items(), key=lambda timer: (timer[1], timer[0]))
+        del self.timers[key, kind]
+        self.now = max(self.now, due_at)
+        return self.tell(e.TimerFired(key, kind, due_at))
+
+    def run(self, input: Any = None, **more: Any) -> Play:
+        """Start and play to the end, jumping over every wait."""
+        self.start(input, **more)
+        while True:
+            self.work().obey_stops()
+            if self.state.ended or not self.timers or self.ready:
+                return self
+            self.tick()
+
+    def arrive(self, key: str, type: str, data: Any, **members: Any) -> Play:
+        event = {"id": "e", "source": "s", "type": type, "data": data} | members
+        return self.tell(e.Arrived(key, Raw(msgspec.json.encode(event))))
+
+    @property
+    def view(self) -> RunView:
+        return run_view(self.state)
+
+    @property
+    def status(self) -> str:
+        return self.view.status
+
+    @property
+    def output(self) -> Any:
+        return msgspec.json.decode(self.view.output)
+
+    @property
+    def jobs(self) -> dict[str, str]:
+        """Step key to status, in order."""
+        return {job.key: job.status for job in self.view.jobs}
+
+    @property
+    def types(self) -> list[str]:
+        return [fact_type(fact) for fact in self.facts]
+
+
+def snapshot(state: State) -> dict[str, Any]:
+    """Everything a state holds, as plain values that can be compared."""
+    plain = {
+        name: value
+        for name, value in vars(state).items()
+        if name not in ("graph", "cache", "steps", "scopes", "open", "now")
+    }
+    return plain | {
+        "steps": {key: _slots(step) for key, step in state.steps.items()},
+        "scopes": {key: _slots(scope) for key, scope in state.scopes.items()},
+        "open": list(state.open),
+    }
+
+
+def _slots(thing: Step | Scope) -> dict[str, Any]:
+    return {name: _plain(getattr(thing, name)) for name in type(thing).__slots__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Raw):
+        return bytes(value)
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    return getattr(value, "key", getattr(value, "path", value))
