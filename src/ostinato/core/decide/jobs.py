@@ -54,6 +54,15 @@ def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None
     return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token)
 
 
+def outstanding(state: State) -> list[StartJob]:
+    """The attempts that are open: what a process that lost its memory of them must start."""
+    return [
+        start_job(state, step.node, step.key, step.attempt, step.input)
+        for step in state.open.values()
+        if step.status in ("ready", "running")
+    ]
+
+
 def constant(node: Node) -> Raw:
     """A constant input, encoded once per graph."""
     if node.constant is None:
