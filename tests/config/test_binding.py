@@ -19,7 +19,7 @@ def test_loopback_needs_no_key(host):
 def test_another_address_needs_a_key_and_is_told_how(host):
     with pytest.raises(SettingsError, match="OSTINATO_AUTH__KEYS_FILE"):
         require_keys_beyond_loopback(Settings(host=host))
-    keys = AuthSettings(keys=(ApiKey("ci", "0123456789abcdef"),))
+    keys = AuthSettings(keys=(ApiKey.of("ci", "0123456789abcdef"),))
     require_keys_beyond_loopback(Settings(host=host, auth=keys))
 
 

@@ -149,6 +149,7 @@ def test_values_are_read_in_the_forms_people_write(read, name, written, value):
         ("auth.keys", "short"),
         ("auth.keys", [{"name": "a"}]),
         ("auth.keys", [3]),
+        ("auth.keys", [{"sha256": "abc"}]),
         ("auth.keys", {"a": "b"}),
         ("key", 12),
     ],
@@ -196,9 +197,12 @@ def test_a_secret_can_come_from_a_file(read, tmp_path):
 def test_keys_come_one_per_line_or_with_names(read, tmp_path):
     (tmp_path / "keys").write_text(f"{SECRET}1\n{SECRET}2\n")
     keys = read(environ={"OSTINATO_AUTH__KEYS_FILE": str(tmp_path / "keys")}).auth.keys
-    assert keys == (ApiKey("key-1", SECRET + "1"), ApiKey("key-2", SECRET + "2"))
+    assert keys == (ApiKey.of("key-1", SECRET + "1"), ApiKey.of("key-2", SECRET + "2"))
     toml = f'[[auth.keys]]\nname = "ci"\nsecret = "{SECRET}"\npermissions = ["run:read"]'
-    assert read(toml).auth.keys == (ApiKey("ci", SECRET, ("run:read",)),)
+    assert read(toml).auth.keys == (ApiKey.of("ci", SECRET, "run:read"),)
+    digest = ApiKey.of("ci", SECRET).sha256
+    toml = f'[[auth.keys]]\nname = "ci"\nsha256 = "{digest}"'
+    assert read(toml).auth.keys == (ApiKey.of("ci", SECRET),)
 
 
 def test_a_secret_given_twice_in_one_source_is_refused(read, tmp_path):

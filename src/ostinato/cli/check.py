@@ -42,7 +42,9 @@ def check(
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    return [inside for path in paths for inside in (documents_in([path]) if path.is_dir() else [path])]
+    return [
+        inside for path in paths for inside in (documents_in([path]) if path.is_dir() else [path])
+    ]
 
 
 def _tell(entries: list[Entry]) -> None:

@@ -50,7 +50,8 @@ COMMANDS: dict[str, Command] = dict(
 EPILOGUE = """\
 A RUN is named by its id, a unique beginning of it, its uid, or `last`.
 Every command takes --help, and --json for data. --debug shows where an error came from.
-Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at --timeout.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at
+--timeout.
 """
 
 
@@ -98,7 +99,9 @@ def _invoke(name: str, command: Command, arguments: list[str]) -> int:
 
 def available() -> dict[str, Command]:
     """Without the commands whose module is not part of this installation."""
-    return {name: each for name, each in COMMANDS.items() if find_spec(f"{__package__}.{each.module}")}
+    return {
+        name: each for name, each in COMMANDS.items() if find_spec(f"{__package__}.{each.module}")
+    }
 
 
 def listing() -> str:

@@ -18,7 +18,9 @@ from ostinato.config import Settings
 
 
 def deploy(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Documents, or directories.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Documents, or directories.")
+    ],
     json: Json = False,
     store: Store = None,
     url: Url = None,

@@ -97,7 +97,7 @@ def _dot_scope(scope: Node, indent: str) -> Iterator[str]:
 
 
 def _dot_flow(flow: Flow) -> str:
-    """DOT joins nodes, not clusters: one inside stands for a scope, and the line ends at its rim."""
+    """DOT joins nodes, not clusters: one inside stands for a scope, its rim ends the line."""
     source, target = _inside(flow.source), _inside(flow.target)
     members = []
     if source is not flow.source:

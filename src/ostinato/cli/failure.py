@@ -42,7 +42,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return _closed_pipe()
     if not isinstance(error, errors.OstinatoError):
-        tell(f"{type(error).__name__}: {_line(error)}", "an error inside Ostinato; --debug shows it")
+        tell(
+            f"{type(error).__name__}: {_line(error)}", "an error inside Ostinato; --debug shows it"
+        )
         return FAILED
     tell(_line(error), getattr(error, "hint", ""))
     if isinstance(error, Stop):

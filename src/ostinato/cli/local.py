@@ -3,7 +3,6 @@ and runs nothing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,14 +34,18 @@ class LocalClient:
     # -- workflows
 
     async def deploy(self, documents: Sequence[Path]) -> list[Data]:
-        return [_plain(each) for each in await self._app.deploy(list(documents))]
+        return [
+            _plain(each)
+            for each in await self._app.deploy([path.read_bytes() for path in documents])
+        ]
 
     async def workflows(self) -> list[Data]:
         return [_plain(each) for each in await self._app.workflows()]
 
     async def workflow(self, name: str) -> Data:
         deployed, version = await self._app.workflow(name)
-        return _plain(deployed) | {"document": json.loads(version.document)}
+        found: Data = _plain(deployed)
+        return found | {"document": version.document.decode()}
 
     # -- runs
 
@@ -65,7 +68,8 @@ class LocalClient:
 
     async def run(self, name: str) -> Data:
         head = await self._app.find_run(name)
-        return _plain(await self._app.run_view(head.run_id))
+        run: Data = _plain(await self._app.run_view(head.run_id))
+        return run
 
     async def history(self, run_id: str) -> list[Data]:
         return [_plain(fact) for fact in await self._app.history(run_id, limit=10_000)]
@@ -75,13 +79,15 @@ class LocalClient:
             yield fact
 
     async def cancel(self, run_id: str, why: str) -> Data:
-        return _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
+        run: Data = _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
+        return run
 
     # -- events
 
     async def emit(self, event: Mapping[str, Any]) -> Data:
         members = {name: value for name, value in event.items() if name not in ("type", "data")}
-        return _plain(await self._app.emit(event["type"], event["data"], **members))
+        answer: Data = _plain(await self._app.emit(event["type"], event["data"], **members))
+        return answer
 
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         wanted = EventQuery(type=query.get("type"), source=query.get("source"))
@@ -107,5 +113,3 @@ def head_data(head: Head) -> Data:
 
 def _plain(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
-
-

@@ -21,7 +21,9 @@ def refusal(status: int, content: bytes) -> Stop:
     body = _body(content)
     message = body.get("detail") or _inner(body).get("message") or body.get("title")
     code = _CODES.get(status, USAGE if status < 500 else FAILED)
-    stop = Stop(str(message or f"the server answered {status}"), hint=_HINTS.get(status, ""), code=code)
+    stop = Stop(
+        str(message or f"the server answered {status}"), hint=_HINTS.get(status, ""), code=code
+    )
     stop.problems = tuple(_problem(each) for each in body.get("errors") or ())
     return stop
 

@@ -23,7 +23,11 @@ class RemoteClient:
     running = True
 
     def __init__(
-        self, url: str, key: str | None = None, *, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.place = url
         headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -46,7 +50,9 @@ class RemoteClient:
         if len(documents) == 1:
             path = documents[0]
             headers = {"content-type": _content_type(path)}
-            answer = await self._send("POST", "/workflows", content=path.read_bytes(), headers=headers)
+            answer = await self._send(
+                "POST", "/workflows", content=path.read_bytes(), headers=headers
+            )
         else:
             files = [("file", (p.name, p.read_bytes(), _content_type(p))) for p in documents]
             answer = await self._send("POST", "/workflows", files=files)

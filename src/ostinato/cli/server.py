@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +22,65 @@ from ostinato import __version__
 from ostinato.app import App
 from ostinato.cli import output
 from ostinato.cli.connect import address_file, known_address, owner
-from ostinato.cli.documents import read_documents
-from ostinato.cli.failure import FAILED, Stop
+from ostinato.cli.documents import refuse_broken
+from ostinato.cli.failure import FAILED, INTERRUPTED, USAGE, Stop
 from ostinato.cli.sources import Sources, load_application
 from ostinato.config import Settings
 from ostinato.errors import StoreError, StoreLocked
 from ostinato.telemetry.logs import configure_logs
 
 _BACKLOG = 2048
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _REQUESTS_END_WITHIN = 5  # seconds; streams never end by themselves
 
 
 async def serve_app(settings: Settings, sources: Sources, *, json: bool) -> None:
     configure_logs(settings.log)
-    read_documents(sources.documents)
+    refuse_broken(sources.documents)
     app = _application(settings, sources)
-    with _bound(settings) as listener:
+    with _stop_signals() as stopping, _bound(settings) as listener:
         url = _url(settings, listener)
-        async with _opened(app, settings, url):
-            await app.deploy(list(sources.documents))
+        async with _opened(app, settings):
+            await app.deploy([path.read_bytes() for path in sources.documents])
             with _address_told(settings, url):
-                await _serve(app, listener, lambda: _tell(settings, url, json))
+                await _serve(app, listener, stopping, lambda: _tell(settings, url, json))
 
 
 def _application(settings: Settings, sources: Sources) -> App:
     apps = [load_application(each) for each in sources.applications]
     if len(apps) > 1:
-        raise Stop("one application can be served at a time", code=2)
-    return apps[0] if apps else App(settings)
+        raise Stop("one application can be served at a time", code=USAGE)
+    if apps:
+        apps[0].configure(settings)
+        return apps[0]
+    return App(settings)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """The first signal asks for an orderly end; the second no longer waits for jobs at work.
+
+    They are ours from before the store is opened until it is closed: a signal in between would
+    end the process with the signal's code and without its drain.
+    """
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    serving = asyncio.current_task()
+
+    def stop() -> None:
+        if stopping.is_set() and serving is not None:
+            serving.cancel()
+        stopping.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    except asyncio.CancelledError:
+        said = "stopped without waiting for jobs at work; the next start takes them up again"
+        raise Stop(said, code=INTERRUPTED) from None
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 # -- the port
@@ -89,7 +120,7 @@ def _url(settings: Settings, listener: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _opened(app: App, settings: Settings, url: str) -> AsyncIterator[None]:
+async def _opened(app: App, settings: Settings) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(app)
@@ -128,27 +159,15 @@ def _address_told(settings: Settings, url: str) -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
-    """Signals are ours: uvicorn would raise them again after its end, and the exit would not be 0."""
-
-    def __init__(self, config: uvicorn.Config, ready: Any) -> None:
-        super().__init__(config)
-        self._ready = ready
+    """uvicorn would raise the signals again after its end, and the exit would not be 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+        yield
 
-    def _stop(self) -> None:
-        """The second signal no longer waits for requests."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -156,9 +175,12 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-async def _serve(app: App, listener: socket.socket, ready: Any) -> None:
+async def _serve(
+    app: App, listener: socket.socket, stopping: asyncio.Event, ready: Callable[[], None]
+) -> None:
+    door = app.asgi()
     config = uvicorn.Config(
-        app.asgi(),
+        door,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -166,9 +188,19 @@ async def _serve(app: App, listener: socket.socket, ready: Any) -> None:
         timeout_graceful_shutdown=_REQUESTS_END_WITHIN,
     )
     server = _Server(config, ready)
-    await server.serve([listener])
+    async with asyncio.TaskGroup() as group:
+        watch = group.create_task(_stopped(stopping, server, door))
+        await server.serve([listener])
+        watch.cancel()
     if not server.started:
         raise Stop("the server did not start; its log says why", code=FAILED)
+
+
+async def _stopped(stopping: asyncio.Event, server: uvicorn.Server, door: Any) -> None:
+    """Those who wait and listen are let go, or their requests would hold up the end."""
+    await stopping.wait()
+    door.stop()
+    server.should_exit = True
 
 
 def _tell(settings: Settings, url: str, json: bool) -> None:

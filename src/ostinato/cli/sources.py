@@ -1,4 +1,4 @@
-"""What ``serve``, ``check`` and ``deploy`` are given: documents, directories of them, applications."""
+"""What ``serve``, ``check`` and ``deploy`` are given: documents, directories, applications."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def _meant(path: Path) -> str:
 
 def _inside(folder: Path) -> list[Path]:
     files = (path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
-    visible = (path for path in files if not any(part[0] == "." for part in path.relative_to(folder).parts))
+    visible = (
+        path for path in files if not any(part[0] == "." for part in path.relative_to(folder).parts)
+    )
     return sorted(path for path in visible if _A_WORKFLOW.search(path.read_bytes()))
 
 

@@ -29,7 +29,9 @@ def start(
     version: Annotated[
         int | None, typer.Option(min=1, help="A version other than the newest.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 1 if it failed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end; exit 1 if it failed.")
+    ] = False,
     timeout: Timeout = None,
     json: Json = False,
     store: Store = None,

@@ -43,7 +43,7 @@ def _place(source: str, error: json.JSONDecodeError) -> str:
 
 def _hint(text: str, written: str) -> str:
     if "'" in text and '"' not in text:
-        return "JSON has double quotes; in a shell: '{\"name\": \"value\"}'"
+        return 'JSON has double quotes; in a shell: \'{"name": "value"}\''
     if written.endswith((".json", ".yaml", ".yml")):
         return f"to read a file: @{written.removeprefix('@')}"
     return ""

@@ -13,8 +13,6 @@ def version(json: Json = False) -> None:
     """Show the version."""
     system = f"{platform.system()} {platform.machine()}"
     if json:
-        output.data(
-            {"version": __version__, "python": platform.python_version(), "system": system}
-        )
+        output.data({"version": __version__, "python": platform.python_version(), "system": system})
     else:
         output.line(f"ostinato {__version__} (Python {platform.python_version()}, {system})")

@@ -13,7 +13,7 @@ def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(host.strip("[]").partition("%")[0]).is_loopback
     except ValueError:
         return False
 

@@ -19,11 +19,18 @@ from ostinato.errors import DefinitionError, SettingsError
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """``permissions``: what its holder may do; ``*`` is everything."""
+    """Only the SHA-256 of the secret is kept. The permission ``*`` is every one."""
 
     name: str
-    secret: str = field(repr=False)
-    permissions: tuple[str, ...] = ("*",)
+    sha256: str = field(repr=False)
+    permissions: frozenset[str] = frozenset({"*"})
+
+    @classmethod
+    def of(cls, name: str, secret: str, *permissions: str) -> ApiKey:
+        from hashlib import sha256
+
+        digest = sha256(secret.encode()).hexdigest()
+        return cls(name, digest, frozenset(permissions or {"*"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +166,27 @@ def _key(item: Any, number: int) -> ApiKey:
         return item
     if isinstance(item, str):
         item = {"secret": item}
-    known = {"name", "secret", "permissions"}
-    if not isinstance(item, dict) or not set(item) <= known or "secret" not in item:
+    given = set(item) if isinstance(item, dict) else set()
+    if given - {"name", "permissions"} not in ({"secret"}, {"sha256"}):
         raise SettingsError(f"key {number} does not fit; write {KEYS.form}")
+    name = _text(item.get("name", f"key-{number}"))
+    permissions = _texts(item.get("permissions", ["*"]))
+    if "sha256" in item:
+        return ApiKey(name, _digest(item["sha256"], number), frozenset(permissions))
     secret = item["secret"]
     if not isinstance(secret, str) or len(secret.strip()) < _SHORTEST_KEY:
         raise SettingsError(f"key {number} is shorter than {_SHORTEST_KEY} characters")
-    name = _text(item.get("name", f"key-{number}"))
-    return ApiKey(name, secret.strip(), _texts(item.get("permissions", ["*"])))
+    return ApiKey.of(name, secret.strip(), *permissions)
+
+
+def _digest(value: Any, number: int) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", value.strip()):
+        raise SettingsError(f"key {number}: sha256 has 64 hexadecimal digits")
+    return value.strip().lower()
 
 
 def _show_keys(keys: tuple[ApiKey, ...]) -> str:
-    return ", ".join(f"{key.name} ({' '.join(key.permissions)})" for key in keys) or "none"
+    return ", ".join(f"{key.name} ({' '.join(sorted(key.permissions))})" for key in keys) or "none"
 
 
 def one_of(*choices: str) -> Kind:
@@ -193,4 +209,6 @@ DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
 STORE = Kind("sqlite:///FILE (four slashes: from the root) or memory:", _store, _show_store, True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
-KEYS = Kind("a list of secrets, or of {name, secret, permissions}", _keys, _show_keys, secret=True)
+KEYS = Kind(
+    "a list of secrets, or of {name, secret or sha256, permissions}", _keys, _show_keys, secret=True
+)
