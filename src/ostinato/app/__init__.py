@@ -40,11 +40,12 @@ from ostinato.core.facts import Failure
 from ostinato.core.outline import outline
 from ostinato.core.state import State
 from ostinato.core.views import RunView, history_view, run_view
-from ostinato.definitions.load import load, read
+from ostinato.definitions import Document, check, compile, load, read
 from ostinato.definitions.registry import Registry
 from ostinato.errors import (
     Busy,
     ConflictError,
+    DefinitionError,
     Gone,
     InvalidInput,
     NotFoundError,
@@ -125,7 +126,7 @@ class App:
     @property
     def settings(self) -> Settings:
         if self._settings is None:
-            self._settings = read_settings(**self._overrides)
+            self._settings = read_settings(self._overrides)
         return self._settings
 
     @property
@@ -200,11 +201,7 @@ class App:
         storage = self.storage
         await storage.open()
         try:
-            self._registry.add(await storage.versions())
-            self._registry.address = self.settings.public_url or self._address()
-            for row in await storage.versions():
-                self._learn(row)
-            self._catalog.refresh()
+            await self._read_workflows(storage)
             self._service = self._make_service(storage)
             if self._documents:
                 await self._deploy_now([read(data) for data in self._documents])
@@ -212,6 +209,22 @@ class App:
             self._service = None
             await storage.close()
             raise
+
+    async def _read_workflows(self, storage: Storage) -> None:
+        rows = await storage.versions()
+        retired = {row.workflow for row in rows if row.retired}
+        self._registry = Registry(
+            rows, retired=retired, handlers=self._handler_defaults, address=self.address
+        )
+        self._catalog = DeployedWorkflows(self._registry)
+        for row in rows:
+            self._learn(row)
+        self._catalog.refresh()
+
+    @property
+    def address(self) -> str:
+        """Where others reach this app: callbacks arrive there."""
+        return self.settings.public_url or self._address()
 
     def _address(self) -> str:
         host = self.settings.host
@@ -284,8 +297,8 @@ class App:
 
     async def _deploy_now(self, documents: Sequence[Any]) -> list[Deployed]:
         proposals = self._registry.propose(documents, self._clock.now())
-        for proposal in proposals:
-            self._registry.try_out(proposal)
+        for document in documents:
+            self._refuse_broken(document)
         rows = [Version(**one.row) for one in proposals if one.new]
         if rows:
             await self._keep(versions=rows)
@@ -294,6 +307,16 @@ class App:
                 self._learn(row)
             self._catalog.refresh()
         return [self._deployed(Version(**one.row), one.new) for one in proposals]
+
+    def _refuse_broken(self, document: Document) -> None:
+        errors, _ = check(document, self._handler_names())
+        if errors:
+            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+            raise DefinitionError(f"{document.workflow}: {errors[0]}{more}", problems=tuple(errors))
+        compile(document, self._handler_defaults)
+
+    def _handler_names(self) -> list[str]:
+        return list(self.handlers.names())
 
     async def _keep(self, **rows: Any) -> None:
         service = self.service
@@ -315,7 +338,7 @@ class App:
             created_at=row.created_at,
             description=document.description,
             input_schema=document.input_schema,
-            warnings=self._registry.warnings(row, self.handlers.names()),
+            warnings=[str(one) for one in check(document, self._handler_names())[1]],
         )
 
     # doing

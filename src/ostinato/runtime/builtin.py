@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -61,7 +62,7 @@ def register(handlers: Handlers) -> None:
         handlers.add(name, function)
 
 
-BUILTIN = {
+BUILTIN: dict[str, Callable[..., Any]] = {
     "noop": noop,
     "echo": echo,
     "sleep": sleep,

@@ -6,7 +6,8 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Raw
 
@@ -152,7 +153,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     batch.outgoing.append(Outgoing(event, run.run_id))
 
 
-ROWS = {
+ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
     c.OpenWait: _open_wait,

@@ -1,4 +1,4 @@
-"""A job begins: its handler is asked for, its event published, its variables set, its wait armed."""
+"""A job begins: a handler is asked for, an event published, variables set, a wait armed."""
 
 from __future__ import annotations
 
