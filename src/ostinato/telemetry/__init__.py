@@ -1,4 +1,5 @@
-"""What Ostinato says of itself.
+"""How Ostinato tells what it does: logs and counters.
 
-metrics  counters, in Prometheus' text form
+logs     structlog, to stderr: readable lines on a terminal, JSON elsewhere
+metrics  counters and gauges, in Prometheus' text form
 """
