@@ -10,7 +10,13 @@ ENVELOPE = {
     "version": "0", "id": "e-1", "detail-type": "ORDER_PLACED", "source": "shop", "account": "1",
     "time": "2027-01-15T08:00:00Z", "region": "eu", "resources": [], "detail": {"n": 1},
 }  # fmt: skip
-CLOUD = {"specversion": "1.0", "id": "c-1", "source": "/shop", "type": "ORDER_PLACED", "data": {"n": 1}}
+CLOUD = {
+    "specversion": "1.0",
+    "id": "c-1",
+    "source": "/shop",
+    "type": "ORDER_PLACED",
+    "data": {"n": 1},
+}
 TASK = {"key": "ORDER_PLACED", "payload": {"n": 1}, "source": "shop", "description": "d"}
 RECORDS = {"Records": [{"body": json.dumps(SHORT)}]}
 DEEP = b'{"type": "T", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -23,7 +29,10 @@ DEEP = b'{"type": "T", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         (ENVELOPE, {}),
         (CLOUD, {"content-type": "application/cloudevents+json"}),
         (TASK, {}),
-        ({"n": 1}, {"ce-specversion": "1.0", "ce-id": "b", "ce-source": "/s", "ce-type": "ORDER_PLACED"}),
+        (
+            {"n": 1},
+            {"ce-specversion": "1.0", "ce-id": "b", "ce-source": "/s", "ce-type": "ORDER_PLACED"},
+        ),
     ],
     ids=["short", "eventbridge", "cloudevents", "task", "binary"],
 )

@@ -129,6 +129,12 @@ class App:
             self._settings = read_settings(self._overrides)
         return self._settings
 
+    def configure(self, settings: Settings) -> None:
+        """Other settings, before the app is opened."""
+        if self._service is not None:
+            raise UsageError("an app cannot be configured while it is open")
+        self._settings = settings
+
     @property
     def sync(self) -> SyncApp:
         return SyncApp(self)
@@ -197,7 +203,10 @@ class App:
         return self
 
     async def open(self) -> None:
-        """Own the store and know its workflows; no run goes on yet."""
+        """Own the store and know its workflows.
+
+        Starts and events are stored from now on; no job starts before ``begin``.
+        """
         storage = self.storage
         await storage.open()
         try:
@@ -319,11 +328,7 @@ class App:
         return list(self.handlers.names())
 
     async def _keep(self, **rows: Any) -> None:
-        service = self.service
-        if service.ready:
-            await service.engine.ask(lambda answer: Keep(answer, **rows))
-        else:  # before the loop turns, this is the only writer
-            await service.write(Keep(**rows))
+        await self.service.ask(lambda answer: Keep(answer, **rows))
 
     def _learn(self, row: Version) -> None:
         self._catalog.learn_waits(self._registry.document(row.workflow, row.version))
@@ -370,7 +375,7 @@ class App:
         data = self._checked_input(name, number, input)
         await self._room(wait)
         post = self._idempotency(once)
-        begun: Begun = await service.engine.ask(
+        begun: Begun = await service.ask(
             lambda answer: Begin(service.starter, name, number, data, uid, answer, post)
         )
         if begun.answer is not None:
@@ -433,7 +438,7 @@ class App:
         """Store events, all or none, with the runs they start."""
         service = self.service
         await self._room(wait)
-        answers: list[Accepted] = await service.engine.ask(
+        answers: list[Accepted] = await service.ask(
             lambda answer: Accept(service.starter, self._catalog, events, answer)
         )
         return answers
@@ -443,7 +448,7 @@ class App:
         if state.ended:
             raise ConflictError(f"run {run_id} has already {state.status}")
         event = e.CancelRequested(by, why)
-        await self.service.engine.ask(lambda answer: Tell(run_id, event, answer))
+        await self.service.ask(lambda answer: Tell(run_id, event, answer))
         return await self.run_view(run_id)
 
     async def answer(
@@ -459,7 +464,7 @@ class App:
             failure = Failure(str(error.get("name", "Failed")), str(error.get("message", "")))
         data = output if isinstance(output, Raw) else encode_value(output)
         event = e.Answered(key, data if failure is None else None, failure)
-        told = await self.service.engine.ask(lambda answer: Tell(state.run_id, event, answer))
+        told = await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
         if told is None or not told.facts:
             raise ConflictError(f"job {key} of run {state.run_id} is over")
 
@@ -468,7 +473,7 @@ class App:
         state, key = await self._holder(token)
         step = state.steps[key]
         event = e.Heard(key, step.attempt)
-        await self.service.engine.ask(lambda answer: Tell(state.run_id, event, answer))
+        await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
 
     async def _holder(self, token: str) -> tuple[State, str]:
         state = await self._state(token.partition(".")[0], "no job has this token")
