@@ -11,6 +11,8 @@ OstinatoError
 │   ├── TooLarge             a value or document over its limit
 │   └── NothingIsRunning     a call that needs an engine, and there is none
 ├── NotFoundError            a run, workflow, event or token that does not exist
+│   └── WorkflowNotFound     no workflow of this name or id is deployed
+│       └── WorkflowVersionNotFound
 ├── ConflictError            a request that the present state refuses
 │   ├── Gone                 a token that has expired
 │   └── Busy                 no room for more work now; try again later
@@ -54,6 +56,8 @@ __all__ = [
     "TooLarge",
     "UnknownCommit",
     "UsageError",
+    "WorkflowNotFound",
+    "WorkflowVersionNotFound",
 ]
 
 
@@ -131,6 +135,14 @@ class NothingIsRunning(UsageError):
 
 
 class NotFoundError(OstinatoError):
+    pass
+
+
+class WorkflowNotFound(NotFoundError):
+    pass
+
+
+class WorkflowVersionNotFound(WorkflowNotFound):
     pass
 
 

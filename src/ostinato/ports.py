@@ -166,7 +166,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list, newest first: at most ``limit`` items after ``cursor``, the last id seen."""
+    """A part of a list, newest first: at most ``limit`` items after ``cursor`` (an id)."""
 
     limit: int = 50
     cursor: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -310,6 +311,14 @@ def test_an_event_nested_a_hundred_thousand_deep_is_asked_without_recursion() ->
 def test_a_wildcard_takes_linear_time() -> None:
     pattern = Pattern({"x": [{"wildcard": "*".join(["", *["a" * 20 + "b"] * 40, ""])}]})
     assert not pattern.matches({"x": "a" * 200_000})
+
+
+@given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
+def test_a_wildcard_means_what_its_regular_expression_means(wanted: str, text: str) -> None:
+    if "**" in wanted:
+        return
+    expected = re.fullmatch(wanted.replace("*", ".*"), text) is not None
+    assert Pattern({"x": [{"wildcard": wanted}]}).matches({"x": text}) is expected
 
 
 def test_alternating_absences_do_not_multiply() -> None:

@@ -12,6 +12,14 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
+NOTHING = Raw(b"null")
+"""Stands for a value that is not there: msgspec cannot read ``Raw | None``."""
+
+
+def given(value: Raw) -> Raw | None:
+    """The value, or None for ``NOTHING``."""
+    return None if value is NOTHING or bytes(value) == b"null" else value
+
 
 class Failure(Struct, frozen=True, array_like=True, gc=False):
     """Why something failed: a name to match on and a text to read."""
@@ -33,8 +41,8 @@ class RunStarted(Fact, frozen=True, tag="run.started"):
     version: int
     seed: str
     uid: str | None = None
-    input: Raw | None = None
-    event: Raw | None = None
+    input: Raw = NOTHING
+    event: Raw = NOTHING
     due_at: int | None = None
 
 
@@ -121,7 +129,7 @@ class JobReady(Fact, frozen=True, tag="job.ready"):
     """Without ``input`` the definition's own constant is meant."""
 
     key: str
-    input: Raw | None = None
+    input: Raw = NOTHING
     attempt: int = 1
     timeout_at: int | None = None
     beat_at: int | None = None
@@ -143,7 +151,7 @@ class JobWaiting(Fact, frozen=True, tag="job.waiting"):
     due_at: int | None = None
     timeout_at: int | None = None
     types: tuple[str, ...] = ()
-    match: Raw | None = None
+    match: Raw = NOTHING
 
 
 class JobHeard(Fact, frozen=True, tag="job.heard"):

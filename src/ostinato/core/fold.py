@@ -38,7 +38,7 @@ def replay(graph: Graph, records: Iterable[tuple[int, Iterable[f.Fact]]]) -> Sta
 
 def _run_started(state: State, fact: f.RunStarted, at: int) -> None:
     state.run_id, state.uid, state.seed = fact.run_id, fact.uid, fact.seed
-    state.input, state.event = fact.input, fact.event
+    state.input, state.event = f.given(fact.input), f.given(fact.event)
     state.status, state.started_at, state.due_at = "running", at, fact.due_at
     state.root.opened_at = at
 
@@ -217,8 +217,8 @@ def _job_ready(state: State, fact: f.JobReady, at: int) -> None:
     step.due_at, step.beat_at, step.kind = None, fact.beat_at, ""
     if fact.timeout_at is not None:
         step.timeout_at = fact.timeout_at
-    if fact.input is not None:
-        step.input = fact.input
+    if (data := f.given(fact.input)) is not None:
+        step.input = data
 
 
 def _job_started(state: State, fact: f.JobStarted, at: int) -> None:
@@ -232,7 +232,7 @@ def _job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
     _become(state, step, "waiting")
     step.kind, step.attempt = fact.kind, fact.attempt
     step.due_at, step.timeout_at = fact.due_at, fact.timeout_at
-    step.types, step.match = fact.types, fact.match
+    step.types, step.match = fact.types, f.given(fact.match)
     step.waiting_since = at
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.core.facts import AnyFact, Fact, Failure
+from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.state import Scope, State, Step, path_of
 
@@ -185,7 +185,7 @@ class HistoryView(View):
     type: str
 
 
-def history_view(seq: int, at: int, facts: Iterable[AnyFact]) -> Iterator[dict[str, Any]]:
+def history_view(seq: int, at: int, facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
     for number, fact in enumerate(facts, seq):
         yield {"seq": number, "at": at, "type": fact_type(fact)} | _members(fact)
 
@@ -198,7 +198,7 @@ def _members(fact: Fact) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name in fact.__struct_fields__:
         value = getattr(fact, name)
-        if value is None or value == ():
+        if value is None or value is NOTHING or value == ():
             continue
         if isinstance(value, Failure):
             value = _error(value)

@@ -1,0 +1,34 @@
+"""How a workflow is written: YAML or JSON → one graph that the core runs.
+
+source        a document as written: values with line and column
+yaml          YAML 1.2 core schema → places          strict_json   JSON → places
+quoting       the quoted line to write instead
+keys          every key, now and later: one table     reader        maps by that table
+kinds         how a value is read, by its kind        actions       wait, emit, http, each, retry
+load          text → documents                        document      what a document says
+needs         the order that `needs` make             compile       document → graph
+sight         what an expression may see              meaning       what it can give
+check         everything that cannot work             values        texts that are more than a word
+schema        the published JSON Schema               input         input_schema: check, defaults
+registry      versions of workflows
+"""
+
+from ostinato.definitions.check import check, check_text, report
+from ostinato.definitions.compile import HandlerDefaults, compile
+from ostinato.definitions.document import Document, TriggerSpec, triggers
+from ostinato.definitions.input import input_check
+from ostinato.definitions.load import load, read
+
+__all__ = [
+    "Document",
+    "HandlerDefaults",
+    "TriggerSpec",
+    "check",
+    "check_text",
+    "compile",
+    "input_check",
+    "load",
+    "read",
+    "report",
+    "triggers",
+]

@@ -1,0 +1,18 @@
+"""The shell around the core: it sees ports, never adapters.
+
+service    lifecycle, and the one loop
+engine     posts in, one batch, one commit, then what the runs asked for
+posts      what can be asked of the engine: tell a run, start runs, accept events, keep rows
+change     the rows of one post, and the batch of many
+resident   a run in memory, and how it is loaded
+executor   handlers: slots, deadlines, cancellation
+handlers   a handler: what it takes, what it gives, how it is retried
+outcomes   Fail, Retry, Later: what a handler can say besides a value
+builtin    noop, echo, sleep, log, fail, flaky
+http       http jobs
+inbox      events: duplicates, triggers, waits
+timers     what is due
+outbox     what is to be sent
+takeover   what a dead process left behind
+watching   who wants to hear of a run
+"""

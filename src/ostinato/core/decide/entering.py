@@ -9,6 +9,7 @@ from ostinato.core.decide.jobs import begin_job, job_failed
 from ostinato.core.decide.moves import Begin, Enter, Fail, Leave, Said, Settle
 from ostinato.core.events import Start
 from ostinato.core.facts import (
+    NOTHING,
     Failure,
     GatewayPassed,
     ItemsResolved,
@@ -31,7 +32,8 @@ def start(state: State, event: Start, now: int) -> list[Said]:
     due_at = None if graph.timeout is None else now + graph.timeout
     started = RunStarted(
         event.run_id, graph.workflow, graph.version, event.seed, event.uid,
-        event.input, event.event, due_at,
+        event.input or NOTHING,
+        event.event or NOTHING, due_at,
     )  # fmt: skip
     said: list[Said] = [started]
     if due_at is not None:

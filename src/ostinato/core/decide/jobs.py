@@ -1,4 +1,4 @@
-"""A job begins: its handler is asked for, its event published, its variables set, its wait armed."""
+"""A job begins: a handler is asked for, an event published, variables set, a wait armed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.moves import Fail, Said
 from ostinato.core.decide.steps import beat_at, timeout_at, watch
 from ostinato.core.durations import parse_duration
-from ostinato.core.facts import Failure, JobFailed, JobReady, JobSucceeded, JobWaiting
+from ostinato.core.facts import NOTHING, Failure, JobFailed, JobReady, JobSucceeded, JobWaiting
 from ostinato.core.graph import Node
 from ostinato.core.instants import parse_instant
 from ostinato.core.model import Emit, Run, Set, WaitEvent, WaitUntil
@@ -40,18 +40,27 @@ def _run(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Sai
         data = encode_value(job.input.render(Names(state, scope, job_key=key)))
     timeout = timeout_at(job, now) if job.callback else None
     beat = beat_at(job, now)
-    ready = JobReady(key, data, 1, timeout, beat)
+    ready = JobReady(key, data or NOTHING, 1, timeout, beat)
     return [ready, start_job(state, node, key, 1, data), *watch(key, timeout, beat)]
 
 
 def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None) -> StartJob:
     """One attempt of the job, with its recorded input or the definition's constant."""
     job = node.spec
-    if data is None and job.input is not None:
+    if data is None and job.input is not None and job.input.constant:
         data = constant(node)
     timeout = None if job.callback else job.timeout
     token = state.token(key) if job.callback else ""
     return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token)
+
+
+def outstanding(state: State) -> list[StartJob]:
+    """The attempts that are open: what a process that lost its memory of them must start."""
+    return [
+        start_job(state, step.node, step.key, step.attempt, step.input)
+        for step in state.open.values()
+        if step.status in ("ready", "running")
+    ]
 
 
 def constant(node: Node) -> Raw:
@@ -124,7 +133,7 @@ def _wait_event(state: State, scope: Scope, node: Node, key: str, now: int) -> l
     if action.look_back == 0:
         since = None
     timeout = timeout_at(job, now)
-    pattern = encode_value(match) if match else None
+    pattern = encode_value(match) if match else NOTHING
     waiting = JobWaiting(key, "event", timeout_at=timeout, types=action.types, match=pattern)
     wait = OpenWait(key, action.types, action.paths, values_key, since)
     return [waiting, wait, *watch(key, timeout, None)]

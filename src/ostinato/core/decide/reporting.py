@@ -204,7 +204,7 @@ def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     attempt = step.attempt + 1
     beat = None if step.node.job is None else beat_at(step.node.job, now)
     return [
-        JobReady(step.key, None, attempt, None, beat),
+        JobReady(step.key, attempt=attempt, beat_at=beat),
         start_job(state, step.node, step.key, attempt, step.input),
         *watch(step.key, None, beat),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from ostinato.core.patterns import explain as explaining
 from ostinato.core.patterns.compile import compiled
 from ostinato.core.patterns.explain import Explanation
+from ostinato.core.patterns.matchers import Test
 from ostinato.core.patterns.parse import canonical, parse
 
 
@@ -19,16 +20,16 @@ class Pattern:
     mapping can be asked too.
     """
 
-    __slots__ = ("_alternatives", "_tests", "source")
+    __slots__ = ("_alternatives", "_test", "source")
 
     def __init__(self, pattern: Mapping[str, Any]) -> None:
         self._alternatives = parse(pattern)
-        self._tests = tuple(compiled(leaves) for leaves in self._alternatives)
+        self._test = _any_of([compiled(leaves) for leaves in self._alternatives])
         self.source = pattern
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         fields = event if isinstance(event, dict) else dict(event)
-        return any(test(fields) for test in self._tests)
+        return self._test(fields)
 
     def explain(self, event: Mapping[str, Any]) -> Explanation:
         return explaining.explain(self._alternatives, dict(event))
@@ -47,3 +48,9 @@ class Pattern:
 
     def __repr__(self) -> str:
         return f"Pattern({self.source!r})"
+
+
+def _any_of(tests: list[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    return lambda fields: any(test(fields) for test in tests)

@@ -1,0 +1,143 @@
+"""What only shows when the parts of a document are held against each other.
+
+Errors are what cannot work in any run; warnings are what may be meant, and mostly is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from ostinato.core.model import Run, WaitEvent
+from ostinato.definitions.document import Document, Job
+from ostinato.definitions.load import load
+from ostinato.definitions.meaning import constant, meaning_problems
+from ostinato.definitions.needs import needs_problems
+from ostinato.definitions.reader import nearest
+from ostinato.definitions.sight import sight_problems
+from ostinato.errors import DefinitionError, Problem
+
+__all__ = ["BUILT_IN", "check", "check_text", "report"]
+
+BUILT_IN = ("noop", "echo", "sleep", "log", "fail", "flaky", "http")
+
+Told = tuple[bool, Problem]  # whether it is an error, and what
+
+
+def check(
+    document: Document, handlers: Collection[str] | None = None, strict: bool = False
+) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings, in the order of the text.
+
+    ``handlers`` are the names that are known beside the built-in ones; with ``strict`` an unknown
+    one is an error and no longer taken for a topic.
+    """
+    told = [(True, problem) for problem in needs_problems(document)]
+    told += sight_problems(document)
+    told += meaning_problems(document)
+    told += _unreachable(document)
+    told += _each_names(document)
+    for job in document.jobs():
+        told += _job(document, job, handlers or (), strict)
+    told.sort(key=lambda one: (one[1].line, one[1].column))
+    errors = [problem for is_error, problem in told if is_error]
+    return errors, [problem for is_error, problem in told if not is_error]
+
+
+def check_text(
+    file: str,
+    text: str | bytes,
+    handlers: Collection[str] | None = None,
+    strict: bool = False,
+) -> list[dict[str, Any]]:
+    """One entry of ``check --json`` per workflow in the text; one alone when it cannot be read."""
+    try:
+        documents = load(text)
+    except DefinitionError as error:
+        return [_entry(file, None, error.problems, ())]
+    return [
+        _entry(file, document.workflow, *check(document, handlers, strict))
+        for document in documents
+    ]
+
+
+def report(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"ok": not any(file["errors"] for file in files), "files": list(files)}
+
+
+def _entry(
+    file: str, workflow: str | None, errors: Sequence[Problem], warnings: Sequence[Problem]
+) -> dict[str, Any]:
+    return {
+        "file": file,
+        "workflow": workflow,
+        "errors": [_plain(one) for one in errors],
+        "warnings": [_plain(one) for one in warnings],
+    }
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+    }
+    return members | {"hint": problem.hint} if problem.hint else members
+
+
+def _unreachable(document: Document) -> Iterator[Told]:
+    """Phases whose condition is never true, and those behind a job that always fails."""
+    dead_end: Job | None = None
+    for phase in document.phases:
+        if dead_end is not None:
+            message = f"phase `{phase.name}` is never reached: `{dead_end.name}` always fails"
+            yield False, document.problem((*phase.path, "phase"), message)
+        elif constant(phase.when) == (False,):
+            message = f"phase `{phase.name}` is never reached: its `when` is always false"
+            yield False, document.problem((*phase.path, "when"), message)
+        if dead_end is None and phase.when is None and phase.each is None:
+            dead_end = next((job for job in phase.jobs if _always_fails(job)), None)
+
+
+def _always_fails(job: Job) -> bool:
+    if job.when is not None or job.each is not None or job.optional or job.callback:
+        return False
+    return isinstance(job.action, Run) and job.action.handler == "fail"
+
+
+def _each_names(document: Document) -> Iterator[Told]:
+    for phase in document.phases:
+        for job in phase.jobs:
+            if phase.each is not None and job.each is not None and phase.each.name == job.each.name:
+                message = f"`{job.each.name}` hides the item of the phase's `each`"
+                hint = "give one of them another name with `as`"
+                yield False, document.problem((*job.path, "each"), message, hint)
+
+
+def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) -> Iterator[Told]:
+    if constant(job.when) == (False,):
+        path = (*job.path, "when")
+        yield False, document.problem(path, f"job `{job.name}` never runs: `when` is always false")
+    if constant(job.expect) == (False,):
+        path = (*job.path, "expect")
+        yield False, document.problem(path, f"job `{job.name}` always fails: `expect` is false")
+    if isinstance(job.action, WaitEvent) and not job.action.paths:
+        message = "this wait looks at every event of its type: `match` names no single value"
+        hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'
+        yield False, document.problem((*job.path, "wait"), message, hint)
+    if isinstance(job.action, Run):
+        yield from _handler(document, job, job.action.handler, handlers, strict)
+
+
+def _handler(
+    document: Document, job: Job, name: str, handlers: Collection[str], strict: bool
+) -> Iterator[Told]:
+    known = [*BUILT_IN, *handlers]
+    if name in known:
+        return
+    hint = nearest(name, known)
+    message = f"no handler is called `{name}`"
+    if not strict:
+        message += "; it is taken for a topic that workers elsewhere serve"
+    yield strict, document.problem((*job.path, "run"), message, hint)

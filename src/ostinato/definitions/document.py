@@ -1,0 +1,100 @@
+"""A workflow document, read: what it says in the words of the core, with its places kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ostinato.core.expressions import Expression, Template
+from ostinato.core.model import Action, Each
+from ostinato.core.patterns import Pattern
+from ostinato.definitions.reader import Use
+from ostinato.definitions.source import Path, Place, member, shown
+from ostinato.errors import Problem
+
+__all__ = ["Document", "Job", "Phase", "TriggerSpec", "triggers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSpec:
+    """``types`` and ``matcher`` (when there is one) say which events start a run."""
+
+    index: int
+    types: tuple[str, ...]
+    pattern: dict[str, Any] | None = None
+    matcher: Pattern | None = None
+    input: Expression | Template | None = None
+    uid: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """``retry`` and ``timeout`` hold only what the document says: the rest is the handler's."""
+
+    name: str
+    path: Path
+    action: Action
+    input: Template | None = None
+    needs: tuple[str, ...] = ()
+    when: Expression | None = None
+    each: Each | None = None
+    optional: bool = False
+    expect: Expression | None = None
+    retry: Mapping[str, Any] = field(default_factory=dict)
+    timeout: int | None = None
+    callback: bool = False
+    heartbeat: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    name: str
+    path: Path
+    jobs: tuple[Job, ...]
+    when: Expression | None = None
+    each: Each | None = None
+    sequential: bool = False
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """``data`` is the document as plain values: what is stored, shown and digested."""
+
+    workflow: str
+    data: dict[str, Any]
+    place: Place
+    uses: tuple[Use, ...]
+    phases: tuple[Phase, ...]
+    on_failure: tuple[Job, ...] = ()
+    finally_: tuple[Job, ...] = ()
+    triggers: tuple[TriggerSpec, ...] = ()
+    input_schema: dict[str, Any] | None = None
+    output: Expression | Template | None = None
+    timeout: int | None = None
+    description: str = ""
+
+    def jobs(self) -> Iterator[Job]:
+        for phase in self.phases:
+            yield from phase.jobs
+        yield from self.on_failure
+        yield from self.finally_
+
+    def place_at(self, path: Path) -> Place:
+        """What was written there, or nearest above."""
+        at = self.place
+        for part in path:
+            below = member(at, part)
+            if below is None:
+                break
+            at = below
+        return at
+
+    def problem(self, path: Path, message: str, hint: str = "") -> Problem:
+        at = self.place_at(path)
+        return Problem(message, shown(path), line=at.line, column=at.column, hint=hint)
+
+
+def triggers(document: Document) -> list[TriggerSpec]:
+    return list(document.triggers)

@@ -1,0 +1,243 @@
+"""Versions of workflows: which document a name means, and the graph it makes.
+
+Pure: rows come from the store and go to it in the caller's hands. Deploying has two steps, because
+a version is one only when it is stored: ``propose`` says which rows there would be, the caller
+commits them, ``add`` makes them known. Nothing else may be proposed between the two.
+
+``-`` and ``_`` are the same in a name. A retired workflow is found no more, and the versions that
+runs have started with still load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from ostinato.core.graph import Graph
+from ostinato.definitions.compile import HandlerDefaults, compile
+from ostinato.definitions.document import Document, TriggerSpec
+from ostinato.definitions.input import Check, input_check
+from ostinato.definitions.load import read
+from ostinato.definitions.reader import nearest
+from ostinato.errors import WorkflowNotFound, WorkflowVersionNotFound
+
+__all__ = ["Proposal", "Registry", "Row", "digest_of", "id_of"]
+
+_NAMESPACE = uuid.UUID("8d4ae1f2-93c8-5b0e-a8a4-0f3a5f7c21b6")  # workflow ids are made in it
+
+
+class Row(Protocol):
+    """One stored version, as ``ports.Version``; ``document`` is JSON."""
+
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def document(self) -> bytes: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def workflow_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=Row)
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """``row`` has the members of ``ports.Version``; ``new`` is false when it is stored already."""
+
+    document: Document
+    row: dict[str, Any]
+    new: bool
+
+
+def digest_of(document: Document) -> str:
+    """Equal for equal content: the order of members, layout and comments do not count."""
+    content = msgspec.json.encode(document.data, order="deterministic")
+    return hashlib.sha256(content).hexdigest()
+
+
+def id_of(workflow: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, _plain(workflow)))
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "_")
+
+
+class Registry(Generic[R]):
+    """``address`` is where callbacks arrive; graphs that are loaded carry it."""
+
+    def __init__(
+        self,
+        rows: Iterable[R] = (),
+        *,
+        retired: Iterable[str] = (),
+        handlers: Mapping[str, HandlerDefaults] | None = None,
+        address: str = "",
+    ) -> None:
+        self.handlers = handlers or {}
+        self.address = address
+        self._rows: dict[str, dict[int, R]] = {}
+        self._names: dict[str, str] = {}  # plain name or id → plain name
+        self._retired: set[str] = set()
+        self._documents: dict[Key, Document] = {}
+        self._graphs: dict[Key, Graph] = {}
+        self._checks: dict[Key, Check] = {}
+        self.add(rows)
+        self._retired = {_plain(name) for name in retired}
+
+    def propose(self, documents: Sequence[Document], now: int) -> list[Proposal]:
+        """What deploying these would store; those with ``new`` are to be committed, then added."""
+        made: dict[str, Proposal] = {}
+        proposals = []
+        for document in documents:
+            plain = _plain(document.workflow)
+            proposal = self._propose(document, plain, made.get(plain), now)
+            made[plain] = proposal
+            proposals.append(proposal)
+        return proposals
+
+    def _propose(
+        self, document: Document, plain: str, earlier: Proposal | None, now: int
+    ) -> Proposal:
+        versions = self._rows.get(plain, {})
+        latest = versions[max(versions)] if versions else None
+        last = _members(latest) if earlier is None and latest is not None else None
+        if earlier is not None:
+            last = earlier.row
+        digest = digest_of(document)
+        gone = plain in self._retired and earlier is None
+        if last is not None and last["digest"] == digest and not gone:
+            return Proposal(document, last, earlier is not None and earlier.new)
+        row = {
+            "workflow": document.workflow if last is None else last["workflow"],
+            "version": 1 if last is None else last["version"] + 1,
+            "digest": digest,
+            "document": msgspec.json.encode(document.data),
+            "created_at": now,
+            "workflow_id": id_of(document.workflow) if last is None else last["workflow_id"],
+        }
+        return Proposal(document, row, True)
+
+    def add(self, rows: Iterable[R]) -> None:
+        """Stored versions; a new one brings a retired workflow back."""
+        for row in rows:
+            plain = _plain(row.workflow)
+            self._rows.setdefault(plain, {})[row.version] = row
+            self._names[plain] = self._names[row.workflow_id] = plain
+            self._retired.discard(plain)
+
+    def retire(self, name: str) -> R:
+        """The workflow's latest version, found for the last time."""
+        row = self.find(name)
+        self._retired.add(_plain(row.workflow))
+        return row
+
+    def find(self, name: str, version: int | None = None) -> R:
+        """By name, by id, or by ``key:version:uuid`` as engines of old wrote it."""
+        plain = self._names.get(name) or self._names.get(_plain(name))
+        if plain is None and name.count(":") == 2:
+            key, written, _ = name.split(":")
+            if _plain(key) in self._names and written.isdigit():
+                return self.find(key, int(written) if version is None else version)
+        if plain is None or plain in self._retired:
+            raise self._not_found(name)
+        return self._version(plain, version)
+
+    def _version(self, plain: str, version: int | None) -> R:
+        versions = self._rows[plain]
+        latest = max(versions)
+        if version is not None and version not in versions:
+            name = versions[latest].workflow
+            raise WorkflowVersionNotFound(
+                f"workflow {name!r} has no version {version}; the latest is {latest}",
+                workflow=name,
+                version=version,
+                latest=latest,
+            )
+        return versions[latest if version is None else version]
+
+    def _not_found(self, name: str) -> WorkflowNotFound:
+        known = [row.workflow for row in self.latest()]
+        hint = nearest(name, known).replace("`", "'")
+        if not hint:
+            hint = "none is deployed" if not known else "known are " + ", ".join(sorted(known)[:10])
+        return WorkflowNotFound(f"no workflow is called {name[:100]!r}: {hint}", workflow=name)
+
+    def latest(self) -> list[R]:
+        """The newest version of each workflow that is not retired, by name."""
+        rows = [
+            versions[max(versions)]
+            for plain, versions in self._rows.items()
+            if plain not in self._retired
+        ]
+        return sorted(rows, key=lambda row: row.workflow)
+
+    def versions(self, name: str) -> list[R]:
+        """Every version of a workflow, newest first."""
+        plain = _plain(self.find(name).workflow)
+        return [self._rows[plain][number] for number in sorted(self._rows[plain], reverse=True)]
+
+    def triggers(self) -> Iterator[tuple[R, TriggerSpec]]:
+        """What starts runs now: of the newest versions only."""
+        for row in self.latest():
+            for trigger in self.document(row.workflow, row.version).triggers:
+                yield row, trigger
+
+    # what is made of a version; retired workflows included
+
+    def document(self, workflow: str, version: int) -> Document:
+        key = self._key(workflow, version)
+        if key not in self._documents:
+            self._documents[key] = read(msgspec.json.decode(self._rows[key[0]][version].document))
+        return self._documents[key]
+
+    def graph(self, workflow: str, version: int) -> Graph:
+        key = self._key(workflow, version)
+        if key not in self._graphs:
+            graph = compile(self.document(workflow, version), self.handlers, version)
+            graph.workflow = self._rows[key[0]][version].workflow
+            graph.address = self.address
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def input_check(self, workflow: str, version: int) -> Check:
+        key = self._key(workflow, version)
+        if key not in self._checks:
+            self._checks[key] = input_check(self.document(workflow, version).input_schema)
+        return self._checks[key]
+
+    def invalidate(self, handlers: Mapping[str, HandlerDefaults] | None = None) -> None:
+        """Handlers have changed: graphs are made anew. Runs in memory keep the one they have."""
+        if handlers is not None:
+            self.handlers = handlers
+        self._graphs.clear()
+
+    def _key(self, workflow: str, version: int) -> Key:
+        plain = self._names.get(workflow) or self._names.get(_plain(workflow))
+        if plain is None:
+            raise self._not_found(workflow)
+        self._version(plain, version)
+        return plain, version
+
+
+def _members(row: Row) -> dict[str, Any]:
+    return {
+        "workflow": row.workflow,
+        "version": row.version,
+        "digest": row.digest,
+        "document": row.document,
+        "created_at": row.created_at,
+        "workflow_id": row.workflow_id,
+    }

@@ -1,0 +1,100 @@
+"""Values that are more than one word: expressions, templates, patterns, schemas."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ostinato.core.expressions import Expression, Template, parse_template
+from ostinato.core.patterns import Pattern
+from ostinato.definitions.input import schema_problems
+from ostinato.definitions.reader import Reader, ReadKind
+from ostinato.definitions.source import Path, Place, member
+from ostinato.errors import DefinitionError
+
+__all__ = ["VALUE_KINDS"]
+
+
+def _expression(
+    reader: Reader, place: Place, path: Path, *, role: str = "value"
+) -> Expression | None:
+    if path[-1] == "uid" and isinstance(place.value, dict):
+        reader.later(place, path, "uid: {…}", "what a second start with the same uid does")
+        return None
+    return reader.expression(place, path, role)
+
+
+def _condition(reader: Reader, place: Place, path: Path) -> Expression | None:
+    if place.value is None:
+        reader.wants(place, path, "a condition")
+        return None
+    return reader.expression(place, path, "condition")
+
+
+def _output(reader: Reader, place: Place, path: Path) -> Expression | Template | None:
+    """One expression, or a map or list in which every text is one."""
+    if not isinstance(place.value, dict | list):
+        return reader.expression(place, path)
+    before = len(reader.problems)
+    source = reader.leaves(place, path)
+    return parse_template(source) if len(reader.problems) == before else None
+
+
+def _template(reader: Reader, place: Place, path: Path) -> Template | None:
+    return reader.template(place, path)
+
+
+def _values(reader: Reader, place: Place, path: Path) -> Template | None:
+    """A map of values with expressions in them."""
+    if isinstance(place.value, dict):
+        return reader.template(place, path)
+    if isinstance(place.value, str) and place.value.startswith("${"):
+        return reader.template(place, path)
+    reader.wants(place, path, "a map")
+    return None
+
+
+def _pattern(reader: Reader, place: Place, path: Path) -> dict[str, Any] | None:
+    """An event pattern; ``${…}`` in it counts as the text it is."""
+    if not isinstance(place.value, dict):
+        reader.wants(place, path, "a pattern, a map,", "data: {member: [value]}")
+        return None
+    pattern: dict[str, Any] = place.data()
+    try:
+        Pattern(pattern)
+    except DefinitionError as error:
+        for problem in error.problems or ():
+            reader.say(place, path, str(problem))
+        if not error.problems:
+            reader.say(place, path, str(error))
+        return None
+    return pattern
+
+
+def _json_schema(reader: Reader, place: Place, path: Path) -> dict[str, Any] | None:
+    if not isinstance(place.value, dict):
+        reader.wants(place, path, "a JSON Schema, a map,", "type: object")
+        return None
+    schema: dict[str, Any] = place.data()
+    before = len(reader.problems)
+    for pointer, message in schema_problems(schema):
+        at, here = place, path
+        for part in pointer:
+            if (inner := member(at, part)) is None:
+                break
+            at, here = inner, (*here, part)
+        reader.say(at, here, message)
+    return schema if len(reader.problems) == before else None
+
+
+VALUE_KINDS: dict[str, ReadKind] = {
+    "expression": _expression,
+    "instant": partial(_expression, role="instant"),
+    "list": partial(_expression, role="list"),
+    "condition": _condition,
+    "output": _output,
+    "template": _template,
+    "values": _values,
+    "pattern": _pattern,
+    "json_schema": _json_schema,
+}

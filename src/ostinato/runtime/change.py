@@ -1,0 +1,162 @@
+"""The rows of one post, and the batch of many.
+
+A post's change is written whole or not at all; a batch that the store refuses is halved until
+the one change that it refuses is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Raw
+
+from ostinato.core import commands as c
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import VERSION, encode_facts
+from ostinato.core.facts import Fact
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
+from ostinato.runtime.resident import Resident
+
+
+class Told:
+    """What one event did to one run: the facts from ``seq`` on, and what the run asked for."""
+
+    __slots__ = ("commands", "facts", "head", "new", "resident", "seq")
+
+    def __init__(
+        self, resident: Resident, seq: int, facts: list[Fact], commands: list[c.Command]
+    ) -> None:
+        self.resident = resident
+        self.seq = seq
+        self.facts = facts
+        self.commands = commands
+        self.head: Head | None = None
+        self.new = False
+
+
+class Change:
+    """Everything one post writes."""
+
+    __slots__ = (
+        "dead_letters",
+        "events",
+        "fired",
+        "replies",
+        "retired",
+        "sent",
+        "tolds",
+        "versions",
+    )
+
+    def __init__(self) -> None:
+        self.tolds: list[Told] = []
+        self.fired: list[Timer] = []
+        self.events: list[StoredEvent] = []
+        self.replies: list[Reply] = []
+        self.dead_letters: list[DeadLetter] = []
+        self.versions: list[Version] = []
+        self.retired: list[str] = []
+        self.sent: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(
+            any(told.facts or told.head for told in self.tolds)
+            or self.fired
+            or self.events
+            or self.replies
+            or self.versions
+            or self.retired
+            or self.sent
+        )
+
+    @property
+    def runs(self) -> Iterable[str]:
+        return (told.resident.run_id for told in self.tolds)
+
+
+def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
+    batch = Batch(epoch)
+    fresh: dict[str, int] = {}
+    for change in changes:
+        for timer in change.fired:  # before what its run asks for: that may set it again
+            batch.timers[timer.run_id, timer.key, timer.kind] = None
+        for told in change.tolds:
+            _add(batch, told, now, fresh)
+        if change.events:
+            batch.events += change.events
+            batch.dead_letters += change.dead_letters
+        batch.replies += change.replies
+        batch.versions += change.versions
+        batch.retired += change.retired
+        batch.sent += change.sent
+    return batch
+
+
+def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
+    run_id = told.resident.run_id
+    if told.facts:
+        batch.records.append(Record(run_id, told.seq, now, VERSION, encode_facts(told.facts)))
+    if told.head is not None:
+        if told.new:
+            fresh[run_id] = len(batch.new_heads)
+            batch.new_heads.append(told.head)
+        elif run_id in fresh:
+            batch.new_heads[fresh[run_id]] = told.head
+        else:
+            batch.heads[run_id] = told.head
+    for command in told.commands:
+        write = ROWS.get(type(command))
+        if write is not None:
+            write(batch, told.resident, command, now)
+
+
+def _set_timer(batch: Batch, run: Resident, command: c.SetTimer, now: int) -> None:
+    batch.timers[run.run_id, command.key, command.kind] = command.due_at
+
+
+def _clear_timer(batch: Batch, run: Resident, command: c.ClearTimer, now: int) -> None:
+    batch.timers[run.run_id, command.key, command.kind] = None
+
+
+def _open_wait(batch: Batch, run: Resident, command: c.OpenWait, now: int) -> None:
+    batch.waits += [
+        Wait(run.run_id, command.key, type, command.values_key, command.since)
+        for type in command.types
+    ]
+
+
+def _close_wait(batch: Batch, run: Resident, command: c.CloseWait, now: int) -> None:
+    batch.closed_waits.append((run.run_id, command.key))
+
+
+def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
+    event = Event(
+        id=command.id,
+        source=f"ostinato/{run.state.workflow}",
+        type=command.type,
+        time=now,
+        subject=command.subject,
+        data=Raw(bytes(command.data)),
+    )
+    batch.outgoing.append(Outgoing(event, run.run_id))
+
+
+ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
+    c.SetTimer: _set_timer,
+    c.ClearTimer: _clear_timer,
+    c.OpenWait: _open_wait,
+    c.CloseWait: _close_wait,
+    c.Publish: _publish,
+}

@@ -1,0 +1,129 @@
+"""A run in memory, and how it is loaded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ostinato.core.codec import decode_facts
+from ostinato.core.facts import RunStarted
+from ostinato.core.fold import replay
+from ostinato.core.graph import Graph
+from ostinato.core.state import State
+from ostinato.core.views import status_of
+from ostinato.errors import NotFoundError
+from ostinato.ports import Head, Storage
+
+GraphOf = Callable[[str, int], Graph]
+"""Finds the graph of (workflow, version)."""
+
+
+class Resident:
+    """A run's state, and the head that the store shows of it."""
+
+    __slots__ = ("head", "run_id", "state")
+
+    def __init__(self, run_id: str, state: State) -> None:
+        self.run_id = run_id
+        self.state = state
+        self.head: tuple[str, str, str | None, bool] | None = None
+
+    def new_head(self) -> Head | None:
+        """What lists should show now, or None when they already do."""
+        state = self.state
+        shown = (status_of(state), state.doing, state.waiting_for, state.busy > 0)
+        if shown == self.head:
+            return None
+        self.head = shown
+        return head_of(state)
+
+
+def head_of(state: State) -> Head:
+    error, event = state.error, state.event_value or {}
+    reason = state.stuck[0] if state.stuck else None
+    return Head(
+        run_id=state.run_id,
+        workflow=state.workflow,
+        version=state.version,
+        status=status_of(state),
+        started_at=state.started_at,
+        uid=state.uid,
+        doing=state.doing,
+        waiting_for=state.waiting_for,
+        busy=state.busy > 0 and not state.ended,
+        ended_at=state.ended_at,
+        error_name=error.name if error else reason and "Incident",
+        error_message=error.message if error else reason,
+        event_source=event.get("source"),
+        event_id=event.get("id"),
+    )
+
+
+class Residents:
+    """The runs in memory. Those that only wait leave, oldest first, beyond ``limit``."""
+
+    def __init__(self, storage: Storage, graph_of: GraphOf, limit: int = 10_000) -> None:
+        self._storage = storage
+        self._graph_of = graph_of
+        self._limit = limit
+        self._runs: OrderedDict[str, Resident] = OrderedDict()
+        self._uids: dict[tuple[str, str], Resident] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def get(self, run_id: str) -> Resident | None:
+        return self._runs.get(run_id)
+
+    def add(self, resident: Resident) -> None:
+        self._runs[resident.run_id] = resident
+        state = resident.state
+        if state.uid is not None:
+            self._uids[state.workflow, state.uid] = resident
+        if len(self._runs) > self._limit:
+            self._evict()
+
+    def drop(self, run_id: str) -> None:
+        resident = self._runs.pop(run_id, None)
+        if resident is not None:
+            self._forget_uid(resident)
+
+    def _forget_uid(self, resident: Resident) -> None:
+        state = resident.state
+        if state.uid is not None and self._uids.get((state.workflow, state.uid)) is resident:
+            del self._uids[state.workflow, state.uid]
+
+    def open_under(self, workflow: str, uid: str) -> Resident | None:
+        """The open run in memory that has this uid."""
+        resident = self._uids.get((workflow, uid))
+        return None if resident is None or resident.state.ended else resident
+
+    async def load(self, run_id: str) -> Resident:
+        """From memory, else from its history. Raises ``NotFoundError``."""
+        resident = self._runs.get(run_id)
+        if resident is None:
+            resident = Resident(run_id, await load_state(self._storage, self._graph_of, run_id))
+            resident.new_head()
+            if not resident.state.ended:
+                self.add(resident)
+        return resident
+
+    def _evict(self) -> None:
+        """One that only waits: moving the busy ones behind keeps this O(1) over time."""
+        for _ in range(64):
+            run_id, resident = self._runs.popitem(last=False)
+            if resident.state.ended or not resident.state.busy:
+                self._forget_uid(resident)
+                return
+            self._runs[run_id] = resident
+
+
+async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
+    records = await storage.history(run_id)
+    if not records:
+        raise NotFoundError(f"there is no run {run_id!r}")
+    decoded = [(record.at, decode_facts(record.data, record.version)) for record in records]
+    started = decoded[0][1][0]
+    if not isinstance(started, RunStarted):
+        raise NotFoundError(f"the history of {run_id!r} does not begin with its start")
+    return replay(graph_of(started.workflow, started.version), decoded)

@@ -1,0 +1,73 @@
+"""Who wants to hear of a run: the end of it, or every fact. Told only after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ostinato.core.facts import Fact
+from ostinato.core.state import State
+from ostinato.core.views import history_view
+
+
+class Watching:
+    def __init__(self) -> None:
+        self._ends: dict[str, list[asyncio.Future[State]]] = {}
+        self._facts: dict[str, list[asyncio.Queue[list[dict[str, Any]] | None]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ends or self._facts)
+
+    def ended(self, run_id: str) -> asyncio.Future[State]:
+        """Done when the run is; ``forget`` it when nobody waits any more."""
+        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._ends.setdefault(run_id, []).append(future)
+        return future
+
+    def forget(self, run_id: str, future: asyncio.Future[State]) -> None:
+        waiting = self._ends.get(run_id, [])
+        if future in waiting:
+            waiting.remove(future)
+        if not waiting:
+            self._ends.pop(run_id, None)
+
+    def open(self, run_id: str) -> asyncio.Queue[list[dict[str, Any]] | None]:
+        """A queue of fact views; None at the end of the run."""
+        queue: asyncio.Queue[list[dict[str, Any]] | None] = asyncio.Queue()
+        self._facts.setdefault(run_id, []).append(queue)
+        return queue
+
+    def close(self, run_id: str, queue: asyncio.Queue[list[dict[str, Any]] | None]) -> None:
+        queues = self._facts.get(run_id, [])
+        if queue in queues:
+            queues.remove(queue)
+        if not queues:
+            self._facts.pop(run_id, None)
+
+    def tell(self, run_id: str, state: State, seq: int, now: int, facts: list[Fact]) -> None:
+        for queue in self._facts.get(run_id, ()):
+            queue.put_nowait(list(history_view(seq, now, facts)))
+            if state.ended:
+                queue.put_nowait(None)
+        if state.ended:
+            for future in self._ends.pop(run_id, ()):
+                if not future.done():
+                    future.set_result(state)
+
+    def stop(self) -> None:
+        """Nothing more will come from this process."""
+        for queues in self._facts.values():
+            for queue in queues:
+                queue.put_nowait(None)
+        for futures in self._ends.values():
+            for future in futures:
+                future.cancel()
+
+
+async def until_end(
+    queue: asyncio.Queue[list[dict[str, Any]] | None],
+) -> AsyncIterator[dict[str, Any]]:
+    while (views := await queue.get()) is not None:
+        for view in views:
+            yield view

@@ -1,0 +1,4 @@
+"""How Ostinato tells what it does: logs.
+
+logs  structlog, to stderr: readable lines on a terminal, JSON elsewhere
+"""
