@@ -3,7 +3,7 @@
 import pytest
 
 from ostinato.definitions import check, check_text, load, report
-from tests.definitions.samples import BIG, big_now, workflow
+from tests.definitions.samples import BIG, big_now, numbered, workflow
 
 
 def checked(text, **options):
@@ -31,7 +31,7 @@ ERRORS = [
         "`needs` go in a circle: a → c → b → a",
     ),
     (
-        workflow("{job: a, run: noop, needs: [b]}", "{job: b, run: noop}", phase="mode: sequential"),
+        workflow("{job: a, run: noop, needs: [b]}", B_OF("1"), phase="mode: sequential"),
         "comes later in the sequence",
     ),
     (
@@ -57,8 +57,8 @@ ERRORS = [
     (workflow(A, B_OF("jobs.a.appUrl")), "what it returned is jobs.a.output.appUrl"),
     (workflow(B_OF("jobs.z.output"), more=TWO), "`z` comes later"),
     (workflow(B_OF("jobs.b.output")), "`b` is this job"),
-    (workflow("{job: a, run: noop, when: jobs.b.status == 'failed'}", "{job: b, run: noop, needs: [a]}"
-              ), "`b` comes after this job"),
+    (workflow("{job: a, run: noop, when: jobs.b.output}", "{job: b, run: noop, needs: [a]}"),
+     "`b` comes after this job"),
     (workflow(A, phase="when: jobs.a.output"), "in this phase, which has not begun"),
     (workflow(tail="finally: [{job: z, run: noop}]\noutput: jobs.z.output"), "`z` comes later"),
     # values
@@ -76,7 +76,7 @@ ERRORS = [
 ]  # fmt: skip
 
 WARNINGS = [
-    (workflow(A, B_OF("jobs.a.output")), "`a` may not be done when this is evaluated (add needs: [a])"),
+    (workflow(A, B_OF("jobs.a.output")), "may not be done when this is evaluated (add needs: [a])"),
     (workflow("{job: a, run: noop, when: jobs.a.status == 'done'}"), "no job's status is 'done'"),
     (workflow(phase="when: false"), "phase `one` is never reached: its `when` is always false"),
     (workflow(phase="when: 1 > 2"), "phase `one` is never reached"),
@@ -87,7 +87,7 @@ WARNINGS = [
     (workflow("{job: a, wait: {event: X, match: {data: {a: [1, 2]}}}}"), "looks at every event"),
     (workflow("{job: a, run: ehco}"), "no handler is called `ehco`; it is taken for a topic"),
     (workflow(B_OF("vars.x")), "no job sets `vars.x`"),
-    (workflow("{job: a, set: {xx: 1}}", B_OF("vars.x")), "no job sets `vars.x` (did you mean `xx`?)"),
+    (workflow("{job: a, set: {xx: 1}}", B_OF("vars.x")), "sets `vars.x` (did you mean `xx`?)"),
     (workflow(B_OF("input.plan.teir"), head=SCHEMA), "`input.plan.teir` is not in input_schema"),
     (
         workflow(
@@ -107,7 +107,7 @@ FINE = [
              "jobs.a.attempts > 1}"),
     workflow("{job: a, run: noop, expect: output.x == 1 && job.attempt < 3}"),
     workflow("{job: a, run: noop, with: '${ item + index }', each: {in: input.l}}"),
-    workflow("{job: a, run: noop, with: '${ r }', when: r > 1}", phase="each: {in: input.l, as: r}"),
+    workflow("{job: a, run: noop, with: '${ r }', when: r > 1}", phase="each: {in: '[]', as: r}"),
     workflow(B_OF("vars.x"), "{job: c, set: '${ input }'}"),
     workflow("{job: c, set: {x: 1}}", B_OF("vars.x")),
     workflow(A, tail="on_failure: [{job: f, run: log, with: {m: '${ run.error.message } ${ "
@@ -122,15 +122,15 @@ FINE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "said"), ERRORS, ids=[f"{n} {r[1]:.40}" for n, r in enumerate(ERRORS)])
+@pytest.mark.parametrize(
+    ("text", "said"), ERRORS, ids=[f"{n} {r[1]:.40}" for n, r in enumerate(ERRORS)]
+)
 def test_errors(text, said):
     errors, _ = checked(text)
     assert any(said in one for one in errors), errors
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), WARNINGS, ids=[f"{n} {r[1]:.40}" for n, r in enumerate(WARNINGS)]
-)
+@pytest.mark.parametrize(("text", "said"), WARNINGS, ids=numbered(WARNINGS))
 def test_warnings(text, said):
     _, warnings = checked(text)
     assert any(said in one for one in warnings), warnings
@@ -197,5 +197,10 @@ def test_the_report_of_check():
     (unread,) = check_text("w.yaml", BIG)
     assert unread["workflow"] is None
     assert len(unread["errors"]) == 4
-    assert [one["workflow"] for one in check_text("w.yaml", workflow() + "---\n" + workflow(
-        head="description: x").replace("sample", "other"))] == ["sample", "other"]
+    assert [
+        one["workflow"]
+        for one in check_text(
+            "w.yaml",
+            workflow() + "---\n" + workflow(head="description: x").replace("sample", "other"),
+        )
+    ] == ["sample", "other"]

@@ -74,12 +74,12 @@ def test_every_problem_is_told(schema, given, problems):
 @pytest.mark.parametrize("value", [{1, 2}, object()])
 def test_what_is_not_json(value):
     with pytest.raises(InvalidInput, match="not JSON"):
-        input_check({"type": "object"})({"a": value})
+        input_check({"properties": {"a": {"type": "string"}}})({"a": value})
 
 
 def test_a_schema_that_leads_back_to_itself_ends():
     tree = {"properties": {"a": {"$ref": "#", "default": {}}, "b": {"$ref": "#", "default": {}}}}
-    with pytest.raises(InvalidInput, match="adds more than"):
+    with pytest.raises(InvalidInput, match="adds more than|too deeply"):
         input_check(tree)({})
     circle = {"allOf": [{"$ref": "#"}, {"$ref": "#"}], "properties": {"a": {"default": 1}}}
     assert input_check(circle)({}) == {"a": 1}

@@ -308,7 +308,9 @@ def test_all_problems_at_once_in_order():
 
 def test_problems_point_into_expressions():
     with pytest.raises(DefinitionError) as caught:
-        load('workflow: w\nphases:\n  - phase: p\n    jobs:\n      - {job: a, run: t, when: "a &&"}')
+        load(
+            'workflow: w\nphases:\n  - phase: p\n    jobs:\n      - {job: a, run: t, when: "a &&"}'
+        )
     (problem,) = caught.value.problems
     assert (problem.path, problem.line) == ("phases[0].jobs[0].when", 5)
     assert 31 <= problem.column <= 37
@@ -317,7 +319,9 @@ def test_problems_point_into_expressions():
 def test_several_workflows_in_one_text():
     first, second = load(workflow() + "---\n" + workflow().replace("sample", "other"))
     assert (first.workflow, second.workflow) == ("sample", "other")
-    assert "the workflow `sample` stands here twice" in problems(workflow() + "---\n" + workflow())[0]
+    assert (
+        "the workflow `sample` stands here twice" in problems(workflow() + "---\n" + workflow())[0]
+    )
 
 
 def test_json_is_read_as_json():

@@ -21,7 +21,7 @@ def deploy(registry, *texts, now=1):
 
 
 def test_the_same_content_is_the_same_version():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     assert deploy(registry, ONE) == [("sample", 1, True)]
     assert deploy(registry, ONE) == [("sample", 1, False)]
     assert deploy(registry, ONE.replace("{job: a, run: t}", "{run: t,  job: a}  # x")) == [
@@ -32,7 +32,7 @@ def test_the_same_content_is_the_same_version():
 
 
 def test_several_at_once():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     assert deploy(registry, ONE, TWO, TWO, OTHER) == [
         ("sample", 1, True), ("sample", 2, True), ("sample", 2, True), ("other-name", 1, True),
     ]  # fmt: skip
@@ -40,7 +40,7 @@ def test_several_at_once():
 
 
 def test_a_proposal_changes_nothing():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     registry.propose(load(ONE), 1)
     with pytest.raises(WorkflowNotFound, match="none is deployed"):
         registry.find("sample")
@@ -51,7 +51,7 @@ def test_a_proposal_changes_nothing():
     ["other-name", "other_name", id_of("other-name"), "other-name:1:9f0c", "other_name:1:x"],
 )
 def test_names(name):
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, ONE, OTHER)
     row = registry.find(name)
     assert (row.workflow, row.version) == ("other-name", 1)
@@ -59,7 +59,7 @@ def test_names(name):
 
 
 def test_a_known_name_is_never_a_second_workflow():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, OTHER)
     assert deploy(registry, OTHER.replace("other-name", "other_name")) == [("other-name", 2, True)]
     assert registry.find("other_name").workflow_id == id_of("other-name")
@@ -67,7 +67,7 @@ def test_a_known_name_is_never_a_second_workflow():
 
 
 def test_unknown_names():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, ONE)
     with pytest.raises(WorkflowNotFound, match="did you mean 'sample'") as caught:
         registry.find("smaple")
@@ -78,7 +78,7 @@ def test_unknown_names():
 
 
 def test_old_versions_and_retired_workflows_stay_loadable():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, ONE, TWO)
     assert registry.document("sample", 1).description == "one"
     registry.retire("sample")
@@ -91,7 +91,7 @@ def test_old_versions_and_retired_workflows_stay_loadable():
 
 
 def test_graphs_are_made_once_until_handlers_change():
-    registry = Registry(address="http://x")
+    registry: Registry[Version] = Registry(address="http://x")
     deploy(registry, ONE)
     graph = registry.graph("sample", 1)
     assert registry.graph("sample", 1) is graph
@@ -101,7 +101,7 @@ def test_graphs_are_made_once_until_handlers_change():
 
 
 def test_a_registry_is_made_of_rows():
-    first = Registry()
+    first: Registry[Version] = Registry()
     deploy(first, ONE, TWO, OTHER)
     rows = [*first.versions("sample"), *first.versions("other-name")]
     second = Registry(rows, retired=["other_name"])
@@ -111,7 +111,7 @@ def test_a_registry_is_made_of_rows():
 
 
 def test_triggers_are_of_the_newest_versions():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, workflow(head="on: A"), workflow(head="on: [B, C]"), OTHER)
     assert [(row.version, one.types) for row, one in registry.triggers()] == [
         (2, ("B",)), (2, ("C",)),
@@ -119,7 +119,7 @@ def test_triggers_are_of_the_newest_versions():
 
 
 def test_input_checks():
-    registry = Registry()
+    registry: Registry[Version] = Registry()
     deploy(registry, workflow(head="input_schema: {properties: {a: {default: 1}}}"))
     assert registry.input_check("sample", 1)({}) == {"a": 1}
     assert registry.input_check("sample", 1) is registry.input_check("sample", 1)

@@ -10,7 +10,7 @@ from ostinato.definitions.keys import LATER, SECTIONS
 from ostinato.definitions.schema import document_schema
 from ostinato.definitions.yaml import read_yaml
 from tests.definitions import test_check, test_compile, test_load
-from tests.definitions.samples import BIG, big_now, workflow
+from tests.definitions.samples import BIG, big_now, numbered, workflow
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
 VALIDATOR = jsonschema_rs.validator_for(document_schema())
@@ -48,7 +48,7 @@ BEYOND = (
 MUTATED = [row for row in test_load.REFUSED if not any(one in row[1] for one in BEYOND)]
 
 
-@pytest.mark.parametrize(("text", "said"), MUTATED, ids=[f"{n} {r[1]:.40}" for n, r in enumerate(MUTATED)])
+@pytest.mark.parametrize(("text", "said"), MUTATED, ids=numbered(MUTATED))
 def test_rejects(text, said):
     assert not VALIDATOR.is_valid(value(text)), said
 

@@ -121,7 +121,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "said"), REFUSED, ids=[f"{n} {row[0]:.30}" for n, row in enumerate(REFUSED)]
+    ("text", "line", "column", "said"),
+    REFUSED,
+    ids=[f"{n} {row[0]:.30}" for n, row in enumerate(REFUSED)],
 )
 def test_refused(text, line, column, said):
     begun = time.perf_counter()
@@ -186,7 +188,9 @@ def test_json_that_is_refused(text, said):
         read_json(text)
 
 
-@pytest.mark.parametrize("text", ['{"a": 1,}', '{"a" 1}', '{"a": x}', '{"a": 1} b', '{"a": "x', "{"])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1,}', '{"a" 1}', '{"a": x}', '{"a": 1} b', '{"a": "x', "{"]
+)
 def test_what_is_not_json(text):
     with pytest.raises(NotJSON):
         read_json(text)

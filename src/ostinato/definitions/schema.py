@@ -107,7 +107,7 @@ def document_schema() -> Schema:
     }
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
-        {"required": ["event"]},
+        {"required": ["event"], "properties": {"until": False}},
     ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
