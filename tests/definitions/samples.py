@@ -92,3 +92,8 @@ def workflow(*jobs: str, head: str = "", phase: str = "", more: str = "", tail: 
     parts.append(indent(dedent(more).strip(), "  "))
     parts.append(dedent(tail).strip())
     return "\n".join(part for part in parts if part.strip()) + "\n"
+
+
+def numbered(rows: list[tuple[str, str]]) -> list[str]:
+    """Test ids for rows whose texts are long or alike."""
+    return [f"{number} {row[1]:.40}" for number, row in enumerate(rows)]

@@ -40,7 +40,7 @@ def test_accepts(text):
 BEYOND = (
     "two ", "stands here twice", "no phase is called", "did nothing", "not a JSON Schema",
     "is not fetched", "in `1 +`", "&&", "jobs[0].with", "nope", "begins a comment", "numerc",
-    "a value stands in a list", "already means", "not a duration", "the name of a handler",
+    "stands in a list", "already means", "not a duration", "the name of a handler",
     "an event type has no", "already has a timeout", "does nothing", "one of GET", "months and",
     "longer than nothing", "the document is empty", "101%", "a percentage",
 )  # fmt: skip

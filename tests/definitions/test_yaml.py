@@ -123,7 +123,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("text", "line", "column", "said"),
     REFUSED,
-    ids=[f"{n} {row[0]:.30}" for n, row in enumerate(REFUSED)],
+    ids=[str(n) for n in range(len(REFUSED))],
 )
 def test_refused(text, line, column, said):
     begun = time.perf_counter()
