@@ -267,9 +267,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), REFUSED, ids=numbered(REFUSED)
-)
+@pytest.mark.parametrize(("text", "said"), REFUSED, ids=numbered(REFUSED))
 def test_refused(text, said):
     assert any(said in problem for problem in problems(text)), problems(text)
 
@@ -317,8 +315,7 @@ def test_problems_point_into_expressions():
 def test_several_workflows_in_one_text():
     first, second = load(workflow() + "---\n" + workflow().replace("sample", "other"))
     assert (first.workflow, second.workflow) == ("sample", "other")
-    twice = workflow() + "---
-" + workflow()
+    twice = workflow() + "---\n" + workflow()
     assert "the workflow `sample` stands here twice" in problems(twice)[0]
 
 
