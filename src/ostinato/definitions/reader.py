@@ -138,7 +138,7 @@ class Reader:
         first = error.problems[0] if error.problems else Problem(error.message)
         single = place.inside is not None and first.line <= 1
         shift = (place.inside or 0) + max(first.column - 1, 0) if single else 0
-        hint = first.hint or self._cut_short(place, path)
+        hint = self._cut_short(place, path) or first.hint
         self.say(place, path, f"{first.message} in `{str(place.value)[:80]}`", hint, shift)
 
     def _cut_short(self, place: Place, path: Path) -> str:

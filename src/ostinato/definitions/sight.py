@@ -49,9 +49,8 @@ class _Sight:
         self.stages = stages(document)
         self.before = before(document)
         self.jobs = {job.path: job for job in document.jobs()}
-        self.items = {
-            one.each.name for one in (*document.phases, *document.jobs()) if one.each is not None
-        }
+        eaches = [phase.each for phase in document.phases] + [job.each for job in document.jobs()]
+        self.items = {each.name for each in eaches if each is not None}
         self.variables = _variables(document)
 
     def here(self, path: Path) -> _From:
@@ -70,7 +69,7 @@ class _Sight:
 
     def _in_job(self, at: Path, key: Path, phase_each: Each | None) -> _From:
         job = self.jobs[at]
-        names = (*_BASE, "job")
+        names: tuple[str, ...] = (*_BASE, "job")
         if phase_each is not None:
             names += (phase_each.name, "index")
         if job.each is not None and key[0] not in ("each", "when"):

@@ -95,9 +95,9 @@ class _Reading:
     def _syntax(self, error: MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        hint = self._quoted_line(line, column)
-        if not hint and self._line(line).lstrip(" ").startswith("\t"):
-            hint = "indent with spaces, not tabs"
+        hint = "indent with spaces, not tabs"
+        if not self._line(line).lstrip(" ").startswith("\t"):
+            hint = self._quoted_line(line, column)
         what = ": ".join(str(part) for part in (error.context, error.problem) if part)
         place = Place(None, line + 1, column + 1)
         self._say(place, f"not YAML: {what or 'cannot be read'}", hint)

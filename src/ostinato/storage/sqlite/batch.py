@@ -40,10 +40,8 @@ def write(file: Path, db: sqlite3.Connection, batch: Batch, finish: Finish = fin
 
 
 def join(file: Path, db: sqlite3.Connection) -> int:
-    try:
+    with faults.told(file):
         (epoch,) = db.execute(sql.JOIN).fetchone()
-    except sqlite3.Error as error:
-        raise faults.store_error(file, error) from error
     return int(epoch)
 
 
