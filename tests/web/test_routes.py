@@ -30,7 +30,9 @@ async def served(http, path):
 async def test_the_document_is_what_is_served(http):
     paths = (await http.get("/openapi.json")).json()["paths"]
     assert paths.keys() == {operation.path for operation in TABLE.operations}
-    methods: dict[str, set[str]] = defaultdict(set)  # GET /events/{id} and POST /events/{eventType} are one place
+    methods: dict[str, set[str]] = defaultdict(
+        set
+    )  # GET /events/{id} and POST /events/{eventType} are one place
     for path, operations in paths.items():
         methods[re.sub(r"{\w+}", "x", path)] |= {method.upper() for method in operations}
     for path, listed in methods.items():
