@@ -3,11 +3,11 @@
 import hashlib
 
 import pytest
-from tests.web.conftest import LOCAL, client_of
 
 from ostinato.web.asgi import TABLE, application
 from ostinato.web.auth import PERMISSIONS, Key
 from ostinato.web.operation import KNOWN, PUBLIC
+from tests.web.conftest import LOCAL, client_of
 
 FAR = "203.0.113.7"
 

@@ -67,7 +67,7 @@ class Change:
         self.replies: list[Reply] = []
         self.dead_letters: list[DeadLetter] = []
         self.versions: list[Version] = []
-        self.retired: list[str] = []
+        self.retired: list[tuple[str, int]] = []
         self.sent: list[int] = []
 
     def __bool__(self) -> bool:
