@@ -62,7 +62,10 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A step that looks for an event. ``since`` None: not for one that came before it."""
+    """A step that looks for an event. ``since`` None: not for one that came before it.
+
+    One per (run, key, type); opening it again replaces it.
+    """
 
     run_id: str
     key: str
@@ -95,18 +98,25 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer that was given to an ``Idempotency-Key``; ``digest`` is of the request's body."""
+    """The answer that was given to an ``Idempotency-Key``; ``digest`` is of the request's body.
+
+    One per (scope, key); another is refused unless this one had expired ``at`` that time.
+    """
 
     scope: str
     key: str
     digest: str
     answer: bytes
+    at: int
     expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a workflow's document. ``digest`` is of its content."""
+    """One version of a workflow's document. ``digest`` is of its content.
+
+    ``retired`` is the store's to say; storing a version again with the same digest brings it back.
+    """
 
     workflow: str
     version: int
@@ -114,6 +124,7 @@ class Version:
     document: bytes
     created_at: int
     workflow_id: str
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +142,11 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole."""
+    """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
+
+    Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
+    ``closed_waits`` (run, key) go after ``waits``; ``retired`` (workflows) before ``versions``.
+    """
 
     epoch: int = 0
     events: list[StoredEvent] = field(default_factory=list)
@@ -151,7 +166,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list, newest first: at most ``limit`` items after ``cursor``, the last id seen."""
+    """A part of a list, newest first: at most ``limit`` items after ``cursor`` (an id)."""
 
     limit: int = 50
     cursor: str | None = None
@@ -159,7 +174,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """Which runs; every member that is given narrows the list."""
+    """Which runs; every member that is given narrows the list.
+
+    ``text`` is a part of the id, the uid, the workflow or the error message; ASCII letters fit in
+    either case.
+    """
 
     status: tuple[str, ...] = ()
     workflow: str | None = None
@@ -219,7 +238,10 @@ class Storage(Protocol):
         """Accepted events that a wait with this key may look back to, oldest first."""
 
     async def missed(self) -> list[tuple[Wait, Event]]:
-        """Open waits, and the events they should have found: after a crash between the two."""
+        """Open waits, and the events they should have found: after a crash between the two.
+
+        Oldest event first. The store does not know what a run has had already, nor its trigger.
+        """
 
     async def known_events(
         self, pairs: Sequence[tuple[str, str]]
@@ -232,11 +254,12 @@ class Storage(Protocol):
         """What is to be sent, in the order of commits."""
 
     async def versions(self) -> list[Version]:
-        """Every version of every workflow that is not retired."""
+        """Every version, retired ones too: their runs go on, and numbers are given once."""
 
     # what lists and pages read
 
-    async def runs(self, query: RunQuery, page: Page) -> list[Head]: ...
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        """Newest first, which is by id: run ids are time-ordered."""
 
     async def count_runs(self, query: RunQuery) -> int: ...
 

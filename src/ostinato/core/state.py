@@ -11,6 +11,7 @@ Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from typing import Any
 
 import msgspec
@@ -214,6 +215,13 @@ class State:
         """The callback token of a step: nobody can guess it, and every replay makes the same."""
         mac = hashlib.blake2b(key.encode(), key=self.seed.encode()[:64], digest_size=16)
         return f"{self.run_id}.{mac.hexdigest()}"
+
+    def holder(self, token: str) -> Step | None:
+        """The step that a callback token belongs to. O(steps): tokens are not kept."""
+        for key, step in self.steps.items():
+            if hmac.compare_digest(self.token(key).encode(), token.encode()):
+                return step
+        return None
 
 
 def path_of(key: str) -> str:

@@ -6,7 +6,8 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Raw
 
@@ -14,15 +15,25 @@ from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, encode_facts
 from ostinato.core.facts import Fact
-from ostinato.ports import Batch, DeadLetter, Head, Outgoing, Record, Reply, StoredEvent, Timer
-from ostinato.ports import Version, Wait
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
 from ostinato.runtime.resident import Resident
 
 
 class Told:
     """What one event did to one run: the facts from ``seq`` on, and what the run asked for."""
 
-    __slots__ = ("commands", "facts", "fired", "head", "new", "resident", "seq")
+    __slots__ = ("commands", "facts", "head", "new", "resident", "seq")
 
     def __init__(
         self, resident: Resident, seq: int, facts: list[Fact], commands: list[c.Command]
@@ -33,22 +44,42 @@ class Told:
         self.commands = commands
         self.head: Head | None = None
         self.new = False
-        self.fired: Timer | None = None
 
 
 class Change:
     """Everything one post writes."""
 
-    __slots__ = ("dead_letters", "events", "replies", "retired", "sent", "tolds", "versions")
+    __slots__ = (
+        "dead_letters",
+        "events",
+        "fired",
+        "replies",
+        "retired",
+        "sent",
+        "tolds",
+        "versions",
+    )
 
     def __init__(self) -> None:
         self.tolds: list[Told] = []
+        self.fired: list[Timer] = []
         self.events: list[StoredEvent] = []
         self.replies: list[Reply] = []
         self.dead_letters: list[DeadLetter] = []
         self.versions: list[Version] = []
         self.retired: list[str] = []
         self.sent: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(
+            any(told.facts or told.head for told in self.tolds)
+            or self.fired
+            or self.events
+            or self.replies
+            or self.versions
+            or self.retired
+            or self.sent
+        )
 
     @property
     def runs(self) -> Iterable[str]:
@@ -57,9 +88,12 @@ class Change:
 
 def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
     batch = Batch(epoch)
+    fresh: dict[str, int] = {}
     for change in changes:
+        for timer in change.fired:  # before what its run asks for: that may set it again
+            batch.timers[timer.run_id, timer.key, timer.kind] = None
         for told in change.tolds:
-            _add(batch, told, now)
+            _add(batch, told, now, fresh)
         if change.events:
             batch.events += change.events
             batch.dead_letters += change.dead_letters
@@ -70,17 +104,18 @@ def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
     return batch
 
 
-def _add(batch: Batch, told: Told, now: int) -> None:
+def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
     run_id = told.resident.run_id
     if told.facts:
         batch.records.append(Record(run_id, told.seq, now, VERSION, encode_facts(told.facts)))
     if told.head is not None:
         if told.new:
+            fresh[run_id] = len(batch.new_heads)
             batch.new_heads.append(told.head)
+        elif run_id in fresh:
+            batch.new_heads[fresh[run_id]] = told.head
         else:
             batch.heads[run_id] = told.head
-    if told.fired is not None:
-        batch.timers[run_id, told.fired.key, told.fired.kind] = None
     for command in told.commands:
         write = ROWS.get(type(command))
         if write is not None:
@@ -118,7 +153,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     batch.outgoing.append(Outgoing(event, run.run_id))
 
 
-ROWS = {
+ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
     c.OpenWait: _open_wait,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ostinato.core.durations import parse_duration
 
 
-class Fail(Exception):  # noqa: N818 - a verdict, named as users say it
+class Fail(Exception):
     """The job has failed and must not be tried again. ``name`` is what ``retry.on`` would see."""
 
     def __init__(self, message: str = "", name: str = "Fail") -> None:
@@ -19,7 +19,9 @@ class Retry:
 
     __slots__ = ("after", "message")
 
-    def __init__(self, after: str | float | None = None, message: str = "asked for a retry") -> None:
+    def __init__(
+        self, after: str | float | None = None, message: str = "asked for a retry"
+    ) -> None:
         self.after = None if after is None else _ms(after)
         self.message = message
 

@@ -67,6 +67,7 @@ class Residents:
         self._graph_of = graph_of
         self._limit = limit
         self._runs: OrderedDict[str, Resident] = OrderedDict()
+        self._uids: dict[tuple[str, str], Resident] = {}
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -76,11 +77,26 @@ class Residents:
 
     def add(self, resident: Resident) -> None:
         self._runs[resident.run_id] = resident
+        state = resident.state
+        if state.uid is not None:
+            self._uids[state.workflow, state.uid] = resident
         if len(self._runs) > self._limit:
             self._evict()
 
     def drop(self, run_id: str) -> None:
-        self._runs.pop(run_id, None)
+        resident = self._runs.pop(run_id, None)
+        if resident is not None:
+            self._forget_uid(resident)
+
+    def _forget_uid(self, resident: Resident) -> None:
+        state = resident.state
+        if state.uid is not None and self._uids.get((state.workflow, state.uid)) is resident:
+            del self._uids[state.workflow, state.uid]
+
+    def open_under(self, workflow: str, uid: str) -> Resident | None:
+        """The open run in memory that has this uid."""
+        resident = self._uids.get((workflow, uid))
+        return None if resident is None or resident.state.ended else resident
 
     async def load(self, run_id: str) -> Resident:
         """From memory, else from its history. Raises ``NotFoundError``."""
@@ -97,6 +113,7 @@ class Residents:
         for _ in range(64):
             run_id, resident = self._runs.popitem(last=False)
             if resident.state.ended or not resident.state.busy:
+                self._forget_uid(resident)
                 return
             self._runs[run_id] = resident
 

@@ -15,5 +15,6 @@ ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 
 from ostinato.core.decide.advance import MAX_FACTS, advance, decide
+from ostinato.core.decide.jobs import outstanding
 
-__all__ = ["MAX_FACTS", "advance", "decide"]
+__all__ = ["MAX_FACTS", "advance", "decide", "outstanding"]

@@ -1,4 +1,4 @@
-"""A job begins: its handler is asked for, its event published, its variables set, its wait armed."""
+"""A job begins: a handler is asked for, an event published, variables set, a wait armed."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None
     timeout = None if job.callback else job.timeout
     token = state.token(key) if job.callback else ""
     return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token)
+
+
+def outstanding(state: State) -> list[StartJob]:
+    """The attempts that are open: what a process that lost its memory of them must start."""
+    return [
+        start_job(state, step.node, step.key, step.attempt, step.input)
+        for step in state.open.values()
+        if step.status in ("ready", "running")
+    ]
 
 
 def constant(node: Node) -> Raw:

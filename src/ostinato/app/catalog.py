@@ -1,0 +1,73 @@
+"""The deployed workflows, as the engine asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ostinato.core.graph import Graph
+from ostinato.core.model import WaitEvent
+from ostinato.core.patterns import PatternIndex
+from ostinato.definitions.document import Document
+from ostinato.definitions.registry import Registry
+from ostinato.ports import Version
+from ostinato.runtime.catalog import Trigger
+
+
+class DeployedWorkflows:
+    """A registry, with an index over its triggers and the shapes of its waits."""
+
+    def __init__(self, registry: Registry[Version]) -> None:
+        self.registry = registry
+        self._index = PatternIndex()
+        self._triggers: dict[str, Trigger] = {}
+        self._types: set[str] = set()
+        self._everything = False
+        self._shapes: dict[str, list[tuple[str, ...]]] = {}
+
+    def refresh(self) -> None:
+        """After versions were added or retired: index the triggers anew."""
+        self._index = PatternIndex()
+        self._triggers.clear()
+        self._types.clear()
+        self._everything = False
+        for row, spec in self.registry.triggers():
+            trigger = Trigger(row.workflow, row.version, spec.index, spec.input, spec.uid)
+            self._triggers[trigger.name] = trigger
+            self._types.update(spec.types)
+            pattern: dict[str, Any] = {"type": list(spec.types)} if spec.types else {}
+            if spec.pattern:
+                pattern = {**spec.pattern, **pattern}
+            self._index.add(trigger.name, pattern)
+
+    def learn_waits(self, document: Document) -> None:
+        """Events of the types that this version waits for are stored with their keys from now on."""
+        for job in document.jobs():
+            if isinstance(job.action, WaitEvent):
+                for type_ in job.action.types:
+                    shapes = self._shapes.setdefault(type_, [])
+                    if job.action.paths not in shapes:
+                        shapes.append(job.action.paths)
+
+    # what the engine asks
+
+    def graph(self, workflow: str, version: int) -> Graph:
+        return self.registry.graph(workflow, version)
+
+    def resolve(self, name: str, version: int | None = None) -> tuple[str, int]:
+        row = self.registry.find(name, version)
+        return row.workflow, row.version
+
+    def listens(self, type: str) -> bool:
+        return type in self._types
+
+    def triggers(self, type: str, event: Mapping[str, Any]) -> Sequence[Trigger]:
+        if type not in self._types:
+            return ()
+        return [self._triggers[str(name)] for name in self._index.match(event)]
+
+    def shapes(self, type: str) -> Sequence[tuple[str, ...]]:
+        return self._shapes.get(type, ())
+
+    def check_input(self, workflow: str, version: int, value: Any) -> Any:
+        return self.registry.input_check(workflow, version)(value)

@@ -1,0 +1,164 @@
+"""What the decorators make: handlers that can be called, and consumers as workflows."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.durations import parse_duration
+from ostinato.core.model import Retry
+from ostinato.definitions.compile import HandlerDefaults
+from ostinato.errors import UsageError
+from ostinato.runtime.inbox import event_value
+
+if TYPE_CHECKING:
+    from ostinato.app import App
+    from ostinato.app.run import Run
+
+
+class HandlerFunction:
+    """A handler: call it as the function it is, or ``start`` a run of that one job."""
+
+    def __init__(self, app: App, name: str, function: Callable[..., Any]) -> None:
+        self._app = app
+        self.name = name
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    async def start(self, *, delay: str | None = None, uid: str | None = None, **args: Any) -> Run:
+        """A durable run of this job alone, after ``delay`` (a duration)."""
+        name = await self._app.deploy_part(single_job(self.name))
+        return await self._app.start_run(name, {"arguments": args, "delay": delay}, uid=uid)
+
+
+def plain_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:50]
+
+
+def single_job(handler: str) -> dict[str, Any]:
+    return {
+        "workflow": f"job-{plain_name(handler)}",
+        "description": f"one job: {handler}",
+        "phases": [
+            {
+                "phase": "run",
+                "mode": "sequential",
+                "jobs": [
+                    {
+                        "job": "delay",
+                        "when": "input.delay != null",
+                        "wait": {"until": "${ input.delay }"},
+                    },
+                    {"job": "run", "run": handler, "with": "${ input.arguments }"},
+                ],
+            }
+        ],
+        "output": "jobs.run.output",
+    }
+
+
+def consumer_workflow(name: str, type: str) -> dict[str, Any]:
+    """A consumer is a workflow of two jobs, so it is durable, retried and seen like any other."""
+    return {
+        "workflow": f"consumer-{plain_name(name)}",
+        "description": f"consumer of {type}",
+        "on": [{"event": type}],
+        "phases": [
+            {"phase": "consume", "jobs": [{"job": "handle", "run": f"consumer.{name}"}]},
+            {
+                "phase": "publish",
+                "jobs": [
+                    {
+                        "job": "emit",
+                        "each": {"in": "default(jobs.handle.output, [])", "as": "made"},
+                        "emit": {"type": "${ made.type }", "data": "${ made.data }"},
+                    }
+                ],
+            },
+        ],
+    }
+
+
+def consuming(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
+    """The consumer as a handler: what it returns becomes a list of events to publish.
+
+    An argument without annotation is the event.
+    """
+    handle = _wrapped(function, publish)
+    parameters = inspect.signature(function).parameters
+    handle.__annotations__ = dict.fromkeys(parameters, Event) | function.__annotations__
+    return handle
+
+
+def _wrapped(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def handle(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+            return outgoing(await function(*args, **kwargs), publish)
+
+        return handle
+
+    @functools.wraps(function)
+    def handle_in_thread(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        return outgoing(function(*args, **kwargs), publish)
+
+    return handle_in_thread
+
+
+def outgoing(value: Any, publish: str | None) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    values = value if isinstance(value, list) else [value]
+    return [_one(each, publish) for each in values]
+
+
+def _one(value: Any, publish: str | None) -> dict[str, Any]:
+    if isinstance(value, Event):
+        return {"type": value.type, "data": event_value(value)["data"]}
+    if publish is None:
+        raise UsageError("a consumer returns events, or names the type of its data by publish=")
+    return {"type": publish, "data": value}
+
+
+RETRY_OPTIONS = ("attempts", "delay", "factor", "max_delay", "jitter", "within", "on", "never")
+DURATIONS = ("delay", "max_delay", "within")
+
+
+def defaults_of(options: Mapping[str, Any]) -> HandlerDefaults:
+    """What a decorator says about retry and time-outs."""
+    unknown = set(options) - {"timeout", "retry", "heartbeat", *RETRY_OPTIONS}
+    if unknown:
+        raise UsageError(f"a handler has no option {', '.join(sorted(unknown))}")
+    retry: dict[str, Any] = {}
+    given = options.get("retry")
+    if isinstance(given, Retry):
+        retry = msgspec.structs.asdict(given)
+    elif isinstance(given, int):
+        retry = {"attempts": given}
+    elif given:
+        retry = dict(given)
+    retry |= {name: options[name] for name in RETRY_OPTIONS if name in options}
+    retry = {name: _ms(value) if name in DURATIONS else value for name, value in retry.items()}
+    return HandlerDefaults(
+        retry=retry,
+        timeout=_ms(options.get("timeout")),
+        heartbeat=_ms(options.get("heartbeat")),
+    )
+
+
+def _ms(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, float):
+        return round(value * 1000)
+    return value

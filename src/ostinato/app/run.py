@@ -1,0 +1,74 @@
+"""A handle on one run, and what a deployment answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostinato.core.views import RunView, View
+from ostinato.errors import OstinatoError
+
+if TYPE_CHECKING:
+    from ostinato.app import App
+
+
+class RunEnded(OstinatoError):
+    """``result()`` of a run that did not succeed. ``status`` is failed or cancelled."""
+
+    def __init__(self, message: str, *, status: str, error: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+
+
+class Run:
+    """``duplicate``: it was there already, by its uid or its idempotency key.
+
+    ``answer`` is what an idempotent request was answered the first time; ``replayed`` says that
+    this is such a repetition.
+    """
+
+    def __init__(
+        self, app: App, run_id: str, *, duplicate: bool = False, answer: bytes = b"",
+        replayed: bool = False,
+    ) -> None:  # fmt: skip
+        self._app = app
+        self.id = run_id
+        self.duplicate = duplicate
+        self.answer = answer
+        self.replayed = replayed
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """The output. Raises ``RunEnded`` when the run fails, ``TimeoutError`` after ``timeout`` s."""
+        view = await self._app.wait_ended(self.id, timeout)
+        if view.ended_at is None:
+            raise TimeoutError(f"run {self.id} is still {view.status} after {timeout} s")
+        if view.status == "succeeded":
+            return msgspec.json.decode(view.output)
+        error = view.error
+        why = f"{error.name}: {error.message}" if error else "cancelled"
+        name = error.name if error else ""
+        raise RunEnded(f"run {self.id} {view.status}: {why}", status=view.status, error=name)
+
+    async def view(self) -> RunView:
+        return await self._app.run_view(self.id)
+
+    async def cancel(self, why: str = "") -> None:
+        await self._app.cancel(self.id, why=why)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}>"
+
+
+class Deployed(View, omit_defaults=False):
+    """One version of a workflow; ``created`` says whether this deployment made it."""
+
+    id: str
+    name: str
+    version: int
+    created: bool
+    created_at: int
+    description: str
+    input_schema: dict[str, Any] | None
+    warnings: list[str]

@@ -1,0 +1,1 @@
+"""Buses: one technology per file."""

@@ -1,0 +1,18 @@
+"""The command line: ``ostinato COMMAND …``.
+
+commands  the table of commands; only the one that is asked for is imported
+options   options that commands share
+failure   every error as one line with its mend, and the exit codes
+output    for people: tables and colour; without a terminal: plain lines; --json: data
+texts     JSON from an argument, a file or stdin
+words     how runs, steps and times are told
+client    what commands ask of a server or a store
+remote    … of a running server, over HTTP
+local     … of a store that no server holds, through App
+connect   which of the two
+the rest  one command per file, named after it
+"""
+
+from ostinato.cli.commands import main, run
+
+__all__ = ["main", "run"]

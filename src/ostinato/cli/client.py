@@ -1,0 +1,50 @@
+"""What commands ask for, of a running server or of a store that no server holds.
+
+Values are those of the HTTP routes (camelCase members), whichever side answers, so that --json is
+the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+Data = dict[str, Any]
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Client(Protocol):
+    """``place`` is shown in messages. ``running``: someone works on what is stored."""
+
+    place: str
+    running: bool
+
+    async def deploy(self, documents: Sequence[Path]) -> list[Data]:
+        """All of them or none."""
+
+    async def workflows(self) -> list[Data]: ...
+
+    async def workflow(self, name: str) -> Data:
+        """With ``document``, as it was deployed."""
+
+    async def start(
+        self, workflow: str, input: Any, *, uid: str | None, version: int | None
+    ) -> Data: ...
+
+    async def emit(self, event: Mapping[str, Any]) -> Data: ...
+
+    async def runs(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
+
+    async def run(self, name: str) -> Data:
+        """By id, unique beginning of it, uid or ``last``."""
+
+    async def history(self, run_id: str) -> list[Data]: ...
+
+    def follow(self, run_id: str) -> AsyncIterator[Data]:
+        """Facts as they are recorded, from the first; it ends when the run does."""
+
+    async def cancel(self, run_id: str, why: str) -> Data: ...
+
+    async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...

@@ -1,0 +1,117 @@
+"""The table of commands. Only the module of the one that is asked for is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple, NoReturn
+
+from ostinato import __version__
+from ostinato.cli.failure import USAGE, report
+
+
+class Command(NamedTuple):
+    """``ostinato.cli.<module>:<function>``; ``about`` stands in the list of commands."""
+
+    module: str
+    function: str
+    about: str
+
+
+def _same(name: str, about: str) -> tuple[str, Command]:
+    return name, Command(name, name, about)
+
+
+COMMANDS: dict[str, Command] = dict(
+    [
+        _same("demo", "see a tenant set up from an event, and a server killed and back"),
+        ("new", Command("new", "new", "make a starter project in a directory")),
+        _same("serve", "run a server for documents or for a Python application"),
+        _same("check", "say what is wrong with documents, with line and mend"),
+        _same("deploy", "give documents to the server"),
+        _same("start", "start a run of a workflow"),
+        _same("emit", "send an event"),
+        _same("runs", "list runs"),
+        _same("show", "show one run: its jobs, what it waits for, what would continue it"),
+        _same("watch", "follow a run to its end"),
+        _same("cancel", "cancel a run"),
+        _same("workflows", "list workflows"),
+        _same("events", "list events"),
+        _same("graph", "draw a workflow"),
+        ("eval", Command("evaluate", "evaluate", "try an expression on data")),
+        _same("settings", "show every setting and where its value came from"),
+        _same("bench", "measure steps per second on this machine"),
+        _same("version", "show the version"),
+    ]
+)
+
+EPILOGUE = """\
+A RUN is named by its id, a unique beginning of it, its uid, or `last`.
+Every command takes --help, and --json for data. --debug shows where an error came from.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at
+--timeout.
+"""
+
+
+def main() -> NoReturn:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code. Whatever goes wrong below is told here, once."""
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return _run(rest)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        return report(error)
+
+
+def _run(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        print(listing(), end="")
+        return 0 if arguments else USAGE
+    if name == "--version":
+        name = "version"
+    command = available().get(name)
+    if command is None:
+        print(f"ostinato: no command {name!r}{_nearest(name)}", file=sys.stderr)
+        return USAGE
+    return _invoke(name, command, arguments[1:])
+
+
+def _invoke(name: str, command: Command, arguments: list[str]) -> int:
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(getattr(import_module(f"ostinato.cli.{command.module}"), command.function))
+    try:
+        done = typer.main.get_command(app).main(arguments, f"ostinato {name}")
+    except SystemExit as ended:
+        done = ended.code
+    return done if isinstance(done, int) else 0
+
+
+def available() -> dict[str, Command]:
+    """Without the commands whose module is not part of this installation."""
+    return {
+        name: each for name, each in COMMANDS.items() if find_spec(f"{__package__}.{each.module}")
+    }
+
+
+def listing() -> str:
+    lines = [f"  {name:<11}{command.about}\n" for name, command in available().items()]
+    head = f"Ostinato {__version__}: durable, event-driven workflows\n\n"
+    return f"{head}Usage: ostinato COMMAND …\n\n{''.join(lines)}\n{EPILOGUE}"
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, available(), n=1, cutoff=0.5)
+    return f"; did you mean `ostinato {found[0]}`?" if found else "; `ostinato --help` lists them"

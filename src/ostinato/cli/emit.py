@@ -1,0 +1,57 @@
+"""``ostinato emit``: an event, and the runs it started or continued."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from ostinato.cli import output
+from ostinato.cli.connect import connected
+from ostinato.cli.options import Json, Store, Url, settings_from
+from ostinato.cli.start import STORED
+from ostinato.cli.texts import json_from
+from ostinato.config import Settings
+
+SOURCE = "ostinato/cli"
+
+
+def emit(
+    type: Annotated[str, typer.Argument(metavar="TYPE")],
+    data: Annotated[
+        str, typer.Option(metavar="JSON", help="The data: JSON, @file, or - for stdin.")
+    ] = "{}",
+    id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The same id twice is one event.")
+    ] = None,
+    source: Annotated[str, typer.Option(metavar="URI", help="Who sends it.")] = SOURCE,
+    subject: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is about.")] = None,
+    json: Json = False,
+    store: Store = None,
+    url: Url = None,
+) -> None:
+    """Send an event."""
+    event = {"type": type, "data": json_from(data, "--data"), "source": source}
+    event |= {k: v for k, v in (("id", id), ("subject", subject)) if v is not None}
+    answer, running = asyncio.run(_emit(settings_from(store=store, url=url), event))
+    if json:
+        output.data(answer)
+    else:
+        _tell(answer, running)
+
+
+async def _emit(settings: Settings, event: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    async with connected(settings) as client:
+        return await client.emit(event), client.running
+
+
+def _tell(answer: dict[str, Any], running: bool) -> None:
+    known = " (it was here already: nothing is done twice)" if answer.get("duplicate") else ""
+    output.line(f"event {answer['id']} accepted{known}")
+    for run in answer.get("runs") or ():
+        output.line(f"run {run}")
+    for letter in answer.get("deadLetters") or ():
+        output.note(f"did not fit {letter['trigger']}: dead letter {letter['id']}")
+    if not running:
+        output.line(STORED)

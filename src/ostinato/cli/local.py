@@ -1,0 +1,115 @@
+"""A store that no server holds, opened here through App: lists and shows, stores what is given,
+and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ostinato.app import App
+from ostinato.cli.client import Data
+from ostinato.config import Settings
+from ostinato.core.cloudevents import to_json
+from ostinato.ports import EventQuery, Head, Page, RunQuery
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[LocalClient]:
+    app = App(settings)
+    async with app.stored():
+        yield LocalClient(app, settings)
+
+
+class LocalClient:
+    running = False
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self.place = str(settings.store_file or settings.store)
+
+    # -- workflows
+
+    async def deploy(self, documents: Sequence[Path]) -> list[Data]:
+        return [
+            _plain(each)
+            for each in await self._app.deploy([path.read_bytes() for path in documents])
+        ]
+
+    async def workflows(self) -> list[Data]:
+        return [_plain(each) for each in await self._app.workflows()]
+
+    async def workflow(self, name: str) -> Data:
+        deployed, version = await self._app.workflow(name)
+        found: Data = _plain(deployed)
+        return found | {"document": version.document.decode()}
+
+    # -- runs
+
+    async def start(
+        self, workflow: str, input: Any, *, uid: str | None, version: int | None
+    ) -> Data:
+        run = await self._app.start_run(workflow, input, uid=uid, version=version, wait=False)
+        return await self.run(run.id) | {"duplicate": run.duplicate}
+
+    async def runs(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        status = query.get("status")
+        wanted = RunQuery(
+            status=tuple(status.split(",")) if status else (),
+            workflow=query.get("workflow"),
+            uid=query.get("uid"),
+            waiting_for=query.get("waitingFor"),
+            text=query.get("text"),
+        )
+        return [head_data(head) for head in await self._app.runs(wanted, Page(limit))]
+
+    async def run(self, name: str) -> Data:
+        head = await self._app.find_run(name)
+        run: Data = _plain(await self._app.run_view(head.run_id))
+        return run
+
+    async def history(self, run_id: str) -> list[Data]:
+        return [_plain(fact) for fact in await self._app.history(run_id, limit=10_000)]
+
+    async def follow(self, run_id: str) -> AsyncIterator[Data]:
+        for fact in await self.history(run_id):
+            yield fact
+
+    async def cancel(self, run_id: str, why: str) -> Data:
+        run: Data = _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
+        return run
+
+    # -- events
+
+    async def emit(self, event: Mapping[str, Any]) -> Data:
+        members = {name: value for name, value in event.items() if name not in ("type", "data")}
+        answer: Data = _plain(await self._app.emit(event["type"], event["data"], **members))
+        return answer
+
+    async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        wanted = EventQuery(type=query.get("type"), source=query.get("source"))
+        return [to_json(kept.event) for kept in await self._app.events(wanted, Page(limit))]
+
+
+def head_data(head: Head) -> Data:
+    """As ``GET /runs`` lists it."""
+    error = {"name": head.error_name, "message": head.error_message} if head.error_name else None
+    return {
+        "id": head.run_id,
+        "workflow": head.workflow,
+        "version": head.version,
+        "uid": head.uid,
+        "status": head.status,
+        "doing": head.doing,
+        "waitingFor": head.waiting_for,
+        "startedAt": head.started_at,
+        "endedAt": head.ended_at,
+        "error": error,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -1,0 +1,201 @@
+"""A running server, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from ostinato.cli.client import ENDED, Data
+from ostinato.cli.failure import UNREACHABLE, Stop
+from ostinato.cli.refusal import refusal
+
+_PATIENCE = httpx2.Timeout(30, connect=3)
+_RETURNS_WITHIN = 30  # seconds that a followed server may be away, as for a restart
+_YAML, _JSON = "application/yaml", "application/json"
+
+
+class RemoteClient:
+    running = True
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.place = url
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx2.AsyncClient(
+            base_url=url, headers=headers, timeout=_PATIENCE, transport=transport, trust_env=False
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def answers(self) -> bool:
+        try:
+            return (await self._http.get("/ping", timeout=2)).is_success
+        except httpx2.HTTPError:
+            return False
+
+    # -- workflows
+
+    async def deploy(self, documents: Sequence[Path]) -> list[Data]:
+        if len(documents) == 1:
+            path = documents[0]
+            headers = {"content-type": _content_type(path)}
+            answer = await self._send(
+                "POST", "/workflows", content=path.read_bytes(), headers=headers
+            )
+        else:
+            files = [("file", (p.name, p.read_bytes(), _content_type(p))) for p in documents]
+            answer = await self._send("POST", "/workflows", files=files)
+        return answer if isinstance(answer, list) else [answer]
+
+    async def workflows(self) -> list[Data]:
+        return await self._list("/workflows", {}, 1000)
+
+    async def workflow(self, name: str) -> Data:
+        return await self._get(f"/workflows/{_segment(name)}")
+
+    # -- runs
+
+    async def start(
+        self, workflow: str, input: Any, *, uid: str | None, version: int | None
+    ) -> Data:
+        body = {"workflow": workflow, "input": input, "uid": uid, "version": version}
+        given = {name: value for name, value in body.items() if value is not None}
+        return _object(await self._send("POST", "/runs", json=given))
+
+    async def runs(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        return await self._list("/runs", query, limit)
+
+    async def run(self, name: str) -> Data:
+        """The server knows ids; other names are looked up in its lists."""
+        if name != "last" and (found := await self._find(name)):
+            return found
+        for query in [{}] if name == "last" else [{"uid": name}, {"idPrefix": name}]:
+            heads = await self._list("/runs", query, 2)
+            if len(heads) > 1 and "idPrefix" in query:
+                raise Stop(f"{name!r} begins more than one run's id; give more of it", code=2)
+            if heads:
+                return await self._get(f"/runs/{heads[0]['id']}")
+        said = "there is no run yet" if name == "last" else f"no run is named {name!r}"
+        raise Stop(said, hint="`ostinato runs` lists them", code=2)
+
+    async def _find(self, name: str) -> Data | None:
+        answer = await self._ask("GET", f"/runs/{_segment(name)}")
+        return None if answer.status_code == 404 else _object(_content(answer))
+
+    async def history(self, run_id: str) -> list[Data]:
+        return await self._list(f"/runs/{_segment(run_id)}/history", {}, 10_000)
+
+    async def cancel(self, run_id: str, why: str) -> Data:
+        body = {"why": why} if why else {}
+        return _object(await self._send("POST", f"/runs/{_segment(run_id)}/cancel", json=body))
+
+    async def follow(self, run_id: str) -> AsyncIterator[Data]:
+        """A server that goes away is expected back: runs outlive it."""
+        after, away = -1, 0.0
+        while True:
+            try:
+                async for fact in self._stream(run_id, after):
+                    after, away = fact["seq"], 0.0
+                    yield fact
+                if (await self._get(f"/runs/{run_id}"))["status"] in ENDED:
+                    return
+            except (httpx2.TransportError, Stop) as error:
+                if isinstance(error, Stop) and error.exit_code != UNREACHABLE:
+                    raise
+                if away >= _RETURNS_WITHIN:
+                    raise self._gone(error) from error
+            await asyncio.sleep(0.25)
+            away += 0.25
+
+    async def _stream(self, run_id: str, after: int) -> AsyncIterator[Data]:
+        timeout = httpx2.Timeout(60, connect=3)  # the server's keep-alive is far below
+        headers = {"accept": "text/event-stream", "last-event-id": str(after)}
+        path = f"/runs/{_segment(run_id)}/stream"
+        async with self._http.stream(
+            "GET", path, params={"after": after}, headers=headers, timeout=timeout
+        ) as answer:
+            if not answer.is_success:
+                await answer.aread()
+                _content(answer)
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    fact = json.loads(line[5:])
+                    if isinstance(fact, dict) and fact.get("seq", -1) > after:
+                        yield fact
+
+    # -- events
+
+    async def emit(self, event: Mapping[str, Any]) -> Data:
+        return _object(await self._send("POST", "/events", json=dict(event)))
+
+    async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        return await self._list("/events", query, limit)
+
+    # -- HTTP
+
+    async def _get(self, path: str) -> Data:
+        return _object(await self._send("GET", path))
+
+    async def _list(self, path: str, query: Mapping[str, Any], limit: int) -> list[Data]:
+        """As many pages as it takes; the next one is in the Link header."""
+        given = {name: value for name, value in query.items() if value is not None}
+        params: dict[str, Any] | None = {**given, "limit": min(limit, 1000)}
+        found: list[Data] = []
+        while len(found) < limit:
+            answer = await self._ask("GET", path, params=params)
+            found += _content(answer)
+            following = answer.links.get("next", {}).get("url")
+            if not following:
+                break
+            path, params = following, None
+        return found[:limit]
+
+    async def _send(self, method: str, path: str, **options: Any) -> Any:
+        return _content(await self._ask(method, path, **options))
+
+    async def _ask(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: Exception) -> Stop:
+        said = " ".join(str(error).split()) or type(error).__name__
+        hint = "is it running? `ostinato serve` starts one"
+        return Stop(f"{self.place} cannot be reached: {said}", hint=hint, code=UNREACHABLE)
+
+
+def _content(answer: httpx2.Response) -> Any:
+    if not answer.is_success:
+        raise refusal(answer.status_code, answer.content)
+    try:
+        return answer.json()
+    except ValueError:
+        raise Stop(f"{answer.url} answered something that is not JSON") from None
+
+
+def _object(value: Any) -> Data:
+    if not isinstance(value, dict):
+        raise Stop("the server answered in a form this version does not know")
+    return value
+
+
+def _segment(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")
+
+
+def _content_type(path: Path) -> str:
+    return _JSON if path.suffix == ".json" else _YAML

@@ -1,0 +1,95 @@
+"""How runs, steps and spans of time are told to people."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def span(ms: float | None) -> str:
+    """``12 s``, ``3 min 20 s``, ``2 d 4 h``: the two largest units."""
+    if ms is None:
+        return ""
+    if ms < 1000:
+        return f"{max(0, ms):.0f} ms"
+    seconds, told = int(ms // 1000), []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            told.append(f"{count} {unit}")
+    return " ".join(told[:2])
+
+
+def moment(ms: int | None) -> str:
+    """Local time, to the second."""
+    return datetime.fromtimestamp(ms / 1000).strftime("%Y-%m-%d %H:%M:%S") if ms else ""
+
+
+def took(item: Mapping[str, Any], now: int) -> str:
+    began, ended = item.get("startedAt"), item.get("endedAt")
+    return span((ended or now) - began) if began else ""
+
+
+def failure(error: Mapping[str, Any] | None) -> str:
+    if not error:
+        return ""
+    job = f"{error['job']}: " if error.get("job") else ""
+    return f"{job}{error.get('name')}: {error.get('message')}"
+
+
+def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]:
+    """Why a run is not over, and what would continue it; nothing for one that is."""
+    if run.get("endedAt"):
+        return
+    if incident := run.get("incident"):
+        tokens = ", ".join(run.get("tokens") or ())
+        yield f"needs a person: {incident}" + (f" (at {tokens})" if tokens else "")
+    for wait in run.get("waits") or ():
+        yield f"{wait['key']}: {_wait(wait, now, place)}"
+
+
+def _wait(wait: Mapping[str, Any], now: int, place: str) -> str:
+    since = f"since {span(now - wait['since'])}"
+    due = wait.get("dueAt")
+    given_up = f"; gives up in {span(due - now)}" if due else ""
+    match wait["kind"]:
+        case "event":
+            types = list(wait.get("types") or ("an event",))
+            emit = f"ostinato emit {types[0]}{_matching(wait.get('match'))}"
+            return f"waiting for {' or '.join(types)} {since}; `{emit}` would continue it{given_up}"
+        case "timer":
+            goes_on = f" until {moment(due)} (in {span(due - now)})" if due else ""
+            return f"waiting{goes_on}; goes on by itself"
+        case "retry":
+            again = f" in {span(due - now)}" if due else ""
+            return f"failed, will be tried again{again}; goes on by itself"
+        case "callback":
+            base = place if place.startswith("http") else "http://HOST:PORT"
+            address = f"{base}/callbacks/{wait.get('token', 'TOKEN')}"
+            post = f"curl -d '{{\"output\": …}}' -H 'content-type: application/json' {address}"
+            return f"waiting for its callback {since}; `{post}` would continue it{given_up}"
+    return f"waiting for {wait['kind']} {since}{given_up}"
+
+
+def _matching(match: Any) -> str:
+    """A --data that fits the pattern, where the pattern wants plain values."""
+    data = _example(match.get("data")) if isinstance(match, dict) else None
+    return f" --data '{json.dumps(data, ensure_ascii=False)}'" if data else " …"
+
+
+def _example(pattern: Any) -> Any:
+    if isinstance(pattern, dict):
+        inner = {name: _example(value) for name, value in pattern.items() if name[:1] != "$"}
+        return {name: value for name, value in inner.items() if value is not None}
+    if isinstance(pattern, list) and pattern and not isinstance(pattern[0], dict):
+        return pattern[0]
+    return "…" if isinstance(pattern, list) else None

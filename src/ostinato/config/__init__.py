@@ -1,0 +1,37 @@
+"""Settings: ``ostinato.toml``, overridden by ``OSTINATO_*``, overridden by arguments and flags.
+
+settings  the tables: every setting with its default and what it is for
+kinds     how a value is written and shown: sizes, durations, addresses, keys
+sources   where values come from: the file, the environment, arguments; secrets from files
+reading   the sources laid over each other; what fits nothing is refused with the nearest name
+binding   an address beyond this machine needs keys
+
+Every command waits for this import, so nothing slow is imported here.
+"""
+
+from ostinato.config.binding import is_loopback, require_keys_beyond_loopback
+from ostinato.config.kinds import ApiKey
+from ostinato.config.reading import read_settings
+from ostinato.config.settings import (
+    AuthSettings,
+    LimitSettings,
+    LogSettings,
+    Setting,
+    Settings,
+    SlotSettings,
+    settings_table,
+)
+
+__all__ = [
+    "ApiKey",
+    "AuthSettings",
+    "LimitSettings",
+    "LogSettings",
+    "Setting",
+    "Settings",
+    "SlotSettings",
+    "is_loopback",
+    "read_settings",
+    "require_keys_beyond_loopback",
+    "settings_table",
+]

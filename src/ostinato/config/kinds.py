@@ -1,0 +1,214 @@
+"""How values of settings are written and shown.
+
+A ``Kind`` reads what stands in the file (typed by TOML), in a variable (text) or in an argument,
+and refuses with a message that shows a right form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from ostinato.core.durations import format_duration, parse_duration
+from ostinato.errors import DefinitionError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Only the SHA-256 of the secret is kept. The permission ``*`` is every one."""
+
+    name: str
+    sha256: str = field(repr=False)
+    permissions: frozenset[str] = frozenset({"*"})
+
+    @classmethod
+    def of(cls, name: str, secret: str, *permissions: str) -> ApiKey:
+        from hashlib import sha256
+
+        digest = sha256(secret.encode()).hexdigest()
+        return cls(name, digest, frozenset(permissions or {"*"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``form`` is how such a value is written, for messages and the reference page."""
+
+    form: str
+    read: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+    secret: bool = False
+
+
+_UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_SIZE = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?) ?([KMG]?i?B?)", re.IGNORECASE)
+
+
+def _refuse(value: Any, form: str) -> SettingsError:
+    return SettingsError(f"{str(value)[:60]!r} does not fit; write {form}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _refuse(value, "a text")
+    return value.strip()
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError("does not fit; write a text")  # and never show what stood there
+    return value.strip()
+
+
+def _whole(lowest: int, highest: int, form: str) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9][0-9_]*", value.strip()):
+            value = int(value)
+        if type(value) is not int or not lowest <= value <= highest:
+            raise _refuse(value, form)
+        return value
+
+    return read
+
+
+def _size(value: Any) -> int:
+    if type(value) is int and value > 0:
+        return value
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    unit = found[2].upper().replace("I", "") if found else ""
+    unit = unit if unit.endswith("B") or not unit else unit + "B"
+    size = int(float(found[1].replace("_", "")) * _UNITS[unit]) if found else 0
+    if size <= 0:
+        raise _refuse(value, SIZE.form)
+    return size
+
+
+def show_size(size: int) -> str:
+    for unit in ("GB", "MB", "KB"):
+        if size >= _UNITS[unit] and size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]} {unit}"
+    return f"{size} B"
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta) and value >= timedelta():
+        return value
+    try:
+        return timedelta(milliseconds=parse_duration(value))
+    except (DefinitionError, OverflowError, TypeError):
+        raise _refuse(value, DURATION.form) from None
+
+
+def _show_duration(value: timedelta) -> str:
+    return format_duration(value // timedelta(milliseconds=1))
+
+
+def _url(value: Any) -> str:
+    found = urlsplit(_text(value))
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise _refuse(value, URL.form)
+    return found.geturl().rstrip("/")
+
+
+def _store(value: Any) -> str:
+    text = _text(value)
+    scheme = text.partition(":")[0]
+    if scheme in ("postgresql", "postgres"):
+        raise SettingsError("PostgreSQL is not yet a store of this version; write sqlite:///FILE")
+    if text == "memory:" or re.fullmatch(r"sqlite:///[^?#]+", text):
+        return text
+    hint = f"sqlite:///{text}" if re.fullmatch(r"[\w./-]+", text) else STORE.form
+    raise _refuse(_show_store(text), hint)
+
+
+def _show_store(value: str) -> str:
+    return re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = _listed(value)
+    if not isinstance(value, list | tuple):
+        raise _refuse(value, TEXTS.form)
+    return tuple(_text(item) for item in value)
+
+
+def _listed(value: str) -> Any:
+    """A variable or a secret's file: JSON, or items between commas or line ends."""
+    if value.lstrip().startswith("["):
+        import json
+
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise SettingsError("begins like a JSON list and is none") from None
+    return [item.strip() for item in re.split(r"[,\n]", value) if item.strip()]
+
+
+def _keys(value: Any) -> tuple[ApiKey, ...]:
+    items = _listed(value) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise SettingsError(f"keys do not fit; write {KEYS.form}")
+    keys = tuple(_key(item, number) for number, item in enumerate(items, 1))
+    if len({key.name for key in keys}) < len(keys):
+        raise SettingsError("two keys have the same name")
+    return keys
+
+
+_SHORTEST_KEY = 16  # characters; a shorter one can be guessed over the network
+
+
+def _key(item: Any, number: int) -> ApiKey:
+    if isinstance(item, ApiKey):
+        return item
+    if isinstance(item, str):
+        item = {"secret": item}
+    given = set(item) if isinstance(item, dict) else set()
+    if given - {"name", "permissions"} not in ({"secret"}, {"sha256"}):
+        raise SettingsError(f"key {number} does not fit; write {KEYS.form}")
+    name = _text(item.get("name", f"key-{number}"))
+    permissions = _texts(item.get("permissions", ["*"]))
+    if "sha256" in item:
+        return ApiKey(name, _digest(item["sha256"], number), frozenset(permissions))
+    secret = item["secret"]
+    if not isinstance(secret, str) or len(secret.strip()) < _SHORTEST_KEY:
+        raise SettingsError(f"key {number} is shorter than {_SHORTEST_KEY} characters")
+    return ApiKey.of(name, secret.strip(), *permissions)
+
+
+def _digest(value: Any, number: int) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", value.strip()):
+        raise SettingsError(f"key {number}: sha256 has 64 hexadecimal digits")
+    return value.strip().lower()
+
+
+def _show_keys(keys: tuple[ApiKey, ...]) -> str:
+    return ", ".join(f"{key.name} ({' '.join(sorted(key.permissions))})" for key in keys) or "none"
+
+
+def one_of(*choices: str) -> Kind:
+    form = " | ".join(choices)
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in choices:
+            raise _refuse(value, form)
+        return value.lower()
+
+    return Kind(form, read)
+
+
+TEXT = Kind("a text", _text)
+SECRET = Kind("a text", _secret, lambda _: "***", secret=True)
+PORT = Kind("a port, 0 to 65535 (0: any free one)", _whole(0, 65535, "a port, 0 to 65535"))
+COUNT = Kind("a whole number from 1", _whole(1, 2**53, "a whole number from 1"))
+SIZE = Kind("bytes, or as 64 KB or 1 MB (1 KB is 1024 bytes)", _size, show_size)
+DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
+URL = Kind("an address as http://127.0.0.1:8085", _url)
+STORE = Kind("sqlite:///FILE (four slashes: from the root) or memory:", _store, _show_store, True)
+TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
+KEYS = Kind(
+    "a list of secrets, or of {name, secret or sha256, permissions}", _keys, _show_keys, secret=True
+)

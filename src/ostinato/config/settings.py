@@ -1,0 +1,143 @@
+"""Every setting: its default, how it is written, what it is for.
+
+These tables are the only list of settings. The reference page, ``ostinato settings``, the names of
+variables and the refusal of unknown ones all come from them; a new setting is one new line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ostinato.config.kinds import (
+    COUNT,
+    DURATION,
+    KEYS,
+    PORT,
+    SECRET,
+    SIZE,
+    STORE,
+    TEXT,
+    TEXTS,
+    URL,
+    ApiKey,
+    Kind,
+    one_of,
+)
+
+T = TypeVar("T")
+
+
+def _setting(default: T, kind: Kind, about: str) -> T:
+    about_it = {"kind": kind, "about": about}
+    value: T = field(default=default, metadata=about_it, repr=not kind.secret)
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    event: int = _setting(1 << 20, SIZE, "the largest event")
+    batch: int = _setting(10_000, COUNT, "events in one request")
+    result: int = _setting(5 << 20, SIZE, "the largest result of a job, or of an expression's part")
+    inline: int = _setting(16 << 10, SIZE, "larger values are stored once and referred to")
+    document: int = _setting(1 << 20, SIZE, "the largest workflow document")
+    steps: int = _setting(100_000, COUNT, "steps of one run")
+    ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
+    abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSettings:
+    handlers: int = _setting(1_000, COUNT, "async handlers at the same time")
+    threads: int = _setting(32, COUNT, "other handlers at the same time, each in a thread")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthSettings:
+    keys: tuple[ApiKey, ...] = _setting((), KEYS, "who may call when host is not this machine")
+    anonymous: tuple[str, ...] = _setting((), TEXTS, "names of routes that need no key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    level: str = _setting("info", one_of("debug", "info", "warning", "error"), "least that is told")
+    format: str = _setting(
+        "auto", one_of("auto", "plain", "json"), "auto: plain on a terminal, else json"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Made by ``read_settings``; made directly, it takes values as they are and reads nothing."""
+
+    store: str = _setting("sqlite:///ostinato.db", STORE, "where everything is kept")
+    host: str = _setting("127.0.0.1", TEXT, "the address that serve listens on")
+    port: int = _setting(8085, PORT, "the port that serve listens on")
+    url: str | None = _setting(None, URL, "the server that commands talk to")
+    public_url: str | None = _setting(
+        None, URL, "what callback addresses begin with, when a proxy stands in front"
+    )
+    key: str | None = _setting(None, SECRET, "the API key that commands send")
+    drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
+        timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"
+    )
+    idempotency: timedelta = _setting(  # noqa: RUF009
+        timedelta(hours=24), DURATION, "how long an Idempotency-Key is remembered"
+    )
+    limits: LimitSettings = LimitSettings()
+    slots: SlotSettings = SlotSettings()
+    auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def store_file(self) -> Path | None:
+        """None when the store is not a file."""
+        found = self.store.removeprefix("sqlite:///")
+        return Path(found) if found != self.store else None
+
+    def value(self, name: str) -> Any:
+        """By its full name, ``limits.event``."""
+        value: Any = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value
+
+    def origin(self, name: str) -> str:
+        """``default``, or the file, variable, argument or flag that gave the value."""
+        return self.origins.get(name, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the tables. ``name`` is the full one, ``limits.event``."""
+
+    name: str
+    kind: Kind
+    default: Any
+    about: str
+
+    @property
+    def variable(self) -> str:
+        return "OSTINATO_" + self.name.replace(".", "__").upper()
+
+    def shown(self, value: Any) -> str:
+        return "none" if value is None else self.kind.show(value)
+
+
+@cache
+def settings_table() -> Mapping[str, Setting]:
+    return {setting.name: setting for setting in _walk(Settings, "")}
+
+
+def _walk(table: Any, prefix: str) -> Iterator[Setting]:
+    for each in fields(table):
+        if each.metadata:
+            about, kind = each.metadata["about"], each.metadata["kind"]
+            yield Setting(prefix + each.name, kind, each.default, about)
+        elif each.default is not MISSING and is_dataclass(each.default):
+            yield from _walk(each.default, f"{prefix}{each.name}.")

@@ -1,0 +1,112 @@
+"""Where values come from: a file, the environment, arguments.
+
+Each source gives ``Given`` values under full names (``limits.event``), not yet read or checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ostinato.config.settings import Setting, settings_table
+from ostinato.errors import SettingsError
+
+PREFIX = "OSTINATO_"
+FILE_VARIABLE = "OSTINATO_CONFIG"
+FILE_NAME = "ostinato.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """``name`` may fit no setting yet; ``written`` is the name as its writer wrote it."""
+
+    name: str
+    value: Any
+    written: str
+    origin: str
+
+
+def from_file(environ: Mapping[str, str], folder: Path) -> Iterator[Given]:
+    """The file that OSTINATO_CONFIG names must be there; the one in the folder may be."""
+    named = environ.get(FILE_VARIABLE)
+    path = Path(named) if named else folder / FILE_NAME
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        if named:
+            raise SettingsError(f"{named}: no such file ({FILE_VARIABLE} names it)") from None
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    yield from _with_secrets(_flat(_parsed(text, path), "", str(path)))
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
+def _flat(table: Mapping[str, Any], prefix: str, origin: str) -> Iterator[Given]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and name not in settings_table():
+            if not value:
+                yield from _empty(name, origin)
+            yield from _flat(value, f"{name}.", origin)
+        else:
+            yield Given(name, value, name, origin)
+
+
+def _empty(name: str, origin: str) -> Iterator[Given]:
+    if not any(known.startswith(f"{name}.") for known in settings_table()):
+        yield Given(name, {}, name, origin)
+
+
+def from_environ(environ: Mapping[str, str]) -> Iterator[Given]:
+    """An empty variable counts as not set, as shells and compose files write it."""
+    given = (
+        Given(variable[len(PREFIX) :].lower().replace("__", "."), value, variable, variable)
+        for variable, value in sorted(environ.items())
+        if variable.startswith(PREFIX) and variable != FILE_VARIABLE and value
+    )
+    yield from _with_secrets(given)
+
+
+def from_arguments(arguments: Mapping[str, Any], origin: str) -> Iterator[Given]:
+    """None counts as not given. ``origin`` may hold ``{name}``, as ``--{name}`` does."""
+    for given in _flat(arguments, "", ""):
+        if given.value is not None:
+            yield Given(given.name, given.value, given.name, origin.format(name=given.name))
+
+
+def _with_secrets(given: Iterator[Given]) -> Iterator[Given]:
+    """``key_file = …`` or ``OSTINATO_KEY_FILE`` gives what that file holds, for secrets only."""
+    seen: dict[str, Given] = {}
+    for each in given:
+        setting = _secret_behind(each.name)
+        name = setting.name if setting else each.name
+        if name in seen:
+            raise SettingsError(f"{each.written} and {seen[name].written} are both set; keep one")
+        seen[name] = each
+        yield _from_secret_file(each, name) if setting else each
+
+
+def _secret_behind(name: str) -> Setting | None:
+    setting = settings_table().get(name.removesuffix("_file")) if name.endswith("_file") else None
+    return setting if setting and setting.kind.secret else None
+
+
+def _from_secret_file(given: Given, name: str) -> Given:
+    try:
+        text = Path(given.value).read_text().strip()
+    except (OSError, TypeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{given.written}: cannot read its file: {error}") from error
+    if not text:
+        raise SettingsError(f"{given.written}: {given.value} is empty")
+    return Given(name, text, given.written, f"{given.origin} ({given.value})")

@@ -1,0 +1,40 @@
+"""Names that are ours to choose: run ids ordered by time, and seeds. Chance comes in here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letter that looks like a digit."""
+
+
+class Identity:
+    """``random`` gives an integer of so many bits."""
+
+    def __init__(self, random: Callable[[int], int] = secrets.randbits) -> None:
+        self._random = random
+        self._last = 0
+        self._tail = 0
+
+    def run_id(self, now: int) -> str:
+        """26 characters: 48 bits of time in ms, 80 bits of chance, rising within one process."""
+        if now <= self._last:
+            self._tail += 1 + self._random(16)
+        else:
+            self._last, self._tail = now, self._random(79)
+        return _text(self._last << 80 | self._tail, 26)
+
+    def event_id(self) -> str:
+        return _text(self._random(125), 25)
+
+    def seed(self) -> str:
+        return _text(self._random(125), 25)
+
+
+def _text(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 32)
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))

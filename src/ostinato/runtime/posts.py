@@ -1,0 +1,99 @@
+"""What can be asked of the engine. A post reads first (``ready``), then says what it changes.
+
+``apply`` runs without waiting for anything, so all posts of a tick see one moment. Its answer
+reaches whoever posted only after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ostinato.core.events import Event
+from ostinato.errors import OstinatoError
+from ostinato.ports import Timer, Version
+from ostinato.runtime.change import Change
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+
+class Post:
+    """``answer`` is None for what nobody waits for: such a post is tried until it is stored."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: asyncio.Future[Any] | None = None) -> None:
+        self.answer = answer
+
+    async def ready(self, engine: Engine) -> None:
+        """Load what ``apply`` needs."""
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        raise NotImplementedError
+
+    def done(self, result: Any) -> None:
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(result)
+
+    def failed(self, error: BaseException) -> None:
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Tell(Post):
+    """Tell one run one event. ``fired`` is the timer that this is about, if it is."""
+
+    __slots__ = ("event", "fired", "run_id")
+
+    def __init__(
+        self,
+        run_id: str,
+        event: Event,
+        answer: asyncio.Future[Any] | None = None,
+        fired: Timer | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.event = event
+        self.answer = answer
+        self.fired = fired
+
+    async def ready(self, engine: Engine) -> None:
+        if engine.residents.get(self.run_id) is None:
+            await engine.residents.load(self.run_id)
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        if self.fired is not None:
+            change.fired.append(self.fired)
+        resident = engine.residents.get(self.run_id)
+        if resident is None:  # it has ended
+            return None
+        return engine.tell(change, resident, self.event, now)
+
+
+class Keep(Post):
+    """Keep rows that belong to no run: new versions of workflows, events that were sent."""
+
+    __slots__ = ("retired", "sent", "versions")
+
+    def __init__(
+        self,
+        answer: asyncio.Future[Any] | None = None,
+        *,
+        versions: list[Version] | None = None,
+        retired: list[str] | None = None,
+        sent: list[int] | None = None,
+    ) -> None:
+        self.answer = answer
+        self.versions = versions or []
+        self.retired = retired or []
+        self.sent = sent or []
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.versions += self.versions
+        change.retired += self.retired
+        change.sent += self.sent
+
+
+class Unready(OstinatoError):
+    """The engine is stopping, or has not begun."""

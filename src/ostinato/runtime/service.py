@@ -1,0 +1,175 @@
+"""The lifecycle, and the one loop that turns the roles.
+
+Each role has ``run_once(now)``, which says how much it did. The loop runs while any of them did
+something, then sleeps until it is woken: by a post, a timer that is due, or something to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ostinato.core import events as e
+from ostinato.errors import Busy, Fenced, StoreError
+from ostinato.ports import Bus, Clock, Storage
+from ostinato.runtime.catalog import Catalog
+from ostinato.runtime.engine import Engine
+from ostinato.runtime.executor import Executor
+from ostinato.runtime.handlers import Handlers
+from ostinato.runtime.identity import Identity
+from ostinato.runtime.inbox import Meeting, Starter
+from ostinato.runtime.outbox import Outbox
+from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.takeover import take_over
+from ostinato.runtime.timers import Timers
+
+log = structlog.get_logger("ostinato.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds."""
+
+    ready: int = 10_000
+    slots: int = 1_000
+    threads: int = 32
+    drain: float = 10.0
+    result: int = 5_000_000
+
+
+class Service:
+    """Everything that runs in one process, wired."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        catalog: Catalog,
+        handlers: Handlers,
+        bus: Bus,
+        clock: Clock,
+        identity: Identity | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.storage = storage
+        self.catalog = catalog
+        self.engine = Engine(storage, catalog.graph, clock, identity or Identity())
+        self.executor = Executor(
+            handlers,
+            self._report,
+            slots=self.limits.slots,
+            threads=self.limits.threads,
+            result=self.limits.result,
+        )
+        self.timers = Timers(self.engine)
+        self.outbox = Outbox(self.engine, bus)
+        self.meeting = Meeting(self.engine)
+        self.starter = Starter(self.engine)
+        self.ready = False
+        self._task: asyncio.Task[None] | None = None
+        self._room: asyncio.Event = asyncio.Event()
+        self._wire()
+
+    def _wire(self) -> None:
+        engine = self.engine
+        engine.stop_job = self.executor.stop_job
+        engine.in_hand = self.executor.in_hand
+        engine.on_timer = self.timers.expect
+        engine.on_outgoing = self.outbox.expect
+        engine.on_wait = self.meeting.on_wait
+        engine.on_event = self.meeting.on_event
+
+    def _report(self, run_id: str, event: e.Event) -> None:
+        self.engine.post(Tell(run_id, event))
+
+    async def ask(self, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
+        """Post, and wait until it is stored; before the start this call turns the engine itself."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.engine.post(make(answer))
+        if self._task is None:
+            if not self.engine.epoch:
+                self.engine.epoch = await self.storage.join()
+            await self.engine.run_once()
+        return await answer
+
+    # room for more
+
+    @property
+    def load(self) -> int:
+        """Posts and jobs that wait for their turn."""
+        return len(self.engine) + len(self.executor)
+
+    def check_room(self) -> None:
+        if self.load >= self.limits.ready:
+            raise Busy(
+                f"{self.load:,} jobs are ready and none can start yet (the limit is "
+                f"{self.limits.ready:,}); try again in a second, or raise limits.ready"
+            )
+
+    async def wait_room(self) -> None:
+        while self.load >= self.limits.ready:
+            self._room.clear()
+            await self._room.wait()
+
+    # living
+
+    async def start(self) -> None:
+        """Take over what was left, then begin to turn. Until then no job starts here."""
+        self.engine.dispatch = self.executor.dispatch
+        await take_over(self.engine)
+        await self.timers.refresh()
+        self._task = asyncio.create_task(self._turn(), name="ostinato-service")
+        self.ready = True
+
+    async def run_once(self, now: int | None = None) -> int:
+        """Every role once. Returns how much was done; "drained" is when that is 0."""
+        moment = self.engine.clock.now() if now is None else now
+        done = await self.engine.run_once(now)
+        done += await self.meeting.run_once(moment)
+        done += await self.timers.run_once(moment)
+        return done + await self.outbox.run_once(moment)
+
+    async def _turn(self) -> None:
+        wake = self.engine.wake
+        while True:
+            try:
+                done = await self.run_once()
+            except (StoreError, Fenced) as error:
+                log.error("store.failed", error=str(error))
+                await asyncio.sleep(1.0)
+                continue
+            if not self._room.is_set() and self.load < self.limits.ready:
+                self._room.set()
+            if self.engine.backoff:
+                await asyncio.sleep(self.engine.backoff)
+            elif done:
+                await asyncio.sleep(0)  # what was dispatched, and whoever waits, go first
+            else:
+                await wake.wait()
+                wake.clear()
+
+    async def stop(self, drain: float | None = None) -> None:
+        """Let running jobs end (``drain`` seconds), store what they say, hand the rest over."""
+        self.ready = False
+        self.engine.stopping = True
+        await self.executor.drain(self.limits.drain if drain is None else drain)
+        await self._settle()
+        await self.executor.close()
+        await self.outbox.close()
+        self.timers.close()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self.engine.watching.stop()
+
+    async def _settle(self) -> None:
+        """Wait until what has been posted is stored."""
+        while len(self.engine) and not self.engine.backoff:
+            self.engine.wake.set()
+            await asyncio.sleep(0.001)

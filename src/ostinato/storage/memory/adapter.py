@@ -1,0 +1,153 @@
+"""MemoryStorage: a store without a file, for tests and for work that may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ostinato.core.cloudevents import Event
+from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    EventQuery,
+    Head,
+    Outgoing,
+    Page,
+    Record,
+    Reply,
+    RunQuery,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
+from ostinato.storage.cursor import event_cursor
+from ostinato.storage.memory import lists
+from ostinato.storage.memory.disk import Disk
+from ostinato.storage.memory.refusal import check
+
+
+class MemoryStorage:
+    """Keeps everything on ``disk``; open another store over the same one to see it again.
+
+    ``next_commit`` makes the commit that comes next end unknown, kept or lost: for tests.
+    """
+
+    def __init__(self, disk: Disk | None = None) -> None:
+        self._kept = disk if disk is not None else Disk()
+        self.next_commit: Literal["kept", "lost"] | None = None
+
+    async def open(self) -> None:
+        if self._kept.owner not in (None, self):
+            raise StoreLocked("another store has this disk open; close that one first")
+        self._kept.owner = self
+
+    async def close(self) -> None:
+        if self._kept.owner is self:
+            self._kept.owner = None
+
+    async def join(self) -> int:
+        self._disk.epoch += 1
+        return self._disk.epoch
+
+    async def commit(self, batch: Batch) -> None:
+        disk = self._disk
+        if batch.epoch != disk.epoch:
+            raise Fenced(f"epoch {batch.epoch} is stale, the store is at {disk.epoch}; join again")
+        check(disk, batch)
+        outcome, self.next_commit = self.next_commit, None
+        if outcome != "lost":
+            disk.keep(batch)
+        if outcome is not None:
+            raise UnknownCommit("the store did not say whether it kept the batch; read it again")
+
+    @property
+    def _disk(self) -> Disk:
+        if self._kept.owner is not self:
+            raise StoreError("the store is not open; call open() first")
+        return self._kept
+
+    # what the engine reads
+
+    async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
+        records = self._disk.records.get(run_id, {})
+        return [records[seq] for seq in sorted(records) if seq > after][:limit]
+
+    async def head(self, run_id: str) -> Head | None:
+        return self._disk.heads.get(run_id)
+
+    async def busy_runs(self) -> list[str]:
+        return sorted(head.run_id for head in self._disk.heads.values() if head.busy)
+
+    async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        open_uids = self._disk.open_uids
+        return {pair: open_uids[pair] for pair in pairs if pair in open_uids}
+
+    async def due_timers(self, now: int, limit: int) -> list[Timer]:
+        first = self._disk.due[:limit]
+        return [Timer(run, key, kind, at) for at, run, key, kind in first if at <= now]
+
+    async def next_timer(self) -> int | None:
+        return self._disk.due[0][0] if self._disk.due else None
+
+    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
+        disk = self._disk
+        keys = [key for name in set(values_keys) for key in disk.waiting.get((type, name), ())]
+        return [disk.waits[key] for key in sorted(keys)]
+
+    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+        disk = self._disk
+        found = [disk.events[number] for number in disk.findable.get((type, values_key), ())]
+        found.sort(key=lambda stored: stored.received_at)
+        return [stored.event for stored in found if stored.received_at >= since]
+
+    async def missed(self) -> list[tuple[Wait, Event]]:
+        found = sorted(self._disk.missed(), key=lambda hit: (hit[0], hit[1].run_id, hit[1].key))
+        return [(wait, event) for _, wait, event in found]
+
+    async def known_events(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], StoredEvent]:
+        disk = self._disk
+        return {pair: disk.events[disk.known[pair]] for pair in pairs if pair in disk.known}
+
+    async def reply(self, scope: str, key: str, now: int) -> Reply | None:
+        reply = self._disk.replies.get((scope, key))
+        return reply if reply is not None and reply.expires_at > now else None
+
+    async def outbox(self, limit: int) -> list[Outgoing]:
+        return list(self._disk.outbox.values())[:limit]
+
+    async def versions(self) -> list[Version]:
+        versions = self._disk.versions
+        return [versions[key] for key in sorted(versions)]
+
+    # what lists and pages read
+
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        cursor = page.cursor or ""
+        found = lists.runs(self._disk.heads.values(), query)
+        return lists.page_of(found, page, lambda head: head.run_id < cursor)
+
+    async def count_runs(self, query: RunQuery) -> int:
+        return len(lists.runs(self._disk.heads.values(), query))
+
+    async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
+        cursor = event_cursor("0/" if page.cursor is None else page.cursor)
+        found = lists.events(self._disk.events, query)
+        return lists.page_of(found, page, lambda stored: lists.event_place(stored) < cursor)
+
+    async def count_events(self, query: EventQuery) -> int:
+        return len(lists.events(self._disk.events, query))
+
+    async def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        found = (stored for stored in self._disk.events if stored.event.id == event_id)
+        return sorted(found, key=lambda stored: stored.event.source)
+
+    async def dead_letters(self, page: Page) -> list[DeadLetter]:
+        letters = self._disk.dead_letters
+        found = sorted(letters.values(), key=lists.letter_place, reverse=True)
+        last = letters.get(page.cursor or "")
+        place = lists.letter_place(last) if last is not None else (0, "")
+        return lists.page_of(found, page, lambda letter: lists.letter_place(letter) < place)

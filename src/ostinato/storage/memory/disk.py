@@ -1,0 +1,154 @@
+"""What outlives a close: plain tables, changed by a whole batch that was checked before."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from dataclasses import replace
+
+from ostinato.core.cloudevents import Event
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Record,
+    Reply,
+    StoredEvent,
+    Version,
+    Wait,
+)
+
+Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
+WaitKey = tuple[str, str, str]
+
+
+class Disk:
+    """Two stores over one disk are two processes over one file: only one may own it."""
+
+    def __init__(self) -> None:
+        self.owner: object | None = None
+        self.epoch = 0
+        self.records: dict[str, dict[int, Record]] = {}
+        self.heads: dict[str, Head] = {}
+        self.open_uids: dict[tuple[str, str], str] = {}
+        self.waits: dict[WaitKey, Wait] = {}
+        self.waits_after: dict[WaitKey, int] = {}
+        self.waiting: dict[tuple[str, str], dict[WaitKey, None]] = defaultdict(dict)
+        self.due_at: dict[tuple[str, str, str], int] = {}
+        self.due: list[Due] = []
+        self.events: list[StoredEvent] = []
+        self.known: dict[tuple[str, str], int] = {}
+        self.findable: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.replies: dict[tuple[str, str], Reply] = {}
+        self.outbox: dict[int, Outgoing] = {}
+        self.sent_up_to = 0
+        self.versions: dict[tuple[str, int], Version] = {}
+        self.dead_letters: dict[str, DeadLetter] = {}
+
+    def keep(self, batch: Batch) -> None:
+        after = len(self.events)
+        for event in batch.events:
+            self._add_event(event)
+        for reply in batch.replies:
+            self.replies[reply.scope, reply.key] = reply
+        for record in batch.records:
+            self.records.setdefault(record.run_id, {})[record.seq] = record
+        for head in changed_heads(self, batch):
+            self._put_head(head)
+        self._change_waits(batch, after)
+        for timer, due_at in batch.timers.items():
+            self._move_timer(timer, due_at)
+        self._send(batch)
+        self._deploy(batch)
+        self.dead_letters.update((letter.id, letter) for letter in batch.dead_letters)
+
+    def event_number(self, event: StoredEvent) -> int:
+        return self.known[event.event.source, event.event.id]
+
+    def missed(self) -> list[tuple[int, Wait, Event]]:
+        return [
+            (number, wait, self.events[number].event)
+            for key, wait in self.waits.items()
+            for number in self.findable.get((wait.type, wait.values_key), ())
+            if number >= self.waits_after[key]
+            or (wait.since is not None and self.events[number].received_at >= wait.since)
+        ]
+
+    def _add_event(self, stored: StoredEvent) -> None:
+        number = len(self.events)
+        self.events.append(stored)
+        self.known[stored.event.source, stored.event.id] = number
+        for values_key in dict.fromkeys(stored.values_keys):
+            self.findable[stored.event.type, values_key].append(number)
+
+    def _put_head(self, head: Head) -> None:
+        self.heads[head.run_id] = head
+        if head.uid is None:
+            return
+        held = (head.workflow, head.uid)
+        if head.ended_at is None:
+            self.open_uids[held] = head.run_id
+        elif self.open_uids.get(held) == head.run_id:
+            del self.open_uids[held]
+
+    def _change_waits(self, batch: Batch, after: int) -> None:
+        for wait in batch.waits:
+            key = (wait.run_id, wait.key, wait.type)
+            self._drop_wait(key)
+            self.waits[key] = wait
+            self.waits_after[key] = after
+            self.waiting[wait.type, wait.values_key][key] = None
+        closed = set(batch.closed_waits)
+        for key in [key for key in self.waits if key[:2] in closed] if closed else ():
+            self._drop_wait(key)
+
+    def _drop_wait(self, key: WaitKey) -> None:
+        wait = self.waits.pop(key, None)
+        if wait is not None:
+            del self.waits_after[key]
+            del self.waiting[wait.type, wait.values_key][key]
+
+    def _move_timer(self, timer: tuple[str, str, str], due_at: int | None) -> None:
+        before = self.due_at.pop(timer, None)
+        if before is not None:
+            del self.due[bisect_left(self.due, (before, *timer))]
+        if due_at is not None:
+            self.due_at[timer] = due_at
+            insort(self.due, (due_at, *timer))
+
+    def _send(self, batch: Batch) -> None:
+        for number in batch.sent:
+            self.outbox.pop(number, None)
+        for outgoing in batch.outgoing:
+            self.sent_up_to += 1
+            self.outbox[self.sent_up_to] = replace(outgoing, number=self.sent_up_to)
+
+    def _deploy(self, batch: Batch) -> None:
+        for key, version in self.versions.items():
+            if version.workflow in batch.retired:
+                self.versions[key] = replace(version, retired=True)
+        for version in batch.versions:
+            key = (version.workflow, version.version)
+            kept = self.versions.get(key, version)
+            self.versions[key] = replace(kept, retired=False)
+
+
+def changed_heads(disk: Disk, batch: Batch) -> list[Head]:
+    """As they will be, those that end first: their ``uid`` is free for those that open."""
+    heads = {head.run_id: head for head in batch.new_heads}
+    for run_id, head in batch.heads.items():
+        first = heads.get(run_id) or disk.heads[run_id]
+        heads[run_id] = _with_what_changes(first, head)
+    return sorted(heads.values(), key=lambda head: head.ended_at is None)
+
+
+def _with_what_changes(first: Head, head: Head) -> Head:
+    return replace(
+        head,
+        workflow=first.workflow,
+        uid=first.uid,
+        started_at=first.started_at,
+        event_source=first.event_source,
+        event_id=first.event_id,
+    )

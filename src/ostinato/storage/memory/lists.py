@@ -1,0 +1,69 @@
+"""What lists and pages read: filters over all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+
+T = TypeVar("T")
+
+
+def runs(heads: Iterable[Head], query: RunQuery) -> list[Head]:
+    return _newest_first((head for head in heads if _fits(head, query)), lambda head: head.run_id)
+
+
+def _fits(head: Head, query: RunQuery) -> bool:
+    return (
+        (not query.status or head.status in query.status)
+        and (query.workflow is None or head.workflow == query.workflow)
+        and (query.uid is None or head.uid == query.uid)
+        and (query.waiting_for is None or head.waiting_for == query.waiting_for)
+        and (query.failed_since is None or _failed_since(head, query.failed_since))
+        and (query.id_prefix is None or head.run_id.startswith(query.id_prefix))
+        and (query.text is None or _has_text(head, query.text))
+    )
+
+
+def _failed_since(head: Head, since: int) -> bool:
+    return head.status == "failed" and head.ended_at is not None and head.ended_at >= since
+
+
+def _has_text(head: Head, text: str) -> bool:
+    parts = (head.run_id, head.uid, head.workflow, head.error_message)
+    return any(_lower(text) in _lower(part) for part in parts if part is not None)
+
+
+def _lower(text: str) -> bytes:
+    """Only ASCII has two cases, as in SQL's LIKE."""
+    return text.encode(errors="surrogatepass").lower()
+
+
+def events(stored: Iterable[StoredEvent], query: EventQuery) -> list[StoredEvent]:
+    return _newest_first((event for event in stored if _passes(event, query)), event_place)
+
+
+def _passes(stored: StoredEvent, query: EventQuery) -> bool:
+    return (
+        (query.type is None or stored.event.type == query.type)
+        and (query.source is None or stored.event.source == query.source)
+        and (query.since is None or stored.received_at >= query.since)
+    )
+
+
+def event_place(stored: StoredEvent) -> tuple[int, str]:
+    return stored.received_at, f"{stored.event.source}/{stored.event.id}"
+
+
+def letter_place(letter: DeadLetter) -> tuple[int, str]:
+    return letter.at, letter.id
+
+
+def _newest_first(items: Iterable[T], place: Callable[[T], object]) -> list[T]:
+    return sorted(items, key=place, reverse=True)  # type: ignore[arg-type]
+
+
+def page_of(items: Iterable[T], page: Page, is_after: Callable[[T], bool]) -> list[T]:
+    rest = list(items) if page.cursor is None else [item for item in items if is_after(item)]
+    return rest[: page.limit]

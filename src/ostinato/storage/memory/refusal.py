@@ -1,0 +1,127 @@
+"""What no store would take: rows that are there already, and values that no column holds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import fields
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from ostinato.core.cloudevents import Event
+from ostinato.errors import Refused
+from ostinato.ports import Batch, Head
+from ostinato.storage.memory.disk import Disk, changed_heads
+
+_INTEGERS = range(-(2**63), 2**63)
+
+
+def check(disk: Disk, batch: Batch) -> None:
+    """Raises ``Refused`` before anything is changed."""
+    _check_values(batch)
+    _check_new("event", (_event_key(stored.event) for stored in batch.events), disk.known)
+    _check_replies(disk, batch)
+    _check_records(disk, batch)
+    _check_heads(disk, batch)
+    _check_new("dead letter", (letter.id for letter in batch.dead_letters), disk.dead_letters)
+    _check_versions(disk, batch)
+
+
+def _event_key(event: Event) -> tuple[str, str]:
+    return event.source, event.id
+
+
+def _check_new(noun: str, keys: Iterable[Hashable], present: Any) -> None:
+    seen = set()
+    for key in keys:
+        if key in present or key in seen:
+            raise Refused(f"the store has {noun} {key!r} already")
+        seen.add(key)
+
+
+def _check_records(disk: Disk, batch: Batch) -> None:
+    seen = set()
+    for record in batch.records:
+        key = (record.run_id, record.seq)
+        if record.seq in disk.records.get(record.run_id, ()) or key in seen:
+            raise Refused(f"the store has record {key!r} already")
+        seen.add(key)
+
+
+def _check_replies(disk: Disk, batch: Batch) -> None:
+    live = dict[tuple[str, str], int]()
+    for reply in batch.replies:
+        key = (reply.scope, reply.key)
+        before = disk.replies.get(key)
+        expires_at = live.get(key, before.expires_at if before is not None else reply.at)
+        if expires_at > reply.at:
+            raise Refused(f"the store has a reply under {key!r} already")
+        live[key] = reply.expires_at
+
+
+def _check_heads(disk: Disk, batch: Batch) -> None:
+    _check_new("run", (head.run_id for head in batch.new_heads), disk.heads)
+    new = {head.run_id for head in batch.new_heads}
+    for run_id in batch.heads:
+        if run_id not in disk.heads and run_id not in new:
+            raise Refused(f"run {run_id!r} was never started, so its head cannot change")
+    _check_uids(disk, changed_heads(disk, batch))
+
+
+def _check_uids(disk: Disk, heads: list[Head]) -> None:
+    changed = {head.run_id for head in heads}
+    taken: set[tuple[str, str]] = set()
+    for head in heads:
+        if head.uid is None or head.ended_at is not None:
+            continue
+        key = (head.workflow, head.uid)
+        if key in taken or disk.open_uids.get(key, head.run_id) not in changed:
+            raise Refused(f"an open run of {head.workflow!r} has uid {head.uid!r} already")
+        taken.add(key)
+
+
+def _check_versions(disk: Disk, batch: Batch) -> None:
+    digests = {key: version.digest for key, version in disk.versions.items()}
+    for version in batch.versions:
+        key = (version.workflow, version.version)
+        if digests.setdefault(key, version.digest) != version.digest:
+            raise Refused(f"version {key!r} is another document already")
+
+
+def _check_values(batch: Batch) -> None:
+    lists = [getattr(batch, field.name) for field in fields(batch) if field.name != "epoch"]
+    for item in chain.from_iterable(
+        part.items() if isinstance(part, dict) else part for part in lists
+    ):
+        _check_value(item)
+
+
+def _check_value(value: Any) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):
+        if value not in _INTEGERS:
+            raise Refused(f"{value} does not fit 64 bits")
+    elif isinstance(value, (tuple, list)):
+        for member in value:
+            _check_value(member)
+    elif isinstance(value, dict):
+        _check_value(list(value.items()))
+    elif not isinstance(value, (bytes, msgspec.Raw, type(None))):
+        _check_members(value)
+
+
+def _check_text(value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Refused(f"{value!r:.80} is not text that UTF-8 can hold") from error
+
+
+def _check_members(value: Any) -> None:
+    names = getattr(type(value), "__slots__", None) or getattr(value, "__struct_fields__", None)
+    if names is None:
+        raise Refused(f"a {type(value).__name__} cannot be stored")
+    for name in names:
+        _check_value(getattr(value, name))

@@ -1,0 +1,240 @@
+"""SqliteStorage: one file, one owner, one transaction at a time.
+
+Three connections: ``main`` writes, and reads for the engine on the loop's thread; ``aside`` does
+those reads while a thread is writing; ``lists`` belongs to a thread of its own, so that a long
+list stalls nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Concatenate, ParamSpec, TypeVar
+
+from ostinato.core.cloudevents import Event
+from ostinato.errors import StoreError, UnknownCommit
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    EventQuery,
+    Head,
+    Outgoing,
+    Page,
+    Record,
+    Reply,
+    RunQuery,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
+from ostinato.storage.sqlite import batch as batches
+from ostinato.storage.sqlite import connection, faults, lists, reads, schema
+from ostinato.storage.sqlite.owner import Owner
+from ostinato.storage.sqlite.pace import Pace
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Read = Callable[Concatenate[sqlite3.Connection, P], T]
+
+
+class SqliteStorage:
+    """``address`` is told to those who find the file in use."""
+
+    def __init__(self, path: str | Path, *, address: str | None = None) -> None:
+        self.file = Path(path).expanduser().resolve()
+        self.finish = batches.finish  # a test's way to a COMMIT that fails
+        self._owner = Owner(self.file, address)
+        self._pace = Pace()
+        self._turn = asyncio.Lock()
+        self._writing: Future[None] | None = None
+        self._main: sqlite3.Connection | None = None
+        self._open: _Open | None = None
+
+    def announce(self, address: str) -> None:
+        self._owner.announce(address)
+
+    async def open(self) -> None:
+        if self._open is not None:
+            return
+        connection.check(self.file)
+        self._owner.take()
+        try:
+            self._main = self._connect()
+            self._open = _Open(self.file)
+        except BaseException:
+            self._let_go()
+            raise
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._settle()
+            self._let_go()
+
+    async def join(self) -> int:
+        async with self._turn:
+            await self._settle()
+            return batches.join(self.file, self._writer())
+
+    async def commit(self, batch: Batch) -> None:
+        async with self._turn:
+            await self._settle()
+            threads = self._opened().writing
+            if self._pace.allows_inline(batch):
+                self._write(batch)
+            else:
+                self._writing = threads.submit(self._write, batch)
+                await asyncio.wrap_future(self._writing)
+
+    async def _settle(self) -> None:
+        """A caller may have been cancelled; its thread cannot be, and has the connection still."""
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait([asyncio.wrap_future(self._writing)])
+        self._writing = None
+
+    def _write(self, batch: Batch) -> None:
+        started = perf_counter()
+        try:
+            batches.write(self.file, self._writer(), batch, self.finish)
+        except UnknownCommit:
+            self._drop_main()
+            raise
+        self._pace.learn(batch, perf_counter() - started)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = connection.writer(self.file)
+        try:
+            with faults.told(self.file):
+                made = schema.migrate(self.file, db, schema.shipped())
+        except BaseException:
+            db.close()
+            raise
+        if made:
+            connection.sync_directory(self.file)
+        return db
+
+    def _writer(self) -> sqlite3.Connection:
+        """A new one after a COMMIT that failed: what the file holds then is what counts."""
+        self._opened()
+        if self._main is None:
+            self._main = connection.writer(self.file)
+        return self._main
+
+    def _drop_main(self) -> None:
+        if self._main is not None:
+            with suppress(sqlite3.Error):
+                self._main.close()
+            self._main = None
+
+    def _opened(self) -> _Open:
+        if self._open is None:
+            raise StoreError(f"{self.file} is not open; call open() first")
+        return self._open
+
+    def _let_go(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        self._drop_main()
+        self._owner.release()
+
+    # how it is read
+
+    def _read(self, read: Read[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        busy = self._writing is not None and not self._writing.done()
+        db = self._opened().aside if busy else self._writer()
+        try:  # not faults.told: this is the hot path
+            return read(db, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise faults.store_error(self.file, error) from error
+
+    async def _list(self, read: Read[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        opened = self._opened()
+        asked = opened.listing.submit(read, opened.lists, *args, **kwargs)
+        with faults.told(self.file):
+            return await asyncio.wrap_future(asked)
+
+    # what the engine reads
+
+    async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
+        return self._read(reads.history, run_id, after, limit)
+
+    async def head(self, run_id: str) -> Head | None:
+        return self._read(reads.head, run_id)
+
+    async def busy_runs(self) -> list[str]:
+        return self._read(reads.busy_runs)
+
+    async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        return self._read(reads.open_runs, pairs)
+
+    async def due_timers(self, now: int, limit: int) -> list[Timer]:
+        return self._read(reads.due_timers, now, limit)
+
+    async def next_timer(self) -> int | None:
+        return self._read(reads.next_timer)
+
+    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
+        return self._read(reads.find_waits, type, values_keys)
+
+    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+        return self._read(reads.early_events, type, values_key, since)
+
+    async def missed(self) -> list[tuple[Wait, Event]]:
+        return await self._list(reads.missed)
+
+    async def known_events(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], StoredEvent]:
+        return self._read(reads.known_events, pairs)
+
+    async def reply(self, scope: str, key: str, now: int) -> Reply | None:
+        return self._read(reads.reply, scope, key, now)
+
+    async def outbox(self, limit: int) -> list[Outgoing]:
+        return self._read(reads.outbox, limit)
+
+    async def versions(self) -> list[Version]:
+        return self._read(reads.versions)
+
+    # what lists and pages read
+
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        return await self._list(lists.runs, query, page)
+
+    async def count_runs(self, query: RunQuery) -> int:
+        return await self._list(lists.count_runs, query)
+
+    async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
+        return await self._list(lists.events, query, page)
+
+    async def count_events(self, query: EventQuery) -> int:
+        return await self._list(lists.count_events, query)
+
+    async def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        return await self._list(reads.events_by_id, event_id)
+
+    async def dead_letters(self, page: Page) -> list[DeadLetter]:
+        return await self._list(lists.dead_letters, page)
+
+
+class _Open:
+    """What exists between open and close, beside the connection that writes."""
+
+    def __init__(self, file: Path) -> None:
+        self.aside = connection.reader(file)
+        self.lists = connection.reader(file)
+        self.writing = ThreadPoolExecutor(1, "sqlite-write")
+        self.listing = ThreadPoolExecutor(1, "sqlite-list")
+
+    def close(self) -> None:
+        self.lists.interrupt()  # nobody waits for a list of a store that closes
+        self.writing.shutdown()
+        self.listing.shutdown(cancel_futures=True)
+        self.aside.close()
+        self.lists.close()

@@ -1,0 +1,109 @@
+"""What lists and pages read: the filters that were given, joined to one statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.storage.cursor import event_cursor
+from ostinato.storage.sqlite import rows
+from ostinato.storage.sqlite.statements import HEAD, STORED
+
+Condition = tuple[str, tuple[Any, ...]]
+
+_LAST_CHARACTER = chr(0x10FFFF)
+_PLACE = "source || '/' || id"
+_LETTERS = "SELECT id, at, kind, target, event_source, event_id, reasons FROM dead_letter"
+_TEXTS = ("run_id", "uid", "workflow", "error_message")
+
+
+def runs(db: sqlite3.Connection, query: RunQuery, page: Page) -> list[Head]:
+    conditions = list(_run_conditions(query))
+    if page.cursor is not None:
+        conditions.append(("run_id < ?", (page.cursor,)))
+    order = "ORDER BY run_id DESC LIMIT ?"
+    return [rows.head(row) for row in _ask(db, _from_run(HEAD), conditions, order, page.limit)]
+
+
+def count_runs(db: sqlite3.Connection, query: RunQuery) -> int:
+    return _count(db, _from_run("count(*)"), list(_run_conditions(query)))
+
+
+def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[StoredEvent]:
+    conditions = list(_event_conditions(query))
+    if page.cursor is not None:
+        conditions.append((f"(received_at, {_PLACE}) < (?, ?)", event_cursor(page.cursor)))
+    order = f"ORDER BY received_at DESC, {_PLACE} DESC LIMIT ?"
+    found = _ask(db, _from_event(STORED), conditions, order, page.limit)
+    return [rows.stored_event(row) for row in found]
+
+
+def count_events(db: sqlite3.Connection, query: EventQuery) -> int:
+    return _count(db, _from_event("count(*)"), list(_event_conditions(query)))
+
+
+def dead_letters(db: sqlite3.Connection, page: Page) -> list[DeadLetter]:
+    conditions: list[Condition] = []
+    if page.cursor is not None:
+        last = "(SELECT at, id FROM dead_letter WHERE id = ?)"
+        conditions.append((f"(at, id) < {last}", (page.cursor,)))
+    order = "ORDER BY at DESC, id DESC LIMIT ?"
+    return [rows.letter(row) for row in _ask(db, _LETTERS, conditions, order, page.limit)]
+
+
+def _from_run(columns: str) -> str:
+    return f"SELECT {columns} FROM run"
+
+
+def _from_event(columns: str) -> str:
+    return f"SELECT {columns} FROM event"
+
+
+def _run_conditions(query: RunQuery) -> Iterator[Condition]:
+    if query.status:
+        yield f"status IN ({', '.join('?' * len(query.status))})", query.status
+    if query.workflow is not None:
+        yield "workflow = ?", (query.workflow,)
+    if query.uid is not None:
+        yield "uid = ?", (query.uid,)
+    if query.waiting_for is not None:
+        yield "waiting_for = ?", (query.waiting_for,)
+    if query.failed_since is not None:
+        yield "status = 'failed' AND ended_at >= ?", (query.failed_since,)
+    if query.id_prefix:
+        last = query.id_prefix + _LAST_CHARACTER
+        yield "run_id >= ? AND run_id < ?", (query.id_prefix, last)
+    if query.text is not None:
+        # instr, not LIKE: nothing to escape, no limit on the pattern
+        found = " OR ".join(f"instr(lower({text}), lower(?))" for text in _TEXTS)
+        yield f"({found})", (query.text,) * len(_TEXTS)
+
+
+def _event_conditions(query: EventQuery) -> Iterator[Condition]:
+    if query.type is not None:
+        yield "type = ?", (query.type,)
+    if query.source is not None:
+        yield "source = ?", (query.source,)
+    if query.since is not None:
+        yield "received_at >= ?", (query.since,)
+
+
+def _ask(
+    db: sqlite3.Connection, select: str, conditions: list[Condition], order: str, limit: int
+) -> sqlite3.Cursor:
+    return db.execute(f"{select}{_where(conditions)} {order}", (*_values(conditions), limit))
+
+
+def _count(db: sqlite3.Connection, select: str, conditions: list[Condition]) -> int:
+    (count,) = db.execute(f"{select}{_where(conditions)}", _values(conditions)).fetchone()
+    return int(count)
+
+
+def _where(conditions: list[Condition]) -> str:
+    return " WHERE " + " AND ".join(text for text, _ in conditions) if conditions else ""
+
+
+def _values(conditions: list[Condition]) -> tuple[Any, ...]:
+    return tuple(value for _, values in conditions for value in values)

@@ -1,0 +1,52 @@
+"""When a commit may hold up the loop: a hop to a thread costs about 0.1 ms, a quick disk less."""
+
+from __future__ import annotations
+
+from ostinato.ports import Batch
+
+_FEW_ROWS = 64
+_FEW_BYTES = 256 * 1024
+_QUICK_SECONDS = 0.001
+_WEIGHT = 0.05
+
+
+class Pace:
+    def __init__(self) -> None:
+        self.seconds = 0.0  # a moving average over small batches
+
+    def allows_inline(self, batch: Batch) -> bool:
+        return self.seconds < _QUICK_SECONDS and is_small(batch)
+
+    def learn(self, batch: Batch, seconds: float) -> None:
+        """One slow commit (a checkpoint) is no slow disk, so it counts only up to a bound."""
+        if is_small(batch):
+            self.seconds += _WEIGHT * (min(seconds, 4 * _QUICK_SECONDS) - self.seconds)
+
+
+def is_small(batch: Batch) -> bool:
+    return _rows(batch) < _FEW_ROWS and _bytes(batch) < _FEW_BYTES
+
+
+def _rows(batch: Batch) -> int:
+    return (
+        len(batch.records)
+        + len(batch.new_heads)
+        + len(batch.heads)
+        + len(batch.events)
+        + len(batch.timers)
+        + len(batch.waits)
+        + len(batch.closed_waits)
+        + len(batch.outgoing)
+        + len(batch.sent)
+        + len(batch.replies)
+        + len(batch.versions)
+        + len(batch.dead_letters)
+    )
+
+
+def _bytes(batch: Batch) -> int:
+    return (
+        sum(len(record.data) for record in batch.records)
+        + sum(len(memoryview(stored.event.data)) for stored in batch.events)
+        + sum(len(version.document) for version in batch.versions)
+    )

@@ -1,0 +1,84 @@
+"""What the engine reads: short queries over an index, one connection as the first argument."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import starmap
+
+from ostinato.core.cloudevents import Event
+from ostinato.ports import Head, Outgoing, Record, Reply, StoredEvent, Timer, Version, Wait
+from ostinato.storage.sqlite import rows
+from ostinato.storage.sqlite import statements as sql
+
+_WAIT_COLUMNS = 5
+
+
+def history(db: sqlite3.Connection, run_id: str, after: int, limit: int | None) -> list[Record]:
+    found = db.execute(sql.HISTORY, (run_id, after, -1 if limit is None else limit))
+    return list(starmap(Record, found))
+
+
+def head(db: sqlite3.Connection, run_id: str) -> Head | None:
+    row = db.execute(sql.ONE_HEAD, (run_id,)).fetchone()
+    return None if row is None else rows.head(row)
+
+
+def busy_runs(db: sqlite3.Connection) -> list[str]:
+    return [run_id for (run_id,) in db.execute(sql.BUSY_RUNS)]
+
+
+def open_runs(
+    db: sqlite3.Connection, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    found = db.execute(sql.OPEN_RUNS, (rows.json_text(pairs),))
+    return {(workflow, uid): run_id for workflow, uid, run_id in found}
+
+
+def due_timers(db: sqlite3.Connection, now: int, limit: int) -> list[Timer]:
+    return list(starmap(Timer, db.execute(sql.DUE_TIMERS, (now, limit))))
+
+
+def next_timer(db: sqlite3.Connection) -> int | None:
+    (due_at,) = db.execute(sql.NEXT_TIMER).fetchone()
+    return None if due_at is None else int(due_at)
+
+
+def find_waits(db: sqlite3.Connection, type: str, values_keys: Sequence[str]) -> list[Wait]:
+    found = db.execute(sql.FIND_WAITS, (rows.json_text(values_keys), type))
+    return list(starmap(Wait, found))
+
+
+def early_events(db: sqlite3.Connection, type: str, values_key: str, since: int) -> list[Event]:
+    return list(map(rows.event, db.execute(sql.EARLY_EVENTS, (type, values_key, since))))
+
+
+def missed(db: sqlite3.Connection) -> list[tuple[Wait, Event]]:
+    return [
+        (Wait(*row[:_WAIT_COLUMNS]), rows.event(row[_WAIT_COLUMNS:]))
+        for row in db.execute(sql.MISSED)
+    ]
+
+
+def known_events(
+    db: sqlite3.Connection, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], StoredEvent]:
+    found = map(rows.stored_event, db.execute(sql.KNOWN_EVENTS, (rows.json_text(pairs),)))
+    return {(stored.event.source, stored.event.id): stored for stored in found}
+
+
+def reply(db: sqlite3.Connection, scope: str, key: str, now: int) -> Reply | None:
+    row = db.execute(sql.ONE_REPLY, (scope, key, now)).fetchone()
+    return None if row is None else Reply(*row)
+
+
+def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:
+    return list(map(rows.outgoing, db.execute(sql.OUTBOX, (limit,))))
+
+
+def versions(db: sqlite3.Connection) -> list[Version]:
+    return list(map(rows.version, db.execute(sql.VERSIONS)))
+
+
+def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
+    return list(map(rows.stored_event, db.execute(sql.EVENTS_BY_ID, (event_id,))))

@@ -1,0 +1,101 @@
+"""Values to rows and back. ``attrgetter`` builds a row without a line of Python per member."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from ostinato.core.cloudevents import Event
+from ostinato.ports import DeadLetter, Head, Outgoing, StoredEvent, Version, Wait
+
+Row = tuple[Any, ...]
+
+record_row = attrgetter("run_id", "seq", "at", "version", "data")
+head_row = attrgetter(
+    "run_id", "workflow", "version", "status", "started_at", "uid", "doing", "waiting_for", "busy",
+    "ended_at", "error_name", "error_message", "event_source", "event_id",
+)  # fmt: skip
+head_change_row = attrgetter(
+    "version", "status", "doing", "waiting_for", "busy", "ended_at", "error_name",
+    "error_message", "run_id",
+)  # fmt: skip
+reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
+version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
+letter_row = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+_wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
+
+_encoder = msgspec.json.Encoder()
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+def json_text(value: Any) -> str:
+    return _encoder.encode(value).decode()
+
+
+def event_row(number: int, stored: StoredEvent) -> Row:
+    event = stored.event
+    return (
+        number,
+        event.id,
+        event.source,
+        event.type,
+        event.time,
+        event.subject,
+        bytes(event.data),
+        None if event.extensions is None else json_text(event.extensions),
+        event.description,
+        stored.received_at,
+        stored.answer,
+        json_text(stored.values_keys) if stored.values_keys else None,
+    )
+
+
+def event_key_rows(number: int, stored: StoredEvent) -> list[Row]:
+    kind, at = stored.event.type, stored.received_at
+    return [(kind, values_key, at, number) for values_key in dict.fromkeys(stored.values_keys)]
+
+
+def moved_head_row(first: Head, last: Head) -> Row:
+    """A run that starts and moves on in one batch."""
+    who = (first.run_id, first.workflow, last.version, last.status, first.started_at, first.uid)
+    how = (last.doing, last.waiting_for, last.busy, last.ended_at)
+    return (*who, *how, last.error_name, last.error_message, first.event_source, first.event_id)
+
+
+def wait_row(wait: Wait, after: int) -> Row:
+    return (*_wait_row(wait), after)
+
+
+def outgoing_row(number: int, outgoing: Outgoing) -> Row:
+    return number, outgoing.run_id, _encoder.encode(outgoing.event)
+
+
+def head(row: Row) -> Head:
+    return Head(*(*row[:8], bool(row[8]), *row[9:]))
+
+
+def event(row: Row) -> Event:
+    *plain, data, extensions, description = row
+    known = None if extensions is None else msgspec.json.decode(extensions)
+    return Event(*(*plain, msgspec.Raw(data), known, description))
+
+
+def stored_event(row: Row) -> StoredEvent:
+    *members, received_at, answer, values_keys = row
+    keys = () if values_keys is None else tuple(msgspec.json.decode(values_keys))
+    return StoredEvent(event(tuple(members)), received_at, answer, keys)
+
+
+def outgoing(row: Row) -> Outgoing:
+    number, run_id, data = row
+    return Outgoing(_decode_event(data), run_id, number)
+
+
+def version(row: Row) -> Version:
+    return Version(*(*row[:6], bool(row[6])))
+
+
+def letter(row: Row) -> DeadLetter:
+    return DeadLetter(*row)

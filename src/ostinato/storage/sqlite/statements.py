@@ -1,0 +1,118 @@
+"""The SQL that is constant, so that each statement is prepared once. Filters are in ``lists``."""
+
+from __future__ import annotations
+
+# one batch
+
+FENCE = "SELECT epoch, outgoing FROM member WHERE id = 1"
+JOIN = "UPDATE member SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch"
+COUNT_OUTGOING = "UPDATE member SET outgoing = ? WHERE id = 1"
+
+ADD_RECORD = "INSERT INTO history (run_id, seq, at, version, data) VALUES (?, ?, ?, ?, ?)"
+
+HEAD = (
+    "run_id, workflow, version, status, started_at, uid, doing, waiting_for, busy, ended_at, "
+    "error_name, error_message, event_source, event_id"
+)
+ADD_HEAD = f"INSERT INTO run ({HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+CHANGE_HEAD = """
+UPDATE run SET version = ?, status = ?, doing = ?, waiting_for = ?, busy = ?, ended_at = ?,
+    error_name = ?, error_message = ? WHERE run_id = ?
+"""
+
+EVENT = (
+    "event.id, event.source, event.type, event.time, event.subject, event.data, "
+    "event.extensions, event.description"
+)
+STORED = f"{EVENT}, event.received_at, event.answer, event.values_keys"
+LAST_EVENT = "SELECT coalesce(max(number), 0) FROM event"
+ADD_EVENT = """
+INSERT INTO event (number, id, source, type, time, subject, data, extensions, description,
+    received_at, answer, values_keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+ADD_EVENT_KEY = "INSERT INTO event_key (type, values_key, received_at, number) VALUES (?, ?, ?, ?)"
+
+PUT_WAIT = """
+INSERT OR REPLACE INTO wait (run_id, key, type, values_key, since, after)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+CLOSE_WAIT = "DELETE FROM wait WHERE run_id = ? AND key = ?"
+
+SET_TIMER = """
+INSERT INTO timer (run_id, key, kind, due_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
+"""
+CLEAR_TIMER = "DELETE FROM timer WHERE run_id = ? AND key = ? AND kind = ?"
+
+ADD_OUTGOING = "INSERT INTO outbox (number, run_id, event) VALUES (?, ?, ?)"
+DROP_SENT = "DELETE FROM outbox WHERE number = ?"
+
+DROP_EXPIRED_REPLY = "DELETE FROM reply WHERE scope = ? AND key = ? AND expires_at <= ?"
+ADD_REPLY = """
+INSERT INTO reply (scope, key, digest, answer, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+"""
+
+RETIRE = "UPDATE version SET retired = 1 WHERE workflow = ?"
+PUT_VERSION = """
+INSERT INTO version (workflow, version, digest, document, created_at, workflow_id)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (workflow, version) DO UPDATE SET retired = 0 WHERE digest = excluded.digest
+"""
+ADD_DEAD_LETTER = """
+INSERT INTO dead_letter (id, at, kind, target, event_source, event_id, reasons)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+# what the engine reads; lists of keys come as one JSON text, so that the statement stays constant
+
+HISTORY = """
+SELECT run_id, seq, at, version, data FROM history
+WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?
+"""
+ONE_HEAD = f"SELECT {HEAD} FROM run WHERE run_id = ?"
+BUSY_RUNS = "SELECT run_id FROM run WHERE busy = 1 ORDER BY run_id"
+OPEN_RUNS = """
+SELECT run.workflow, run.uid, run.run_id FROM json_each(?) AS asked CROSS JOIN run
+WHERE run.workflow = json_extract(asked.value, '$[0]')
+    AND run.uid = json_extract(asked.value, '$[1]')
+    AND run.ended_at IS NULL AND run.uid IS NOT NULL
+"""
+DUE_TIMERS = """
+SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
+ORDER BY due_at, run_id, key, kind LIMIT ?
+"""
+NEXT_TIMER = "SELECT min(due_at) FROM timer"
+FIND_WAITS = """
+SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since
+FROM (SELECT DISTINCT value FROM json_each(?)) AS asked CROSS JOIN wait
+WHERE wait.type = ? AND wait.values_key = asked.value
+ORDER BY wait.run_id, wait.key
+"""
+EARLY_EVENTS = f"""
+SELECT {EVENT} FROM event_key CROSS JOIN event ON event.number = event_key.number
+WHERE event_key.type = ? AND event_key.values_key = ? AND event_key.received_at >= ?
+ORDER BY event_key.received_at, event_key.number
+"""
+MISSED = f"""
+SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since, {EVENT}
+FROM wait CROSS JOIN event_key
+    ON event_key.type = wait.type AND event_key.values_key = wait.values_key
+    AND (event_key.number > wait.after OR event_key.received_at >= wait.since)
+CROSS JOIN event ON event.number = event_key.number
+ORDER BY event.number, wait.run_id, wait.key
+"""
+KNOWN_EVENTS = f"""
+SELECT {STORED} FROM json_each(?) AS asked CROSS JOIN event
+WHERE event.id = json_extract(asked.value, '$[1]')
+    AND event.source = json_extract(asked.value, '$[0]')
+"""
+ONE_REPLY = """
+SELECT scope, key, digest, answer, at, expires_at FROM reply
+WHERE scope = ? AND key = ? AND expires_at > ?
+"""
+OUTBOX = "SELECT number, run_id, event FROM outbox ORDER BY number LIMIT ?"
+VERSIONS = """
+SELECT workflow, version, digest, document, created_at, workflow_id, retired
+FROM version ORDER BY workflow, version
+"""
+EVENTS_BY_ID = f"SELECT {STORED} FROM event WHERE id = ? ORDER BY source"

@@ -1,0 +1,61 @@
+"""Logs go to stderr, so that what a command prints stays clean.
+
+Ours are structlog's. The standard library's (of uvicorn, of handlers) end in the same stream and
+the same form.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from ostinato.config import LogSettings
+
+# Too chatty for a server's log at level info.
+_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn.access")
+
+
+def configure_logs(settings: LogSettings) -> None:
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _renderer(settings.format),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _renderer(form: str) -> Any:
+    if form == "json" or (form == "auto" and not sys.stderr.isatty()):
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and _colour_wanted())
+
+
+def _colour_wanted() -> bool:
+    import os
+
+    return not os.environ.get("NO_COLOR")

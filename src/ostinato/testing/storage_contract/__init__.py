@@ -1,0 +1,28 @@
+"""What every store promises, as tests to inherit from.
+
+    class TestMyStorage(StorageContract):
+        def place(self): return a new, empty place for data
+        def make(self, place): return MyStorage(place)
+        def break_next_commit(self, storage, outcome): make the next commit end "kept" or "lost"
+
+The tests are coroutines: run them with pytest-asyncio in its ``auto`` mode, or mark the class.
+
+hooks    what an adapter's tests fill in             samples  rows to write
+writing  batches: whole or nothing, the fence        owning   open, close, one owner
+runs     history, heads, timers                      events   waits, early events, replies, outbox
+lists    queries, pages, versions, dead letters
+"""
+
+from __future__ import annotations
+
+from ostinato.testing.storage_contract.events import EventPromises
+from ostinato.testing.storage_contract.lists import ListPromises
+from ostinato.testing.storage_contract.owning import OwningPromises
+from ostinato.testing.storage_contract.runs import RunPromises
+from ostinato.testing.storage_contract.writing import WritingPromises
+
+__all__ = ["StorageContract"]
+
+
+class StorageContract(WritingPromises, OwningPromises, RunPromises, EventPromises, ListPromises):
+    pass

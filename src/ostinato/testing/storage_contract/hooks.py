@@ -1,0 +1,47 @@
+"""What an adapter's tests fill in, and how a test gets its store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+from ostinato.ports import Batch, Storage
+
+E = TypeVar("E", bound=Exception)
+
+
+class Hooks:
+    def place(self) -> Any:
+        """A new, empty place for data: a path, an address."""
+        raise NotImplementedError
+
+    def make(self, place: Any) -> Storage:
+        """A store over the place, not yet open."""
+        raise NotImplementedError
+
+    def break_next_commit(self, storage: Storage, outcome: Literal["kept", "lost"]) -> None:
+        """The store's next commit fails with ``UnknownCommit``, and the batch is kept, or lost."""
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def opened(self, place: Any = None) -> AsyncIterator[Storage]:
+        storage = self.make(self.place() if place is None else place)
+        await storage.open()
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+
+async def raises(kind: type[E], doing: Awaitable[object]) -> E:
+    try:
+        await doing
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind.__name__} was expected")
+
+
+async def write(storage: Storage, **members: Any) -> None:
+    """One batch, under the epoch of a store that nobody has joined or that ``epoch`` names."""
+    await storage.commit(Batch(**members))

@@ -1,0 +1,147 @@
+"""What lists and pages read: filters, cursors that hold while rows come in, documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ostinato.errors import Refused, UsageError
+from ostinato.ports import EventQuery, Page, RunQuery, Storage
+from ostinato.testing.storage_contract.hooks import Hooks, raises, write
+from ostinato.testing.storage_contract.samples import (
+    NOW,
+    accepted,
+    ended,
+    head,
+    letter,
+    version,
+)
+
+HEADS = [
+    head("r1", uid="u_1", busy=True),
+    head("r2", workflow="bill", status="waiting", waiting_for="event"),
+    ended("r3", "failed", error_name="E", error_message="50% OF it"),
+    ended("s4", "failed", ended_at=NOW + 20, workflow="50x", uid="ux1"),
+    ended("s5"),
+]
+
+
+class ListPromises(Hooks):
+    async def test_runs_come_newest_first(self) -> None:
+        assert await self._found(RunQuery()) == ["s5", "s4", "r3", "r2", "r1"]
+
+    async def test_runs_are_narrowed_by_every_member_given(self) -> None:
+        assert await self._found(RunQuery(status=("failed", "waiting"))) == ["s4", "r3", "r2"]
+        assert await self._found(RunQuery(status=("paused",))) == []
+        assert await self._found(RunQuery(workflow="bill")) == ["r2"]
+        assert await self._found(RunQuery(uid="u_1")) == ["r1"]
+        assert await self._found(RunQuery(waiting_for="event")) == ["r2"]
+        assert await self._found(RunQuery(failed_since=NOW + 9)) == ["s4", "r3"]
+        assert await self._found(RunQuery(failed_since=NOW + 10)) == ["s4"]
+        assert await self._found(RunQuery(status=("failed",), workflow="order")) == ["r3"]
+
+    async def test_a_run_is_found_by_the_start_of_its_id(self) -> None:
+        assert await self._found(RunQuery(id_prefix="s")) == ["s5", "s4"]
+        assert await self._found(RunQuery(id_prefix="S")) == []
+        assert await self._found(RunQuery(id_prefix="%")) == []
+        assert await self._found(RunQuery(id_prefix="")) == ["s5", "s4", "r3", "r2", "r1"]
+
+    async def test_a_run_is_found_by_a_part_of_its_texts(self) -> None:
+        assert await self._found(RunQuery(text="ILL")) == ["r2"]
+        assert await self._found(RunQuery(text="50% of")) == ["r3"]
+        assert await self._found(RunQuery(text="50")) == ["s4", "r3"]
+        assert await self._found(RunQuery(text="u_1")) == ["r1"]
+        assert await self._found(RunQuery(text="s4")) == ["s4"]
+        assert await self._found(RunQuery(text="\\")) == []
+
+    async def test_a_page_of_runs_is_not_moved_by_new_ones(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, new_heads=HEADS[:4])
+            first = await storage.runs(RunQuery(), Page(limit=2))
+            await write(storage, new_heads=[HEADS[4], head("z9")])
+            rest = await storage.runs(RunQuery(), Page(limit=9, cursor=first[-1].run_id))
+            assert [run.run_id for run in first + rest] == ["s4", "r3", "r2", "r1"]
+
+    async def test_events_come_newest_first_and_narrowed(self) -> None:
+        async with self.opened() as storage:
+            await _write_events(storage)
+            assert await _event_ids(storage, EventQuery()) == ["e4", "e3", "e1", "e2"]
+            assert await _event_ids(storage, EventQuery(type="PAID")) == ["e3", "e1"]
+            assert await _event_ids(storage, EventQuery(source="shop/a")) == ["e4", "e2"]
+            assert await _event_ids(storage, EventQuery(since=NOW + 1)) == ["e4", "e3"]
+            both = EventQuery(type="PAID", since=NOW + 1)
+            assert await _event_ids(storage, both) == ["e3"]
+            assert await storage.count_events(both) == 1
+            assert await storage.count_events(EventQuery()) == 4
+
+    async def test_a_page_of_events_is_not_moved_by_new_ones(self) -> None:
+        async with self.opened() as storage:
+            await _write_events(storage)
+            seen: list[str] = []
+            page = Page(limit=1)
+            while found := await storage.events(EventQuery(), page):
+                last = found[-1]
+                cursor = f"{last.received_at}/{last.event.source}/{last.event.id}"
+                seen.append(last.event.id)
+                page = replace(page, cursor=cursor)
+                await write(storage, events=[accepted(f"new{len(seen)}", NOW + 100)])
+            assert seen == ["e4", "e3", "e1", "e2"]
+
+    async def test_a_cursor_that_is_none_is_refused_with_a_reason(self) -> None:
+        async with self.opened() as storage:
+            for cursor in ("x", "x/y/z", "", "-1/a/b"):
+                page = Page(cursor=cursor)
+                await raises(UsageError, storage.events(EventQuery(), page))
+
+    async def test_events_of_one_id_come_from_every_source(self) -> None:
+        async with self.opened() as storage:
+            mine = [accepted(source="a"), accepted(source="b")]
+            await write(storage, events=[mine[1], accepted("e2"), mine[0]])
+            assert await storage.events_by_id("e1") == mine
+            assert await storage.events_by_id("e9") == []
+
+    async def test_dead_letters_page(self) -> None:
+        async with self.opened() as storage:
+            letters = [letter("c", NOW), letter("a", NOW + 1), letter("b", NOW)]
+            await write(storage, dead_letters=letters)
+            first = await storage.dead_letters(Page(limit=2))
+            assert first == [letter("a", NOW + 1), letter("c", NOW)]
+            await write(storage, dead_letters=[letter("d", NOW + 2)])
+            assert await storage.dead_letters(Page(cursor="c")) == [letter("b", NOW)]
+
+    async def test_versions_stay_when_their_workflow_retires(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, versions=[version(2), version(1), version(1, "bill")])
+            await write(storage, retired=["order", "nobody"])
+            gone = [replace(version(number), retired=True) for number in (1, 2)]
+            assert await storage.versions() == [version(1, "bill"), *gone]
+
+    async def test_a_version_stored_again_comes_back(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, versions=[version(1)])
+            await write(storage, retired=["order"], versions=[version(1), version(2)])
+            assert await storage.versions() == [version(1), version(2)]
+
+    async def test_a_version_is_one_document_for_ever(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, versions=[version(1)], retired=["order"])
+            await raises(Refused, write(storage, versions=[version(1, digest="other")]))
+            await raises(Refused, write(storage, versions=[version(2), version(2, digest="x")]))
+            assert await storage.versions() == [version(1)]
+
+    async def _found(self, query: RunQuery) -> list[str]:
+        async with self.opened() as storage:
+            await write(storage, new_heads=HEADS)
+            found = [run.run_id for run in await storage.runs(query, Page())]
+            assert await storage.count_runs(query) == len(found)
+            return found
+
+
+async def _write_events(storage: Storage) -> None:
+    await write(storage, events=[accepted("e3", NOW + 1), accepted("e1")])
+    other: dict[str, Any] = {"type": "OTHER", "source": "shop/a"}
+    await write(storage, events=[accepted("e2", **other), accepted("e4", NOW + 2, **other)])
+
+
+async def _event_ids(storage: Storage, query: EventQuery) -> list[str]:
+    return [stored.event.id for stored in await storage.events(query, Page())]

@@ -1,0 +1,81 @@
+"""Rows to write: short to name, all members filled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw
+
+from ostinato.core.cloudevents import Event
+from ostinato.ports import (
+    DeadLetter,
+    Head,
+    Outgoing,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
+
+NOW = 1_700_000_000_000
+
+
+def record(run_id: str = "r1", seq: int = 0, data: bytes = b"[]") -> Record:
+    return Record(run_id, seq, NOW + seq, 1, data)
+
+
+def head(run_id: str = "r1", **members: Any) -> Head:
+    given: dict[str, Any] = {
+        "workflow": "order",
+        "version": 1,
+        "status": "running",
+        "started_at": NOW,
+    } | members
+    return Head(run_id, **given)
+
+
+def ended(run_id: str = "r1", status: str = "succeeded", **members: Any) -> Head:
+    return head(run_id, **{"status": status, "ended_at": NOW + 9} | members)
+
+
+def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:
+    return Timer(run_id, key, kind, due_at)
+
+
+def wait(run_id: str = "r1", key: str = "paid", since: int | None = NOW, **members: Any) -> Wait:
+    return Wait(run_id, key, **{"type": "PAID", "values_key": "k1", "since": since} | members)
+
+
+def event(id: str = "e1", **members: Any) -> Event:
+    given: dict[str, Any] = {
+        "source": "shop",
+        "type": "PAID",
+        "time": NOW - 5,
+        "subject": None,
+        "data": Raw(b'{"order": 1}'),
+    }
+    return Event(id=id, **given | members)
+
+
+def accepted(
+    id: str = "e1", at: int = NOW, keys: tuple[str, ...] = ("k1",), **members: Any
+) -> StoredEvent:
+    return StoredEvent(event(id, **members), at, b'{"runs": []}', keys)
+
+
+def outgoing(id: str = "o1", run_id: str = "r1") -> Outgoing:
+    return Outgoing(event(id, type="run.ended"), run_id)
+
+
+def reply(key: str = "key", at: int = NOW, digest: str = "d1", ttl: int = 100) -> Reply:
+    return Reply("POST /runs", key, digest, b'{"id": "r1"}', at, at + ttl)
+
+
+def version(number: int = 1, workflow: str = "order", digest: str = "") -> Version:
+    return Version(workflow, number, digest or f"d{number}", b"name: order", NOW, f"id-{workflow}")
+
+
+def letter(id: str = "l1", at: int = NOW) -> DeadLetter:
+    return DeadLetter(id, at, "trigger", "order", "shop", "e1", b'[{"message": "no"}]')
