@@ -9,7 +9,6 @@ from ostinato.app import App
 from ostinato.config import Settings
 from ostinato.ports import EventQuery, Page, RunQuery
 from ostinato.web.asgi import application
-from tests.web.fake_app import FakeApp
 
 LOCAL = "http://127.0.0.1"
 

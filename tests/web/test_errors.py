@@ -6,7 +6,6 @@ from ostinato import errors
 from ostinato.core.cloudevents import MalformedBody
 from ostinato.errors import OstinatoError, Problem
 from ostinato.web.errors import error_answer, pointer
-from tests.web.conftest import client_of
 
 PROBLEM = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "errors", "error"}
