@@ -12,7 +12,7 @@ from ostinato.app.wired import Wired
 from ostinato.core.outline import outline
 from ostinato.definitions import Document, check, compile, load, read
 from ostinato.definitions.registry import Registry
-from ostinato.errors import DefinitionError, UsageError
+from ostinato.errors import ConflictError, DefinitionError, UsageError
 from ostinato.ports import Storage, Version
 from ostinato.runtime.posts import Keep
 
@@ -93,20 +93,31 @@ class Deploying(Wired):
 
     async def delete_workflow(self, name: str) -> None:
         """Found no more and triggered no more; its runs go on."""
-        row = self._registry.find(name)
-        await self._keep(retired=[row.workflow])
-        self._registry.retire(name)
-        self._catalog.refresh()
+        await self._retire(self._registry.versions(name))
+
+    async def delete_version(self, name: str, version: int) -> None:
+        """Found no more; its runs go on. Raises ``ConflictError`` for the latest version."""
+        row = self._registry.find(name, version)
+        latest = self._registry.find(name)
+        if row.version == latest.version:
+            raise ConflictError(
+                f"version {version} is the latest of {row.workflow!r}: delete the workflow, or "
+                "deploy another version first"
+            )
+        await self._retire([row])
+
+    async def _retire(self, rows: Sequence[Version]) -> None:
+        async with self._deploying:
+            await self._keep(retired=[(row.workflow, row.version) for row in rows])
+            self._registry.retire(rows)
+            self._catalog.refresh()
 
     def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
         return outline(self._catalog.graph(*self._catalog.resolve(name, version)))
 
     async def _read_workflows(self, storage: Storage) -> None:
         rows = await storage.versions()
-        retired = {row.workflow for row in rows if row.retired}
-        self._registry = Registry(
-            rows, retired=retired, handlers=self._handler_defaults, address=self.address
-        )
+        self._registry = Registry(rows, handlers=self._handler_defaults, address=self.address)
         self._catalog = DeployedWorkflows(self._registry)
         for row in rows:
             self._learn(row)
