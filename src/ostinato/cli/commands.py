@@ -49,9 +49,9 @@ COMMANDS: dict[str, Command] = dict(
 
 EPILOGUE = """\
 A RUN is named by its id, a unique beginning of it, its uid, or `last`.
-Every command takes --help, and --json for data. --debug shows where an error came from.
-Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at
---timeout.
+Every command takes --help, and --json for data. --debug shows an error's origin.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable,
+4 still running at --timeout.
 """
 
 
