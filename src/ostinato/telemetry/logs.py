@@ -15,7 +15,7 @@ import structlog
 from ostinato.config import LogSettings
 
 # Too chatty for a server's log at level info.
-_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn.access")
+_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn")
 
 
 def configure_logs(settings: LogSettings) -> None:
