@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,14 @@ from hypothesis import strategies as st
 
 from ostinato.core.expressions import Budget, parse
 from ostinato.errors import ExpressionError, ExpressionTooCostly
+
+_numbers = itertools.count(1)
+
+
+def named(text: str) -> str:
+    """Short, and never the same twice."""
+    return f"{next(_numbers)} {text[:30]}"
+
 
 CONTEXT: dict[str, Any] = {
     "input": {
@@ -623,7 +632,7 @@ TOO_COSTLY = [
 ]
 
 
-@pytest.mark.parametrize("text", TOO_COSTLY, ids=lambda text: text[:40])
+@pytest.mark.parametrize("text", TOO_COSTLY, ids=named)
 def test_what_would_take_too_long_is_stopped(text: str) -> None:
     with pytest.raises(ExpressionTooCostly):
         parse(text).evaluate(HOSTILE)
@@ -647,7 +656,7 @@ TOO_DEEP = [
 ]
 
 
-@pytest.mark.parametrize("text", TOO_DEEP, ids=lambda text: text[:20])
+@pytest.mark.parametrize("text", TOO_DEEP, ids=named)
 def test_what_is_too_deep_or_too_long_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         parse(text)

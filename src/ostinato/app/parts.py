@@ -89,7 +89,17 @@ def consumer_workflow(name: str, type: str) -> dict[str, Any]:
 
 
 def consuming(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
-    """The consumer as a handler: what it returns becomes a list of events to publish."""
+    """The consumer as a handler: what it returns becomes a list of events to publish.
+
+    An argument without annotation is the event.
+    """
+    handle = _wrapped(function, publish)
+    parameters = inspect.signature(function).parameters
+    handle.__annotations__ = dict.fromkeys(parameters, Event) | function.__annotations__
+    return handle
+
+
+def _wrapped(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -139,7 +149,11 @@ def defaults_of(options: Mapping[str, Any]) -> HandlerDefaults:
         retry = dict(given)
     retry |= {name: options[name] for name in RETRY_OPTIONS if name in options}
     retry = {name: _ms(value) if name in DURATIONS else value for name, value in retry.items()}
-    return HandlerDefaults(retry, _ms(options.get("timeout")), _ms(options.get("heartbeat")))
+    return HandlerDefaults(
+        retry=retry,
+        timeout=_ms(options.get("timeout")),
+        heartbeat=_ms(options.get("heartbeat")),
+    )
 
 
 def _ms(value: Any) -> Any:

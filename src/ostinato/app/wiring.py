@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Any
 from urllib.parse import urlsplit
 
 from ostinato.errors import SettingsError
 from ostinato.ports import Storage
 
-STORES = {
-    "sqlite": "ostinato.storage.sqlite:from_url",
-    "memory": "ostinato.storage.memory:from_url",
-}
-"""URL scheme → the function that makes a store from the URL. Entry-point group: ostinato.storage."""
+
+def _sqlite(url: str) -> Storage:
+    """``sqlite:///file`` is relative to the working directory, ``sqlite:////file`` absolute."""
+    from ostinato.storage.sqlite import SqliteStorage
+
+    path = url.partition("://")[2].removeprefix("/")
+    if not path:
+        raise SettingsError(f"store = {url!r} names no file; write it as sqlite:///ostinato.db")
+    return SqliteStorage(path)
+
+
+def _memory(url: str) -> Storage:
+    from ostinato.storage.memory import MemoryStorage
+
+    return MemoryStorage()
+
+
+STORES: dict[str, Callable[[str], Storage]] = {"sqlite": _sqlite, "memory": _memory}
+"""URL scheme → what makes the store. Other packages add theirs under ``ostinato.storage``."""
 
 
 def open_store(url: str) -> Storage:
     """The store that ``url`` names; nothing is opened yet."""
     scheme = urlsplit(url).scheme
-    make = _find("ostinato.storage", scheme, STORES)
-    if make is None:
-        known = ", ".join(f"{name}://" for name in STORES)
-        raise SettingsError(
-            f"store = {url!r}: no store is known for {scheme or 'an empty scheme'!r}; known are "
-            f"{known} as in sqlite:///ostinato.db"
-        )
-    store: Storage = make(url)
-    return store
-
-
-def _find(group: str, name: str, built_in: dict[str, str]) -> Callable[..., Any] | None:
-    if name in built_in:
-        module, _, attribute = built_in[name].partition(":")
-        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-        return found
-    for entry in entry_points(group=group, name=name):
-        loaded: Callable[..., Any] = entry.load()
-        return loaded
-    return None
+    if scheme in STORES:
+        return STORES[scheme](url)
+    for entry in entry_points(group="ostinato.storage", name=scheme):
+        store: Storage = entry.load()(url)
+        return store
+    known = ", ".join(f"{name}://" for name in STORES)
+    raise SettingsError(
+        f"store = {url!r}: no store is known for {scheme or 'an empty scheme'!r}; known are "
+        f"{known}, as in sqlite:///ostinato.db"
+    )

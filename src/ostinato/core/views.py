@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.core.facts import NOTHING, AnyFact, Fact, Failure
+from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.state import Scope, State, Step, path_of
 
@@ -185,7 +185,7 @@ class HistoryView(View):
     type: str
 
 
-def history_view(seq: int, at: int, facts: Iterable[AnyFact]) -> Iterator[dict[str, Any]]:
+def history_view(seq: int, at: int, facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
     for number, fact in enumerate(facts, seq):
         yield {"seq": number, "at": at, "type": fact_type(fact)} | _members(fact)
 

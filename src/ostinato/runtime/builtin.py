@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
-
-import structlog
 
 from ostinato.core.durations import parse_duration
 from ostinato.runtime.handlers import Handlers, Job
 from ostinato.runtime.outcomes import Fail
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.job")
+log = logger("ostinato.job")
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -61,7 +61,7 @@ def register(handlers: Handlers) -> None:
         handlers.add(name, function)
 
 
-BUILTIN = {
+BUILTIN: dict[str, Callable[..., Any]] = {
     "noop": noop,
     "echo": echo,
     "sleep": sleep,

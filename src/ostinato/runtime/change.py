@@ -6,7 +6,8 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Raw
 
@@ -66,7 +67,7 @@ class Change:
         self.replies: list[Reply] = []
         self.dead_letters: list[DeadLetter] = []
         self.versions: list[Version] = []
-        self.retired: list[str] = []
+        self.retired: list[tuple[str, int]] = []
         self.sent: list[int] = []
 
     def __bool__(self) -> bool:
@@ -143,7 +144,7 @@ def _close_wait(batch: Batch, run: Resident, command: c.CloseWait, now: int) -> 
 def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     event = Event(
         id=command.id,
-        source=f"ostinato/{run.state.workflow}",
+        source=command.source or f"ostinato/{run.state.workflow}",
         type=command.type,
         time=now,
         subject=command.subject,
@@ -152,7 +153,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     batch.outgoing.append(Outgoing(event, run.run_id))
 
 
-ROWS = {
+ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
     c.OpenWait: _open_wait,

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
 from msgspec import Raw
 
 from ostinato.core import commands as c
@@ -30,8 +29,9 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.posts import Post, Tell, Unready
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.runtime.watching import Watching
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.engine")
+log = logger("ostinato.engine")
 
 Job = tuple[State, c.StartJob]
 CAP = 1_000
@@ -190,12 +190,14 @@ class Engine:
 
     def _still_there(self, one: Applied) -> bool:
         """A change after a refused one of the same run is built on sand: post it again."""
-        if all(self.residents.get(told.resident.run_id) is told.resident or told.resident.state.ended
-               for told in one.change.tolds):  # fmt: skip
+        if all(self._is_current(told.resident) for told in one.change.tolds):
             return True
         self._undo(one.change)
         self._queue.append(one.post)
         return False
+
+    def _is_current(self, resident: Resident) -> bool:
+        return self.residents.get(resident.run_id) is resident or resident.state.ended
 
     async def _take_stock(self, applied: list[Applied], error: StoreError) -> None:
         """The batch may be stored or not: take a new epoch and look."""

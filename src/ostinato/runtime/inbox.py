@@ -133,7 +133,7 @@ class Begin(Post):
         if once is not None:
             resident = engine.residents.get(begun.run_id)
             answer = once.answer(resident.state, begun.duplicate) if resident else b""
-            reply = Reply(once.scope, once.key, once.digest, answer, once.expires_at)
+            reply = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
             engine.replies[once.scope, once.key] = reply
             change.replies.append(reply)
         return begun

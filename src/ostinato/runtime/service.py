@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import structlog
+from typing import Any
 
 from ostinato.core import events as e
 from ostinato.errors import Busy, Fenced, StoreError
@@ -25,8 +25,9 @@ from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.service")
+log = logger("ostinato.service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ class Service:
 
     def _wire(self) -> None:
         engine = self.engine
-        engine.dispatch = self.executor.dispatch
         engine.stop_job = self.executor.stop_job
         engine.in_hand = self.executor.in_hand
         engine.on_timer = self.timers.expect
@@ -86,13 +86,15 @@ class Service:
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))
 
-    async def write(self, post: Post) -> None:
-        """Store one post before the loop turns: nobody else writes yet."""
-        engine = self.engine
-        if not engine.epoch:
-            engine.epoch = await engine.storage.join()
-        engine.post(post)
-        await engine.run_once()
+    async def ask(self, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
+        """Post, and wait until it is stored; before the start this call turns the engine itself."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.engine.post(make(answer))
+        if self._task is None:
+            if not self.engine.epoch:
+                self.engine.epoch = await self.storage.join()
+            await self.engine.run_once()
+        return await answer
 
     # room for more
 
@@ -116,7 +118,8 @@ class Service:
     # living
 
     async def start(self) -> None:
-        """Take over what was left, then begin to turn."""
+        """Take over what was left, then begin to turn. Until then no job starts here."""
+        self.engine.dispatch = self.executor.dispatch
         await take_over(self.engine)
         await self.timers.refresh()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")

@@ -1,4 +1,5 @@
-"""How Ostinato tells what it does: logs.
+"""How Ostinato tells what it does: logs and counters.
 
-logs  structlog, to stderr: readable lines on a terminal, JSON elsewhere
+logs     structlog, to stderr: readable lines on a terminal, JSON elsewhere
+metrics  counters and gauges, in Prometheus' text form
 """

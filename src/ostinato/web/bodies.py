@@ -1,0 +1,86 @@
+"""Bodies of requests: bounded while they are read, and strict JSON.
+
+Malformed (not JSON, not UTF-8, NaN, nested without end) is 400; JSON that does not fit is 422.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from ostinato.errors import Problem
+from ostinato.web.errors import Refusal
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r" - at `(?:key in )?\$?\.?(?P<path>[^`]*)`$")
+_UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    headers = request.headers
+    coding = headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        message = f"a body with content-encoding {coding[:40]!r} is not understood; send it plain"
+        raise Refusal(415, "UnsupportedMediaTypeError", message, headers={"accept-encoding": ""})
+    announced = headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refusal:
+    message = f"the body is larger than {limit} bytes, the limit here"
+    return Refusal(413, "TooLarge", message, headers={"connection": "close"})
+
+
+def decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise unfit_body(error) from None
+    except RecursionError:
+        raise malformed("nested too deeply") from None
+    except ValueError as error:
+        raise malformed(str(error)) from None
+
+
+def members(body: bytes) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, not looked into."""
+    if not body.strip():
+        return {}
+    return decode(body, dict[str, msgspec.Raw])
+
+
+def value(raw: msgspec.Raw) -> Any:
+    return decode(raw, object)
+
+
+def malformed(why: str) -> Refusal:
+    return Refusal(400, "BadRequestError", f"the body is not JSON: {why.removeprefix('JSON is ')}")
+
+
+def unfit_body(error: msgspec.ValidationError, what: str = "the body") -> Refusal:
+    problem = problem_of(error)
+    message = f"{what} does not fit: {problem}"
+    return Refusal(422, "UnprocessableEntityError", message, problems=(problem,))
+
+
+def problem_of(error: msgspec.ValidationError) -> Problem:
+    """msgspec says where in its own words; we say it in ours."""
+    text = str(error)
+    place = _PLACE.search(text)
+    path = place["path"] if place else ""
+    unknown = _UNKNOWN.search(text)
+    if unknown:
+        path = f"{path}.{unknown['name']}" if path else unknown["name"]
+    return Problem(text[: place.start()] if place else text, path)

@@ -1,0 +1,79 @@
+"""What every route can reach: the app, its bounds, who may do what, and whether we are stopping."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from starlette.requests import Request
+
+from ostinato.app import App
+from ostinato.config import LimitSettings
+from ostinato.core.cloudevents import Limits
+from ostinato.telemetry.metrics import Metrics
+from ostinato.web.auth import Access, Caller
+
+T = TypeVar("T")
+
+ROOM = 64 << 10  # for what is around a value in a body
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """In bytes: one event, a request with many, a request to start or answer, documents."""
+
+    events: Limits
+    batch: int
+    body: int
+    documents: int
+
+    @classmethod
+    def of(cls, limits: LimitSettings) -> Bounds:
+        """Several documents come together, so each is bounded again by whoever reads it."""
+        events = Limits(limits.event, limits.batch)
+        return cls(events, 16 * limits.event, limits.result + ROOM, 4 * limits.document)
+
+
+class Door:
+    def __init__(self, app: App, access: Access, bounds: Bounds) -> None:
+        self.app = app
+        self.access = access
+        self.bounds = bounds
+        self.metrics = Metrics()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let go of those who wait and listen, so that a server can end; safe to repeat."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    async def within(self, work: Coroutine[Any, Any, T], seconds: float | None) -> T | None:
+        """What comes of the work; None when time is up or the server stops before."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            stop.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+def door_of(request: Request) -> Door:
+    return cast(Door, request.scope["ostinato"])
+
+
+def caller_of(request: Request) -> Caller:
+    return cast(Caller, request.scope["ostinato.caller"])
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Names in lower case; of a header that comes twice, the last."""
+    return cast(dict[str, str], request.scope["ostinato.headers"])

@@ -1,0 +1,273 @@
+"""Events over HTTP: every form, the older services' routes, and what is refused."""
+
+import asyncio
+import json
+
+import pytest
+
+SHORT = {"type": "ORDER_PLACED", "data": {"n": 1}}
+ENVELOPE = {
+    "version": "0", "id": "e-1", "detail-type": "ORDER_PLACED", "source": "shop", "account": "1",
+    "time": "2027-01-15T08:00:00Z", "region": "eu", "resources": [], "detail": {"n": 1},
+}  # fmt: skip
+CLOUD = {
+    "specversion": "1.0",
+    "id": "c-1",
+    "source": "/shop",
+    "type": "ORDER_PLACED",
+    "data": {"n": 1},
+}
+TASK = {"key": "ORDER_PLACED", "payload": {"n": 1}, "source": "shop", "description": "d"}
+RECORDS = {"Records": [{"body": json.dumps(SHORT)}]}
+DEEP = b'{"type": "T", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (SHORT, {}),
+        (ENVELOPE, {}),
+        (CLOUD, {"content-type": "application/cloudevents+json"}),
+        (TASK, {}),
+        (
+            {"n": 1},
+            {"ce-specversion": "1.0", "ce-id": "b", "ce-source": "/s", "ce-type": "ORDER_PLACED"},
+        ),
+    ],
+    ids=["short", "eventbridge", "cloudevents", "task", "binary"],
+)
+async def test_one_event_in_any_form_is_accepted(http, app, body, headers):
+    answer = await http.post("/events", json=body, headers=headers)
+    assert answer.status_code == 202
+    assert answer.json().keys() == {"id", "source", "runs", "duplicate"}
+    assert answer.json()["runs"] == ["run-001"]
+    (stored,) = app.kept.values()
+    assert (stored.event.type, json.loads(bytes(stored.event.data))) == ("ORDER_PLACED", {"n": 1})
+
+
+@pytest.mark.parametrize(
+    ("body", "many"),
+    [
+        ([SHORT, ENVELOPE, CLOUD], 3),
+        (RECORDS, 1),
+        ([], 0),
+    ],
+    ids=["array", "records", "empty"],
+)
+async def test_several_events_are_answered_with_an_array(http, body, many):
+    answer = await http.post("/events", json=body)
+    assert answer.status_code == 202
+    assert len(answer.json()) == many
+
+
+async def test_a_duplicate_gets_the_same_answer(http):
+    first = (await http.post("/events", json=CLOUD)).json()
+    again = (await http.post("/events", json=CLOUD)).json()
+    assert again == first | {"duplicate": True}
+
+
+async def test_an_event_that_does_not_fit_its_trigger_is_accepted_as_a_dead_letter(http):
+    answer = await http.post("/events", json={"type": "UNFIT", "data": {}})
+    assert answer.status_code == 202
+    assert answer.json()["runs"] == []
+    assert answer.json()["deadLetters"] == [{"trigger": "strict", "id": "letter-1"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"{", 400, "not JSON"),
+        (b"", 400, "not JSON"),
+        (b'{"type": "T", "data": NaN}', 400, "not JSON"),
+        (b'{"type": "T", "data": "\xff"}', 400, "not JSON"),
+        (DEEP, 400, "deep"),
+        (b'{"data": {}}', 422, '{"type": "ORDER_PLACED", "data": {}}'),
+        (b'{"type": 1}', 422, "type"),
+        (b'"T"', 422, "object"),
+        (b'{"type": "T", "time": "noon"}', 422, "RFC 3339"),
+        (b'[{"type": "T"}, {"data": 1}]', 422, "[1]"),
+        (b'{"type": "T", "data": "' + b"x" * 1_100_000 + b'"}', 413, "limit"),
+        (b" " * 17_000_000, 413, "limit"),
+    ],
+    ids=[
+        "cut", "empty", "nan", "latin-1", "deep", "typeless", "number", "text", "time", "array",
+        "large", "huge",
+    ],
+)  # fmt: skip
+async def test_what_is_not_an_event_is_refused_with_its_reason(http, app, body, status, said):
+    answer = await http.post("/events", content=body)
+    assert answer.status_code == status, answer.text
+    assert said in answer.json()["detail"]
+    assert app.kept == {}
+
+
+async def test_a_compressed_body_is_refused(http):
+    answer = await http.post("/events", content=b"x", headers={"content-encoding": "gzip"})
+    assert answer.status_code == 415
+
+
+async def test_a_body_without_announced_length_is_bounded_while_it_is_read(http):
+    sent = 0
+
+    async def parts():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b" " * 1_000_000
+
+    answer = await http.post("/events", content=parts())
+    assert answer.status_code == 413
+
+
+async def test_without_room_the_sender_is_told_when_to_come_back(http, app):
+    app.full = True
+    answer = await http.post("/events", json=SHORT)
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "3"
+    assert answer.json()["error"]["name"] == "Busy"
+
+
+# -- the older services' routes
+
+
+@pytest.mark.seed("A1", "A2", "A3", "B.8-13")
+@pytest.mark.parametrize("route", ["/events/ORDER_PLACED", "/event-bridge/events/ORDER_PLACED"])
+@pytest.mark.parametrize("body", [SHORT, ENVELOPE, {"n": 1}], ids=["short", "envelope", "bare"])
+async def test_typed_routes_unwrap_every_envelope(http, app, route, body):
+    answer = await http.post(route, json=body)
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    (stored,) = app.kept.values()
+    assert (stored.event.type, json.loads(bytes(stored.event.data))) == ("ORDER_PLACED", {"n": 1})
+
+
+@pytest.mark.seed("A3")
+async def test_the_envelopes_id_is_the_idempotency_key(http, app):
+    for _ in range(2):
+        answer = await http.post("/events/ORDER_PLACED", json=ENVELOPE)
+        assert answer.status_code == 200
+    assert len(app.heads) == 1
+
+
+@pytest.mark.seed("A1", "A2")
+@pytest.mark.parametrize(
+    ("route", "status", "said"),
+    [
+        ("/events/BROKEN", 400, "the boiler exploded"),
+        ("/event-bridge/events/BROKEN", 500, "the boiler exploded"),
+        ("/events/NO_SUCH_TYPE", 400, "NO_SUCH_TYPE"),
+        ("/event-bridge/events/NO_SUCH_TYPE", 200, None),
+        ("/events/UNFIT", 400, "letter-1"),
+    ],
+)
+async def test_typed_routes_fail_as_the_seed(http, route, status, said):
+    answer = await http.post(route, json={})
+    assert answer.status_code == status
+    if said is None:
+        assert answer.json() == {"success": True}
+    else:
+        assert answer.headers["content-type"] == "application/json"
+        assert said in answer.json()["error"]["message"]
+        assert answer.json()["error"]["statusCode"] == status
+
+
+@pytest.mark.parametrize("segment", ["mapping"])
+async def test_a_reserved_segment_is_no_event_type(http, app, segment):
+    assert (await http.post(f"/events/{segment}", json={})).status_code == 404
+    assert app.kept == {}
+
+
+async def test_an_event_type_in_the_path_is_plain(http):
+    assert (await http.post("/events/a%20b", json={})).status_code == 422
+    assert (await http.post("/events/" + "x" * 129, json={})).status_code == 422
+
+
+@pytest.mark.seed("A4", "B.8-12")
+async def test_a_task_event_is_triggered(http, app):
+    answer = await http.post("/events/trigger", json=TASK)
+    assert (answer.status_code, answer.content) == (204, b"")
+    (stored,) = app.kept.values()
+    assert (stored.event.type, stored.event.source) == ("ORDER_PLACED", "shop")
+    assert stored.event.description == "d"
+
+
+@pytest.mark.seed("A4")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"key": "NOBODY", "payload": {}}, 204),
+        ({"key": "BROKEN", "payload": {}}, 500),
+        ({"key": "K"}, 422),
+        ({"key": "K", "payload": {}, "timestamp": 1}, 422),
+    ],
+)
+async def test_triggering_answers_as_the_seed(http, body, status):
+    assert (await http.post("/events/trigger", json=body)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [("/events/BROKEN", {}), ("/events/trigger", {"key": "BROKEN", "payload": {}})],
+)
+async def test_who_prefers_not_to_wait_does_not(http, route, body):
+    answer = await http.post(route, json=body, headers={"prefer": "respond-async"})
+    assert answer.status_code == 202
+    assert answer.json()["runs"] == ["run-001"]
+
+
+async def test_typed_routes_do_not_wait_for_what_waits(http, app):
+    app.triggers["LONG"] = "slow"
+    answer = await asyncio.wait_for(http.post("/events/LONG", json={}), 5)
+    assert answer.status_code == 200
+
+
+# -- reading
+
+
+@pytest.mark.seed("A5")
+async def test_stored_events_carry_both_sets_of_names(http):
+    await http.post("/events/trigger", json=TASK | {"id": "t-1"})
+    (item,) = (await http.get("/events")).json()
+    assert item == (await http.get("/events/t-1")).json()
+    assert (item["type"], item["data"]) == (item["key"], item["payload"])
+    assert item["description"] == "d"
+    assert isinstance(item["timestamp"], int)
+    assert item["runs"] == ["run-001"]
+
+
+@pytest.mark.seed("A5")
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({}, 3),
+        ({"type": "A"}, 2),
+        ({"key": "A"}, 2),
+        ({"where": '{"key": "A"}'}, 2),
+        ({"where": '{"source": "nobody"}'}, 0),
+    ],
+)
+async def test_events_are_counted(http, query, count):
+    await http.post("/events", json=[{"type": "A"}, {"type": "A"}, {"type": "B"}])
+    assert (await http.get("/events/count", params=query)).json() == {"count": count}
+    assert len((await http.get("/events", params=query)).json()) == count
+
+
+async def test_loopback_filters_are_understood_or_refused(http):
+    await http.post("/events", json=[{"type": "A"}, {"type": "A"}, {"type": "B"}])
+    params = {"filter": '{"where": {"key": "A"}, "limit": 1}'}
+    assert len((await http.get("/events", params=params)).json()) == 1
+    for refused in ('{"order": "key DESC"}', '{"where": {"key": {"like": "A"}}}', "[]", "{"):
+        answer = await http.get("/events", params={"filter": refused})
+        assert answer.status_code == 422, refused
+
+
+async def test_an_event_is_picked_by_its_source(http):
+    for source in ("/a", "/b"):
+        await http.post("/events", json=CLOUD | {"source": source})
+    answer = await http.get("/events/c-1", params={"source": "/b"})
+    assert answer.json()["source"] == "/b"
+    assert (await http.get("/events/c-1", params={"source": "/c"})).status_code == 404
+
+
+async def test_an_id_may_hold_a_slash(http):
+    await http.post("/events", json=CLOUD | {"id": "topic/0/17"})
+    assert (await http.get("/events/topic%2F0%2F17")).json()["id"] == "topic/0/17"
