@@ -170,5 +170,7 @@ class Service:
     async def _settle(self) -> None:
         """Wait until what has been posted is stored."""
         while len(self.engine) and not self.engine.backoff:
+            if self._task is None:  # opened and never begun: nobody else turns
+                await self.engine.run_once()
             self.engine.wake.set()
             await asyncio.sleep(0.001)
