@@ -7,7 +7,7 @@ outside, its output is the list over the items.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -78,7 +78,7 @@ class JobView(View):
         self.step = step
 
     def _status(self) -> str:
-        return self.step.status
+        return self.step.shown
 
     def _output(self) -> Any:
         return output_of(self.state, self.step)
@@ -114,7 +114,16 @@ def results(state: State, scope: Scope, node: Node) -> dict[str, Any]:
     return {job.name: jobs.get(job.name)["output"] for job in below if job.kind is Kind.JOB}
 
 
-Found = Step | list[Any] | None
+class Items(NamedTuple):
+    """What was found for each item of an ``each``."""
+
+    each: Scope
+    found: list[Any]
+
+
+Found = Step | Items | None
+
+WORST = ("failed", "cancelled", "running", "ready", "waiting", "pending")
 
 
 def _find(scope: Scope, node: Node) -> Found:
@@ -150,7 +159,7 @@ def _descend(scope: Scope, way: list[Node]) -> Found:
     if isinstance(here, Step):
         return here
     if _gathers(here) and here.status != "skipped":
-        return [_below(item, way) for item in here.elements]
+        return Items(here, [_below(item, way) for item in here.elements])
     return _descend(here, way[1:]) if len(way) > 1 else None
 
 
@@ -165,18 +174,19 @@ def _view(state: State, found: Found) -> Mapping[str, Any]:
         return PENDING
     if isinstance(found, Step):
         return JobView(state, found)
-    views = [_view(state, item) for item in found]
+    views = [_view(state, item) for item in found.found]
     return {
-        "status": _together([view["status"] for view in views]),
+        "status": _together(found.each, [view["status"] for view in views]),
         "output": [view["output"] for view in views],
         "error": next((view["error"] for view in views if view["error"]), None),
         "attempts": max((view["attempts"] for view in views), default=0),
     }
 
 
-def _together(statuses: list[str]) -> str:
-    """One status for many items: the first of these that any of them has."""
-    for status in ("failed", "cancelled", "cancelling", "running", "ready", "waiting", "pending"):
-        if status in statuses:
-            return status
-    return "succeeded" if "succeeded" in statuses or not statuses else "skipped"
+def _together(each: Scope, statuses: list[str]) -> str:
+    """One status for many items: the worst, but what an ``each`` tolerated does not count."""
+    if each.status != "succeeded":
+        worst = next((status for status in WORST if status in statuses), None)
+        if worst is not None or each.ended_at is None or not statuses:
+            return worst or each.status
+    return "skipped" if statuses and set(statuses) == {"skipped"} else "succeeded"

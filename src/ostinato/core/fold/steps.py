@@ -84,7 +84,7 @@ def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
 
 def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
     step = _step(state, fact.key, at)
-    step.output, step.attempt = fact.output, fact.attempt
+    step.output, step.attempt, step.error = fact.output, fact.attempt, None
     _close_step(state, step, "succeeded", at)
     job = step.node.job
     if job is not None and isinstance(job.action, Set):
