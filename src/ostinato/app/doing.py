@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from ostinato.app.reading import Reading
+from ostinato.app.remote import RemoteRun, find_server
 from ostinato.app.run import Run
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event
@@ -34,10 +35,16 @@ class Once(msgspec.Struct, frozen=True):
 class Doing(Reading):
     async def start(
         self, workflow: Any, /, *, uid: str | None = None, input: Any = UNSET, **arguments: Any
-    ) -> Run:
-        """Start a run of a workflow, by its name; ``arguments`` are its input."""
+    ) -> Run | RemoteRun:
+        """Start a run of a workflow, by its name; ``arguments`` are its input.
+
+        When this app is not open, the server on its store starts it.
+        """
         given = arguments if input is UNSET else input
-        return await self.start_run(str(getattr(workflow, "name", workflow)), given, uid=uid)
+        name = str(getattr(workflow, "name", workflow))
+        if self._service is None:
+            return await find_server(self.settings).start(name, given, uid, None)
+        return await self.start_run(name, given, uid=uid)
 
     async def start_run(
         self,
@@ -102,7 +109,15 @@ class Doing(Reading):
         source: str = "ostinato/app",
         subject: str | None = None,
     ) -> Accepted:
-        """Accept one event here. Durable when this returns."""
+        """Accept one event. Durable when this returns.
+
+        When this app is not open, the server on its store accepts it.
+        """
+        if self._service is None:
+            members = {"id": id or self.new_id(), "source": source, "type": type}
+            about = {} if subject is None else {"subject": subject}
+            given = {} if data is None else data
+            return await find_server(self.settings).emit({**members, **about, "data": given})
         event = Event(
             id=id or self.new_id(),
             source=source,

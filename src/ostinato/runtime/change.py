@@ -174,7 +174,7 @@ def _close_wait(batch: Batch, run: Resident, command: c.CloseWait, now: int) -> 
 def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     event = Event(
         id=command.id,
-        source=f"ostinato/{run.state.workflow}",
+        source=command.source or f"ostinato/{run.state.workflow}",
         type=command.type,
         time=now,
         subject=command.subject,

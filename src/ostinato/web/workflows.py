@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ostinato.app import Deployed
 from ostinato.core.views import View
+from ostinato.errors import ConflictError
 from ostinato.ports import Version
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.door import door_of
