@@ -2,9 +2,9 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
-from tests.web.fake_app import FakeApp
 
 from ostinato.web.asgi import application
+from tests.web.fake_app import FakeApp
 
 LOCAL = "http://127.0.0.1"
 HELLO = b"workflow: hello\nphases: []\n"

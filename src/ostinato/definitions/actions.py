@@ -137,7 +137,7 @@ def _mapped(
         return None
     data = place.data()
     if section == "http":
-        data = {"method": members.get("method", "GET")} | data
+        data |= {"method": members.get("method", "GET")}
     return Done(action, parse_template(data), expect)
 
 

@@ -38,7 +38,7 @@ def input_check(schema: Mapping[str, Any] | None) -> Check:
             if fills:
                 value = _Defaults(schema).fill(schema, value)
         except RecursionError:
-            raise InvalidInput("the input is nested too deeply") from None
+            raise InvalidInput("the input and its defaults are nested too deeply") from None
         problems = [_problem(error) for error in islice(_errors(validator, value), _MOST)]
         if problems:
             more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
 from ostinato.definitions.keys import HTTP_METHODS, LATER_VALUES
 from ostinato.definitions.reader import Reader, ReadKind, nearest
@@ -197,6 +198,8 @@ def _types(reader: Reader, place: Place, path: Path) -> tuple[str, ...] | None:
     if found and any("${" in one for one in found):
         hint = "it is the same in every run; put what differs into the pattern"
         reader.say(place, path, "an event type has no expressions", hint)
+    if found and not all(one.isprintable() and len(one) <= MAX_TYPE for one in found):
+        reader.say(place, path, f"an event type has at most {MAX_TYPE} characters that print")
     return found
 
 

@@ -12,7 +12,8 @@ import re
 __all__ = ["quoted", "quoted_line"]
 
 _KEY = re.compile(r"(?:^\s*(?:- +)*|(?<!\$)[{,]\s*)(?P<key>[A-Za-z_][\w-]*):\s+(?=\S)")
-_ITEM = re.compile(r"(?:^\s*- +|(?<=\[)\s*)(?=\S)")
+_ITEM = re.compile(r"^\s*(?:- +)+(?=\S)|(?<=[\[,])\s*(?=\S)")
+_IS_KEY = re.compile(r"[A-Za-z_][\w-]*:(?: |$)")
 _CLEAN = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[|>&*][^ ]*)\s*(?:#.*)?""")
 
 
@@ -26,20 +27,24 @@ def quoted(text: str) -> str:
 
 def quoted_line(line: str, column: int) -> str:
     """``write when: "!x"`` for the value on this line that ends after ``column``, or nothing."""
-    found = [match for match in _KEY.finditer(line) if match.end() <= max(column, 1) + 1]
-    for match in reversed(found):
-        written = line[match.end() :]
-        inner = match[0].lstrip()[:1] in ("{", ",")
-        value = _until_end(written) if inner else written.strip()
-        if not inner and value[:1] in ("{", "["):
-            continue
-        if value and not _CLEAN.fullmatch(value):
+    before = max(column, 1) + 1
+    for match in reversed([one for one in _KEY.finditer(line) if one.end() <= before]):
+        if value := _broken(line, match):
             return f"write {match['key']}: {quoted(value)}"
-    if (item := _ITEM.search(line)) and not _CLEAN.fullmatch(line[item.end() :]) and not found:
-        inner = "[" in line[: item.end()]
-        value = _until_end(line[item.end() :]) if inner else line[item.end() :].strip()
-        return f"write {quoted(value)}" if value else ""
+    for match in reversed([one for one in _ITEM.finditer(line) if one.end() <= before]):
+        value = _broken(line, match)
+        if value and not _IS_KEY.match(value):
+            return f"write {quoted(value)}"
     return ""
+
+
+def _broken(line: str, match: re.Match[str]) -> str:
+    """The value behind the match, unless it is one that YAML reads as it stands."""
+    written = line[match.end() :]
+    before = line[: match.end()].rstrip()
+    inside = before[-1:] in (",", "[") or match[0].lstrip()[:1] in ("{", ",")
+    value = _until_end(written) if inside else written.strip()
+    return "" if value[:1] in ("{", "[") or _CLEAN.fullmatch(value) else value
 
 
 def _until_end(text: str) -> str:

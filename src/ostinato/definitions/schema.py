@@ -7,6 +7,7 @@ where it is written and does not offer it where it is not.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ostinato.definitions.keys import (
@@ -106,7 +107,7 @@ def document_schema() -> Schema:
     }
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
-        {"required": ["event"]},
+        {"required": ["event"], "properties": {"until": False}},
     ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -140,3 +141,7 @@ def _later(key: str, says: str) -> Schema:
 
 def _beside(actions: tuple[str, ...]) -> Schema:
     return {"anyOf": [{"required": [action]} for action in actions]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(document_schema(), indent=2))  # noqa: T201 - the published copy

@@ -6,7 +6,7 @@ hands over its own: ``Starlette(routes=[Mount("/flows", door)], lifespan=door.li
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ from ostinato.web import (
     stream,
     workflows,
 )
-from ostinato.web.auth import Access, Key, open_names
+from ostinato.web.auth import Access, open_names
 from ostinato.web.door import Bounds, Door
 from ostinato.web.errors import Refusal, error_answer, log
 from ostinato.web.operation import Operation, Table
@@ -109,17 +109,15 @@ class Application(Door):
             await send({"type": "lifespan.shutdown.complete"})
 
 
-def application(
-    app: App,
-    *,
-    bind: str | None = None,
-    keys: Iterable[Key] = (),
-    anonymous: Iterable[str] = (),
-    bounds: Bounds | None = None,
-) -> Application:
-    """``bind`` is the address the server will listen on; only loopback trusts without a key."""
-    access = Access(bind, tuple(keys), open_names(anonymous, TABLE.operations))
-    return Application(app, access, bounds or Bounds())
+def application(app: App, *, bind: str | None = None) -> Application:
+    """``bind`` is the address a server will listen on, when the settings do not say it.
+
+    Who may call, and how much at once, is in the app's settings.
+    """
+    settings = app.settings
+    anonymous = open_names(settings.auth.anonymous, TABLE.operations)
+    access = Access(bind or settings.host, settings.auth.keys, anonymous)
+    return Application(app, access, Bounds.of(settings.limits))
 
 
 def _path(scope: Scope) -> str:

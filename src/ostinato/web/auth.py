@@ -52,28 +52,19 @@ ANONYMOUS = Caller("anonymous", frozenset())
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """Only the SHA-256 of a key is kept, in hexadecimal."""
-
-    name: str
-    sha256: str
-    permissions: frozenset[str] = frozenset((ALL,))
-
-
-@dataclass(frozen=True, slots=True)
 class Access:
-    """``bind`` is the address the server listens on; None: what each connection says it is.
+    """``bind`` is the address that the server listens on, as far as the settings know.
 
     ``anonymous`` names operations that need no caller.
     """
 
-    bind: str | None = None
-    keys: tuple[Key, ...] = ()
+    bind: str = "127.0.0.1"
+    keys: tuple[ApiKey, ...] = ()
     anonymous: frozenset[str] = frozenset()
     _by_hash: dict[str, Caller] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        known = {key.sha256.lower(): Caller(key.name, key.permissions) for key in self.keys}
+        known = {key.sha256: Caller(key.name, key.permissions) for key in self.keys}
         object.__setattr__(self, "_by_hash", known)
 
     def check(
@@ -110,8 +101,8 @@ class Access:
         if "forwarded" in headers or "x-forwarded-for" in headers:
             return False
         client, server = scope.get("client"), scope.get("server")
-        bind = self.bind or (server[0] if server else "")
-        return client is not None and is_loopback(client[0]) and is_loopback(bind)
+        ends = (self.bind, client[0] if client else "", server[0] if server else self.bind)
+        return all(map(is_loopback, ends))
 
 
 def is_loopback(host: str) -> bool:

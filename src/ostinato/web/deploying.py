@@ -48,13 +48,13 @@ async def deploy_workflow(request: Request) -> Response:
     with an array.
     """
     door = door_of(request)
-    body = await read_body(request, door.bounds.document)
+    body = await read_body(request, door.bounds.documents)
     kind, parameters = _kind(headers_of(request).get("content-type", ""))
     if kind == "multipart/form-data":
         documents, many = _parts(body, parameters), True
     else:
         documents, many = [_document(kind, body)], False
-    deployed = await door.app.deploy(documents)
+    deployed = await door.app.deploy_texts(documents)
     status = 201 if any(one.created for one in deployed) else 200
     shown = [workflow_view(one) for one in deployed]
     if many or len(shown) != 1:

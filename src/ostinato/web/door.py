@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
-from uuid import uuid4
 
 from starlette.requests import Request
 
 from ostinato.app import App
+from ostinato.config import LimitSettings
 from ostinato.core.cloudevents import Limits
 from ostinato.telemetry.metrics import Metrics
 from ostinato.web.auth import Access, Caller
 
 T = TypeVar("T")
 
+ROOM = 64 << 10  # for what is around a value in a body
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """In bytes: a request with events, a request to start or answer something, a document."""
+    """In bytes: one event, a request with many, a request to start or answer, documents."""
 
-    events: Limits = field(default_factory=Limits)
-    batch: int = 16_777_216
-    body: int = 2_097_152
-    document: int = 4_194_304
+    events: Limits
+    batch: int
+    body: int
+    documents: int
+
+    @classmethod
+    def of(cls, limits: LimitSettings) -> Bounds:
+        """Several documents come together, so each is bounded again by whoever reads it."""
+        events = Limits(limits.event, limits.batch)
+        return cls(events, 16 * limits.event, limits.result + ROOM, 4 * limits.document)
 
 
 class Door:
@@ -36,12 +43,6 @@ class Door:
         self.bounds = bounds
         self.metrics = Metrics()
         self._stopping = asyncio.Event()
-
-    def now(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def new_id(self) -> str:
-        return str(uuid4())
 
     def stop(self) -> None:
         """Let go of those who wait and listen, so that a server can end; safe to repeat."""

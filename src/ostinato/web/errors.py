@@ -66,8 +66,7 @@ class Refusal(Exception):
 
 
 def not_yet(what: str) -> Refusal:
-    message = f"{what}: not yet; what is understood is our own document, in YAML or JSON"
-    return Refusal(422, "NotYet", message)
+    return Refusal(422, "NotYet", f"{what}: not yet")
 
 
 def unfit(message: str, path: str = "", hint: str = "") -> Refusal:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,16 +28,6 @@ FORMS = {
     "application/cloudevents+json": ONE,
     "application/cloudevents-batch+json": {"type": "array", "items": ONE},
 }
-
-
-class AcceptedView(View, omit_defaults=False):
-    """What was done with one event. A duplicate gets the first one's answer."""
-
-    id: str
-    source: str
-    runs: list[str]
-    duplicate: bool
-    dead_letters: list[dict[str, str]] | UnsetType = UNSET
 
 
 class EventView(View, omit_defaults=False):
@@ -83,7 +72,7 @@ class Count(msgspec.Struct):
     count: int
 
 
-@doors.post("/events", may="event:write", bodies=FORMS, answers={202: AcceptedView})
+@doors.post("/events", may="event:write", bodies=FORMS, answers={202: Accepted})
 async def post_events(request: Request) -> Response:
     """Accept one event or an array, all stored or none.
 
@@ -93,9 +82,13 @@ async def post_events(request: Request) -> Response:
     door = door_of(request)
     body = await read_body(request, door.bounds.batch)
     found, many = from_http(
-        headers_of(request), body, now=door.now(), new_id=door.new_id, limits=door.bounds.events
+        headers_of(request),
+        body,
+        now=door.app.now(),
+        new_id=door.app.new_id,
+        limits=door.bounds.events,
     )
-    accepted = [accepted_view(one) for one in await accept(door, found)]
+    accepted = await accept(door, found)
     return json_answer(accepted if many else accepted[0], 202)
 
 
@@ -105,16 +98,6 @@ async def accept(door: Door, found: list[Event]) -> list[Accepted]:
     for one in accepted:
         door.metrics.accepted(duplicate=one.duplicate)
     return accepted
-
-
-def accepted_view(one: Accepted) -> AcceptedView:
-    return AcceptedView(
-        id=one.id,
-        source=one.source,
-        runs=list(one.runs),
-        duplicate=one.duplicate,
-        dead_letters=one.dead_letters or UNSET,
-    )
 
 
 @doors.get("/events", may="event:read", seed=True, query=EventList, answers={200: list[EventView]})
@@ -159,7 +142,7 @@ _EQUAL = {"type": "type", "key": "type", "source": "source"}
 
 def _wanted(request: Request, query: EventList | EventCount) -> EventQuery:
     where = _where(query.where) if query.where is not None else {}
-    since = instant(query.since, "since", door_of(request).now())
+    since = instant(query.since, "since", door_of(request).app.now())
     type_ = query.type or query.key or where.get("type")
     return EventQuery(type_, query.source or where.get("source"), since)
 

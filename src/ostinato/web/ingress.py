@@ -13,13 +13,14 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ostinato.app import Accepted
 from ostinato.core.cloudevents import Event, from_http, from_path
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.attempts import first_failures
 from ostinato.web.bodies import decode, malformed, read_body
 from ostinato.web.door import Door, door_of, headers_of
 from ostinato.web.errors import Refusal
-from ostinato.web.events import AcceptedView, accept, accepted_view
+from ostinato.web.events import accept
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("events")
@@ -50,7 +51,7 @@ ANY_OBJECT = {JSON: {"type": "object"}}
     seed=True,
     bodies={JSON: TaskEvent},
     headers=ASYNC,
-    answers={204: None, 202: AcceptedView},
+    answers={204: None, 202: Accepted},
 )
 async def trigger_event(request: Request) -> Response:
     """Accept a task event {key, payload} and wait for the first attempts."""
@@ -58,7 +59,9 @@ async def trigger_event(request: Request) -> Response:
     body = await read_body(request, door.bounds.batch)
     decode(body, TaskEvent)
     plain = {"content-type": JSON}  # a task event is never a CloudEvent, whatever the headers say
-    found, _ = from_http(plain, body, now=door.now(), new_id=door.new_id, limits=door.bounds.events)
+    found, _ = from_http(
+        plain, body, now=door.app.now(), new_id=door.app.new_id, limits=door.bounds.events
+    )
     return await _worked_on(request, found[0], nothing(), failed=500)
 
 
@@ -68,7 +71,7 @@ async def trigger_event(request: Request) -> Response:
     seed=True,
     bodies=ANY_OBJECT,
     headers=ASYNC,
-    answers={200: Success, 202: AcceptedView},
+    answers={200: Success, 202: Accepted},
 )
 async def post_typed_event(request: Request) -> Response:
     """Accept an event whose type is in the path and wait for the first attempts.
@@ -92,7 +95,7 @@ async def post_typed_event(request: Request) -> Response:
     seed=True,
     bodies=ANY_OBJECT,
     headers=ASYNC,
-    answers={200: Success, 202: AcceptedView},
+    answers={200: Success, 202: Accepted},
 )
 async def post_bridge_event(request: Request) -> Response:
     """Accept an event whose type is in the path and wait for the first attempts.
@@ -111,7 +114,7 @@ async def _routed(request: Request, event_type: str) -> Event:
     body = await read_body(request, door.bounds.batch)
     try:
         return from_path(
-            event_type, body, now=door.now(), new_id=door.new_id, limits=door.bounds.events
+            event_type, body, now=door.app.now(), new_id=door.app.new_id, limits=door.bounds.events
         )
     except RecursionError:
         raise malformed("nested too deeply") from None
@@ -122,7 +125,7 @@ async def _worked_on(request: Request, event: Event, done: Response, *, failed: 
     accepted = (await accept(door, [event]))[0]
     if "respond-async" in headers_of(request).get("prefer", "").lower():
         applied = {"preference-applied": "respond-async"}
-        return json_answer(accepted_view(accepted), 202, applied)
+        return json_answer(accepted, 202, applied)
     for letter in accepted.dead_letters or ():
         message = f"the event does not fit {letter['trigger']}; see dead letter {letter['id']}"
         raise Refusal(failed, "InvalidInput", message)

@@ -102,7 +102,7 @@ def _wanted(request: Request, query: RunList | RunCount) -> RunQuery:
         workflow=query.workflow,
         uid=query.uid,
         waiting_for=query.waiting_for,
-        failed_since=instant(query.failed_since, "failedSince", door_of(request).now()),
+        failed_since=instant(query.failed_since, "failedSince", door_of(request).app.now()),
         text=query.text,
         id_prefix=query.id_prefix,
     )
@@ -164,11 +164,11 @@ def _as_it_is(fact: dict[str, Any]) -> dict[str, Any]:
 
 @doors.get("/runs/{id}/graph", may="run:read", query=NoQuery, answers={200: dict[str, Any]})
 async def get_graph(request: Request) -> Response:
-    """Show the graph that a run goes through."""
+    """Show the graph that a run follows, each node with its status."""
     read_query(request, NoQuery)
     door = door_of(request)
     head = await named(request, door)
-    return json_answer(door.app.graph(head.workflow, head.version))
+    return json_answer(await door.app.run_graph(head.run_id))
 
 
 @doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Cancel}, answers={200: RunView})

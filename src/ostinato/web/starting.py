@@ -1,20 +1,23 @@
-"""Starting runs. An ``Idempotency-Key`` makes a repeated request answer as the first one did."""
+"""Starting runs. An ``Idempotency-Key`` makes a repeated request answer as the first one did.
+
+The answer is remembered in the same commit as the run, so it is the run at its start. With
+``wait`` the answer is the run at its end, and a repetition waits for the same end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.app import Run
+from ostinato.app import Once
 from ostinato.core.views import RunView
-from ostinato.errors import InvalidInput, NotFoundError
+from ostinato.errors import InvalidInput
 from ostinato.web.answers import encode, json_answer, url_of
-from ostinato.web.bodies import decode, members, read_body, value
-from ostinato.web.door import Door, caller_of, door_of, headers_of
+from ostinato.web.bodies import decode, members, read_body
+from ostinato.web.door import caller_of, door_of, headers_of
 from ostinato.web.errors import Refusal, not_yet, unfit
 from ostinato.web.lists import Wait, read_query, seconds
 from ostinato.web.operation import JSON, Operations
@@ -60,12 +63,16 @@ class InstanceView(RunView, omit_defaults=False, kw_only=True):
     links: list[Link]
 
 
-class Answer(Struct):
-    """What is remembered under an Idempotency-Key."""
+class Start(Struct):
+    """What is asked for, whichever route asks; ``seen`` makes the run its answer."""
 
-    status: int
-    body: Raw
-    location: str
+    workflow: str
+    input: Raw | UnsetType
+    uid: str | None
+    version: int | None
+    scope: str
+    body: bytes
+    seen: Callable[[RunView], bytes]
 
 
 @doors.post(
@@ -81,16 +88,13 @@ async def start_run(request: Request) -> Response:
 
     With `?wait=30s` it answers at the run's end, or with the run as it is by then.
     """
-    door, seconds_ = door_of(request), _seconds(request)
-    body = await read_body(request, door.bounds.body)
+    wait = _seconds(request)
+    body = await read_body(request, door_of(request).bounds.body)
     asked = decode(body, StartRun)
-
-    async def act() -> Answer:
-        run = await _started(door, asked.workflow, asked.input, asked.uid, asked.version)
-        view = await _seen(door, run, seconds_)
-        return Answer(200 if run.duplicate else 201, Raw(encode(view)), f"/runs/{view.id}")
-
-    return await _once(request, "runs", body, act)
+    start = Start(asked.workflow, asked.input, asked.uid, asked.version, "runs", body, encode)
+    content, run_id, duplicate, replayed = await _started(request, start, wait)
+    headers = {"location": url_of(request, f"/runs/{run_id}")} | replayed
+    return json_answer(Raw(content), 200 if duplicate else 201, headers)
 
 
 @doors.post(
@@ -104,21 +108,22 @@ async def start_run(request: Request) -> Response:
 )
 async def execute_workflow(request: Request) -> Response:
     """Start a run of this workflow, with the members that the workflow service answers as well."""
-    door, name, seconds_ = door_of(request), request.path_params["name"], _seconds(request)
-    body = await read_body(request, door.bounds.body)
+    wait, name = _seconds(request), request.path_params["name"]
+    body = await read_body(request, door_of(request).bounds.body)
     asked = _execute(body)
+    versions = await door_of(request).app.versions(name)
+    workflow_id = versions[0].workflow_id
 
-    async def act() -> Answer:
-        try:
-            run = await _started(door, name, asked.input, asked.uid, asked.workflow_version)
-        except InvalidInput as error:
-            raise Refusal(400, error.code, error.message, problems=error.problems) from None
-        except NotFoundError as error:
-            raise await _missing(door, name, asked.workflow_version, error) from None
-        view = await _seen(door, run, seconds_)
-        return Answer(200, Raw(encode(await _instance(request, view))), "")
+    def seen(view: RunView) -> bytes:
+        return encode(_instance(request, view, workflow_id))
 
-    return await _once(request, f"execute {name}", body, act)
+    scope = f"execute {workflow_id}"
+    start = Start(name, asked.input, asked.uid, asked.workflow_version, scope, body, seen)
+    try:
+        content, _, _, replayed = await _started(request, start, wait)
+    except InvalidInput as error:  # 422 everywhere else
+        raise Refusal(400, error.code, error.message, problems=error.problems) from None
+    return json_answer(Raw(content), 200, replayed)
 
 
 def _execute(body: bytes) -> Execute:
@@ -134,49 +139,56 @@ def _seconds(request: Request) -> float | None:
     return seconds(read_query(request, StartQuery).wait, "wait")
 
 
+class Remembered(Struct):
+    body: Raw
+    duplicate: bool
+
+
 async def _started(
-    door: Door, workflow: str, input: Raw | UnsetType, uid: str | None, version: int | None
-) -> Run:
-    given = {} if input is UNSET else value(input)
-    return await door.app.start_run(workflow, given, uid=uid, version=version, wait=False)
-
-
-async def _seen(door: Door, run: Run, seconds_: float | None) -> RunView:
+    request: Request, start: Start, wait: float | None
+) -> tuple[bytes, str, bool, dict[str, str]]:
+    """The answer's body, the run's id, whether it was there before, and what marks a replay."""
+    door = door_of(request)
+    run = await door.app.start_run(
+        start.workflow,
+        {} if start.input is UNSET else start.input,
+        uid=start.uid,
+        version=start.version,
+        wait=False,
+        once=_once(request, start),
+    )
+    duplicate, replayed = run.duplicate, {}
+    if run.replayed:
+        first = decode(run.answer, Remembered)
+        duplicate, replayed = first.duplicate, {"idempotent-replay": "true"}
+        if not wait:
+            return bytes(first.body), run.id, duplicate, replayed
     view = None
-    if seconds_:
-        view = await door.within(_ended(door, run.id, seconds_), seconds_ + 1)
+    if wait:
+        view = await door.within(door.app.wait_ended(run.id, wait), wait + 1)
     view = view or await run.view()
-    if run.duplicate:
+    if duplicate:
         view.duplicate = True
-    return view
+    return start.seen(view), run.id, duplicate, replayed
 
 
-async def _ended(door: Door, run_id: str, seconds_: float) -> RunView | None:
-    try:
-        return await door.app.wait_ended(run_id, seconds_)
-    except TimeoutError:
+def _once(request: Request, start: Start) -> Once | None:
+    key = headers_of(request).get("idempotency-key")
+    if key is None:
         return None
+    if not 0 < len(key) <= 255:
+        raise unfit("an Idempotency-Key has 1 to 255 characters", "idempotency-key")
+
+    def answer(view: RunView) -> bytes:
+        return encode(Remembered(Raw(start.seen(view)), view.duplicate is True))
+
+    return Once(f"{start.scope} {caller_of(request).name}", key, start.body, answer)
 
 
-async def _missing(
-    door: Door, name: str, version: int | None, error: NotFoundError
-) -> Refusal | NotFoundError:
-    """Which of the two is not there; older clients look at the name."""
-    known = "WorkflowNotFound"
-    if version is not None:
-        try:
-            await door.app.workflow(name)
-            known = "WorkflowVersionNotFound"
-        except NotFoundError:
-            pass
-    return Refusal(404, known, error.message)
-
-
-async def _instance(request: Request, view: RunView) -> dict[str, Any]:
-    deployed, _ = await door_of(request).app.workflow(view.workflow, view.version)
+def _instance(request: Request, view: RunView, workflow_id: str) -> dict[str, object]:
     href = url_of(request, f"/runs/{view.id}")
-    return decode(encode(view), dict[str, Raw]) | {
-        "definitionId": definition_id(view.workflow, view.version, deployed.id),
+    return decode(encode(view), dict[str, object]) | {
+        "definitionId": definition_id(view.workflow, view.version, workflow_id),
         "businessKey": view.uid,
         "caseInstanceId": None,
         "ended": view.ended_at is not None,
@@ -184,28 +196,3 @@ async def _instance(request: Request, view: RunView) -> dict[str, Any]:
         "tenantId": None,
         "links": [{"method": "GET", "href": href, "rel": "self"}],
     }
-
-
-async def _once(
-    request: Request, scope: str, body: bytes, act: Callable[[], Awaitable[Answer]]
-) -> Response:
-    key = headers_of(request).get("idempotency-key")
-    if key is None:
-        return _answer(request, await act())
-    if not 0 < len(key) <= 255:
-        raise unfit("an Idempotency-Key has 1 to 255 characters", "idempotency-key")
-
-    async def acted() -> bytes:
-        return encode(await act())
-
-    scope = f"{scope} {caller_of(request).name}"
-    remembered, replayed = await door_of(request).app.once(scope, key, body, acted)
-    response = _answer(request, decode(remembered, Answer))
-    if replayed:
-        response.headers["idempotent-replay"] = "true"
-    return response
-
-
-def _answer(request: Request, answer: Answer) -> Response:
-    headers = {"location": url_of(request, answer.location)} if answer.location else None
-    return json_answer(answer.body, answer.status, headers)

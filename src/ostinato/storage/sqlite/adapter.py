@@ -62,6 +62,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._open is not None:
             return
+        connection.check(self.file)
         self._owner.take()
         try:
             self._main = self._connect()
@@ -108,14 +109,13 @@ class SqliteStorage:
     def _connect(self) -> sqlite3.Connection:
         db = connection.writer(self.file)
         try:
-            if schema.migrate(self.file, db, schema.shipped()):
-                connection.sync_directory(self.file)
-        except sqlite3.Error as error:
-            db.close()
-            raise faults.store_error(self.file, error) from error
-        except StoreError:
+            with faults.told(self.file):
+                made = schema.migrate(self.file, db, schema.shipped())
+        except BaseException:
             db.close()
             raise
+        if made:
+            connection.sync_directory(self.file)
         return db
 
     def _writer(self) -> sqlite3.Connection:
@@ -148,7 +148,7 @@ class SqliteStorage:
     def _read(self, read: Read[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         busy = self._writing is not None and not self._writing.done()
         db = self._opened().aside if busy else self._writer()
-        try:
+        try:  # not faults.told: this is the hot path
             return read(db, *args, **kwargs)
         except sqlite3.Error as error:
             raise faults.store_error(self.file, error) from error
@@ -156,10 +156,8 @@ class SqliteStorage:
     async def _list(self, read: Read[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         opened = self._opened()
         asked = opened.listing.submit(read, opened.lists, *args, **kwargs)
-        try:
+        with faults.told(self.file):
             return await asyncio.wrap_future(asked)
-        except sqlite3.Error as error:
-            raise faults.store_error(self.file, error) from error
 
     # what the engine reads
 

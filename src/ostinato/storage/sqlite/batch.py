@@ -40,10 +40,8 @@ def write(file: Path, db: sqlite3.Connection, batch: Batch, finish: Finish = fin
 
 
 def join(file: Path, db: sqlite3.Connection) -> int:
-    try:
+    with faults.told(file):
         (epoch,) = db.execute(sql.JOIN).fetchone()
-    except sqlite3.Error as error:
-        raise faults.store_error(file, error) from error
     return int(epoch)
 
 
@@ -143,7 +141,7 @@ def _write_outbox(db: sqlite3.Connection, batch: Batch, last: int) -> None:
 
 
 def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
-    db.executemany(sql.RETIRE, [(workflow,) for workflow in batch.retired])
+    db.executemany(sql.RETIRE, batch.retired)
     for version in batch.versions:
         if db.execute(sql.PUT_VERSION, rows.version_row(version)).rowcount != 1:
             raise Refused(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ostinato.errors import Refused, StoreError, UnknownCommit
@@ -30,6 +32,14 @@ _MENDS = (
     ("locked", "close the other program that has the file open"),
     ("unable to open", "choose a file in a directory that exists and may be written to"),
 )
+
+
+@contextmanager
+def told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise store_error(file, error) from error
 
 
 def refused(error: Exception) -> Refused:

@@ -1,0 +1,224 @@
+"""What check finds: a row per finding, and rows that are fine."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from ostinato.definitions import check, check_text, load, report
+from tests.definitions.samples import BIG, big_now, numbered, workflow
+
+
+def checked(text, **options):
+    (document,) = load(text)
+    errors, warnings = check(document, **options)
+    return [str(one) for one in errors], [str(one) for one in warnings]
+
+
+A = "{job: a, run: noop}"
+B_OF = "{{job: b, run: noop, with: {{x: '${{ {} }}'}}}}".format
+SCHEMA = "input_schema: {properties: {plan: {properties: {tier: {}}}}, additionalProperties: false}"
+TWO = "- phase: two\n  jobs: [{job: z, run: noop}]"
+
+ERRORS = [
+    # needs
+    (workflow(A, "{job: b, run: noop, needs: [aa]}"), "no such job (did you mean `a`?)"),
+    (workflow("{job: a, run: noop, needs: [z]}", more=TWO), "comes in a later phase"),
+    (workflow("{job: a, run: noop, needs: [a]}"), "`a` needs itself"),
+    (
+        workflow(
+            "{job: a, run: noop, needs: [c]}",
+            "{job: b, run: noop, needs: [a]}",
+            "{job: c, run: noop, needs: [b]}",
+        ),
+        "`needs` go in a circle: a → c → b → a",
+    ),
+    (
+        workflow("{job: a, run: noop, needs: [b]}", B_OF("1"), phase="mode: sequential"),
+        "comes later in the sequence",
+    ),
+    (
+        workflow(A, tail="on_failure: [{job: f, run: noop, needs: [a]}]"),
+        "write when: jobs.a.status == \"succeeded\"",
+    ),
+    # names
+    (workflow(B_OF("inptu.x")), "unknown name `inptu` (did you mean `input`?)"),
+    (workflow(A, B_OF("a.output")), "unknown name `a` (the job is jobs.a)"),
+    (workflow(B_OF("item")), "unknown name `item`"),
+    (workflow("{job: a, run: noop, when: item > 1, each: {in: '[1]'}}"), "known inside its `each`"),
+    (workflow("{job: a, run: noop, with: '${ output }'}"), "known in `expect`"),
+    (workflow("{job: a, run: noop, with: '${ secrets.KEY }'}"), "not yet: `secrets`"),
+    (workflow(phase="when: job.attempt > 1"), "`job` is known inside a job"),
+    (workflow(head="on: [{event: A, uid: jobs.x.output}]"), "unknown name `jobs`"),
+    (workflow(head="on: [{event: A, input: {x: run.id}}]"), "unknown name `run`"),
+    (workflow(tail="output: {x: hello}"), "a text stands in quotes of its own: \"'hello'\""),
+    (workflow(B_OF("run.idd")), "`run` has no member `idd` (did you mean `id`?)"),
+    (workflow(B_OF("job.callbackUrl")), "did you mean `callback_url`?"),
+    # jobs
+    (workflow(A, B_OF("jobs.aa.output")), "no job is called `aa` (did you mean `a`?)"),
+    (workflow(A, B_OF("jobs.a.ouput")), "a job has no member `ouput` (did you mean `output`?"),
+    (workflow(A, B_OF("jobs.a.appUrl")), "what it returned is jobs.a.output.appUrl"),
+    (workflow(B_OF("jobs.z.output"), more=TWO), "`z` comes later"),
+    (workflow(B_OF("jobs.b.output")), "`b` is this job"),
+    (workflow("{job: a, run: noop, when: jobs.b.output}", "{job: b, run: noop, needs: [a]}"),
+     "`b` comes after this job"),
+    (workflow(A, phase="when: jobs.a.output"), "in this phase, which has not begun"),
+    (workflow(tail="finally: [{job: z, run: noop}]\noutput: jobs.z.output"), "`z` comes later"),
+    # values
+    (workflow("{job: a, run: noop, when: \"'text'\"}"), "true or false is expected, and `'text'`"),
+    (workflow("{job: a, run: noop, when: 1 + size(input.x)}"), "gives a number"),
+    (workflow("{job: a, run: noop, when: jobs.a.status}"), "gives a text"),
+    (workflow("{job: a, run: noop, expect: '[1]'}"), "gives a list"),
+    (workflow("{job: a, run: noop, each: {in: input.a == 1}}"), "a list is expected"),
+    (workflow("{job: a, run: noop, each: {in: \"'eu'\"}}"), "a list is written \"['a', 'b']\""),
+    (workflow("{job: a, wait: {until: \"'tomorrow'\"}}"), "'tomorrow' is not an instant"),
+    (workflow("{job: a, wait: {until: 'true'}}"), "an instant is expected"),
+    (workflow(tail="output: 1 / 0"), "this always fails"),
+    # input
+    (workflow(B_OF("input.regions"), head=SCHEMA), "`input.regions` is not in input_schema"),
+]  # fmt: skip
+
+WARNINGS = [
+    (workflow(A, B_OF("jobs.a.output")), "may not be done when this is evaluated (add needs: [a])"),
+    (workflow("{job: a, run: noop, when: jobs.a.status == 'done'}"), "no job's status is 'done'"),
+    (workflow(phase="when: false"), "phase `one` is never reached: its `when` is always false"),
+    (workflow(phase="when: 1 > 2"), "phase `one` is never reached"),
+    (workflow("{job: a, run: fail}", more=TWO), "phase `two` is never reached: `a` always fails"),
+    (workflow("{job: a, run: noop, when: false}"), "job `a` never runs"),
+    (workflow("{job: a, run: noop, expect: 1 == 2}"), "job `a` always fails"),
+    (workflow("{job: a, wait: {event: X}}"), "looks at every event of its type"),
+    (workflow("{job: a, wait: {event: X, match: {data: {a: [1, 2]}}}}"), "looks at every event"),
+    (workflow("{job: a, run: ehco}"), "no handler is called `ehco`; it is taken for a topic"),
+    (workflow(B_OF("vars.x")), "no job sets `vars.x`"),
+    (workflow("{job: a, set: {xx: 1}}", B_OF("vars.x")), "sets `vars.x` (did you mean `xx`?)"),
+    (workflow(B_OF("input.plan.teir"), head=SCHEMA), "`input.plan.teir` is not in input_schema"),
+    (
+        workflow(
+            "{job: a, run: noop, each: {in: '[1]'}}", phase="each: {in: '[1]'}"
+        ),
+        "hides the item of the phase's `each`",
+    ),
+]  # fmt: skip
+
+FINE = [
+    workflow(B_OF("default(input.x, event.data.x)")),
+    workflow(B_OF("now()")),
+    workflow(B_OF("input.l.map(x, x + 1)")),
+    workflow(A, "{job: b, run: noop, needs: [a], when: jobs.a.status == 'failed'}"),
+    workflow(A, B_OF("jobs.a.output"), phase="mode: sequential"),
+    workflow(A, "{job: m, run: noop, needs: [a]}", "{job: b, run: noop, needs: [m], when: "
+             "jobs.a.attempts > 1}"),
+    workflow("{job: a, run: noop, expect: output.x == 1 && job.attempt < 3}"),
+    workflow("{job: a, run: noop, with: '${ item + index }', each: {in: input.l}}"),
+    workflow("{job: a, run: noop, with: '${ r }', when: r > 1}", phase="each: {in: '[]', as: r}"),
+    workflow(B_OF("vars.x"), "{job: c, set: '${ input }'}"),
+    workflow("{job: c, set: {x: 1}}", B_OF("vars.x")),
+    workflow(A, tail="on_failure: [{job: f, run: log, with: {m: '${ run.error.message } ${ "
+             "jobs.a.status }'}}, {job: g, run: noop, needs: [f]}]"),
+    workflow(tail="output: jobs.a.output"),
+    workflow(B_OF("input.plan.tier.x"), head=SCHEMA),
+    workflow(B_OF("input.x"), head="input_schema: {anyOf: [{properties: {x: {}}}]}"),
+    workflow("{job: a, wait: {event: X, match: {data: {a: ['${ input.a }']}}}}"),
+    workflow("{job: a, wait: {until: \"date('2027-01-01T00:00:00Z')\"}}"),
+    workflow("{job: a, run: fail, optional: true}", more=TWO),
+    workflow(head="on: [{event: A, uid: event.data.x, input: {a: event.data, b: 1}}]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), ERRORS, ids=[f"{n} {r[1]:.40}" for n, r in enumerate(ERRORS)]
+)
+def test_errors(text, said):
+    errors, _ = checked(text)
+    assert any(said in one for one in errors), errors
+
+
+@pytest.mark.parametrize(("text", "said"), WARNINGS, ids=numbered(WARNINGS))
+def test_warnings(text, said):
+    _, warnings = checked(text)
+    assert any(said in one for one in warnings), warnings
+
+
+@pytest.mark.parametrize("text", FINE, ids=range(len(FINE)))
+def test_fine(text):
+    assert checked(text) == ([], [])
+
+
+def test_many_warnings_hide_no_error():
+    jobs = [f"{{job: j{n}, run: topic}}" for n in range(300)]
+    errors, warnings = checked(workflow(*jobs, "{job: z, run: noop, with: '${ nope }'}"))
+    assert (len(errors), len(warnings)) == (1, 200)
+
+
+def test_many_jobs_are_checked_quickly():
+    names = [f"j{n}" for n in range(2_000)]
+    jobs = [f"{{job: {a}, run: noop, needs: [{b}]}}" for a, b in pairwise([*names, names[0]])]
+    begun = time.perf_counter()
+    errors, _ = checked(workflow(*jobs))
+    assert len(errors) == 1
+    assert time.perf_counter() - begun < 3
+
+
+def test_handlers():
+    text = workflow("{job: a, run: tenants.make}")
+    assert "taken for a topic" in checked(text)[1][0]
+    assert checked(text, handlers=["tenants.make"]) == ([], [])
+    ((error,), warnings) = checked(text, handlers=["tenants.mkae"], strict=True)
+    assert error == (
+        "phases[0].jobs[0].run: no handler is called `tenants.make` (did you mean `tenants.mkae`?)"
+    )
+    assert warnings == []
+
+
+def test_the_big_example_is_fine_but_for_its_handlers():
+    errors, warnings = checked(big_now())
+    assert errors == []
+    assert {one.split("`")[1] for one in warnings} == {
+        "tenants.tier_details", "tenants.reserve_quota", "builders.start",
+        "tenants.deploy_region", "tenants.smoke_test",
+    }  # fmt: skip
+
+
+def test_the_report_of_check():
+    text = workflow("{job: a, run: x, with: '${ inptu }'}")
+    assert report(check_text("w.yaml", text)) == {
+        "ok": False,
+        "files": [
+            {
+                "file": "w.yaml",
+                "workflow": "sample",
+                "errors": [
+                    {
+                        "path": "phases[0].jobs[0].with",
+                        "line": 5,
+                        "column": 32,
+                        "message": "unknown name `inptu`",
+                        "hint": "did you mean `input`?",
+                    }
+                ],
+                "warnings": [
+                    {
+                        "path": "phases[0].jobs[0].run",
+                        "line": 5,
+                        "column": 23,
+                        "message": "no handler is called `x`; it is taken for a topic that workers"
+                        " elsewhere serve",
+                    }
+                ],
+            }
+        ],
+    }
+    assert report(check_text("w.yaml", workflow())) == {
+        "ok": True,
+        "files": [{"file": "w.yaml", "workflow": "sample", "errors": [], "warnings": []}],
+    }
+    (unread,) = check_text("w.yaml", BIG)
+    assert unread["workflow"] is None
+    assert len(unread["errors"]) == 4
+    assert [
+        one["workflow"]
+        for one in check_text(
+            "w.yaml",
+            workflow() + "---\n" + workflow(head="description: x").replace("sample", "other"),
+        )
+    ] == ["sample", "other"]

@@ -1,0 +1,221 @@
+"""The threads and connections of the SQLite store, and the plans of its statements."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from ostinato.errors import StoreError, UnknownCommit
+from ostinato.ports import Batch, Page, RunQuery
+from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
+from ostinato.storage.sqlite.pace import Pace, is_small
+from ostinato.testing.storage_contract.samples import accepted, head, record, version, wait
+
+MANY = [record(f"r{n}") for n in range(100)]
+
+
+@pytest.fixture
+async def storage(tmp_path):
+    storage = SqliteStorage(tmp_path / "store.db")
+    await storage.open()
+    yield storage
+    await storage.close()
+
+
+class Held:
+    """Holds a COMMIT until it is let go; the wait has a bound, so a failing test ends."""
+
+    def __init__(self, storage):
+        self.begun, self.go = threading.Event(), threading.Event()
+        storage.finish = self
+
+    def __call__(self, db):
+        self.begun.set()
+        assert self.go.wait(10)
+        batch.finish(db)
+
+    async def wait_begun(self):
+        assert await asyncio.to_thread(self.begun.wait, 10)
+
+
+async def test_a_commit_is_durable_when_it_returns(storage):
+    for _ in range(2):
+        pragmas = [storage._main.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS]
+        assert pragmas == ["wal", 2, 1000]
+        storage.finish = fail
+        with pytest.raises(UnknownCommit):
+            await storage.commit(Batch(records=[record()]))
+        storage.finish = batch.finish
+        assert await storage.history("r1") == []
+
+
+PRAGMAS = ["journal_mode", "synchronous", "busy_timeout"]
+
+
+def fail(db):
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+async def test_a_small_batch_is_committed_on_the_callers_thread(storage):
+    assert await committing_thread(storage, Batch(records=MANY[:10])) == threading.get_ident()
+
+
+async def test_a_big_batch_is_committed_on_another_thread(storage):
+    assert await committing_thread(storage, Batch(records=MANY)) != threading.get_ident()
+
+
+async def test_few_rows_with_many_bytes_are_a_big_batch():
+    big = b"x" * 300_000
+    assert not is_small(Batch(records=[record(data=big)]))
+    assert not is_small(Batch(events=[accepted(data=big)]))
+    assert is_small(Batch(records=[record()], events=[accepted()], versions=[version()]))
+
+
+def test_a_slow_disk_moves_commits_to_the_thread_and_one_slow_commit_does_not():
+    pace, small = Pace(), Batch(records=[record()])
+    pace.learn(small, 0.5)
+    assert pace.allows_inline(small)
+    for _ in range(50):
+        pace.learn(small, 0.003)
+    assert not pace.allows_inline(small)
+    for _ in range(50):
+        pace.learn(small, 0.0001)
+    assert pace.allows_inline(small)
+
+
+async def committing_thread(storage, given):
+    threads = []
+
+    def finish(db):
+        threads.append(threading.get_ident())
+        batch.finish(db)
+
+    storage.finish = finish
+    await storage.commit(given)
+    return threads[0]
+
+
+async def test_the_engine_reads_on_while_a_thread_commits(storage):
+    held = Held(storage)
+    commit = asyncio.create_task(storage.commit(Batch(records=MANY)))
+    await held.wait_begun()
+    assert await storage.history("r1") == []
+    assert await storage.next_timer() is None
+    held.go.set()
+    await commit
+    assert await storage.history("r1") == [record("r1")]
+
+
+async def test_two_transactions_never_overlap(storage):
+    open_now, most = 0, 0
+
+    def finish(db):
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        batch.finish(db)
+        open_now -= 1
+
+    storage.finish = finish
+    batches = [Batch(records=[record(f"{n}/{m}") for m in range(n % 3 * 50)]) for n in range(60)]
+    await asyncio.gather(*map(storage.commit, batches), storage.join(), return_exceptions=True)
+    assert most == 1
+
+
+async def test_a_commit_waits_for_one_whose_caller_was_cancelled(storage):
+    held = Held(storage)
+    cancelled = asyncio.create_task(storage.commit(Batch(records=MANY)))
+    await held.wait_begun()
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    following = asyncio.create_task(storage.commit(Batch(records=[record("r1", 5)])))
+    await asyncio.sleep(0)
+    assert not following.done()
+    held.go.set()
+    await following
+    assert [item.seq for item in await storage.history("r1")] == [0, 5]
+
+
+async def test_a_long_list_stalls_nobody(storage, monkeypatch):
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(db, query, page):
+        begun.set()
+        assert go.wait(10)
+        return []
+
+    monkeypatch.setattr(lists, "runs", slow)
+    listing = asyncio.create_task(storage.runs(RunQuery(), Page()))
+    assert await asyncio.to_thread(begun.wait, 10)
+    await storage.commit(Batch(records=[record()]))
+    assert await storage.history("r1") == [record()]
+    go.set()
+    assert await listing == []
+
+
+async def test_closing_ends_a_list_that_nobody_waits_for(storage):
+    endless = "WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT * FROM n) SELECT count(*) FROM n"
+    begun = threading.Event()
+
+    def count(db):
+        begun.set()
+        return db.execute(endless).fetchone()
+
+    listing = asyncio.create_task(storage._list(count))
+    assert await asyncio.to_thread(begun.wait, 10)
+    await storage.close()
+    with pytest.raises(StoreError):
+        await listing
+
+
+async def test_twenty_thousand_waiting_runs_open_quickly(tmp_path):
+    storage = SqliteStorage(tmp_path / "store.db")
+    await storage.open()
+    await storage.commit(waiting_runs(20_000))
+    await storage.close()
+    started = time.perf_counter()
+    await storage.open()
+    assert await storage.busy_runs() == ["r00007"]
+    assert len(await storage.missed()) == 1
+    await storage.close()
+    assert time.perf_counter() - started < 2
+
+
+def waiting_runs(count):
+    names = [f"r{n:05}" for n in range(count)]
+    return Batch(
+        events=[accepted(keys=("k9",))],
+        new_heads=[head(name, busy=name == "r00007", waiting_for="event") for name in names],
+        waits=[wait(name, values_key=f"k{n}") for n, name in enumerate(names)],
+    )
+
+
+# "SCAN" without an index, or a sort of all there is, grows with the store.
+READS = [name for name in vars(statements) if name.isupper() and name not in ("VERSIONS", "HEAD")]
+
+
+@pytest.mark.parametrize("name", READS)
+def test_no_statement_scans_a_table(name, tmp_path):
+    db = connection.writer(tmp_path / "store.db")
+    schema.migrate(tmp_path, db, schema.shipped())
+    sql = getattr(statements, name)
+    if sql.startswith("event."):
+        return
+    plan = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).fetchall()
+    db.close()
+    steps = [row[3] for row in plan]
+    scans = [step for step in steps if step.startswith("SCAN") and step not in SMALL]
+    assert scans == []
+
+
+# Keys that were asked for; waits that are open, once at the start; the outbox in its own order.
+SMALL = {
+    "SCAN asked VIRTUAL TABLE INDEX 1:",
+    "SCAN json_each VIRTUAL TABLE INDEX 1:",
+    "SCAN asked",
+    "SCAN wait USING INDEX wait_looks_for",
+    "SCAN outbox",
+}

@@ -1,0 +1,122 @@
+"""Whatever is written, the memory store and the SQLite store say the same."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.errors import OstinatoError
+from ostinato.ports import Batch, EventQuery, Page, RunQuery
+from ostinato.storage.memory import MemoryStorage
+from ostinato.storage.sqlite import SqliteStorage
+from ostinato.testing.storage_contract.samples import (
+    NOW,
+    accepted,
+    ended,
+    head,
+    letter,
+    outgoing,
+    record,
+    reply,
+    version,
+    wait,
+)
+
+RUNS = ["r1", "r2", "r3"]
+BEGUN = Batch(new_heads=[head("r1", uid="u"), head("r2", uid="v"), head("r3")])
+run = st.sampled_from(RUNS)
+new_run = st.integers(10, 30).map(lambda number: f"r{number}")
+uid = st.sampled_from([None, "u", "v"])
+at = st.integers(NOW, NOW + 3)
+key = st.sampled_from(["k1", "k2"])
+
+
+def few(strategy):
+    return st.lists(strategy, max_size=2)
+
+
+heads = st.one_of(
+    st.builds(lambda name, uid, busy: head(name, uid=uid, busy=busy), new_run, uid, st.booleans()),
+    st.builds(lambda name, uid: ended(name, "failed", uid=uid), new_run, uid),
+)
+batches = st.builds(
+    Batch,
+    events=few(
+        st.builds(
+            lambda id, at, keys: accepted(id, at, tuple(keys)),
+            st.integers(1, 30).map("e{}".format),
+            at,
+            few(key),
+        )
+    ),
+    replies=few(st.builds(reply, st.sampled_from("abcdef"), st.integers(NOW, NOW + 200))),
+    records=few(st.builds(record, run, st.integers(0, 50))),
+    new_heads=few(heads),
+    heads=st.dictionaries(
+        st.one_of(run, run, run, new_run), st.sampled_from([head(), ended()]), max_size=2
+    ).map(lambda moved: {name: replace(one, run_id=name) for name, one in moved.items()}),
+    waits=few(
+        st.builds(
+            lambda name, step, since, key: wait(name, step, since, values_key=key),
+            run,
+            st.sampled_from(["a", "b"]),
+            st.none() | at,
+            key,
+        )
+    ),
+    closed_waits=few(st.tuples(run, st.sampled_from(["a", "b"]))),
+    timers=st.dictionaries(st.tuples(run, key, key), st.none() | at, max_size=3),
+    outgoing=few(st.builds(outgoing, key, run)),
+    sent=few(st.integers(1, 6)),
+    versions=few(
+        st.builds(version, st.integers(1, 2), key, st.sampled_from(["d1", "d1", "d1", "d2"]))
+    ),
+    retired=few(st.tuples(key, st.integers(1, 2))),
+    dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(batches, min_size=1, max_size=8))
+def test_the_stores_are_twins(given_batches):
+    async def write(storage):
+        await storage.open()
+        told = []
+        for batch in [BEGUN, *given_batches]:
+            told.append(await outcome(storage, batch))
+            told.append(await everything(storage))
+        await storage.close()
+        return told
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = asyncio.run(write(SqliteStorage(Path(folder) / "store.db")))
+    assert kept == asyncio.run(write(MemoryStorage()))
+
+
+async def outcome(storage, batch):
+    try:
+        await storage.commit(batch)
+    except OstinatoError as error:
+        return type(error)
+
+
+async def everything(storage):
+    return [
+        [await storage.history(name) for name in RUNS],
+        await storage.runs(RunQuery(), Page()),
+        await storage.busy_runs(),
+        await storage.open_runs([("order", "u"), ("order", "v")]),
+        await storage.due_timers(NOW + 2, 9),
+        await storage.next_timer(),
+        await storage.find_waits("PAID", ["k1", "k2"]),
+        await storage.early_events("PAID", "k1", NOW + 1),
+        await storage.missed(),
+        await storage.events(EventQuery(), Page()),
+        await storage.reply("POST /runs", "a", NOW + 120),
+        await storage.outbox(9),
+        await storage.versions(),
+        await storage.dead_letters(Page()),
+    ]

@@ -1,0 +1,127 @@
+"""One body for every error, and what each error of ours answers."""
+
+import logging
+
+import pytest
+
+from ostinato import errors
+from ostinato.core.cloudevents import MalformedBody
+from ostinato.errors import OstinatoError, Problem
+from ostinato.web.errors import error_answer, pointer
+from tests.web.conftest import client_of
+
+PROBLEM = "application/problem+json"
+MEMBERS = {"type", "title", "status", "detail", "instance", "errors", "error"}
+
+
+def every_error(kind=OstinatoError):
+    for sub in kind.__subclasses__():
+        if sub.__module__ == "ostinato.errors":
+            yield sub
+            yield from every_error(sub)
+
+
+STATUS = {
+    "NotFoundError": 404, "ConflictError": 409, "Gone": 410, "Busy": 429, "TooLarge": 413,
+    "UsageError": 422, "InvalidInput": 422, "NotStorable": 422, "NothingIsRunning": 503,
+    "DefinitionError": 422, "ExpressionError": 422, "ExpressionTooCostly": 422,
+    "PatternError": 422, "AdapterError": 503, "StoreError": 503, "UnknownCommit": 503,
+    "Refused": 503, "StoreLocked": 503, "Fenced": 503, "SettingsError": 500,
+    "NondeterminismError": 500, "OstinatoError": 500,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", {*every_error()}, ids=lambda kind: kind.__name__)
+def test_every_error_of_ours_has_its_status(kind):
+    assert error_answer(kind("why"), "/").status_code == STATUS[kind.__name__]
+
+
+def test_malformed_bodies_are_400():
+    assert error_answer(MalformedBody("why"), "/").status_code == 400
+
+
+@pytest.mark.seed("A86")
+async def test_the_body_has_the_members_of_both_forms(http):
+    answer = await http.get("/runs/nobody")
+    body = answer.json()
+    assert answer.headers["content-type"] == PROBLEM
+    assert body.keys() == MEMBERS
+    assert (body["status"], body["title"], body["instance"]) == (404, "Not Found", "/runs/nobody")
+    assert body["error"] == {
+        "statusCode": 404,
+        "name": "NotFoundError",
+        "message": "no run is called 'nobody'",
+        "code": "ENTITY_NOT_FOUND",
+    }
+
+
+@pytest.mark.seed("A86")
+async def test_each_wrong_thing_is_named_by_its_place(http):
+    answer = await http.post("/runs", json={"workflow": "strict", "input": {}})
+    body = answer.json()
+    assert body["errors"] == [{"pointer": "/tenant", "message": "`tenant` is missing"}]
+    (detail,) = body["error"]["details"]
+    assert (detail["path"], detail["message"]) == ("/tenant", "`tenant` is missing")
+    assert body["error"]["code"] == "VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "content_type"),
+    [
+        ("GET", "/nothing", 404, PROBLEM),
+        ("GET", "/runs/nobody", 404, PROBLEM),
+        ("POST", "/runs", 400, PROBLEM),
+        ("POST", "/workflows", 400, PROBLEM),
+        ("GET", "/workflows/nobody/versions", 404, PROBLEM),
+        ("GET", "/events/nobody", 404, "application/json"),
+        ("GET", "/events?limit=0", 422, "application/json"),
+        ("GET", "/workflows/nobody", 404, "application/json"),
+        ("POST", "/workflows/nobody/execute", 404, "application/json"),
+        ("POST", "/events/trigger", 400, "application/json"),
+    ],
+)
+async def test_the_seeds_routes_answer_errors_as_plain_json(
+    http, method, path, status, content_type
+):
+    answer = await http.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, content_type)
+    assert answer.json()["error"]["statusCode"] == status
+
+
+async def test_what_nobody_expected_is_in_the_log_and_not_in_the_answer(door, app, caplog):
+    app.fails = RuntimeError("password hunter2 in /secret/path")
+    with caplog.at_level(logging.ERROR):
+        async with client_of(door) as http:
+            answer = await http.get("/runs/nobody")
+    assert answer.status_code == 500
+    assert "hunter2" not in answer.text
+    assert "hunter2" in caplog.text
+
+
+async def test_a_store_that_fails_is_503_and_tells_the_operator_only(http, app, caplog):
+    app.fails = errors.StoreError("disk full at /secret/path")
+    answer = await http.get("/runs/nobody")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "/secret" not in answer.text
+    assert "/secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("", ""),
+        ("data.regions[3].name", "/data/regions/3/name"),
+        ("[0].type", "/0/type"),
+        ("a/b.c~d", "/a~1b/c~0d"),
+        ("/already/one", "/already/one"),
+    ],
+)
+def test_paths_become_pointers(path, shown):
+    assert pointer(path) == shown
+
+
+def test_lines_and_hints_are_told():
+    problem = Problem("unknown key", "phases[0].jbos", line=7, column=3, hint="jobs?")
+    error = errors.DefinitionError("document", problems=(problem,))
+    assert b'"line":7,"column":3,"hint":"jobs?"' in error_answer(error, "/").body
