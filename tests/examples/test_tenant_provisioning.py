@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from ostinato.config import Settings
-from ostinato.ports import EventQuery, Page
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/tenant_provisioning"
 PACKAGED = EXAMPLE.parents[1] / "src/ostinato/cli/demo/tenants"
@@ -38,6 +37,13 @@ async def app(monkeypatch):
     monkeypatch.setattr(example, "BUILDER", builder.url)
     serving = loop.run_in_executor(None, builder.serve_forever, 0.01)
     app.configure(Settings(store="memory:"))
+    app.heard = asyncio.Queue()
+
+    @app.consumer("TENANT_PROVISIONING_SUCCESS")
+    @app.consumer("TENANT_PROVISIONING_FAILURE")
+    async def heard(event):
+        app.heard.put_nowait((event.type, msgspec.json.decode(event.data)))
+
     async with app:
         await app.deploy(EXAMPLE / "workflow.yaml")
         yield app
@@ -63,11 +69,8 @@ async def provisioned(app, *arguments, **more):
     return view, {job.key: job for job in view.jobs}
 
 
-async def emitted(app, type):
-    async with asyncio.timeout(5):
-        while not (found := await app.events(EventQuery(type), Page(10))):
-            await asyncio.sleep(0.01)
-    return [msgspec.json.decode(one.event.data) for one in found]
+async def announced(app):
+    return await asyncio.wait_for(app.heard.get(), 5)
 
 
 async def test_a_premium_tenant_is_deployed_in_every_region(app):
@@ -78,7 +81,7 @@ async def test_a_premium_tenant_is_deployed_in_every_region(app):
         assert jobs[f"deploy[{region}]/check"].status == "succeeded"
     assert jobs["finally/close"].status == "succeeded"
     told = {"tenantId": "umbrella", "appUrl": "https://umbrella.example.com"}
-    assert await emitted(app, "TENANT_PROVISIONING_SUCCESS") == [told]
+    assert await announced(app) == ("TENANT_PROVISIONING_SUCCESS", told)
 
 
 async def test_a_basic_tenant_is_not_deployed_and_the_reason_is_recorded(app):
@@ -99,7 +102,8 @@ async def test_a_failed_build_ends_in_on_failure_and_finally(app):
     assert (view.status, view.error.name) == ("failed", "Unexpected")
     assert jobs["on_failure/tell-failed"].status == "succeeded"
     assert jobs["finally/close"].status == "succeeded"
-    (told,) = await emitted(app, "TENANT_PROVISIONING_FAILURE")
+    type, told = await announced(app)
+    assert type == "TENANT_PROVISIONING_FAILURE"
     assert "XXL" in told["reason"]
 
 
@@ -119,5 +123,3 @@ async def test_a_second_order_for_a_tenant_joins_the_open_run(app):
 def test_the_folder_shows_the_files_that_the_demo_runs():
     for name in ("workflow.yaml", "app.py", "builder.py"):
         assert (EXAMPLE / name).resolve() == PACKAGED / name
-
-
