@@ -67,7 +67,7 @@ class Change:
         self.replies: list[Reply] = []
         self.dead_letters: list[DeadLetter] = []
         self.versions: list[Version] = []
-        self.retired: list[str] = []
+        self.retired: list[tuple[str, int]] = []
         self.sent: list[int] = []
 
     def __bool__(self) -> bool:
@@ -144,7 +144,7 @@ def _close_wait(batch: Batch, run: Resident, command: c.CloseWait, now: int) -> 
 def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     event = Event(
         id=command.id,
-        source=f"ostinato/{run.state.workflow}",
+        source=command.source or f"ostinato/{run.state.workflow}",
         type=command.type,
         time=now,
         subject=command.subject,

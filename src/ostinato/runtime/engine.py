@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
 from msgspec import Raw
 
 from ostinato.core import commands as c
@@ -30,8 +29,9 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.posts import Post, Tell, Unready
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.runtime.watching import Watching
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.engine")
+log = logger("ostinato.engine")
 
 Job = tuple[State, c.StartJob]
 CAP = 1_000

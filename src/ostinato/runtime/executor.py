@@ -17,16 +17,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
-
 from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.state import State
 from ostinato.runtime.handlers import Handlers, Job
 from ostinato.runtime.reports import failure_of, report_of
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.executor")
+log = logger("ostinato.executor")
 
 LONG = 1.0
 """Seconds after which a running job gets a start fact."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-
 from ostinato.errors import AdapterError, ConflictError
 from ostinato.ports import Bus, Outgoing
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.posts import Keep
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.outbox")
+log = logger("ostinato.outbox")
 
 MANY = 500
 PAUSE = 1.0

@@ -81,7 +81,7 @@ class Keep(Post):
         answer: asyncio.Future[Any] | None = None,
         *,
         versions: list[Version] | None = None,
-        retired: list[str] | None = None,
+        retired: list[tuple[str, int]] | None = None,
         sent: list[int] | None = None,
     ) -> None:
         self.answer = answer

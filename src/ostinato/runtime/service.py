@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from ostinato.core import events as e
 from ostinato.errors import Busy, Fenced, StoreError
 from ostinato.ports import Bus, Clock, Storage
@@ -27,8 +25,9 @@ from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.service")
+log = logger("ostinato.service")
 
 
 @dataclass(frozen=True, slots=True)

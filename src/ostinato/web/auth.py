@@ -7,6 +7,7 @@ permission of ours; the names that older services give it are equal.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ostinato.config import ApiKey
+from ostinato.errors import SettingsError
 from ostinato.web.errors import Refusal
 from ostinato.web.operation import KNOWN, PUBLIC, Operation
 
@@ -157,7 +160,7 @@ def open_names(names: Iterable[str], operations: Iterable[Operation]) -> frozens
     known = {operation.name for operation in operations}
     wanted = frozenset(names)
     if unknown := sorted(wanted - known):
-        raise ValueError(
-            f"[auth] anonymous: no route is called {unknown[0]!r}; see reference/doors"
-        )
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"[auth] anonymous: no route is called {unknown[0]!r}{hint}")
     return wanted
