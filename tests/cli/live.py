@@ -23,6 +23,7 @@ class Server:
         )
 
     def line(self):
+        assert self.process.stdout
         return self.process.stdout.readline()
 
     def facts(self):

@@ -88,9 +88,9 @@ def test_a_uid_makes_one_open_run(live):
         (["start", "hello", "--input", '{"name": 3}'], "name"),
         (["start", "hello", "--input", "[]"], ""),
         (["start", "hello", "--timeout", "soon"], "--timeout"),
-        (["show", "nobody"], "no run is named 'nobody'"),
-        (["watch", "nobody"], "no run is named 'nobody'"),
-        (["cancel", "nobody"], "no run is named 'nobody'"),
+        (["show", "nobody"], "there is no run 'nobody'"),
+        (["watch", "nobody"], "there is no run 'nobody'"),
+        (["cancel", "nobody"], "there is no run 'nobody'"),
         (["graph", "nobody"], "nobody"),
         (["runs", "--status", "sleepy"], "sleepy"),
         (["runs", "--limit", "0"], "limit"),
@@ -107,7 +107,7 @@ def test_wrong_use_is_one_line_and_exit_2(live, arguments, told):
 def test_emit_tells_the_runs_and_knows_a_duplicate(live):
     done = live("emit", "hello", "--data", '{"name": "Bob"}', "--id", "e-1")
     assert done.returncode == 0
-    run = re.search(r"^run (\w+)$", done.stdout, re.MULTILINE)[1]
+    (run,) = re.findall(r"^run (\w+)$", done.stdout, re.MULTILINE)
     again = data(live("emit", "hello", "--data", '{"name": "Bob"}', "--id", "e-1", "--json"))
     assert (again["duplicate"], again["runs"]) == (True, [run])
 
@@ -139,8 +139,9 @@ def test_show_says_why_a_run_waits_and_what_would_continue_it(live):
     live("start", "hello", "--wait", "--timeout", "20s")
     shown = live("show", name).stdout
     assert "waiting for PAYMENT_SETTLED since" in shown
-    mend = re.search(r"`ostinato (emit \S+) --data '(.*)'` would continue it", shown)
-    live(*mend[1].split(), "--data", mend[2])
+    mend = r"`ostinato (emit \S+) --data '(.*)'` would continue it"
+    ((emit, fitting),) = re.findall(mend, shown)
+    live(*emit.split(), "--data", fitting)
     assert live("watch", name, "--timeout", "20s").returncode == 0
     history = data(live("show", name, "--history", "--json"))
     assert history[-1]["type"] == "run.succeeded"
@@ -171,6 +172,7 @@ def test_ctrl_c_leaves_the_run_running(live, folder):
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout
     assert "run.started" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)

@@ -90,16 +90,21 @@ def _run(arguments: list[str]) -> int:
 
 
 def _invoke(name: str, command: Command, arguments: list[str]) -> int:
+    try:
+        done = parser_of(name, command).main(arguments, f"ostinato {name}")
+    except SystemExit as ended:
+        done = ended.code
+    return done if isinstance(done, int) else 0
+
+
+def parser_of(name: str, command: Command) -> Any:
+    """Imports the command's module; what Typer makes of its function."""
     import typer
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     function = getattr(import_module(f"ostinato.cli.{command.module}"), command.function)
     app.command(name)(_piped(function))
-    try:
-        done = typer.main.get_command(app).main(arguments, f"ostinato {name}")
-    except SystemExit as ended:
-        done = ended.code
-    return done if isinstance(done, int) else 0
+    return typer.main.get_command(app)
 
 
 def _piped(function: Callable[..., Any]) -> Callable[..., Any]:
