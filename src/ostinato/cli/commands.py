@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ostinato import __version__
-from ostinato.cli.failure import USAGE, report
+from ostinato.cli.failure import USAGE, ClosedPipe, report
 
 
 class Command(NamedTuple):
@@ -26,7 +27,7 @@ def _same(name: str, about: str) -> tuple[str, Command]:
 
 COMMANDS: dict[str, Command] = dict(
     [
-        _same("demo", "see a tenant set up from an event, and a server killed and back"),
+        _same("demo", "see a tenant set up from an event, a server killed and back"),
         ("new", Command("new", "new", "make a starter project in a directory")),
         _same("serve", "run a server for documents or for a Python application"),
         _same("check", "say what is wrong with documents, with line and mend"),
@@ -34,7 +35,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("start", "start a run of a workflow"),
         _same("emit", "send an event"),
         _same("runs", "list runs"),
-        _same("show", "show one run: its jobs, what it waits for, what would continue it"),
+        _same("show", "show one run: its jobs, and what it waits for"),
         _same("watch", "follow a run to its end"),
         _same("cancel", "cancel a run"),
         _same("workflows", "list workflows"),
@@ -48,10 +49,11 @@ COMMANDS: dict[str, Command] = dict(
 )
 
 EPILOGUE = """\
-A RUN is named by its id, a unique beginning of it, its uid, or `last`.
-Every command takes --help, and --json for data. --debug shows where an error came from.
-Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at
---timeout.
+A RUN is named by its id, a unique beginning, its uid, or `last`.
+Every command takes --help, --json for data, and --debug to see where an error
+came from.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable,
+4 still running at --timeout.
 """
 
 
@@ -64,7 +66,9 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _run(rest)
+        code = _run(rest)
+        sys.stdout.flush()  # a closed pipe is noticed here, not after our last word
+        return code
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
@@ -86,15 +90,34 @@ def _run(arguments: list[str]) -> int:
 
 
 def _invoke(name: str, command: Command, arguments: list[str]) -> int:
-    import typer
-
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name)(getattr(import_module(f"ostinato.cli.{command.module}"), command.function))
     try:
-        done = typer.main.get_command(app).main(arguments, f"ostinato {name}")
+        done = parser_of(name, command).main(arguments, f"ostinato {name}")
     except SystemExit as ended:
         done = ended.code
     return done if isinstance(done, int) else 0
+
+
+def parser_of(name: str, command: Command) -> Any:
+    """Imports the command's module; what Typer makes of its function."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    function = getattr(import_module(f"ostinato.cli.{command.module}"), command.function)
+    app.command(name)(_piped(function))
+    return typer.main.get_command(app)
+
+
+def _piped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Typer would end with 1 when the reader of a pipe has seen enough."""
+
+    @wraps(function)
+    def piped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except BrokenPipeError as error:
+            raise ClosedPipe from error
+
+    return piped
 
 
 def available() -> dict[str, Command]:
