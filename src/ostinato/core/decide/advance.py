@@ -8,7 +8,7 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.commands import Command
-from ostinato.core.decide import ending, entering, flowing, moves, reporting
+from ostinato.core.decide import ending, entering, flowing, moves, reporting, takeover, timers
 from ostinato.core.decide.moves import Said, Settle, Told
 from ostinato.core.facts import Fact
 from ostinato.core.fold import fold
@@ -28,8 +28,8 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Said]]] = {
     e.Heard: reporting.heard,
     e.Answered: reporting.answered,
     e.Arrived: reporting.arrived,
-    e.TimerFired: reporting.timer_fired,
-    e.TakenOver: reporting.taken_over,
+    e.TimerFired: timers.timer_fired,
+    e.TakenOver: takeover.taken_over,
     e.CancelRequested: ending.cancel_requested,
     e.Broken: ending.broken,
     moves.Enter: entering.enter,
