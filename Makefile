@@ -16,8 +16,8 @@ demo: core-set          ## a tenant is set up from an event; the server is kille
 serve: core-set         ## run a server here (ARGS="hello.yaml")
 	@$(BIN)/ostinato serve $(ARGS)
 
-bench: core-set         ## measure steps per second on this machine
-	@$(BIN)/ostinato bench $(ARGS)
+bench: core-set         ## measure steps per second on this machine, beside DBOS (ARGS="all")
+	@$(BIN)/ostinato bench --peer dbos $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)
@@ -47,6 +47,7 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) pyproject.toml --group build --group test -o requirements/test.txt
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
+	@$(LOCK) --group dbos -o requirements/dbos.txt
 
 clean:                  ## remove .venv, caches and what was built
 	@rm -rf .venv .cache .hypothesis dist

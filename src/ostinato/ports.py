@@ -145,7 +145,8 @@ class Batch:
     """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
 
     Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
-    ``closed_waits`` (run, key) go after ``waits``; ``retired`` (workflows) before ``versions``.
+    ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
+    ``versions``.
     """
 
     epoch: int = 0
@@ -160,7 +161,7 @@ class Batch:
     outgoing: list[Outgoing] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
-    retired: list[str] = field(default_factory=list)
+    retired: list[tuple[str, int]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 

@@ -73,6 +73,13 @@ def test_any_value_in_the_place_of_another(data):
         check(read(document.data))
 
 
+def test_values_without_lines():
+    (document,) = load(big_now())
+    document.data["phases"][2]["when"] = []
+    with pytest.raises(DefinitionError, match="an expression, a text is expected, not a list"):
+        read(document.data)
+
+
 @pytest.mark.parametrize("text", test_check.FINE, ids=range(len(test_check.FINE)))
 def test_what_is_fine_starts(text):
     tried(text)

@@ -1,5 +1,8 @@
 """What check finds: a row per finding, and rows that are fine."""
 
+import time
+from itertools import pairwise
+
 import pytest
 
 from ostinato.definitions import check, check_text, load, report
@@ -139,6 +142,21 @@ def test_warnings(text, said):
 @pytest.mark.parametrize("text", FINE, ids=range(len(FINE)))
 def test_fine(text):
     assert checked(text) == ([], [])
+
+
+def test_many_warnings_hide_no_error():
+    jobs = [f"{{job: j{n}, run: topic}}" for n in range(300)]
+    errors, warnings = checked(workflow(*jobs, "{job: z, run: noop, with: '${ nope }'}"))
+    assert (len(errors), len(warnings)) == (1, 200)
+
+
+def test_many_jobs_are_checked_quickly():
+    names = [f"j{n}" for n in range(2_000)]
+    jobs = [f"{{job: {a}, run: noop, needs: [{b}]}}" for a, b in pairwise([*names, names[0]])]
+    begun = time.perf_counter()
+    errors, _ = checked(workflow(*jobs))
+    assert len(errors) == 1
+    assert time.perf_counter() - begun < 3
 
 
 def test_handlers():

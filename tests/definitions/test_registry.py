@@ -1,5 +1,7 @@
 """Versions: same content, same version; names, ids, retiring; graphs on demand."""
 
+from dataclasses import replace
+
 import pytest
 
 from ostinato.definitions import HandlerDefaults, load
@@ -81,7 +83,7 @@ def test_old_versions_and_retired_workflows_stay_loadable():
     registry: Registry[Version] = Registry()
     deploy(registry, ONE, TWO)
     assert registry.document("sample", 1).description == "one"
-    registry.retire("sample")
+    registry.retire(registry.versions("sample"))
     assert registry.latest() == [] == list(registry.triggers())
     with pytest.raises(WorkflowNotFound):
         registry.find("sample")
@@ -100,11 +102,21 @@ def test_graphs_are_made_once_until_handlers_change():
     assert registry.graph("sample", 1).nodes["one/a"].spec.timeout == 9
 
 
+def test_one_version_can_retire_alone():
+    registry: Registry[Version] = Registry()
+    deploy(registry, ONE, TWO)
+    registry.retire([registry.find("sample", 1)])
+    assert [row.version for row in registry.versions("sample")] == [2]
+    with pytest.raises(WorkflowVersionNotFound):
+        registry.find("sample", 1)
+    assert registry.graph("sample", 1).version == 1
+
+
 def test_a_registry_is_made_of_rows():
     first: Registry[Version] = Registry()
     deploy(first, ONE, TWO, OTHER)
-    rows = [*first.versions("sample"), *first.versions("other-name")]
-    second = Registry(rows, retired=["other_name"])
+    retired = [replace(row, retired=True) for row in first.versions("other-name")]
+    second = Registry([*first.versions("sample"), *retired])
     assert second.find("sample").version == 2
     assert deploy(second, TWO) == [("sample", 2, False)]
     assert [row.workflow for row in second.latest()] == ["sample"]

@@ -160,6 +160,19 @@ def test_texts_that_are_none(text, line, column, said):
     assert (problem.line, problem.column) == (line, column)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [" + "x," * 200_000 + "]", "more than 100,000 values"),
+        ("- !x y\n" * 1_000, "and 199 more"),
+    ],
+    ids=["values", "problems"],
+)
+def test_work_is_bounded(text, said):
+    with pytest.raises(DefinitionError, match=said):
+        read_yaml(text)
+
+
 def test_a_byte_order_mark_is_no_text():
     assert decoded("\ufeffa: 1".encode(), 100) == "a: 1"
 

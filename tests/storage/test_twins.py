@@ -74,7 +74,7 @@ batches = st.builds(
     versions=few(
         st.builds(version, st.integers(1, 2), key, st.sampled_from(["d1", "d1", "d1", "d2"]))
     ),
-    retired=few(key),
+    retired=few(st.tuples(key, st.integers(1, 2))),
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
 )
 

@@ -19,7 +19,7 @@ class DeployedWorkflows:
 
     def __init__(self, registry: Registry[Version]) -> None:
         self.registry = registry
-        self._index = PatternIndex()
+        self._index: PatternIndex[str] = PatternIndex()
         self._triggers: dict[str, Trigger] = {}
         self._types: set[str] = set()
         self._everything = False
@@ -41,7 +41,7 @@ class DeployedWorkflows:
             self._index.add(trigger.name, pattern)
 
     def learn_waits(self, document: Document) -> None:
-        """Events of the types that this version waits for are stored with their keys from now on."""
+        """From now on, events that this version waits for are stored with their keys."""
         for job in document.jobs():
             if isinstance(job.action, WaitEvent):
                 for type_ in job.action.types:

@@ -10,7 +10,7 @@ from ostinato.core.views import RunView, View
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
-    from ostinato.app import App
+    from ostinato.app.doing import Doing
 
 
 class RunEnded(OstinatoError):
@@ -30,7 +30,7 @@ class Run:
     """
 
     def __init__(
-        self, app: App, run_id: str, *, duplicate: bool = False, answer: bytes = b"",
+        self, app: Doing, run_id: str, *, duplicate: bool = False, answer: bytes = b"",
         replayed: bool = False,
     ) -> None:  # fmt: skip
         self._app = app
@@ -40,7 +40,7 @@ class Run:
         self.replayed = replayed
 
     async def result(self, timeout: float | None = None) -> Any:
-        """The output. Raises ``RunEnded`` when the run fails, ``TimeoutError`` after ``timeout`` s."""
+        """The output. Raises ``RunEnded`` when it fails, ``TimeoutError`` after ``timeout`` s."""
         view = await self._app.wait_ended(self.id, timeout)
         if view.ended_at is None:
             raise TimeoutError(f"run {self.id} is still {view.status} after {timeout} s")

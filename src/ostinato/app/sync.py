@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ostinato.app import App
+    from ostinato.app.remote import RemoteRun
     from ostinato.app.run import Run
 
 T = TypeVar("T")
 
 
 class SyncRun:
-    def __init__(self, sync: SyncApp, run: Run) -> None:
+    def __init__(self, sync: SyncApp, run: Run | RemoteRun) -> None:
         self._sync = sync
         self._run = run
         self.id = run.id

@@ -10,6 +10,7 @@ client    what commands ask of a server or a store
 remote    … of a running server, over HTTP
 local     … of a store that no server holds, through App
 connect   which of the two
+workloads what bench measures       peers  the engines beside it
 the rest  one command per file, named after it
 """
 

@@ -60,12 +60,16 @@ class CloseWait(Command, frozen=True):
 
 
 class Publish(Command, frozen=True):
-    """Send an event out. ``id`` is stable, so receivers can tell a repetition."""
+    """Send an event out. ``id`` is stable, so receivers can tell a repetition.
+
+    Without ``source`` it comes from its workflow.
+    """
 
     id: str
     type: str
     data: Raw
     subject: str | None = None
+    source: str | None = None
 
 
 AnyCommand = StartJob | StopJob | SetTimer | ClearTimer | OpenWait | CloseWait | Publish

@@ -27,7 +27,7 @@ _WIDEST = 100  # characters; nobody writes more, and the patterns stay quick
 _LONGEST = 2**53  # beyond it a JSON number is no longer exact
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: object) -> int:
     """Milliseconds; a part smaller than one is cut off."""
     written = text.strip() if isinstance(text, str) and len(text) <= _WIDEST else ""
     short, iso = _SHORT.fullmatch(written), _ISO.fullmatch(written)

@@ -57,7 +57,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
 
 
 class Emit(msgspec.Struct, frozen=True, tag=True):
-    """Publish an event; the job's input is ``{type, data, subject?}``."""
+    """Publish an event; the job's input is ``{type, data, subject?, source?}``."""
 
 
 class Set(msgspec.Struct, frozen=True, tag=True):

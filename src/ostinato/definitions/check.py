@@ -15,6 +15,7 @@ from ostinato.definitions.meaning import constant, meaning_problems
 from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.reader import nearest
 from ostinato.definitions.sight import sight_problems
+from ostinato.definitions.source import MAX_PROBLEMS
 from ostinato.errors import DefinitionError, Problem
 
 __all__ = ["BUILT_IN", "check", "check_text", "report"]
@@ -32,16 +33,30 @@ def check(
     ``handlers`` are the names that are known beside the built-in ones; with ``strict`` an unknown
     one is an error and no longer taken for a topic.
     """
-    told = [(True, problem) for problem in needs_problems(document)]
-    told += sight_problems(document)
-    told += meaning_problems(document)
-    told += _unreachable(document)
-    told += _each_names(document)
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    for is_error, problem in _all(document, handlers or (), strict):
+        into = errors if is_error else warnings
+        if len(into) < MAX_PROBLEMS:
+            into.append(problem)
+        elif is_error:
+            break
+    return sorted(errors, key=_place), sorted(warnings, key=_place)
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column
+
+
+def _all(document: Document, handlers: Collection[str], strict: bool) -> Iterator[Told]:
+    for problem in needs_problems(document):
+        yield True, problem
+    yield from sight_problems(document)
+    yield from meaning_problems(document)
+    yield from _unreachable(document)
+    yield from _each_names(document)
     for job in document.jobs():
-        told += _job(document, job, handlers or (), strict)
-    told.sort(key=lambda one: (one[1].line, one[1].column))
-    errors = [problem for is_error, problem in told if is_error]
-    return errors, [problem for is_error, problem in told if not is_error]
+        yield from _job(document, job, handlers, strict)
 
 
 def check_text(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from ostinato.core import model
@@ -17,7 +17,7 @@ from ostinato.core.graph import FINALLY, ON_FAILURE, Graph, Node
 from ostinato.core.model import Join, Kind, Run
 from ostinato.definitions.document import Document, Job, Phase
 from ostinato.definitions.needs import needs_problems
-from ostinato.definitions.source import refused
+from ostinato.definitions.source import MAX_PROBLEMS, refused
 
 __all__ = ["HandlerDefaults", "compile"]
 
@@ -41,7 +41,7 @@ def compile(
     document: Document, handlers: Mapping[str, HandlerDefaults] | None = None, version: int = 1
 ) -> Graph:
     """Raises ``DefinitionError`` when ``needs`` make no order; all else is ``check``'s to find."""
-    if problems := needs_problems(document):
+    if problems := list(islice(needs_problems(document), MAX_PROBLEMS)):
         raise refused(problems)
     graph = Graph(document.workflow, version, timeout=document.timeout, output=document.output)
     before: Node | None = None

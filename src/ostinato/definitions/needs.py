@@ -9,7 +9,7 @@ from ostinato.definitions.reader import nearest
 from ostinato.definitions.source import Path
 from ostinato.errors import Problem
 
-__all__ = ["before", "needs_problems", "stages"]
+__all__ = ["Order", "needs_problems", "stages"]
 
 
 def stages(document: Document) -> dict[str, tuple[int, int]]:
@@ -24,46 +24,46 @@ def stages(document: Document) -> dict[str, tuple[int, int]]:
     return found
 
 
-def before(document: Document) -> dict[str, frozenset[str]]:
-    """Job name → the jobs of its own stage that are done when it starts."""
-    found: dict[str, frozenset[str]] = {}
-    for phase in document.phases:
-        if phase.sequential:
-            found |= _chained(phase.jobs)
-        else:
-            needs = {job.name: tuple(need for need in job.needs) for job in phase.jobs}
-            found |= {name: frozenset(_reached(name, needs)) for name in needs}
-    return found | _chained(document.on_failure) | _chained(document.finally_)
+class Order:
+    """What is certainly done when a job starts, among the jobs of its own stage."""
+
+    def __init__(self, document: Document) -> None:
+        self.places = stages(document)
+        self.needs: dict[str, tuple[str, ...]] = {}  # of the jobs in parallel phases
+        self.reached: dict[str, set[str]] = {}
+        for phase in document.phases:
+            if not phase.sequential:
+                self.needs |= {job.name: job.needs for job in phase.jobs}
+
+    def precedes(self, earlier: str, later: str) -> bool:
+        if later not in self.needs:
+            return self.places[earlier] < self.places[later]
+        if later not in self.reached:
+            self.reached[later] = self._reached(later)
+        return earlier in self.reached[later]
+
+    def _reached(self, name: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [*self.needs[name]]
+        while todo:
+            one = todo.pop()
+            if one in self.needs and one not in seen:
+                seen.add(one)
+                todo += self.needs[one]
+        return seen
 
 
-def _chained(jobs: tuple[Job, ...]) -> dict[str, frozenset[str]]:
-    return {job.name: frozenset(one.name for one in jobs[:index]) for index, job in enumerate(jobs)}
-
-
-def _reached(name: str, needs: Mapping[str, tuple[str, ...]]) -> set[str]:
-    seen: set[str] = set()
-    todo = list(needs[name])
-    while todo:
-        one = todo.pop()
-        if one in needs and one not in seen:
-            seen.add(one)
-            todo += needs[one]
-    return seen
-
-
-def needs_problems(document: Document) -> list[Problem]:
+def needs_problems(document: Document) -> Iterator[Problem]:
     known = stages(document)
-    problems: list[Problem] = []
-    in_order = {phase.path: phase.sequential for phase in document.phases}
+    chains = {phase.path: phase.sequential for phase in document.phases}
     for job in document.jobs():
-        chained = in_order.get(job.path[:2], True)
+        chained = chains.get(job.path[:2], True)
         for need in job.needs:
             if said := _wrong(job, need, known, chained, len(document.phases)):
-                problems.append(document.problem(_path(document, job, need), *said))
+                yield document.problem(_path(document, job, need), *said)
     for phase in document.phases:
         if not phase.sequential:
-            problems += _circles(document, phase.jobs)
-    return problems
+            yield from _circles(document, phase.jobs)
 
 
 def _path(document: Document, job: Job, need: str) -> Path:
@@ -96,17 +96,34 @@ def _wrong(
 
 def _circles(document: Document, jobs: tuple[Job, ...]) -> Iterator[Problem]:
     """One problem per circle, at the ``needs`` of its first job."""
-    needs = {job.name: job.needs for job in jobs}
-    by_name = {job.name: job for job in jobs}
+    needs = _tangled({job.name: job.needs for job in jobs})
     told: set[str] = set()
     for job in jobs:
-        circle = None if job.name in told else _way_back(job.name, needs)
+        if job.name not in needs or job.name in told:
+            continue
+        circle = _way_back(job.name, needs)
         if circle and len(circle) > 1:
             told.update(circle)
             text = " → ".join((*circle, circle[0]))
-            path = (*by_name[job.name].path, "needs")
             hint = "each waits for the next; take one of these needs out"
-            yield document.problem(path, f"`needs` go in a circle: {text}", hint)
+            path = (*job.path, "needs")
+            yield document.problem(path, f"`needs` go in a circle: {text[:400]}", hint)
+
+
+def _tangled(needs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Without the jobs that can be put in an order: what is left is in a circle or behind one."""
+    open_needs = {name: {need for need in of if need in needs} for name, of in needs.items()}
+    needed_by: dict[str, list[str]] = {}
+    for name, of in open_needs.items():
+        for need in of:
+            needed_by.setdefault(need, []).append(name)
+    ready = [name for name, of in open_needs.items() if not of]
+    for name in ready:
+        for later in needed_by.get(name, ()):
+            open_needs[later].discard(name)
+            if not open_needs[later]:
+                ready.append(later)
+    return {name: tuple(of) for name, of in open_needs.items() if of}
 
 
 def _way_back(name: str, needs: Mapping[str, tuple[str, ...]]) -> list[str] | None:

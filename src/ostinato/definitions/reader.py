@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template, parse, parse_template
 from ostinato.definitions.keys import LATER, SECTIONS
 from ostinato.definitions.quoting import quoted
-from ostinato.definitions.source import Path, Place, shown
+from ostinato.definitions.source import MAX_PROBLEMS, Path, Place, refused, shown
 from ostinato.errors import ExpressionError, Problem
 
 __all__ = ["ReadKind", "Reader", "Use", "kind_of", "nearest"]
@@ -43,6 +44,8 @@ class Reader:
             message, shown(path), line=place.line, column=place.column + shift, hint=hint
         )
         self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise refused(self.problems)
 
     def wants(self, place: Place, path: Path, wanted: str, hint: str = "") -> None:
         self.say(place, path, f"{wanted} is expected, not {kind_of(place.value)}", hint)
@@ -151,7 +154,7 @@ class Reader:
 
     def _as_text(self, place: Place, path: Path) -> str:
         """The quoted line, for a map or list that was meant as an expression."""
-        if place.line > len(self.lines):
+        if not 0 < place.line <= len(self.lines):
             return ""
         written = self.lines[place.line - 1][place.column - 1 :].strip()
         return f"write {path[-1]}: {quoted(written)}" if written[:1] in ("{", "[") else ""
@@ -176,9 +179,12 @@ def kind_of(value: Any) -> str:
             return "a list"
 
 
+_MOST_NAMES = 200  # to compare with: each costs microseconds, and so does each unknown name
+
+
 def nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
     """A hint that names what was probably meant, or nothing."""
-    plain = {_plain(one): one for one in known}
+    plain = {_plain(one): one for one in islice(known, _MOST_NAMES)}
     found = get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
     return f"did you mean `{plain[found[0]]}`?" if found else ""
 

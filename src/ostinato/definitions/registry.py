@@ -4,8 +4,8 @@ Pure: rows come from the store and go to it in the caller's hands. Deploying has
 a version is one only when it is stored: ``propose`` says which rows there would be, the caller
 commits them, ``add`` makes them known. Nothing else may be proposed between the two.
 
-``-`` and ``_`` are the same in a name. A retired workflow is found no more, and the versions that
-runs have started with still load.
+``-`` and ``_`` are the same in a name. A retired version is found no more, and a workflow without
+others neither; runs that have started with it still load it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Row(Protocol):
     def created_at(self) -> int: ...
     @property
     def workflow_id(self) -> str: ...
+    @property
+    def retired(self) -> bool: ...
 
 
 R = TypeVar("R", bound=Row)
@@ -82,7 +84,6 @@ class Registry(Generic[R]):
         self,
         rows: Iterable[R] = (),
         *,
-        retired: Iterable[str] = (),
         handlers: Mapping[str, HandlerDefaults] | None = None,
         address: str = "",
     ) -> None:
@@ -90,12 +91,11 @@ class Registry(Generic[R]):
         self.address = address
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
-        self._retired: set[str] = set()
+        self._retired: set[Key] = set()
         self._documents: dict[Key, Document] = {}
         self._graphs: dict[Key, Graph] = {}
         self._checks: dict[Key, Check] = {}
         self.add(rows)
-        self._retired = {_plain(name) for name in retired}
 
     def propose(self, documents: Sequence[Document], now: int) -> list[Proposal]:
         """What deploying these would store; those with ``new`` are to be committed, then added."""
@@ -117,7 +117,7 @@ class Registry(Generic[R]):
         if earlier is not None:
             last = earlier.row
         digest = digest_of(document)
-        gone = plain in self._retired and earlier is None
+        gone = earlier is None and latest is not None and (plain, latest.version) in self._retired
         if last is not None and last["digest"] == digest and not gone:
             return Proposal(document, last, earlier is not None and earlier.new)
         row = {
@@ -131,18 +131,25 @@ class Registry(Generic[R]):
         return Proposal(document, row, True)
 
     def add(self, rows: Iterable[R]) -> None:
-        """Stored versions; a new one brings a retired workflow back."""
+        """Stored versions, retired ones too."""
         for row in rows:
             plain = _plain(row.workflow)
             self._rows.setdefault(plain, {})[row.version] = row
             self._names[plain] = self._names[row.workflow_id] = plain
-            self._retired.discard(plain)
+            if row.retired:
+                self._retired.add((plain, row.version))
 
-    def retire(self, name: str) -> R:
-        """The workflow's latest version, found for the last time."""
-        row = self.find(name)
-        self._retired.add(_plain(row.workflow))
-        return row
+    def retire(self, rows: Iterable[R]) -> None:
+        """These versions are found no more."""
+        self._retired.update((_plain(row.workflow), row.version) for row in rows)
+
+    def _found(self, plain: str) -> dict[int, R]:
+        """The versions that are not retired."""
+        return {
+            number: row
+            for number, row in self._rows.get(plain, {}).items()
+            if (plain, number) not in self._retired
+        }
 
     def find(self, name: str, version: int | None = None) -> R:
         """By name, by id, or by ``key:version:uuid`` as engines of old wrote it."""
@@ -151,12 +158,11 @@ class Registry(Generic[R]):
             key, written, _ = name.split(":")
             if _plain(key) in self._names and written.isdigit():
                 return self.find(key, int(written) if version is None else version)
-        if plain is None or plain in self._retired:
+        if plain is None or not self._found(plain):
             raise self._not_found(name)
-        return self._version(plain, version)
+        return self._version(plain, self._found(plain), version)
 
-    def _version(self, plain: str, version: int | None) -> R:
-        versions = self._rows[plain]
+    def _version(self, plain: str, versions: dict[int, R], version: int | None) -> R:
         latest = max(versions)
         if version is not None and version not in versions:
             name = versions[latest].workflow
@@ -177,17 +183,15 @@ class Registry(Generic[R]):
 
     def latest(self) -> list[R]:
         """The newest version of each workflow that is not retired, by name."""
-        rows = [
-            versions[max(versions)]
-            for plain, versions in self._rows.items()
-            if plain not in self._retired
-        ]
+        found = [self._found(plain) for plain in self._rows]
+        rows = [versions[max(versions)] for versions in found if versions]
         return sorted(rows, key=lambda row: row.workflow)
 
     def versions(self, name: str) -> list[R]:
         """Every version of a workflow, newest first."""
         plain = _plain(self.find(name).workflow)
-        return [self._rows[plain][number] for number in sorted(self._rows[plain], reverse=True)]
+        found = self._found(plain)
+        return [found[number] for number in sorted(found, reverse=True)]
 
     def triggers(self) -> Iterator[tuple[R, TriggerSpec]]:
         """What starts runs now: of the newest versions only."""
@@ -228,7 +232,7 @@ class Registry(Generic[R]):
         plain = self._names.get(workflow) or self._names.get(_plain(workflow))
         if plain is None:
             raise self._not_found(workflow)
-        self._version(plain, version)
+        self._version(plain, self._rows[plain], version)
         return plain, version
 
 

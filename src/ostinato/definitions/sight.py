@@ -14,7 +14,7 @@ from ostinato.core.names import RunView, ThisJob
 from ostinato.core.results import JobView
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.input import resolved
-from ostinato.definitions.needs import before, stages
+from ostinato.definitions.needs import Order, stages
 from ostinato.definitions.reader import Use, nearest
 from ostinato.definitions.source import Path
 from ostinato.errors import Problem
@@ -48,7 +48,7 @@ class _Sight:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.stages = stages(document)
-        self.before = before(document)
+        self.order = Order(document)
         self.jobs = {job.path: job for job in document.jobs()}
         eaches = [phase.each for phase in document.phases] + [job.each for job in document.jobs()]
         self.items = {each.name for each in eaches if each is not None}
@@ -146,9 +146,9 @@ class _Sight:
         if own == name:
             hint = "in `expect`, write output"
             return True, self._problem(use, f"`{name}` is this job, and it has no result yet", hint)
-        if name in self.before[own]:
+        if self.order.precedes(name, own):
             return None
-        if own in self.before[name]:
+        if self.order.precedes(own, name):
             return True, self._problem(use, f"`{name}` comes after this job: it has no result here")
         hint = f"add needs: [{name}]"
         return False, self._problem(use, f"`{name}` may not be done when this is evaluated", hint)

@@ -16,6 +16,8 @@ __all__ = [
     "MAX_ALIASES",
     "MAX_BYTES",
     "MAX_DEPTH",
+    "MAX_PROBLEMS",
+    "MAX_VALUES",
     "Path",
     "Place",
     "decoded",
@@ -27,6 +29,8 @@ __all__ = [
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 MAX_ALIASES = 100
+MAX_VALUES = 100_000
+MAX_PROBLEMS = 200  # after so many nobody reads on, and looking for more is work for nothing
 LONGEST_NUMBER = 400  # characters; beyond it reading one is work for nothing
 _LARGEST = 2**53  # beyond it a JSON number is no longer exact everywhere
 

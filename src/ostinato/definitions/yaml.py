@@ -28,6 +28,8 @@ from ostinato.definitions.source import (
     MAX_ALIASES,
     MAX_BYTES,
     MAX_DEPTH,
+    MAX_PROBLEMS,
+    MAX_VALUES,
     Path,
     Place,
     number,
@@ -73,6 +75,7 @@ class _Reading:
         self.open: list[_Open] = []
         self.anchors: dict[str, Place | None] = {}
         self.aliases = 0
+        self.values = 0
 
     def documents(self) -> list[Place]:
         try:
@@ -115,6 +118,8 @@ class _Reading:
         self.problems.append(
             Problem(message, where, line=place.line, column=place.column, hint=hint)
         )
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise refused(self.problems)
 
     def _path(self) -> Path:
         path: list[str | int] = []
@@ -228,6 +233,11 @@ class _Reading:
         self._put(target, place)
 
     def _put(self, place: Place, at: Place | None = None) -> None:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            hint = "large data belongs in the input, or behind a link"
+            self._say(place, f"more than {MAX_VALUES:,} values", hint)
+            raise refused(self.problems)
         if not self.open:
             self.found.append(place)
             return

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from ostinato.core.durations import parse_duration
 from ostinato.runtime.handlers import Handlers, Job
 from ostinato.runtime.outcomes import Fail
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.job")
+log = logger("ostinato.job")
 
 LEVELS = ("debug", "info", "warning", "error")
 

@@ -51,8 +51,9 @@ class HttpJobs:
         return self._client
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
 
 async def _answer(response: httpx2.Response) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import structlog
-
 from ostinato.core import events as e
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.posts import Tell
+from ostinato.telemetry.logger import logger
 
-log = structlog.get_logger("ostinato.takeover")
+log = logger("ostinato.takeover")
 
 
 async def take_over(engine: Engine) -> int:

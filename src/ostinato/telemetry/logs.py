@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from ostinato.config import LogSettings
+if TYPE_CHECKING:
+    from ostinato.config import LogSettings
+
 
 # Too chatty for a server's log at level info.
-_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn.access")
+_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn")
 
 
 def configure_logs(settings: LogSettings) -> None:

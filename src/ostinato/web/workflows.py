@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from ostinato.app import Deployed
 from ostinato.core.views import View
-from ostinato.errors import WorkflowVersionNotFound
+from ostinato.errors import ConflictError
 from ostinato.ports import Version
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.door import door_of
-from ostinato.web.errors import Refusal, not_yet, unfit
+from ostinato.web.errors import Refusal, unfit
 from ostinato.web.events import Count
 from ostinato.web.lists import NoQuery, Paged, cut, page_answer, read_query
 from ostinato.web.operation import Operations
@@ -157,17 +157,12 @@ async def delete_workflow(request: Request) -> Response:
 )
 async def delete_version(request: Request) -> Response:
     """Delete one version, but not the latest."""
-    app, name = door_of(request).app, request.path_params["name"]
     number = _wanted(request.path_params["version"])
-    numbers = [version.version for version in await app.versions(name)]
-    if number not in numbers:
-        raise WorkflowVersionNotFound(f"workflow {name!r} has no version {number}")
-    if number == max(numbers):
-        message = (
-            f"version {number} is the latest of {name!r}; delete the workflow, or deploy another"
-        )
-        raise Refusal(400, "BadRequestError", message)
-    raise not_yet("deleting a version that is not the latest")
+    try:
+        await door_of(request).app.delete_version(request.path_params["name"], number)
+    except ConflictError as error:
+        raise Refusal(400, "BadRequestError", error.message) from None
+    return Response(status_code=204)
 
 
 def _wanted(text: str) -> int:

@@ -75,18 +75,25 @@ def constant(node: Node) -> Raw:
 def _emit(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
     job = node.spec
     event = _rendered(state, scope, node, key)
-    if not isinstance(event.get("type"), str) or not event["type"]:
-        raise ExpressionError("emit.type is not a text")
-    event_id, subject = f"{state.run_id}:{key}", event.get("subject")
-    publish = Publish(
-        event_id, event["type"], encode_value(event.get("data")), subject and str(subject)
-    )
+    event_id = f"{state.run_id}:{key}"
+    publish = _publish(event_id, event)
     if job.callback:
         timeout, beat = timeout_at(job, now), beat_at(job, now)
         waiting = JobWaiting(key, "callback", timeout_at=timeout, beat_at=beat)
         return [waiting, publish, *watch(key, timeout, beat)]
     output = Raw(msgspec.json.encode({"id": event_id}))
     return [JobSucceeded(key, 1, output), publish, onward(scope, node)]
+
+
+def _publish(event_id: str, event: dict[str, Any]) -> Publish:
+    for name in ("type", "subject", "source"):
+        value = event.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ExpressionError(f"emit.{name} gave {value!r:.80}, not a text")
+    if not event.get("type"):
+        raise ExpressionError("emit.type is empty")
+    data = encode_value(event.get("data"))
+    return Publish(event_id, event["type"], data, event.get("subject"), event.get("source"))
 
 
 def _set(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:

@@ -126,7 +126,7 @@ class Disk:
 
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():
-            if version.workflow in batch.retired:
+            if key in batch.retired:
                 self.versions[key] = replace(version, retired=True)
         for version in batch.versions:
             key = (version.workflow, version.version)

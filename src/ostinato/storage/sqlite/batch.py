@@ -141,7 +141,7 @@ def _write_outbox(db: sqlite3.Connection, batch: Batch, last: int) -> None:
 
 
 def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
-    db.executemany(sql.RETIRE, [(workflow,) for workflow in batch.retired])
+    db.executemany(sql.RETIRE, batch.retired)
     for version in batch.versions:
         if db.execute(sql.PUT_VERSION, rows.version_row(version)).rowcount != 1:
             raise Refused(

@@ -52,7 +52,7 @@ ADD_REPLY = """
 INSERT INTO reply (scope, key, digest, answer, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
 """
 
-RETIRE = "UPDATE version SET retired = 1 WHERE workflow = ?"
+RETIRE = "UPDATE version SET retired = 1 WHERE workflow = ? AND version = ?"
 PUT_VERSION = """
 INSERT INTO version (workflow, version, digest, document, created_at, workflow_id)
 VALUES (?, ?, ?, ?, ?, ?)

@@ -1,0 +1,141 @@
+"""The verbs about workflows: deploy, list, retire, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ostinato.app.catalog import DeployedWorkflows
+from ostinato.app.run import Deployed
+from ostinato.app.wired import Wired
+from ostinato.core.outline import outline
+from ostinato.definitions import Document, check, compile, load, read
+from ostinato.definitions.registry import Registry
+from ostinato.errors import ConflictError, DefinitionError, UsageError
+from ostinato.ports import Storage, Version
+from ostinato.runtime.posts import Keep
+
+
+class Deploying(Wired):
+    async def deploy(self, document: Any) -> int:
+        """The version of a document (a mapping, its text, or the path of a file)."""
+        deployed = await self.deploy_documents(documents_in(document))
+        return deployed[-1].version
+
+    async def deploy_texts(self, texts: Sequence[bytes]) -> list[Deployed]:
+        """Documents by their content, all or none."""
+        limit = self.settings.limits.document
+        return await self.deploy_documents(
+            [each for text in texts for each in load(text, limit=limit)]
+        )
+
+    async def deploy_part(self, data: dict[str, Any]) -> str:
+        """A workflow that Ostinato itself makes; its name."""
+        deployed = await self.deploy_documents([read(data)])
+        return deployed[0].name
+
+    async def deploy_documents(self, documents: Sequence[Any]) -> list[Deployed]:
+        async with self._deploying:
+            return await self._deploy_now(documents)
+
+    async def _deploy_now(self, documents: Sequence[Any]) -> list[Deployed]:
+        proposals = self._registry.propose(documents, self._clock.now())
+        for document in documents:
+            self._refuse_broken(document)
+        rows = [Version(**one.row) for one in proposals if one.new]
+        if rows:
+            await self._keep(versions=rows)
+            self._registry.add(rows)
+            for row in rows:
+                self._learn(row)
+            self._catalog.refresh()
+        return [self._deployed(Version(**one.row), one.new) for one in proposals]
+
+    def _refuse_broken(self, document: Document) -> None:
+        errors, _ = check(document, self._handler_names())
+        if errors:
+            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+            raise DefinitionError(f"{document.workflow}: {errors[0]}{more}", problems=tuple(errors))
+        compile(document, self._handler_defaults)
+
+    def _handler_names(self) -> list[str]:
+        return list(self.handlers.names())
+
+    async def _keep(self, **rows: Any) -> None:
+        await self.service.ask(lambda answer: Keep(answer, **rows))
+
+    def _learn(self, row: Version) -> None:
+        self._catalog.learn_waits(self._registry.document(row.workflow, row.version))
+
+    def _deployed(self, row: Version, created: bool = False) -> Deployed:
+        document = self._registry.document(row.workflow, row.version)
+        return Deployed(
+            id=row.workflow_id,
+            name=row.workflow,
+            version=row.version,
+            created=created,
+            created_at=row.created_at,
+            description=document.description,
+            input_schema=document.input_schema,
+            warnings=[str(one) for one in check(document, self._handler_names())[1]],
+        )
+
+    async def workflows(self) -> list[Deployed]:
+        return [self._deployed(row) for row in self._registry.latest()]
+
+    async def workflow(self, name: str, version: int | None = None) -> tuple[Deployed, Version]:
+        row = self._registry.find(name, version)
+        return self._deployed(row), row
+
+    async def versions(self, name: str) -> list[Version]:
+        return self._registry.versions(name)
+
+    async def delete_workflow(self, name: str) -> None:
+        """Found no more and triggered no more; its runs go on."""
+        await self._retire(self._registry.versions(name))
+
+    async def delete_version(self, name: str, version: int) -> None:
+        """Found no more; its runs go on. Raises ``ConflictError`` for the latest version."""
+        row = self._registry.find(name, version)
+        latest = self._registry.find(name)
+        if row.version == latest.version:
+            raise ConflictError(
+                f"version {version} is the latest of {row.workflow!r}: delete the workflow, or "
+                "deploy another version first"
+            )
+        await self._retire([row])
+
+    async def _retire(self, rows: Sequence[Version]) -> None:
+        async with self._deploying:
+            await self._keep(retired=[(row.workflow, row.version) for row in rows])
+            self._registry.retire(rows)
+            self._catalog.refresh()
+
+    def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
+        return outline(self._catalog.graph(*self._catalog.resolve(name, version)))
+
+    async def _read_workflows(self, storage: Storage) -> None:
+        rows = await storage.versions()
+        self._registry = Registry(rows, handlers=self._handler_defaults, address=self.address)
+        self._catalog = DeployedWorkflows(self._registry)
+        for row in rows:
+            self._learn(row)
+        self._catalog.refresh()
+
+
+def documents_in(document: Any) -> list[Any]:
+    """From a mapping, a text, bytes, or the path of a file."""
+    if isinstance(document, Mapping):
+        return [read(document)]
+    if isinstance(document, bytes):
+        return load(document)
+    if isinstance(document, Path) or (isinstance(document, str) and _is_path(document)):
+        return load(Path(document).read_bytes())
+    if isinstance(document, str):
+        return load(document)
+    raise UsageError(f"a document is a map, a text or a path, not {type(document).__name__}")
+
+
+def _is_path(text: str) -> bool:
+    return "\n" not in text and text.endswith((".yaml", ".yml", ".json"))

@@ -1,0 +1,211 @@
+"""The verbs that do something: start, emit, accept, cancel, answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from ostinato.app.reading import Reading
+from ostinato.app.remote import RemoteRun, find_server
+from ostinato.app.run import Run
+from ostinato.core import events as e
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import encode_value
+from ostinato.core.facts import Failure
+from ostinato.core.state import State
+from ostinato.core.views import RunView, run_view
+from ostinato.errors import ConflictError, Gone, InvalidInput, NotFoundError, UsageError
+from ostinato.runtime.inbox import Accept, Accepted, Begin, Begun, Idempotency
+from ostinato.runtime.posts import Tell
+
+
+class Once(msgspec.Struct, frozen=True):
+    """An idempotent request: its key, its body, and how a run becomes its answer."""
+
+    scope: str
+    key: str
+    body: bytes
+    answer: Callable[[RunView], bytes] = lambda view: b""
+
+
+class Doing(Reading):
+    async def start(
+        self, workflow: Any, /, *, uid: str | None = None, input: Any = UNSET, **arguments: Any
+    ) -> Run | RemoteRun:
+        """Start a run of a workflow, by its name; ``arguments`` are its input.
+
+        When this app is not open, the server on its store starts it.
+        """
+        given = arguments if input is UNSET else input
+        name = str(getattr(workflow, "name", workflow))
+        if self._service is None:
+            return await find_server(self.settings).start(name, given, uid, None)
+        return await self.start_run(name, given, uid=uid)
+
+    async def start_run(
+        self,
+        workflow: str,
+        input: Any,
+        *,
+        uid: str | None = None,
+        version: int | None = None,
+        wait: bool = True,
+        once: Once | None = None,
+    ) -> Run:
+        """Durable when this returns. ``wait`` for room, or raise ``Busy``.
+
+        Raises ``NotFoundError``, ``InvalidInput``, and ``ConflictError`` when ``once`` has been
+        used for another request.
+        """
+        service = self.service
+        name, number = self._catalog.resolve(workflow, version)
+        data = self._checked_input(name, number, input)
+        await self._room(wait)
+        post = self._idempotency(once)
+        begun: Begun = await service.ask(
+            lambda answer: Begin(service.starter, name, number, data, uid, answer, post)
+        )
+        if begun.answer is not None:
+            run_id, _, body = begun.answer.partition(b"\n")
+            return Run(self, run_id.decode(), duplicate=True, answer=body, replayed=True)
+        return Run(self, begun.run_id, duplicate=begun.duplicate)
+
+    def _checked_input(self, name: str, version: int, given: Any) -> Raw:
+        value = msgspec.json.decode(given) if isinstance(given, Raw) else given
+        if not isinstance(value, dict):
+            raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
+        return encode_value(self._catalog.check_input(name, version, value))
+
+    def _idempotency(self, once: Once | None) -> Idempotency | None:
+        if once is None:
+            return None
+        digest = hashlib.sha256(once.body).hexdigest()
+        expires_at = self._clock.now() + round(self.settings.idempotency.total_seconds() * 1000)
+
+        def answer(state: State, duplicate: bool) -> bytes:
+            view = run_view(state)
+            if duplicate:
+                view.duplicate = True
+            return state.run_id.encode() + b"\n" + once.answer(view)
+
+        return Idempotency(once.scope, once.key, digest, expires_at, answer)
+
+    async def _room(self, wait: bool) -> None:
+        if wait:
+            await self.service.wait_room()
+        else:
+            self.service.check_room()
+
+    async def emit(
+        self,
+        type: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        source: str = "ostinato/app",
+        subject: str | None = None,
+    ) -> Accepted:
+        """Accept one event. Durable when this returns.
+
+        When this app is not open, the server on its store accepts it.
+        """
+        if self._service is None:
+            members = {"id": id or self.new_id(), "source": source, "type": type}
+            about = {} if subject is None else {"subject": subject}
+            given = {} if data is None else data
+            return await find_server(self.settings).emit({**members, **about, "data": given})
+        event = Event(
+            id=id or self.new_id(),
+            source=source,
+            type=type,
+            time=self.now(),
+            subject=subject,
+            data=encode_value({} if data is None else data),
+        )
+        return (await self.accept([event]))[0]
+
+    def producer(self, bus: str = "memory") -> Producer:
+        if bus != "memory":
+            raise UsageError(f"producer({bus!r}) is not yet there; use producer('memory')")
+        return Producer(self)
+
+    async def accept(self, events: Sequence[Event], *, wait: bool = True) -> list[Accepted]:
+        """Store events, all or none, with the runs they start."""
+        service = self.service
+        await self._room(wait)
+        answers: list[Accepted] = await service.ask(
+            lambda answer: Accept(service.starter, self._catalog, events, answer)
+        )
+        return answers
+
+    async def cancel(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
+        state = await self._state(run_id)
+        if state.ended:
+            raise ConflictError(f"run {run_id} has already {state.status}")
+        event = e.CancelRequested(by, why)
+        await self.service.ask(lambda answer: Tell(run_id, event, answer))
+        return await self.run_view(run_id)
+
+    async def answer(
+        self, token: str, *, output: Any = None, error: Mapping[str, str] | None = None
+    ) -> None:
+        """End the job that ``token`` belongs to, from outside.
+
+        Raises ``NotFoundError``, ``ConflictError`` (it is over), ``Gone`` (it timed out).
+        """
+        state, key = await self._holder(token)
+        failure = None
+        if error is not None:
+            failure = Failure(str(error.get("name", "Failed")), str(error.get("message", "")))
+        data = output if isinstance(output, Raw) else encode_value(output)
+        event = e.Answered(key, data if failure is None else None, failure)
+        told = await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
+        if told is None or not told.facts:
+            raise ConflictError(f"job {key} of run {state.run_id} is over")
+
+    async def heartbeat(self, token: str) -> None:
+        """Say that the work goes on."""
+        state, key = await self._holder(token)
+        step = state.steps[key]
+        event = e.Heard(key, step.attempt)
+        await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
+
+    async def _holder(self, token: str) -> tuple[State, str]:
+        state = await self._state(token.partition(".")[0], "no job has this token")
+        step = state.holder(token)
+        if step is None:
+            raise NotFoundError("no job has this token")
+        if step.open:
+            return state, step.key
+        if step.error is not None and step.error.name == "Timeout":
+            raise Gone(f"job {step.key} of run {state.run_id} has timed out")
+        raise ConflictError(f"job {step.key} of run {state.run_id} has already {step.status}")
+
+
+class Producer:
+    """Sends events to a bus: ``await app.producer().send("TYPE", {…})``."""
+
+    def __init__(self, app: Doing) -> None:
+        self._app = app
+
+    async def send(self, type: str, data: Any = None, **members: Any) -> None:
+        await self.send_multiple([data], type, **members)
+
+    async def send_multiple(self, data: Sequence[Any], type: str, **members: Any) -> None:
+        app = self._app
+        await app.bus.send(
+            Event(
+                id=app.new_id(),
+                source="ostinato/app",
+                type=type,
+                time=app.now(),
+                subject=None,
+                data=encode_value({} if one is None else one),
+                **members,
+            )
+            for one in data
+        )

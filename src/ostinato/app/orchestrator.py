@@ -1,0 +1,194 @@
+"""The App: decorators, and the life of everything that is wired."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.doing import Doing
+from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
+from ostinato.app.run import Run
+from ostinato.app.sync import SyncApp
+from ostinato.bus.memory import EVERY, MemoryBus
+from ostinato.config import Settings
+from ostinato.core.cloudevents import Event, milliseconds
+from ostinato.core.codec import encode_value
+from ostinato.definitions import read
+from ostinato.errors import UsageError
+from ostinato.ports import Clock, Storage
+from ostinato.runtime.handlers import Job
+from ostinato.runtime.identity import Identity
+from ostinato.runtime.service import Limits, Service
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+class App(Deploying, Doing):
+    """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
+
+    Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        identity: Identity | None = None,
+        **overrides: Any,
+    ) -> None:
+        super().__init__(settings, storage=storage, clock=clock, identity=identity, **overrides)
+        self.handlers.provide(Event, _event_of)
+        self.handlers.provide(App, lambda job: self)
+        self.handlers.provide(Run, lambda job: Run(self, job.run_id))
+
+    @property
+    def sync(self) -> SyncApp:
+        return SyncApp(self)
+
+    # writing
+
+    def handler(self, name: str | None = None, **options: Any) -> Callable[[T], HandlerFunction]:
+        """Register a function under ``name`` (its own, when not given).
+
+        Options: ``attempts``, ``timeout`` and the other members of ``retry``. A document's own
+        values beat them, key by key.
+        """
+
+        def register(function: T) -> HandlerFunction:
+            called = name or str(getattr(function, "__name__", ""))
+            self._add_handler(called, function, options)
+            return HandlerFunction(self, called, function)
+
+        return register
+
+    def _add_handler(
+        self, name: str, function: Callable[..., Any], options: Mapping[str, Any]
+    ) -> None:
+        self._handler_defaults[name] = defaults_of(options)
+        self.handlers.add(name, function, **options)
+        self._registry.invalidate(self._handler_defaults)
+
+    def consumer(
+        self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
+    ) -> Callable[[T], T]:
+        """Call the function for each event of ``type``; what it returns is published."""
+        if bus != "memory":
+            raise UsageError(f'bus={bus!r} is not yet there; use bus="memory"')
+
+        def register(function: T) -> T:
+            name = str(getattr(function, "__name__", "consumer"))
+            self._add_handler(f"consumer.{name}", consuming(function, publish), options)
+            self._documents.append(consumer_workflow(name, type))
+            return function
+
+        return register
+
+    def workflow_document(self, document: Any) -> None:
+        """A document that is deployed when the app starts."""
+        self._documents += [each.data for each in documents_in(document)]
+
+    # living
+
+    async def __aenter__(self) -> App:
+        await self.open()
+        await self.begin()
+        return self
+
+    async def open(self) -> None:
+        """Own the store and know its workflows.
+
+        Starts and events are stored from now on; no job starts before ``begin``.
+        """
+        storage = self.storage
+        await storage.open()
+        try:
+            await self._read_workflows(storage)
+            self.bus = MemoryBus()
+            await self.bus.subscribe(EVERY, self._from_bus)
+            self._service = self._make_service(storage)
+            if self._documents:
+                await self._deploy_now([read(data) for data in self._documents])
+        except BaseException:
+            self._service = None
+            await storage.close()
+            raise
+
+    def _make_service(self, storage: Storage) -> Service:
+        settings = self.settings
+        limits = Limits(
+            ready=settings.limits.ready,
+            slots=settings.slots.handlers,
+            threads=settings.slots.threads,
+            drain=settings.drain.total_seconds(),
+            result=settings.limits.result,
+        )
+        return Service(
+            storage, self._catalog, self.handlers, self.bus, self._clock, self._identity, limits
+        )
+
+    async def begin(self) -> None:
+        """Let the runs go on; what a dead process left is taken over first."""
+        await self.service.start()
+
+    async def _from_bus(self, event: Event) -> None:
+        await self.accept([event])
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self, drain: float | None = None) -> None:
+        service, self._service = self._service, None
+        if service is None:
+            return
+        try:
+            await service.stop(drain)
+        finally:
+            await self._http.close()
+            await self.storage.close()
+
+    def asgi(self) -> Any:
+        """This app as an ASGI application, to serve or to mount in another one."""
+        return importlib.import_module("ostinato.web.asgi").application(self)
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        importlib.import_module("ostinato.cli.server").serve_app(self)
+
+    def expects(self, type: str) -> bool:
+        """Whether a trigger, a consumer or a wait knows this type of event."""
+        return self._catalog.listens(type) or bool(self._catalog.shapes(type))
+
+    def health(self) -> dict[str, Any]:
+        """``ready`` says whether starts are taken."""
+        service = self._service
+        if service is None:
+            return {"ready": False, "reason": "not started"}
+        room = service.load < service.limits.ready
+        return {
+            "ready": service.ready and room,
+            "reason": "" if service.ready and room else "full" if service.ready else "stopping",
+            "posts": len(service.engine),
+            "readyJobs": len(service.executor),
+            "runningJobs": service.executor.running,
+            "residentRuns": len(service.engine.residents),
+            "commits": service.engine.commits,
+        }
+
+
+def _event_of(job: Job) -> Event | None:
+    """The event that started the run."""
+    value = job.trigger
+    if value is None:
+        return None
+    return Event(
+        id=value["id"],
+        source=value["source"],
+        type=value["type"],
+        time=milliseconds(value["time"]),
+        subject=value.get("subject"),
+        data=encode_value(value["data"]),
+    )

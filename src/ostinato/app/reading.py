@@ -1,0 +1,131 @@
+"""The verbs that read: runs, their histories and streams, events, dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ostinato.app.wired import Wired
+from ostinato.core.codec import decode_facts
+from ostinato.core.outline import outline
+from ostinato.core.state import State
+from ostinato.core.views import RunView, history_view, run_view
+from ostinato.errors import ConflictError, NotFoundError
+from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.runtime.resident import load_state
+from ostinato.runtime.watching import until_end
+
+
+class Reading(Wired):
+    async def _state(self, run_id: str, message: str = "") -> State:
+        resident = None if self._service is None else self._service.engine.residents.get(run_id)
+        if resident is not None:
+            return resident.state
+        try:
+            return await load_state(self.storage, self._catalog.graph, run_id)
+        except NotFoundError as error:
+            raise NotFoundError(message or error.message) from None
+
+    async def find_run(self, name: str) -> Head:
+        """By id, unique prefix, uid (the newest), or ``last``."""
+        if name == "last":
+            found = await self.storage.runs(RunQuery(), Page(1))
+        elif (head := await self.storage.head(name)) is not None:
+            return head
+        else:
+            found = await self.storage.runs(RunQuery(uid=name), Page(1))
+            found = found or await self._by_prefix(name)
+        if not found:
+            raise NotFoundError(f"there is no run {name!r}: give its id, a prefix of it or its uid")
+        return found[0]
+
+    async def _by_prefix(self, prefix: str) -> list[Head]:
+        found = await self.storage.runs(RunQuery(id_prefix=prefix), Page(2))
+        if len(found) > 1:
+            raise ConflictError(f"more than one run begins with {prefix!r}: give more of its id")
+        return found
+
+    async def run_view(self, run_id: str) -> RunView:
+        return run_view(await self._state(run_id))
+
+    async def wait_ended(self, run_id: str, timeout: float | None) -> RunView:
+        """The run at its end, or as it is after ``timeout`` seconds."""
+        watching = self.service.engine.watching
+        future = watching.ended(run_id)
+        try:
+            state = await self._state(run_id)
+            if not state.ended:
+                done, _ = await asyncio.wait([future], timeout=timeout)
+                if not done:
+                    return await self.run_view(run_id)
+                state = future.result()
+            return run_view(state)
+        finally:
+            watching.forget(run_id, future)
+            future.cancel()
+
+    async def history(
+        self, run_id: str, after: int = -1, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Facts with a number greater than ``after``, oldest first."""
+        records = await self.storage.history(run_id)
+        if not records:
+            raise NotFoundError(f"there is no run {run_id!r}")
+        views = (
+            view
+            for record in records
+            for view in history_view(
+                record.seq, record.at, decode_facts(record.data, record.version)
+            )
+            if view["seq"] > after
+        )
+        return [view for view, _ in zip(views, range(limit or 1 << 30), strict=False)]
+
+    async def stream(self, run_id: str, after: int = -1) -> AsyncIterator[dict[str, Any]]:
+        """Facts as they are stored, from the past on; ends with the run."""
+        watching = self.service.engine.watching
+        queue = watching.open(run_id)
+        try:
+            past = await self.history(run_id, after)
+            for view in past:
+                yield view
+            seen = past[-1]["seq"] if past else after
+            if (await self._state(run_id)).ended and queue.empty():
+                for view in await self.history(run_id, seen):
+                    yield view
+                return
+            async for view in until_end(queue):
+                if view["seq"] > seen:
+                    yield view
+        finally:
+            watching.close(run_id, queue)
+
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        return await self.storage.runs(query, page)
+
+    async def count_runs(self, query: RunQuery) -> int:
+        return await self.storage.count_runs(query)
+
+    async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
+        return await self.storage.events(query, page)
+
+    async def count_events(self, query: EventQuery) -> int:
+        return await self.storage.count_events(query)
+
+    async def event(self, event_id: str, source: str | None = None) -> StoredEvent:
+        found = await self.storage.events_by_id(event_id)
+        found = [one for one in found if source is None or one.event.source == source]
+        if not found:
+            raise NotFoundError(f"there is no event {event_id!r}")
+        if len(found) > 1:
+            sources = ", ".join(repr(one.event.source) for one in found)
+            raise ConflictError(f"events from {sources} have this id: say which source")
+        return found[0]
+
+    async def dead_letters(self, page: Page) -> list[DeadLetter]:
+        return await self.storage.dead_letters(page)
+
+    async def run_graph(self, run_id: str) -> dict[str, Any]:
+        """The graph that a run follows, each node with the status of its latest activation."""
+        return outline((await self._state(run_id)).graph, await self._state(run_id))

@@ -1,0 +1,134 @@
+"""Starts and events for an engine in another process: what ``app.start`` and ``app.emit`` do
+when this app is not open.
+
+The server is the one that ``OSTINATO_URL`` names, else the one that left its address beside the
+SQLite file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from msgspec import Raw
+
+from ostinato.app.run import RunEnded
+from ostinato.config import Settings
+from ostinato.core.codec import encode_value
+from ostinato.errors import ConflictError, InvalidInput, NotFoundError, NothingIsRunning
+from ostinato.runtime.inbox import Accepted
+
+PATIENCE = 45
+"""Seconds that a request may take."""
+
+ERRORS = {404: NotFoundError, 409: ConflictError, 422: InvalidInput}
+
+NOBODY = (
+    "no engine is running: use `async with app:` around this, or start `ostinato serve` and let "
+    "OSTINATO_URL name it (a server on the same SQLite file is found by itself)"
+)
+
+
+class RemoteRun:
+    """A handle on a run in a server."""
+
+    def __init__(self, server: Server, run: dict[str, Any]) -> None:
+        self._server = server
+        self.id = str(run["id"])
+        self.duplicate = bool(run.get("duplicate", False))
+
+    async def view(self) -> dict[str, Any]:
+        """The run as ``GET /runs/{id}`` shows it."""
+        run: dict[str, Any] = await self._server.ask("GET", f"/runs/{self.id}")
+        return run
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """The output. Raises ``RunEnded`` when it fails, ``TimeoutError`` after ``timeout`` s."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._server.follow(f"/runs/{self.id}/stream")
+        except TimeoutError:
+            raise TimeoutError(f"run {self.id} is not over after {timeout} s") from None
+        return _output(await self.view())
+
+
+def _output(run: dict[str, Any]) -> Any:
+    if run["status"] == "succeeded":
+        return run["output"]
+    error = run.get("error") or {"name": "", "message": "cancelled"}
+    why = f"run {run['id']} {run['status']}: {error['name']} {error['message']}"
+    raise RunEnded(why, status=run["status"], error=error["name"])
+
+
+class Server:
+    def __init__(self, url: str, key: str | None) -> None:
+        self.url = url
+        self._headers = {"content-type": "application/json"}
+        if key:
+            self._headers["authorization"] = f"Bearer {key}"
+
+    async def start(
+        self, workflow: str, input: Any, uid: str | None, version: int | None
+    ) -> RemoteRun:
+        body = {"workflow": workflow, "input": input, "uid": uid, "version": version}
+        given = {name: value for name, value in body.items() if value is not None}
+        return RemoteRun(self, await self.ask("POST", "/runs", encode_value(given)))
+
+    async def emit(self, event: dict[str, Any]) -> Accepted:
+        answer = await self.ask("POST", "/events", encode_value(event))
+        return msgspec.convert(answer, Accepted)
+
+    async def ask(self, method: str, path: str, body: Raw | None = None) -> Any:
+        content = None if body is None else bytes(body)
+        async with self._client(PATIENCE) as client:
+            answer = await client.request(method, path, content=content)
+        if answer.is_success:
+            return msgspec.json.decode(answer.content)
+        raise _error(answer)
+
+    async def follow(self, path: str) -> None:
+        """Until a stream of events ends."""
+        async with self._client(None) as client, client.stream("GET", path) as answer:
+            async for _ in answer.aiter_raw():
+                pass
+
+    @asynccontextmanager
+    async def _client(self, timeout: float | None) -> AsyncIterator[httpx2.AsyncClient]:
+        client = httpx2.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=False
+        )
+        async with client:
+            try:
+                yield client
+            except httpx2.TransportError as error:
+                raise NothingIsRunning(f"{self.url} does not answer: {NOBODY}") from error
+
+
+def _error(answer: httpx2.Response) -> Exception:
+    try:
+        message = str(msgspec.json.decode(answer.content)["error"]["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        message = f"status {answer.status_code}"
+    return ERRORS.get(answer.status_code, NothingIsRunning)(message)
+
+
+def find_server(settings: Settings) -> Server:
+    """Raises ``NothingIsRunning``."""
+    url = settings.url or _left_address(settings.store_file)
+    if not url:
+        raise NothingIsRunning(NOBODY)
+    return Server(url, settings.key)
+
+
+def _left_address(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.with_name(f"{file.name}.url").read_text().strip() or None
+    except OSError:
+        return None

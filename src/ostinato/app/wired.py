@@ -1,0 +1,90 @@
+"""What the verbs of an app share: its settings, its store, its workflows, its engine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ostinato.app.catalog import DeployedWorkflows
+from ostinato.app.wiring import open_store
+from ostinato.bus.memory import MemoryBus
+from ostinato.config import Settings, read_settings
+from ostinato.definitions.compile import HandlerDefaults
+from ostinato.definitions.registry import Registry
+from ostinato.errors import NothingIsRunning, UsageError
+from ostinato.ports import Clock, Storage, Version
+from ostinato.runtime import builtin
+from ostinato.runtime.clock import SystemClock
+from ostinato.runtime.handlers import Handlers
+from ostinato.runtime.http import HttpJobs
+from ostinato.runtime.identity import Identity
+from ostinato.runtime.service import Service
+
+
+class Wired:
+    """Nothing is opened here, and settings are read when they are first asked for."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        storage: Storage | None = None,
+        clock: Clock | None = None,
+        identity: Identity | None = None,
+        **overrides: Any,
+    ) -> None:
+        self._settings = settings
+        self._overrides = overrides
+        self._storage = storage
+        self._clock = clock or SystemClock()
+        self._identity = identity or Identity()
+        self._service: Service | None = None
+        self._documents: list[dict[str, Any]] = []
+        self._handler_defaults: dict[str, HandlerDefaults] = {}
+        self._http = HttpJobs()
+        self._registry: Registry[Version] = Registry()
+        self._catalog = DeployedWorkflows(self._registry)
+        self._deploying = asyncio.Lock()
+        self.bus = MemoryBus()
+        self.handlers = Handlers()
+        builtin.register(self.handlers)
+        self.handlers.add("http", self._http.request)
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            self._settings = read_settings(self._overrides)
+        return self._settings
+
+    def configure(self, settings: Settings) -> None:
+        """Other settings, before the app is opened."""
+        if self._service is not None:
+            raise UsageError("an app cannot be configured while it is open")
+        self._settings = settings
+
+    @property
+    def service(self) -> Service:
+        if self._service is None:
+            raise NothingIsRunning(
+                "no engine is running: use `async with app:` here, or start `ostinato serve`"
+            )
+        return self._service
+
+    @property
+    def storage(self) -> Storage:
+        if self._storage is None:
+            self._storage = open_store(self.settings.store)
+        return self._storage
+
+    @property
+    def address(self) -> str:
+        """Where others reach this app: callbacks arrive there."""
+        settings = self.settings
+        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+        return settings.public_url or f"http://{host}:{settings.port}"
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def new_id(self) -> str:
+        return self._identity.event_id()
