@@ -360,8 +360,8 @@ RULES = [
     ),
     Rule(
         "heartbeat-missed",
-        "Without one the attempt has failed with `HeartbeatTimeout`: it is stopped, and tried again "
-        "as any.",
+        "Without one the attempt has failed with `HeartbeatTimeout`: it is stopped and tried "
+        "again.",
         f"[{BEAT}]",
         play=missed,
         output={"a": "done"},
@@ -401,7 +401,7 @@ RULES = [
     Rule(
         "emit",
         "`emit` publishes an event; its output is `{id}`, made of the run's id and the step's key.",
-        "[{job: a, emit: {type: T, data: {x: '${ input.x }'}, subject: '${ input.x }'}}]",
+        "[{job: a, emit: {type: T, data: {x: '${ input.x }'}, subject: '${ input.x }!'}}]",
         input={"x": 7},
         play=None,
         output={"a": {"id": "run:p/a"}},

@@ -55,7 +55,8 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
     counts as the latest one seen. When this raises, the state is half folded: drop it and load
     the run again from its history.
     """
-    now = state.now = max(state.now, now)
+    before = state.now
+    now = state.now = max(before, now)
     facts: list[Fact] = []
     commands: list[Command] = []
     agenda: deque[Told] = deque((event,))
@@ -74,4 +75,6 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
                 agenda.append(said)
         if len(facts) > MAX_FACTS:
             raise OstinatoError(f"more than {MAX_FACTS} facts from one event: a loop with no wait")
+    if not facts:  # nothing will tell a replay of this moment
+        state.now = before
     return facts, commands
