@@ -3,10 +3,9 @@
 import pytest
 
 from ostinato.core import events as e
-from ostinato.core.expressions import parse
+from ostinato.core.expressions import parse, parse_template
 from ostinato.core.graph import Graph, Node
 from ostinato.core.model import Job, Join, Kind, Run, Set, Split
-from ostinato.core.expressions import parse_template
 from ostinato.errors import DefinitionError
 from tests.core.semantics.rule import Rule, holds
 
@@ -70,7 +69,9 @@ UPSTREAM = (
     "start -> or:split; split -> a [input.a] -> or:join; split -> o_b [input.b] -> c -> join; "
     "split -> d [default] -> join; join -> e -> end"
 )
-LOOP = "start -> merge:top -> set:n -> or:pick; pick -> top [vars.n < 3]; pick -> done [vars.n >= 3]"
+LOOP = (
+    "start -> merge:top -> set:n -> or:pick; pick -> top [vars.n < 3]; pick -> done [vars.n >= 3]"
+)
 CROSSED = (
     "start -> and:fork; fork -> a -> or:one; fork -> b -> or:two; "
     "one -> xor:x; x -> end [true]; x -> two [default]; two -> xor:y; y -> end2 [true]; "
@@ -203,8 +204,10 @@ RULES = [
     Rule(
         "deadlock-false",
         "A scope that has just opened is no deadlock of the tokens beside it.",
-        graph=nested("start2",
-            "start -> and:f; f -> sub -> and:j; f -> merge:m -> merge:n -> merge:o -> j; j -> c"),
+        graph=nested(
+            "start2",
+            "start -> and:f; f -> sub -> and:j; f -> merge:m -> merge:n -> merge:o -> j; j -> c",
+        ),
         jobs={"c": "succeeded"},
         lacks=("run.stuck",),
     ),
@@ -299,7 +302,9 @@ RULES = [
     Rule(
         "nested-again",
         "Entered again it is another: `sub#2/a`.",
-        graph=nested("a", "start -> merge:top -> sub -> set:n -> xor:x; x -> top [vars.n < 2]; x -> end"),
+        graph=nested(
+            "a", "start -> merge:top -> sub -> set:n -> xor:x; x -> top [vars.n < 2]; x -> end"
+        ),
         jobs=dict.fromkeys(("sub/a", "n", "sub#2/a", "n#2"), "succeeded"),
     ),
     Rule(
