@@ -10,7 +10,7 @@ from ostinato.core.facts import Failure
 from ostinato.errors import NotFoundError, Refused, StoreError
 from ostinato.ports import EventQuery, RunQuery
 from ostinato.runtime.posts import Tell, Unready
-from tests.stage import Gate, fail_commits, facts_of, one_job, reached, types_of
+from tests.stage import Gate, facts_of, fail_commits, one_job, reached, types_of
 
 EVENT = one_job({"run": "noop"}, on=[{"event": "GO"}])
 TWO = {
