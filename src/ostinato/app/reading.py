@@ -19,9 +19,12 @@ from ostinato.runtime.watching import until_end
 
 class Reading(Wired):
     async def _state(self, run_id: str, message: str = "") -> State:
-        resident = None if self._service is None else self._service.engine.residents.get(run_id)
-        if resident is not None:
-            return resident.state
+        """As it is stored: a run in memory may be ahead of that for the time of a commit."""
+        if self._service is not None:
+            await self._service.engine.rest()
+            resident = self._service.engine.residents.get(run_id)
+            if resident is not None:
+                return resident.state
         try:
             return await load_state(self.storage, self._catalog.graph, run_id)
         except NotFoundError as error:
