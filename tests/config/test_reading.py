@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ostinato.config import ApiKey, Settings, read_settings, settings_table
+from ostinato.config import ApiKey, Settings, override_settings, read_settings, settings_table
 from ostinato.errors import SettingsError
 
 
@@ -47,6 +47,13 @@ def test_arguments_beat_variables_beat_the_file(read):
 def test_arguments_may_be_nested_or_dotted(read):
     assert read(arguments={"limits": {"steps": 7}}).limits.steps == 7
     assert read(arguments={"limits.steps": 7}).limits.steps == 7
+
+
+def test_arguments_that_come_late_beat_what_was_read(read):
+    settings = read("[limits]\nsteps = 5", arguments={"port": 1, "host": "::1"})
+    late = override_settings(settings, {"port": 2, "store": None}, by="--{name}")
+    assert (late.port, late.host, late.limits.steps) == (2, "::1", 5)
+    assert (late.origin("port"), late.origin("host")) == ("--port", "argument host")
 
 
 def test_an_argument_that_is_none_is_not_given(read):

@@ -5,6 +5,10 @@ import json
 
 import pytest
 
+from ostinato.errors import Busy
+from ostinato.ports import Page
+from tests.web.conftest import events_of, runs_of
+
 SHORT = {"type": "ORDER_PLACED", "data": {"n": 1}}
 ENVELOPE = {
     "version": "0", "id": "e-1", "detail-type": "ORDER_PLACED", "source": "shop", "account": "1",
@@ -40,8 +44,8 @@ async def test_one_event_in_any_form_is_accepted(http, app, body, headers):
     answer = await http.post("/events", json=body, headers=headers)
     assert answer.status_code == 202
     assert answer.json().keys() == {"id", "source", "runs", "duplicate"}
-    assert answer.json()["runs"] == ["run-001"]
-    (stored,) = app.kept.values()
+    assert answer.json()["runs"] == [run.run_id for run in await runs_of(app)]
+    (stored,) = await events_of(app)
     assert (stored.event.type, json.loads(bytes(stored.event.data))) == ("ORDER_PLACED", {"n": 1})
 
 
@@ -66,11 +70,13 @@ async def test_a_duplicate_gets_the_same_answer(http):
     assert again == first | {"duplicate": True}
 
 
-async def test_an_event_that_does_not_fit_its_trigger_is_accepted_as_a_dead_letter(http):
+async def test_an_event_that_does_not_fit_its_trigger_is_accepted_as_a_dead_letter(http, app):
     answer = await http.post("/events", json={"type": "UNFIT", "data": {}})
     assert answer.status_code == 202
     assert answer.json()["runs"] == []
-    assert answer.json()["deadLetters"] == [{"trigger": "strict", "id": "letter-1"}]
+    (letter,) = answer.json()["deadLetters"]
+    assert letter["trigger"].startswith("strict")
+    assert [one.id for one in await app.dead_letters(Page())] == [letter["id"]]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +104,7 @@ async def test_what_is_not_an_event_is_refused_with_its_reason(http, app, body, 
     answer = await http.post("/events", content=body)
     assert answer.status_code == status, answer.text
     assert said in answer.json()["detail"]
-    assert app.kept == {}
+    assert await events_of(app) == []
 
 
 async def test_a_compressed_body_is_refused(http):
@@ -119,8 +125,12 @@ async def test_a_body_without_announced_length_is_bounded_while_it_is_read(http)
     assert answer.status_code == 413
 
 
-async def test_without_room_the_sender_is_told_when_to_come_back(http, app):
-    app.full = True
+async def test_without_room_the_sender_is_told_when_to_come_back(http, app, monkeypatch):
+    async def accept(events, wait):
+        assert not wait
+        raise Busy("10000 jobs are ready; try again later", retry_after=2.4)
+
+    monkeypatch.setattr(app, "accept", accept)
     answer = await http.post("/events", json=SHORT)
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "3"
@@ -136,7 +146,7 @@ async def test_without_room_the_sender_is_told_when_to_come_back(http, app):
 async def test_typed_routes_unwrap_every_envelope(http, app, route, body):
     answer = await http.post(route, json=body)
     assert (answer.status_code, answer.json()) == (200, {"success": True})
-    (stored,) = app.kept.values()
+    (stored,) = await events_of(app)
     assert (stored.event.type, json.loads(bytes(stored.event.data))) == ("ORDER_PLACED", {"n": 1})
 
 
@@ -145,7 +155,7 @@ async def test_the_envelopes_id_is_the_idempotency_key(http, app):
     for _ in range(2):
         answer = await http.post("/events/ORDER_PLACED", json=ENVELOPE)
         assert answer.status_code == 200
-    assert len(app.heads) == 1
+    assert len(await runs_of(app)) == 1
 
 
 @pytest.mark.seed("A1", "A2")
@@ -156,7 +166,7 @@ async def test_the_envelopes_id_is_the_idempotency_key(http, app):
         ("/event-bridge/events/BROKEN", 500, "the boiler exploded"),
         ("/events/NO_SUCH_TYPE", 400, "NO_SUCH_TYPE"),
         ("/event-bridge/events/NO_SUCH_TYPE", 200, None),
-        ("/events/UNFIT", 400, "letter-1"),
+        ("/events/UNFIT", 400, "strict"),
     ],
 )
 async def test_typed_routes_fail_as_the_seed(http, route, status, said):
@@ -170,10 +180,10 @@ async def test_typed_routes_fail_as_the_seed(http, route, status, said):
         assert answer.json()["error"]["statusCode"] == status
 
 
-@pytest.mark.parametrize("segment", ["mapping"])
+@pytest.mark.parametrize("segment", ["mapping", "count"])
 async def test_a_reserved_segment_is_no_event_type(http, app, segment):
     assert (await http.post(f"/events/{segment}", json={})).status_code == 404
-    assert app.kept == {}
+    assert await events_of(app) == []
 
 
 async def test_an_event_type_in_the_path_is_plain(http):
@@ -185,7 +195,7 @@ async def test_an_event_type_in_the_path_is_plain(http):
 async def test_a_task_event_is_triggered(http, app):
     answer = await http.post("/events/trigger", json=TASK)
     assert (answer.status_code, answer.content) == (204, b"")
-    (stored,) = app.kept.values()
+    (stored,) = await events_of(app)
     assert (stored.event.type, stored.event.source) == ("ORDER_PLACED", "shop")
     assert stored.event.description == "d"
 
@@ -208,14 +218,13 @@ async def test_triggering_answers_as_the_seed(http, body, status):
     ("route", "body"),
     [("/events/BROKEN", {}), ("/events/trigger", {"key": "BROKEN", "payload": {}})],
 )
-async def test_who_prefers_not_to_wait_does_not(http, route, body):
+async def test_who_prefers_not_to_wait_does_not(http, app, route, body):
     answer = await http.post(route, json=body, headers={"prefer": "respond-async"})
     assert answer.status_code == 202
-    assert answer.json()["runs"] == ["run-001"]
+    assert answer.json()["runs"] == [run.run_id for run in await runs_of(app)]
 
 
-async def test_typed_routes_do_not_wait_for_what_waits(http, app):
-    app.triggers["LONG"] = "slow"
+async def test_typed_routes_do_not_wait_for_what_waits(http):
     answer = await asyncio.wait_for(http.post("/events/LONG", json={}), 5)
     assert answer.status_code == 200
 
@@ -224,14 +233,14 @@ async def test_typed_routes_do_not_wait_for_what_waits(http, app):
 
 
 @pytest.mark.seed("A5")
-async def test_stored_events_carry_both_sets_of_names(http):
+async def test_stored_events_carry_both_sets_of_names(http, app):
     await http.post("/events/trigger", json=TASK | {"id": "t-1"})
     (item,) = (await http.get("/events")).json()
     assert item == (await http.get("/events/t-1")).json()
     assert (item["type"], item["data"]) == (item["key"], item["payload"])
     assert item["description"] == "d"
     assert isinstance(item["timestamp"], int)
-    assert item["runs"] == ["run-001"]
+    assert item["runs"] == [run.run_id for run in await runs_of(app)]
 
 
 @pytest.mark.seed("A5")

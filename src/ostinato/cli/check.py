@@ -31,7 +31,7 @@ def check(
 
     Exit 0 also with warnings, 1 with errors, 2 when a file cannot be read.
     """
-    handlers = sorted(load_application(app).handlers) if app else None
+    handlers = sorted(load_application(app).handlers.names()) if app else None
     entries, readable = check_files(_files(files), handlers, strict)
     summary = report(entries)
     if json:

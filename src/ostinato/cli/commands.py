@@ -26,7 +26,7 @@ def _same(name: str, about: str) -> tuple[str, Command]:
 
 COMMANDS: dict[str, Command] = dict(
     [
-        _same("demo", "see a tenant set up from an event, and a server killed and back"),
+        _same("demo", "see a tenant set up from an event, a server killed and back"),
         ("new", Command("new", "new", "make a starter project in a directory")),
         _same("serve", "run a server for documents or for a Python application"),
         _same("check", "say what is wrong with documents, with line and mend"),
@@ -34,7 +34,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("start", "start a run of a workflow"),
         _same("emit", "send an event"),
         _same("runs", "list runs"),
-        _same("show", "show one run: its jobs, what it waits for, what would continue it"),
+        _same("show", "show one run: its jobs, and what it waits for"),
         _same("watch", "follow a run to its end"),
         _same("cancel", "cancel a run"),
         _same("workflows", "list workflows"),
@@ -48,10 +48,11 @@ COMMANDS: dict[str, Command] = dict(
 )
 
 EPILOGUE = """\
-A RUN is named by its id, a unique beginning of it, its uid, or `last`.
-Every command takes --help, and --json for data. --debug shows where an error came from.
-Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable, 4 still running at
---timeout.
+A RUN is named by its id, a unique beginning, its uid, or `last`.
+Every command takes --help, --json for data, and --debug to see where an error
+came from.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable,
+4 still running at --timeout.
 """
 
 

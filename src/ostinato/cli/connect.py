@@ -6,8 +6,8 @@ answers; else the store itself, opened here without doing any of its work.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +20,8 @@ from ostinato.errors import StoreLocked
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Client]:
+async def connected(settings: Settings, *, creates: bool = False) -> AsyncIterator[Client]:
+    """``creates``: a store that is not there yet is made, as the first thing is put into it."""
     remote = await _remote(settings)
     if remote is not None:
         try:
@@ -28,6 +29,10 @@ async def connected(settings: Settings) -> AsyncIterator[Client]:
         finally:
             await remote.close()
         return
+    file = settings.store_file
+    if file is not None and not file.exists() and not creates:
+        hint = "ostinato serve makes one; or name another: --store sqlite:///FILE"
+        raise Stop(f"{file}: there is no store here yet", hint=hint, code=UNREACHABLE)
     from ostinato.cli.local import opened
 
     try:
@@ -73,10 +78,10 @@ def known_address(settings: Settings) -> str | None:
 
 
 def owner_lives(settings: Settings) -> bool:
-    """Whether the process that the lock file names is there; yes when it names none."""
+    """Whether the process that the lock file names is there."""
     pid = owner(settings)
     if pid is None:
-        return True
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -92,5 +97,8 @@ def owner(settings: Settings) -> int | None:
         text = file.with_name(f"{file.name}.lock").read_text() if file else ""
     except (OSError, UnicodeDecodeError):
         return None
-    found = re.search(r"[0-9]+", text)
-    return int(found[0]) if found and 0 < int(found[0]) < 2**31 else None
+    try:
+        pid = json.loads(text)["pid"]
+    except (ValueError, KeyError, TypeError):
+        return None  # an owner that ended in order takes its name out
+    return pid if type(pid) is int and pid > 0 else None

@@ -39,5 +39,5 @@ def deploy(
 
 
 async def _deploy(settings: Settings, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    async with connected(settings) as client:
+    async with connected(settings, creates=True) as client:
         return await client.deploy(paths)

@@ -42,7 +42,7 @@ def emit(
 
 
 async def _emit(settings: Settings, event: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    async with connected(settings) as client:
+    async with connected(settings, creates=True) as client:
         return await client.emit(event), client.running
 
 

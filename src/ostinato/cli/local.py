@@ -19,9 +19,13 @@ from ostinato.ports import EventQuery, Head, Page, RunQuery
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[LocalClient]:
+    """Without ``begin``, no run goes on here."""
     app = App(settings)
-    async with app.stored():
+    await app.open()
+    try:
         yield LocalClient(app, settings)
+    finally:
+        await app.close(drain=0)
 
 
 class LocalClient:
@@ -36,7 +40,7 @@ class LocalClient:
     async def deploy(self, documents: Sequence[Path]) -> list[Data]:
         return [
             _plain(each)
-            for each in await self._app.deploy([path.read_bytes() for path in documents])
+            for each in await self._app.deploy_texts([path.read_bytes() for path in documents])
         ]
 
     async def workflows(self) -> list[Data]:

@@ -80,21 +80,18 @@ class Table:
 
     def rich(self) -> Any:
         from rich.table import Table as RichTable
-        from rich.text import Text
 
         drawn = RichTable(box=None, pad_edge=False, header_style="bold")
-        for number, column in enumerate(self.columns):
-            # What is typed again must not be cut off.
-            whole = column in _WHOLE
-            width = max(len(row[number]) for row in self.rows) if whole else None
-            drawn.add_column(column.upper(), no_wrap=True, overflow="ellipsis", min_width=width)
+        for column in self.columns:
+            # What is typed again must not be cut off; the widest of the others give way.
+            drawn.add_column(column.upper(), no_wrap=column in _WHOLE)
         for row in self.rows:
-            drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+            drawn.add_row(*map(_cell, row))
         return drawn
 
 
 Part = Line | Table
-_WHOLE = frozenset({"id", "status", "name"})
+_WHOLE = frozenset({"id", "job", "name", "seq", "setting", "status", "type"})
 
 
 def line(text: str = "", style: str = "") -> None:
@@ -118,6 +115,12 @@ def show(part: Part) -> None:
         console().print(part.rich())
     else:
         print(part.plain())
+
+
+def _cell(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text, style=STYLES.get(text, ""), no_wrap=True, overflow="ellipsis")
 
 
 def _one_line(cell: Any) -> str:

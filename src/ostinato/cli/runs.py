@@ -44,6 +44,10 @@ async def _runs(settings: Settings, query: dict[str, Any], limit: int) -> list[d
         return await client.runs(query, limit)
 
 
+def _started(at: int | None, now: int) -> str:
+    return words.clock(at, now) if output.on_terminal() else words.moment(at)
+
+
 def _row(run: dict[str, Any], now: int) -> tuple[Any, ...]:
     waiting = run.get("waitingFor")
     about = words.failure(run.get("error")) or (f"waits for {waiting}" if waiting else "")
@@ -52,7 +56,7 @@ def _row(run: dict[str, Any], now: int) -> tuple[Any, ...]:
         run["workflow"],
         run["status"],
         run.get("uid"),
-        words.moment(run.get("startedAt")),
+        _started(run.get("startedAt"), now),
         words.took(run, now),
         about,
     )

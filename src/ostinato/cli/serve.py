@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from ostinato.cli.failure import USAGE, Stop
 from ostinato.cli.options import Json, Store, settings_from
-from ostinato.cli.sources import Sources, documents_in, is_application
-from ostinato.config import require_keys_beyond_loopback
+from ostinato.cli.sources import documents_in, is_application, load_application
+from ostinato.config import override_settings, require_keys_beyond_loopback
 
 
 def serve(
@@ -29,11 +30,20 @@ def serve(
     json: Json = False,
 ) -> None:
     """Run a server. SIGTERM or Ctrl-C lets jobs at work finish, then it ends with exit 0."""
-    settings = settings_from(host=host, port=port, store=store)
-    require_keys_beyond_loopback(settings)
-    from ostinato.cli.server import serve_app  # only now: it imports the web
-
+    flags = {"host": host, "port": port, "store": store}
     given = sources or []
     applications = [source for source in given if is_application(source)]
-    documents = documents_in([Path(each) for each in given if each not in applications])
-    asyncio.run(serve_app(settings, Sources(tuple(applications), tuple(documents)), json=json))
+    documents = documents_in(Path(each) for each in given if each not in applications)
+    if len(applications) > 1:
+        raise Stop("one application can be served at a time", code=USAGE)
+    if not applications:
+        require_keys_beyond_loopback(settings_from(**flags))  # before the slow imports
+    from ostinato.app import App
+    from ostinato.cli.server import serving
+
+    if applications:
+        app = load_application(applications[0])
+        app.configure(override_settings(app.settings, flags, by="--{name}"))
+    else:
+        app = App(settings_from(**flags))
+    asyncio.run(serving(app, documents, json=json))

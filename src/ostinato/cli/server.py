@@ -12,7 +12,8 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,8 @@ from ostinato.app import App
 from ostinato.cli import output
 from ostinato.cli.connect import address_file, known_address, owner
 from ostinato.cli.documents import refuse_broken
-from ostinato.cli.failure import FAILED, INTERRUPTED, USAGE, Stop
-from ostinato.cli.sources import Sources, load_application
-from ostinato.config import Settings
+from ostinato.cli.failure import FAILED, INTERRUPTED, Stop
+from ostinato.config import Settings, require_keys_beyond_loopback
 from ostinato.errors import StoreError, StoreLocked
 from ostinato.telemetry.logs import configure_logs
 
@@ -34,26 +34,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _REQUESTS_END_WITHIN = 5  # seconds; streams never end by themselves
 
 
-async def serve_app(settings: Settings, sources: Sources, *, json: bool) -> None:
+def serve_app(app: App) -> None:
+    """Until a signal; what ``App.run`` does."""
+    asyncio.run(serving(app))
+
+
+async def serving(app: App, documents: Sequence[Path] = (), *, json: bool = False) -> None:
+    settings = app.settings
+    require_keys_beyond_loopback(settings)
     configure_logs(settings.log)
-    refuse_broken(sources.documents)
-    app = _application(settings, sources)
+    refuse_broken(documents)
     with _stop_signals() as stopping, _bound(settings) as listener:
         url = _url(settings, listener)
+        app.configure(replace(settings, public_url=settings.public_url or url))
         async with _opened(app, settings):
-            await app.deploy([path.read_bytes() for path in sources.documents])
+            await app.deploy_texts([path.read_bytes() for path in documents])
             with _address_told(settings, url):
                 await _serve(app, listener, stopping, lambda: _tell(settings, url, json))
-
-
-def _application(settings: Settings, sources: Sources) -> App:
-    apps = [load_application(each) for each in sources.applications]
-    if len(apps) > 1:
-        raise Stop("one application can be served at a time", code=USAGE)
-    if apps:
-        apps[0].configure(settings)
-        return apps[0]
-    return App(settings)
 
 
 @contextlib.contextmanager

@@ -52,15 +52,20 @@ def picture(run: Data, place: str) -> Iterator[output.Part]:
     now = words.now_ms()
     uid = f" ({run['uid']})" if run.get("uid") else ""
     yield output.Line(f"{run['workflow']} v{run['version']}{uid}  run {run['id']}")
-    ended = f"ended {words.moment(run['endedAt'])}, " if run.get("endedAt") else ""
-    began = f"started {words.moment(run['startedAt'])}, {ended}took {words.took(run, now)}"
-    yield output.Line(f"{run['status']}; {began}", output.STYLES.get(run["status"], ""))
+    yield output.Line(f"{run['status']}; {_times(run, now)}", output.STYLES.get(run["status"], ""))
     for label, text in _told(run, now, place):
         yield output.Line(f"{label}: {text}")
     if run.get("jobs"):
         yield output.Line()
         columns = ("phase", "job", "status", "attempts", "took", "about")
         yield output.table_of(columns, (_job_row(job, now) for job in run["jobs"]))
+
+
+def _times(run: Data, now: int) -> str:
+    began, span = f"started {words.moment(run['startedAt'])}", words.took(run, now)
+    if not run.get("endedAt"):
+        return f"{began}, {span} ago"
+    return f"{began}, ended {words.moment(run['endedAt'])} after {span}"
 
 
 def _told(run: Data, now: int, place: str) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".yaml", ".yml", ".json")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_][\w.]*")
 _A_WORKFLOW = re.compile(rb"""^\s*(?:\{\s*)?["']?workflow["']?\s*:""", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    applications: tuple[str, ...] = ()
-    documents: tuple[Path, ...] = ()
 
 
 def is_application(source: str) -> bool:

@@ -65,12 +65,15 @@ async def _lines(client: Client, run: Data, json: bool) -> None:
         if json:
             print(json_text.dumps(fact, ensure_ascii=False), flush=True)
         elif fact["type"] not in _QUIET:
-            print(_line(fact), flush=True)
+            print(_line(fact, client.place), flush=True)
 
 
-def _line(fact: Data) -> str:
+def _line(fact: Data, place: str) -> str:
     clock = words.moment(fact["at"])[-8:]
     key = f" {fact['key']}" if fact.get("key") else ""
+    if fact["type"] == "job.waiting":
+        wait = {**fact, "since": fact["at"]}
+        return f"{clock} {fact['type']}{key}  {words.reason(wait, words.now_ms(), place)}"
     error = fact.get("error")
     why = f"  {words.failure(error)}" if error else ""
     return f"{clock} {fact['type']}{key}{why}"

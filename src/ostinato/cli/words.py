@@ -34,6 +34,12 @@ def moment(ms: int | None) -> str:
     return datetime.fromtimestamp(ms / 1000).strftime("%Y-%m-%d %H:%M:%S") if ms else ""
 
 
+def clock(ms: int | None, now: int) -> str:
+    """Where room is scarce: the time if it was today, else the day."""
+    day, time_of_day = moment(ms).split() if ms else ("", "")
+    return time_of_day if day == moment(now)[:10] else day
+
+
 def took(item: Mapping[str, Any], now: int) -> str:
     began, ended = item.get("startedAt"), item.get("endedAt")
     return span((ended or now) - began) if began else ""
@@ -54,16 +60,16 @@ def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]
         tokens = ", ".join(run.get("tokens") or ())
         yield f"needs a person: {incident}" + (f" (at {tokens})" if tokens else "")
     for wait in run.get("waits") or ():
-        yield f"{wait['key']}: {_wait(wait, now, place)}"
+        yield f"{wait['key']}: {reason(wait, now, place)}"
 
 
-def _wait(wait: Mapping[str, Any], now: int, place: str) -> str:
+def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
     since = f"since {span(now - wait['since'])}"
     due = wait.get("dueAt")
     given_up = f"; gives up in {span(due - now)}" if due else ""
-    match wait["kind"]:
+    match wait.get("kind"):
         case "event":
-            types = list(wait.get("types") or ("an event",))
+            types = list(wait.get("types") or ("TYPE",))
             emit = f"ostinato emit {types[0]}{_matching(wait.get('match'))}"
             return f"waiting for {' or '.join(types)} {since}; `{emit}` would continue it{given_up}"
         case "timer":
@@ -77,7 +83,7 @@ def _wait(wait: Mapping[str, Any], now: int, place: str) -> str:
             address = f"{base}/callbacks/{wait.get('token', 'TOKEN')}"
             post = f"curl -d '{{\"output\": …}}' -H 'content-type: application/json' {address}"
             return f"waiting for its callback {since}; `{post}` would continue it{given_up}"
-    return f"waiting for {wait['kind']} {since}{given_up}"
+    return f"waiting for {wait.get('kind')} {since}{given_up}"
 
 
 def _matching(match: Any) -> str:

@@ -11,7 +11,7 @@ Every command waits for this import, so nothing slow is imported here.
 
 from ostinato.config.binding import is_loopback, require_keys_beyond_loopback
 from ostinato.config.kinds import ApiKey
-from ostinato.config.reading import read_settings
+from ostinato.config.reading import override_settings, read_settings
 from ostinato.config.settings import (
     AuthSettings,
     LimitSettings,
@@ -31,6 +31,7 @@ __all__ = [
     "Settings",
     "SlotSettings",
     "is_loopback",
+    "override_settings",
     "read_settings",
     "require_keys_beyond_loopback",
     "settings_table",

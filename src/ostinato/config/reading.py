@@ -32,10 +32,19 @@ def read_settings(
         from_environ(environ),
         from_arguments(arguments or {}, by),
     )
+    return _laid_over(Settings(), given)
+
+
+def override_settings(settings: Settings, arguments: Mapping[str, Any], *, by: str) -> Settings:
+    """For what was read before these arguments were known."""
+    return _laid_over(settings, from_arguments(arguments, by))
+
+
+def _laid_over(settings: Settings, given: Iterable[Given]) -> Settings:
     values, origins, problems = _read(given)
     if problems:
         raise SettingsError("; ".join(map(str, problems)), problems=tuple(problems))
-    return _built(values, origins)
+    return _changed(settings, values, {**settings.origins, **origins})
 
 
 def _read(given: Iterable[Given]) -> tuple[dict[str, Any], dict[str, str], list[Problem]]:
@@ -59,19 +68,19 @@ def _where(given: Given) -> str:
     return given.written if given.written == given.origin else f"{given.written} ({given.origin})"
 
 
-def _built(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+def _changed(settings: Settings, values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     def changed(table: Any, prefix: str) -> Any:
         members: dict[str, Any] = {}
         for each in fields(table):
             name = prefix + each.name
             if is_dataclass(each.default):
-                members[each.name] = changed(each.default, f"{name}.")
+                members[each.name] = changed(getattr(table, each.name), f"{name}.")
             elif name in values:
                 members[each.name] = values[name]
         return replace(table, **members)
 
-    settings: Settings = changed(Settings(origins=origins), "")
-    return settings
+    new: Settings = changed(settings, "")
+    return replace(new, origins=origins)
 
 
 # What Kubernetes puts into every container when a service is called "ostinato".

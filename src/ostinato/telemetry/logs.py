@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Too chatty for a server's log at level info.
-_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn.access")
+_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn")
 
 
 def configure_logs(settings: LogSettings) -> None:

@@ -103,7 +103,7 @@ class Application(Door):
                 await receive()
                 doing = "shutdown"
         except Exception as error:
-            log.error("%s failed: %s", doing, error, exc_info=error)
+            log.error(f"server.{doing}_failed", exc_info=error)
             await send({"type": f"lifespan.{doing}.failed", "message": str(error)})
         else:
             await send({"type": "lifespan.shutdown.complete"})

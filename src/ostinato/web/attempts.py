@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -34,9 +36,11 @@ async def _all(told: asyncio.Future[list[FirstFailure | None]]) -> list[FirstFai
 
 
 async def _first(door: Door, run_id: str) -> FirstFailure | None:
-    async for fact in door.app.stream(run_id):
-        if fact["type"] in OVER:
-            return _failure(fact) if fact["type"] in FAILED else None
+    facts = cast(AsyncGenerator[dict[str, Any], None], door.app.stream(run_id))
+    async with aclosing(facts):
+        async for fact in facts:
+            if fact["type"] in OVER:
+                return _failure(fact) if fact["type"] in FAILED else None
     return None
 
 

@@ -7,14 +7,18 @@ permission of ours; the names that older services give it are equal.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ostinato.config import ApiKey
+from ostinato.errors import SettingsError
 from ostinato.web.errors import Refusal
 from ostinato.web.operation import KNOWN, PUBLIC, Operation
 
@@ -105,6 +109,7 @@ class Access:
         return all(map(is_loopback, ends))
 
 
+@lru_cache(1024)  # asked of every request
 def is_loopback(host: str) -> bool:
     host = host.strip("[]").partition("%")[0]
     if host == "localhost" or host.endswith(".localhost"):
@@ -157,7 +162,7 @@ def open_names(names: Iterable[str], operations: Iterable[Operation]) -> frozens
     known = {operation.name for operation in operations}
     wanted = frozenset(names)
     if unknown := sorted(wanted - known):
-        raise ValueError(
-            f"[auth] anonymous: no route is called {unknown[0]!r}; see reference/doors"
-        )
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SettingsError(f"[auth] anonymous: no route is called {unknown[0]!r}{hint}")
     return wanted

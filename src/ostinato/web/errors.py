@@ -7,7 +7,6 @@ went on inside.
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from ostinato import errors
 from ostinato.core.cloudevents import MalformedBody
 from ostinato.errors import OstinatoError, Problem
+from ostinato.telemetry.logger import logger
 from ostinato.web.answers import encode
 
 PROBLEM = "application/problem+json"
@@ -40,7 +40,7 @@ STATUS: tuple[tuple[type[OstinatoError], int], ...] = (
 # What older services call the same thing; their clients look at it.
 SEED_CODES = {404: "ENTITY_NOT_FOUND", 422: "VALIDATION_FAILED"}
 
-log = logging.getLogger("ostinato.web")
+log = logger("ostinato.web")
 
 
 class Refusal(Exception):
@@ -79,14 +79,14 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, errors.AdapterError):
-        log.error("%s: %s", error.code, error, exc_info=error)
+        log.error("request.refused", error=error.code, exc_info=error)
         message = "the store cannot answer now; the server's log says why"
         return Refusal(503, error.code, message, headers={"retry-after": "1"})
     if isinstance(error, OstinatoError):
         for kind, status in STATUS:
             if isinstance(error, kind):
                 return _known(error, status)
-    log.error("an error that nobody expected", exc_info=error)
+    log.error("request.failed", exc_info=error)
     return Refusal(500, "InternalServerError", "an error that nobody expected; it is in the log")
 
 

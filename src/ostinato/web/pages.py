@@ -17,7 +17,7 @@ from ostinato.ports import RunQuery
 from ostinato.web.answers import encode, url_of
 from ostinato.web.door import door_of
 from ostinato.web.openapi import document
-from ostinato.web.operation import KNOWN, Operation, Operations
+from ostinato.web.operation import KNOWN, Operations, Table
 
 doors = Operations("pages")
 
@@ -102,9 +102,9 @@ def _row(verb: str, path: str, operation: dict[str, Any]) -> str:
 
 
 def _document(request: Request) -> dict[str, Any]:
-    return _made(tuple(request.scope["ostinato"].table.operations))
+    return _made(request.scope["ostinato"].table)
 
 
 @cache
-def _made(operations: tuple[Operation, ...]) -> dict[str, Any]:
-    return document(operations)
+def _made(table: Table) -> dict[str, Any]:
+    return document(table.operations)

@@ -1,0 +1,1 @@
+../../src/ostinato/cli/demo/tenants/builder.py
