@@ -180,7 +180,7 @@ async def test_typed_routes_fail_as_the_seed(http, route, status, said):
         assert answer.json()["error"]["statusCode"] == status
 
 
-@pytest.mark.parametrize("segment", ["mapping"])
+@pytest.mark.parametrize("segment", ["mapping", "count"])
 async def test_a_reserved_segment_is_no_event_type(http, app, segment):
     assert (await http.post(f"/events/{segment}", json={})).status_code == 404
     assert await events_of(app) == []

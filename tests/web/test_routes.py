@@ -1,7 +1,6 @@
 """The table of routes: what is served is what the document says, and how paths are found."""
 
 import re
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -30,13 +29,22 @@ async def served(http, path):
 async def test_the_document_is_what_is_served(http):
     paths = (await http.get("/openapi.json")).json()["paths"]
     assert paths.keys() == {operation.path for operation in TABLE.operations}
-    methods: dict[str, set[str]] = defaultdict(
-        set
-    )  # GET /events/{id} and POST /events/{eventType} are one place
-    for path, operations in paths.items():
-        methods[re.sub(r"{\w+}", "x", path)] |= {method.upper() for method in operations}
-    for path, listed in methods.items():
+    for path in paths:
+        listed = {
+            method.upper()
+            for template, operations in paths.items()
+            if fits(template, path)
+            for method in operations
+        }
         assert await served(http, path) == listed, path
+
+
+def fits(template, path):
+    """`/events/{id}` also stands for `/events/count`, with the methods that this has not."""
+    wanted, given = template.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(
+        one == other or one.startswith("{") for one, other in zip(wanted, given, strict=True)
+    )
 
 
 @pytest.mark.seed("A84")
@@ -59,8 +67,8 @@ def test_the_reference_page_is_current():
     ("method", "path", "allow"),
     [
         ("PUT", "/runs", "GET, HEAD, OPTIONS, POST"),
-        ("POST", "/events/count", "GET, HEAD, OPTIONS"),
-        ("GET", "/events/trigger", "OPTIONS, POST"),
+        ("POST", "/runs/count", "GET, HEAD, OPTIONS"),
+        ("PUT", "/events/trigger", "GET, HEAD, OPTIONS, POST"),
         ("PATCH", "/workflows/hello", "DELETE, GET, HEAD, OPTIONS"),
     ],
 )

@@ -1,8 +1,7 @@
 """What an expression can see: ``input event jobs vars run job`` and what ``each … as`` names.
 
 Everything is looked up when an expression touches it, and decoded once; an expression pays
-only for the paths it uses. Inside an ``each``, ``jobs.x`` is this item's; outside, its output
-is the list over the items.
+only for the paths it uses. What jobs gave is in ``results``.
 """
 
 from __future__ import annotations
@@ -10,42 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
-from ostinato.core.facts import Failure
-from ostinato.core.graph import Node
-from ostinato.core.model import Kind
+from ostinato.core.results import Jobs, View, error_value
 from ostinato.core.state import Scope, State, Step
 
 GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "now")
-PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
-
-
-class View(Mapping[str, Any]):
-    """A mapping whose members are made when asked for."""
-
-    __slots__ = ()
-    members: tuple[str, ...] = ()
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self:
-            raise KeyError(name)
-        return self.get(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.members)
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.members
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self.read(name) if name in self.members else default
-
-    def read(self, name: str) -> Any:
-        return getattr(self, f"_{name}")()
 
 
 class Names(Mapping[str, Any]):
@@ -96,50 +63,6 @@ class Names(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
-
-
-class Jobs(View):
-    __slots__ = ("scope", "state")
-
-    def __init__(self, state: State, scope: Scope) -> None:
-        self.state = state
-        self.scope = scope
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.state.graph.jobs)
-
-    def __len__(self) -> int:
-        return len(self.state.graph.jobs)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.state.graph.jobs
-
-    def get(self, name: str, default: Any = None) -> Any:
-        node = self.state.graph.jobs.get(name)
-        if node is None:
-            return default
-        return _view(self.state, _find(self.scope, node))
-
-
-class JobView(View):
-    __slots__ = ("state", "step")
-    members = ("status", "output", "error", "attempts")
-
-    def __init__(self, state: State, step: Step) -> None:
-        self.state = state
-        self.step = step
-
-    def _status(self) -> str:
-        return self.step.status
-
-    def _output(self) -> Any:
-        return output_of(self.state, self.step)
-
-    def _error(self) -> Any:
-        return error_value(self.step.error)
-
-    def _attempts(self) -> int:
-        return self.step.attempt
 
 
 class RunView(View):
@@ -205,95 +128,3 @@ READ: dict[str, Callable[[Names], Any]] = {
     "job": lambda names: ThisJob(names.state, names.step, names.job_key),
     "now": lambda names: names.state.now,
 }
-
-
-def output_of(state: State, step: Step) -> Any:
-    """The decoded output of a step, decoded once; null when there is none."""
-    if step.output is None:
-        return None
-    name = f"output {step.key}"
-    if name not in state.cache:
-        state.cache[name] = msgspec.json.decode(step.output)
-    return state.cache[name]
-
-
-def error_value(error: Failure | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
-    value: dict[str, Any] = {"name": error.name, "message": error.message}
-    return value | {"job": error.job} if error.job else value
-
-
-def results(state: State, scope: Scope, node: Node) -> dict[str, Any]:
-    """Job name to output, for the jobs directly below ``node``: a result without an ``output``."""
-    jobs = Jobs(state, scope)
-    below = [node] if node.kind is Kind.JOB else node.walk()
-    return {job.name: jobs.get(job.name)["output"] for job in below if job.kind is Kind.JOB}
-
-
-Found = Step | list[Any] | None
-
-
-def _find(scope: Scope, node: Node) -> Found:
-    """The activation of ``node`` that is nearest to ``scope``; a list where it is repeated."""
-    above = _above(node)
-    here: Scope = scope
-    while not (here.node in above and not _gathers(here)):
-        if here.parent is None:
-            break
-        here = here.parent
-    return _descend(here, [*above[: above.index(here.node)][::-1], node])
-
-
-def _above(node: Node) -> list[Node]:
-    """The scope nodes around ``node``, nearest first."""
-    around = []
-    parent = node.parent
-    while parent is not None:
-        around.append(parent)
-        parent = parent.parent
-    return around
-
-
-def _gathers(scope: Scope) -> bool:
-    """An ``each`` itself, not one of its items."""
-    return scope.node.each is not None and scope.index is None
-
-
-def _descend(scope: Scope, way: list[Node]) -> Found:
-    here = scope.latest.get(way[0].index)
-    if here is None:
-        return None
-    if isinstance(here, Step):
-        return here
-    if _gathers(here) and here.status != "skipped":
-        return [_below(item, way) for item in here.elements]
-    return _descend(here, way[1:]) if len(way) > 1 else None
-
-
-def _below(item: Scope, way: list[Node]) -> Found:
-    if len(way) > 1:
-        return _descend(item, way[1:])
-    return _descend(item, way)
-
-
-def _view(state: State, found: Found) -> Mapping[str, Any]:
-    if found is None:
-        return PENDING
-    if isinstance(found, Step):
-        return JobView(state, found)
-    views = [_view(state, item) for item in found]
-    return {
-        "status": _together([view["status"] for view in views]),
-        "output": [view["output"] for view in views],
-        "error": next((view["error"] for view in views if view["error"]), None),
-        "attempts": max((view["attempts"] for view in views), default=0),
-    }
-
-
-def _together(statuses: list[str]) -> str:
-    """One status for many items: the first of these that any of them has."""
-    for status in ("failed", "cancelled", "cancelling", "running", "ready", "waiting", "pending"):
-        if status in statuses:
-            return status
-    return "succeeded" if "succeeded" in statuses or not statuses else "skipped"

@@ -52,5 +52,5 @@ def _latest(state: State) -> dict[str, str]:
     things: list[Any] = [*state.scopes.values(), *state.steps.values()]
     for thing in things:
         if not isinstance(thing, Scope) or thing.index is None:
-            found[thing.node.path] = thing.status
+            found[thing.node.path] = thing.status if isinstance(thing, Scope) else thing.shown
     return found

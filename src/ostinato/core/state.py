@@ -85,6 +85,11 @@ class Step:
     def open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def shown(self) -> str:
+        """The status in the words of users: what is asked to stop is still running."""
+        return "running" if self.status == "cancelling" else self.status
+
 
 class Scope:
     """An instance of a scope node, of an ``each`` (``items`` is set), or of one of its items.

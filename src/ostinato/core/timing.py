@@ -29,12 +29,21 @@ def delay(policy: Retry, failures: int, seed: str) -> int:
 
 
 def next_attempt(
-    policy: Retry, error: str, failures: int, begun_at: int, now: int, seed: str
+    policy: Retry,
+    error: str,
+    failures: int,
+    begun_at: int,
+    now: int,
+    seed: str,
+    after: int | None = None,
 ) -> int | None:
-    """When to try again after ``failures`` failed attempts, or None when this was the last."""
-    if failures >= policy.attempts or not retries(policy, error):
+    """When to try again after ``failures`` failed attempts, or None when this was the last.
+
+    ``after``: the handler asked for another attempt at this distance, whatever its error's name.
+    """
+    if failures >= policy.attempts or (after is None and not retries(policy, error)):
         return None
-    due_at = now + delay(policy, failures, seed)
+    due_at = now + (delay(policy, failures, seed) if after is None else after)
     if policy.within is not None and due_at > begun_at + policy.within:
         return None
     return due_at

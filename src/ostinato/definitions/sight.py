@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.core.model import Each, Set
-from ostinato.core.names import JobView, RunView, ThisJob
+from ostinato.core.names import RunView, ThisJob
+from ostinato.core.results import JobView
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.input import resolved
 from ostinato.definitions.needs import Order, stages

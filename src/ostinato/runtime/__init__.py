@@ -5,7 +5,10 @@ engine     posts in, one batch, one commit, then what the runs asked for
 posts      what can be asked of the engine: tell a run, start runs, accept events, keep rows
 change     the rows of one post, and the batch of many
 resident   a run in memory, and how it is loaded
-executor   handlers: slots, deadlines, cancellation
+executor   handlers: their outcomes, deadlines, cancellation
+lane       slots, and the jobs that wait for one
+attempt    one attempt of a job, in this process
+deadlines  when running attempts have taken too long
 handlers   a handler: what it takes, what it gives, how it is retried
 outcomes   Fail, Retry, Later: what a handler can say besides a value
 builtin    noop, echo, sleep, log, fail, flaky

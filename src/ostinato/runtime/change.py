@@ -7,7 +7,7 @@ the one change that it refuses is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 
@@ -15,6 +15,7 @@ from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, encode_facts
 from ostinato.core.facts import Fact
+from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
     DeadLetter,
@@ -29,19 +30,28 @@ from ostinato.ports import (
 )
 from ostinato.runtime.resident import Resident
 
+if TYPE_CHECKING:
+    from ostinato.runtime.posts import Post
+
 
 class Told:
     """What one event did to one run: the facts from ``seq`` on, and what the run asked for."""
 
-    __slots__ = ("commands", "facts", "head", "new", "resident", "seq")
+    __slots__ = ("commands", "ended", "facts", "head", "new", "resident", "seq")
 
     def __init__(
-        self, resident: Resident, seq: int, facts: list[Fact], commands: list[c.Command]
+        self,
+        resident: Resident,
+        seq: int,
+        facts: list[Fact],
+        commands: list[c.Command],
+        ended: bool,
     ) -> None:
         self.resident = resident
         self.seq = seq
         self.facts = facts
         self.commands = commands
+        self.ended = ended
         self.head: Head | None = None
         self.new = False
 
@@ -82,11 +92,31 @@ class Change:
         )
 
     @property
-    def runs(self) -> Iterable[str]:
-        return (told.resident.run_id for told in self.tolds)
+    def stands(self) -> bool:
+        """Whether nothing that it was made on top of has come to nothing."""
+        return not any(told.resident.stale for told in self.tolds)
+
+
+class Applied:
+    """A post, what it changes, and what it answers."""
+
+    __slots__ = ("change", "post", "result")
+
+    def __init__(self, post: Post, change: Change, result: Any) -> None:
+        self.post = post
+        self.change = change
+        self.result = result
 
 
 def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
+    """Raises ``Refused`` for what cannot even be written down."""
+    try:
+        return _joined(epoch, now, changes)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Refused(f"it cannot be encoded: {error}") from error
+
+
+def _joined(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
     batch = Batch(epoch)
     fresh: dict[str, int] = {}
     for change in changes:

@@ -4,29 +4,31 @@ A tick takes everything that is waiting, for all runs, folds it in memory and wr
 batch; the next batch is what queued meanwhile. Nothing leaves (no job, no answer) before the
 commit. There is no timer in this: an idle engine does nothing, a busy one batches by itself.
 
-When a commit fails the runs it touched are dropped from memory and loaded again from what the
-store really holds; the posts are put back. Reports count only for the attempt that is open, so
-doing that is harmless when the commit had in truth succeeded.
+A batch is whole or nothing. When the store kept nothing, the runs it touched are dropped from
+memory; who waits is told, and what nobody waits for is put back. When the store does not know, a
+new epoch makes sure that the batch cannot come any more, and one row of it tells. When the store
+refuses it, it is halved until the one change is found that is refused. A change that was made on
+top of one that came to nothing is put back, and so is a post that meets one of its own tick.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
-from ostinato.core.decide import advance, outstanding
+from ostinato.core.decide import advance
 from ostinato.core.state import State
 from ostinato.errors import Fenced, NotFoundError, OstinatoError, Refused, StoreError, UnknownCommit
-from ostinato.ports import Clock, Reply, Storage
-from ostinato.runtime.change import Change, Told, batch_of
+from ostinato.ports import Batch, Clock, Storage
+from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
-from ostinato.runtime.posts import Post, Tell, Unready
+from ostinato.runtime.posts import NotYet, Post, Tell, Unready
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.runtime.watching import Watching
 from ostinato.telemetry.logger import logger
@@ -37,11 +39,14 @@ Job = tuple[State, c.StartJob]
 CAP = 1_000
 """Posts in one batch: more would only make each of them wait longer."""
 
+PATIENCE = 5.0
+"""The longest pause, in seconds, before a store that fails is tried again."""
+
 
 class Engine:
     """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel.
 
-    ``accepted`` and ``replies`` are what this very tick takes in: the store does not know yet.
+    ``fresh`` is what this very tick takes in, and which change does: the store does not know yet.
     """
 
     def __init__(
@@ -56,16 +61,19 @@ class Engine:
         self.epoch = 0
         self.stopping = False
         self.wake = asyncio.Event()
+        self.drained = asyncio.Event()
+        self.drained.set()
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
-        self.in_hand: Callable[[str, str, int], bool] = lambda run_id, key, attempt: False
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
-        self.accepted: dict[tuple[str, str], Any] = {}
-        self.replies: dict[tuple[str, str], Reply] = {}
+        self.fresh: dict[tuple[str, str, str], Change] = {}
         self._queue: deque[Post] = deque()
+        self._taken: list[Post] = []
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self._backoff = 0.0
         self.commits = 0
 
@@ -77,6 +85,13 @@ class Engine:
         if self.stopping and post.answer is not None:
             raise Unready("the engine is stopping; start it again to go on")
         self._queue.append(post)
+        self.drained.clear()
+        self.wake.set()
+
+    def post_first(self, posts: Sequence[Post]) -> None:
+        """Before everything that is queued: what they say may be true no longer after that."""
+        self._queue.extendleft(reversed(posts))
+        self.drained.clear()
         self.wake.set()
 
     async def ask(self, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
@@ -85,148 +100,198 @@ class Engine:
         self.post(make(answer))
         return await answer
 
+    async def rest(self) -> None:
+        """Wait until nothing in memory is ahead of the store."""
+        while not self._at_rest.is_set():
+            await self._at_rest.wait()
+
     async def run_once(self, now: int | None = None) -> int:
         """One tick: at most ``CAP`` posts. Returns how many."""
         posts = [self._queue.popleft() for _ in range(min(len(self._queue), CAP))]
-        if not posts:
-            return 0
-        moment = self.clock.now() if now is None else now
-        applied = await self._apply(posts, moment)
-        await self._commit(applied, moment)
-        self.accepted.clear()
-        self.replies.clear()
+        if posts:
+            self._taken = posts
+            self._at_rest.clear()
+            try:
+                await self._tick(posts, self.clock.now() if now is None else now)
+            finally:
+                self.fresh.clear()
+                self.residents.shrink()
+                self._at_rest.set()
+            self._taken = []
+        if not self._queue or self._backoff:
+            self.drained.set()
         return len(posts)
+
+    async def _tick(self, posts: list[Post], now: int) -> None:
+        ready, unread, error = await self._prepare(posts)
+        await self._commit(self._apply(ready, now), now)
+        if error is not None:
+            self._again_or_fail(unread, error)
+
+    def close(self) -> None:
+        """Whoever still waits is told that nothing comes any more."""
+        error = Unready("the engine has stopped before this was stored; start it again to go on")
+        for post in (*self._taken, *self._queue):
+            post.failed(error)
+        self.watching.stop()
 
     # folding
 
-    async def _apply(self, posts: list[Post], now: int) -> list[Applied]:
-        ready = [post for post in posts if await self._prepare(post)]
+    async def _prepare(self, posts: list[Post]) -> tuple[list[Post], list[Post], StoreError | None]:
+        """The posts that have what they need, those that the store could not serve, and why."""
+        ready: list[Post] = []
+        unread: list[Post] = []
+        failure: StoreError | None = None
+        for post in posts:
+            try:
+                await post.ready(self)
+            except StoreError as error:
+                failure = error
+                unread.append(post)
+            except Exception as error:
+                self._refuse(post, error)
+            else:
+                ready.append(post)
+        return ready, unread, failure
+
+    def _refuse(self, post: Post, error: Exception) -> None:
+        """It cannot even be looked at: there is no such run, or it cannot be loaded."""
+        if not isinstance(error, OstinatoError):
+            log.error("post.broken", post=type(post).__name__, exc_info=error)
+        elif post.answer is None and not isinstance(error, NotFoundError):
+            log.error("post.refused", post=type(post).__name__, error=str(error))
+        post.failed(error)
+
+    def _apply(self, posts: list[Post], now: int) -> list[Applied]:
         applied: list[Applied] = []
-        for post in ready:
+        back: list[Post] = []
+        for post in posts:
             change = Change()
             try:
-                result = post.apply(self, change, now)
-            except OstinatoError as error:
+                applied.append(Applied(post, change, post.apply(self, change, now)))
+            except NotYet:
                 self._undo(change)
-                post.failed(error)
+                back.append(post)
             except Exception as error:
                 self._break(post, change, error)
-            else:
-                applied.append(Applied(post, change, result))
+        if back:
+            self.post_first(back)
         return applied
-
-    async def _prepare(self, post: Post) -> bool:
-        try:
-            await post.ready(self)
-        except StoreError as error:
-            self._again_or_fail(post, error)
-        except OstinatoError as error:
-            post.failed(error)
-            if post.answer is None and not isinstance(error, NotFoundError):
-                log.error("post.refused", error=str(error))
-        except Exception as error:
-            log.exception("post.broken")
-            post.failed(error)
-        else:
-            return True
-        return False
 
     def tell(self, change: Change, resident: Resident, event: e.Event, now: int) -> Told:
         """Fold one event into one run, and note what there is to write."""
         state = resident.state
         seq = state.seq
         facts, commands = advance(state, event, now)
-        told = Told(resident, seq, facts, commands)
+        told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
         return told
 
     def _undo(self, change: Change) -> None:
-        for run_id in change.runs:
-            self.residents.drop(run_id)
+        for told in change.tolds:
+            self.residents.spoil(told.resident)
 
     def _break(self, post: Post, change: Change, error: Exception) -> None:
-        """Deciding raised: an incident of that run only."""
-        log.exception("decide.broken", post=type(post).__name__)
+        """Deciding raised: an incident of that run only. A start is refused instead."""
+        if isinstance(post, Tell) or not isinstance(error, OstinatoError):
+            log.error("decide.broken", post=type(post).__name__, exc_info=error)
         self._undo(change)
+        if isinstance(post, Tell):
+            self.residents.spoil(post.resident)  # it may be half folded
+        self._fail_run(post, error, f"{type(error).__name__}: {error}")
+
+    def _fail_run(self, post: Post, error: Exception, reason: str) -> None:
+        """The run of this post needs a person. The timer that fired goes away with that."""
         if isinstance(post, Tell) and not isinstance(post.event, e.Broken):
-            self.residents.drop(post.run_id)
-            self.post(Tell(post.run_id, e.Broken(f"{type(error).__name__}: {error}")))
+            self.post(Tell(post.run_id, e.Broken(reason), fired=post.fired))
+        elif post.answer is None:
+            log.error("post.lost", post=type(post).__name__, error=reason)
         post.failed(error)
 
     # committing
 
     async def _commit(self, applied: list[Applied], now: int) -> None:
+        batch = Batch()
         try:
             if any(one.change for one in applied):
-                changes = [one.change for one in applied]
-                await self.storage.commit(batch_of(self.epoch, now, changes))
+                batch = batch_of(self.epoch, now, [one.change for one in applied])
+                await self.storage.commit(batch)
                 self.commits += 1
         except Refused as error:
             await self._halve(applied, now, error)
         except UnknownCommit as error:
             log.warning("commit.unknown", error=str(error))
-            await self._take_stock(applied, error)
+            await self._take_stock(applied, batch, now)
         except (StoreError, Fenced) as error:
             log.error("commit.failed", error=str(error))
-            self._again(applied, error)
+            self._put_back(applied, error)
         else:
             self._backoff = 0.0
             self._after(applied, now)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""
-        if len(applied) > 1:
-            middle = len(applied) // 2
-            await self._commit(applied[:middle], now)
-            rest = [one for one in applied[middle:] if self._still_there(one)]
-            await self._commit(rest, now)
+        if len(applied) == 1:
+            self._undo(applied[0].change)
+            self._fail_run(applied[0].post, error, f"the store refused: {error}")
             return
-        one = applied[0]
-        self._undo(one.change)
-        one.post.failed(error)
-        if isinstance(one.post, Tell) and not isinstance(one.post.event, e.Broken):
-            self.post(Tell(one.post.run_id, e.Broken(f"the store refused: {error}")))
+        middle = len(applied) // 2
+        await self._commit(applied[:middle], now)
+        standing = [one for one in applied[middle:] if one.change.stands]
+        fallen = [one for one in applied[middle:] if not one.change.stands]
+        await self._commit(standing, now)
+        for one in fallen:  # made on top of a change that came to nothing
+            self._undo(one.change)
+        self.post_first([one.post for one in fallen])
 
-    def _still_there(self, one: Applied) -> bool:
-        """A change after a refused one of the same run is built on sand: post it again."""
-        if all(self._is_current(told.resident) for told in one.change.tolds):
-            return True
-        self._undo(one.change)
-        self._queue.append(one.post)
+    async def _take_stock(self, applied: list[Applied], batch: Batch, now: int) -> None:
+        """Look whether the batch was kept. Nothing else can be done before that is known."""
+        while True:
+            try:
+                kept = await self._was_kept(batch)
+            except StoreError as error:
+                log.error("store.failed", error=str(error))
+                await asyncio.sleep(self._slow_down())
+            else:
+                break
+        self._backoff = 0.0
+        if kept:
+            self._after(applied, now)
+        else:
+            self._put_back(applied)
+
+    async def _was_kept(self, batch: Batch) -> bool:
+        """By its first record or event; without either it can be written twice."""
+        self.epoch = await self.storage.join()
+        for record in batch.records[:1]:
+            return bool(await self.storage.history(record.run_id, record.seq - 1, 1))
+        for stored in batch.events[:1]:
+            pair = (stored.event.source, stored.event.id)
+            return bool(await self.storage.known_events([pair]))
         return False
 
-    def _is_current(self, resident: Resident) -> bool:
-        return self.residents.get(resident.run_id) is resident or resident.state.ended
-
-    async def _take_stock(self, applied: list[Applied], error: StoreError) -> None:
-        """The batch may be stored or not: take a new epoch and look."""
-        self.epoch = await self.storage.join()
-        runs = {run_id for one in applied for run_id in one.change.runs}
-        self._again(applied, error, fail=False)
-        for run_id in runs:
-            try:
-                resident = await self.residents.load(run_id)
-            except NotFoundError:
-                continue  # a start that was not stored
-            self._send(resident.state, outstanding(resident.state))
-
-    def _again(self, applied: list[Applied], error: Exception, *, fail: bool = True) -> None:
+    def _put_back(self, applied: list[Applied], error: Exception | None = None) -> None:
         for one in applied:
             self._undo(one.change)
-        for one in reversed(applied):
-            if fail:
-                self._again_or_fail(one.post, error)
-            else:
-                self._queue.appendleft(one.post)
+        posts = [one.post for one in applied]
+        if error is None:
+            self.post_first(posts)
+        else:
+            self._again_or_fail(posts, error)
 
-    def _again_or_fail(self, post: Post, error: Exception) -> None:
+    def _again_or_fail(self, posts: Iterable[Post], error: Exception) -> None:
         """Whoever waits is told; what nobody waits for is tried again, less and less often."""
-        if post.answer is not None:
+        again = [post for post in posts if post.answer is None]
+        for post in posts:
             post.failed(error)
-            return
-        self._queue.append(post)
-        self._backoff = min(5.0, self._backoff * 2 or 0.05)
+        if again:
+            self.post_first(again)
+            self._slow_down()
+
+    def _slow_down(self) -> float:
+        self._backoff = min(PATIENCE, self._backoff * 2 or 0.05)
+        return self._backoff
 
     @property
     def backoff(self) -> float:
@@ -252,8 +317,8 @@ class Engine:
             else:
                 self._obey(state, command)
         if self.watching:
-            self.watching.tell(state.run_id, state, told.seq, now, told.facts)
-        if state.ended:
+            self.watching.tell(told, now)
+        if told.ended:
             self.residents.drop(state.run_id)
 
     def _obey(self, state: State, command: c.Command) -> None:
@@ -266,21 +331,3 @@ class Engine:
                 self.on_outgoing()
             case c.OpenWait(since=int()):
                 self.on_wait(state.run_id, command)
-
-    def _send(self, state: State, commands: Sequence[c.StartJob]) -> None:
-        jobs = [
-            (state, job) for job in commands if not self.in_hand(state.run_id, job.key, job.attempt)
-        ]
-        if jobs:
-            self.dispatch(jobs)
-
-
-class Applied:
-    """A post, what it changes, and what it answers."""
-
-    __slots__ = ("change", "post", "result")
-
-    def __init__(self, post: Post, change: Change, result: Any) -> None:
-        self.post = post
-        self.change = change
-        self.result = result

@@ -1,9 +1,8 @@
 """Runs handlers: a bounded number at a time, each until its deadline or its cancellation.
 
-A slot is one long-lived task that takes job after job: a handler that never waits costs no task
-and no turn of the loop. Ready jobs stand in one heap: by priority, then fair between workflows
-(each job's rank is one after its workflow's last, but never behind what is already being
-served), then by age. Deadlines are one heap, not one timer per job.
+Async handlers share the loop, sync ones have a thread each; the two do not take each other's
+slots. A handler that ignores its cancellation keeps its slot and is counted as ``overdue``, but its
+run goes on: the outcome of an attempt is reported once.
 
 Nothing is decided here: what a handler did becomes an event for its run.
 """
@@ -11,17 +10,21 @@ Nothing is decided here: what a handler did becomes an event for its run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-import heapq
-from collections import deque
+import inspect
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.state import State
-from ostinato.runtime.handlers import Handlers, Job
+from ostinato.runtime.attempt import Attempt, Key
+from ostinato.runtime.deadlines import Deadlines
+from ostinato.runtime.handlers import Handler, Handlers, Job, Report
+from ostinato.runtime.lane import Lane
 from ostinato.runtime.reports import failure_of, report_of
 from ostinato.telemetry.logger import logger
 
@@ -30,234 +33,175 @@ log = logger("ostinato.executor")
 LONG = 1.0
 """Seconds after which a running job gets a start fact."""
 
-Key = tuple[str, str, int]
-
-
-class Attempt:
-    """One attempt in this process. ``verdict`` is set once its outcome is already reported."""
-
-    __slots__ = ("begun_at", "command", "job", "key", "reported", "state", "stopping", "task")
-
-    def __init__(self, state: State, command: StartJob) -> None:
-        self.state = state
-        self.command = command
-        self.key: Key = (state.run_id, command.key, command.attempt)
-        self.task: asyncio.Task[None] | None = None
-        self.job: Job | None = None
-        self.begun_at = 0.0
-        self.stopping = False
-        self.reported = False
+LAST_WORDS = 1.0
+"""Seconds that a cancelled handler is given when the executor closes."""
 
 
 class Executor:
-    """``report`` gets (run id, event). ``slots`` handlers run at once, ``threads`` of them sync."""
+    """``report`` gets (run id, event). ``slots`` async handlers and ``threads`` sync ones at once.
+
+    ``on_taken`` hears when a job that waited has got its slot.
+    """
 
     def __init__(
         self,
         handlers: Handlers,
-        report: Callable[[str, e.Event], None],
+        report: Report,
         *,
         slots: int = 1_000,
         threads: int = 32,
         result: int = 5_000_000,
     ) -> None:
-        self._limit = result
         self.handlers = handlers
+        self.on_taken: Callable[[], None] = lambda: None
+        self._limit = result
         self._report = report
-        self._slots = slots
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ostinato-handler")
-        self._heap: list[tuple[int, int, int, Attempt]] = []
-        self._ranks: dict[str, int] = {}
-        self._served = 0
-        self._number = 0
+        self._here = Lane(slots, self._run, lambda: self.on_taken())
+        self._threads = Lane(threads, self._run, lambda: self.on_taken())
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
         self._fresh: dict[Key, Attempt] = {}
-        self._deadlines: list[tuple[float, int, Attempt]] = []
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._deadlines = Deadlines(self._time_out)
         self._look: asyncio.TimerHandle | None = None
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+        self._stopping = False
         self._closed = False
 
     def __len__(self) -> int:
         """Jobs that are ready and have no slot yet."""
-        return len(self._heap)
+        return len(self._here) + len(self._threads)
 
     @property
     def running(self) -> int:
         return len(self._running)
 
-    def in_hand(self, run_id: str, key: str, attempt: int) -> bool:
-        return (run_id, key, attempt) in self._attempts
+    @property
+    def overdue(self) -> int:
+        """Handlers that hold a slot though their attempt is over."""
+        return sum(attempt.reported for attempt in self._running.values())
 
     def dispatch(self, jobs: Sequence[tuple[State, StartJob]]) -> None:
         """Take these jobs; they start as slots become free."""
+        if self._stopping:
+            return  # they stay open in the store, for the next process
+        in_thread = 0
         for state, command in jobs:
-            self._push(Attempt(state, command))
-        self._wake(len(jobs))
-
-    def _push(self, attempt: Attempt) -> None:
-        workflow = attempt.state.workflow
-        rank = max(self._ranks.get(workflow, 0), self._served) + 1
-        self._ranks[workflow] = rank
-        self._number += 1
-        self._attempts[attempt.key] = attempt
-        heapq.heappush(self._heap, (0, rank, self._number, attempt))
+            attempt = Attempt(state, command, self.handlers.get(command.handler))
+            self._attempts[attempt.key] = attempt
+            in_thread += attempt.in_thread
+            (self._threads if attempt.in_thread else self._here).push(attempt)
+        self._threads.wake(in_thread)
+        self._here.wake(len(jobs) - in_thread)
 
     def stop_job(self, run_id: str, key: str, attempt: int) -> None:
         """Cancel one attempt; ``Stopped`` or its own outcome is reported."""
         found = self._attempts.get((run_id, key, attempt))
-        if found is None:
-            self._report(run_id, e.Stopped(key, attempt))
+        if found is not None and found.task is not None:
+            found.stop()
             return
-        found.stopping = True
-        if found.job is not None:
-            found.job.cancelled = True
-        if found.task is not None and not self._is_sync(found):
-            found.task.cancel()
+        if found is not None:  # it gives its place up when a slot comes to it
+            found.reported = True
+            self._forget(found)
+        self._report(run_id, e.Stopped(key, attempt))
 
-    def _is_sync(self, attempt: Attempt) -> bool:
-        handler = self.handlers.get(attempt.command.handler)
-        return handler is not None and handler.sync
+    # one attempt
 
-    # slots
-
-    def _wake(self, wanted: int) -> None:
-        while wanted > 0 and self._idle:
-            future = self._idle.popleft()
-            if not future.done():
-                future.set_result(None)
-                wanted -= 1
-        for _ in range(min(wanted, self._slots - len(self._tasks))):
-            task = asyncio.create_task(self._slot(), name="ostinato-slot")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _slot(self) -> None:
-        task = asyncio.current_task()
-        clean = contextvars.copy_context()
-        while not self._closed:
-            if not self._heap:
-                await self._park()
-                continue
-            _, self._served, _, attempt = heapq.heappop(self._heap)
-            await self._run(attempt, task)
-            if contextvars.copy_context() != clean:
-                # A handler left something in this task's context: the next job must not see it.
-                asyncio.get_running_loop().call_soon(self._wake, len(self._heap))
-                return
-
-    async def _park(self) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle.append(future)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self._closed_or_ignore()
-
-    def _closed_or_ignore(self) -> None:
-        if self._closed:
-            raise asyncio.CancelledError
-
-    async def _run(self, attempt: Attempt, task: asyncio.Task[None] | None) -> None:
-        if attempt.stopping:
-            self._finish(attempt, e.Stopped(attempt.command.key, attempt.command.attempt))
+    async def _run(self, attempt: Attempt) -> None:
+        if attempt.reported:
             return
-        self._begin(attempt, task)
+        task = self._begin(attempt)
         try:
             event = await self._outcome(attempt)
-        except asyncio.CancelledError:
-            if self._closed or task is None:
-                self._forget(attempt)
+        except asyncio.CancelledError as error:
+            event = self._cancelled(attempt, error)
+            if self._closed:
                 raise
-            task.uncancel()
-            event = e.Stopped(attempt.command.key, attempt.command.attempt)
-        self._finish(attempt, event)
+        finally:
+            self._forget(attempt)
+            while task.cancelling():  # meant for this attempt, not for the next one here
+                task.uncancel()
+        if not attempt.reported:
+            self._report(attempt.key[0], event)
 
-    def _begin(self, attempt: Attempt, task: asyncio.Task[None] | None) -> None:
-        loop = asyncio.get_running_loop()
+    def _begin(self, attempt: Attempt) -> asyncio.Task[Any]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a slot is a task
         attempt.task, attempt.begun_at = task, loop.time()
         self._running[attempt.key] = self._fresh[attempt.key] = attempt
         if self._look is None:
             self._look = loop.call_later(LONG, self._look_for_long)
-        timeout = attempt.command.timeout
-        if timeout is not None:
-            self._number += 1
-            due = attempt.begun_at + timeout / 1000
-            heapq.heappush(self._deadlines, (due, self._number, attempt))
-            self._arm(loop)
+        if attempt.command.timeout is not None:
+            self._deadlines.add(attempt.begun_at + attempt.command.timeout / 1000, attempt)
+        return task
 
     async def _outcome(self, attempt: Attempt) -> e.Event:
-        command = attempt.command
-        handler = self.handlers.get(command.handler)
+        command, handler = attempt.command, attempt.handler
         if handler is None:
-            known = ", ".join(sorted(self.handlers.names())[:8])
-            error = Failure(
-                "NoHandler", f"no handler is called {command.handler!r}; here are {known}"
-            )
-            return e.Failed(command.key, command.attempt, error)
-        job = attempt.job = Job(attempt.state, command, self._report)
+            return self._no_handler(command)
         try:
-            call = handler.bind(job, command.input)
-            if handler.sync:
-                loop = asyncio.get_running_loop()
-                value = await loop.run_in_executor(self._pool, contextvars.copy_context().run, call)
-            else:
-                value = await call()
+            value = await self._call(attempt, handler)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a handler may raise anything, even SystemExit
             return failure_of(command, error)
         return report_of(command, value, self._limit)
 
-    def _finish(self, attempt: Attempt, event: e.Event) -> None:
-        self._forget(attempt)
-        if not attempt.reported:
-            self._report(attempt.key[0], event)
+    async def _call(self, attempt: Attempt, handler: Handler) -> Any:
+        if not handler.sync:
+            job = attempt.job = Job(attempt.state, attempt.command, self._report)
+            return await handler.bind(job, attempt.command.input)()
+        loop = asyncio.get_running_loop()
+
+        def report(run_id: str, event: e.Event) -> None:
+            loop.call_soon_threadsafe(self._report, run_id, event)
+
+        job = attempt.job = Job(attempt.state, attempt.command, report)
+        call = handler.bind(job, attempt.command.input)
+        run = contextvars.copy_context().run
+        value, error = await loop.run_in_executor(self._pool, run, _attempted, call)
+        if error is not None:
+            raise error
+        return await value if inspect.isawaitable(value) else value
+
+    def _no_handler(self, command: StartJob) -> e.Event:
+        known = ", ".join(sorted(self.handlers.names())[:8])
+        text = f"no handler is called {command.handler!r}; here are {known}"
+        return e.Failed(command.key, command.attempt, Failure("NoHandler", text))
+
+    def _cancelled(self, attempt: Attempt, error: BaseException) -> e.Event:
+        """Nobody may have asked for it: the handler awaited something that was cancelled."""
+        if attempt.stopping:
+            return e.Stopped(attempt.command.key, attempt.command.attempt)
+        return failure_of(attempt.command, error)
 
     def _forget(self, attempt: Attempt) -> None:
         key = attempt.key
-        self._running.pop(key, None)
         self._fresh.pop(key, None)
+        self._running.pop(key, None)
+        self._look_quiet()
         if self._attempts.get(key) is attempt:
             del self._attempts[key]
+        if attempt.task is not None and attempt.command.timeout is not None:
+            self._deadlines.over()
         attempt.task = None
 
-    # deadlines, and jobs that take long
+    def _look_quiet(self) -> None:
+        if self._stopping and self.running == self.overdue:
+            self._quiet.set()
 
-    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = self._deadlines[0][0]
-        if self._alarm is not None:
-            if self._alarm_at <= due:
-                return
-            self._alarm.cancel()
-        self._alarm_at = due
-        self._alarm = loop.call_at(due, self._expire)
-
-    def _expire(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._alarm = None
-        while self._deadlines and (
-            self._deadlines[0][0] <= loop.time() or self._deadlines[0][2].task is None
-        ):
-            attempt = heapq.heappop(self._deadlines)[2]
-            if attempt.task is not None and not attempt.reported:
-                self._time_out(attempt)
-        if self._deadlines:
-            self._arm(loop)
+    # jobs that take long
 
     def _time_out(self, attempt: Attempt) -> None:
         """Reported at once: a handler that ignores its cancellation must not hold up its run."""
+        if attempt.reported:
+            return
         command = attempt.command
         error = Failure("Timeout", f"{command.key} took longer than {command.timeout} ms")
-        attempt.reported = attempt.stopping = True
-        if attempt.job is not None:
-            attempt.job.cancelled = True
-        if attempt.task is not None and not self._is_sync(attempt):
-            attempt.task.cancel()
-        else:
+        attempt.reported = True
+        attempt.stop()
+        self._look_quiet()
+        if attempt.in_thread:
             log.warning("thread.overdue", job=command.key, run=attempt.key[0])
         self._report(attempt.key[0], e.Failed(command.key, command.attempt, error))
 
@@ -278,21 +222,29 @@ class Executor:
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; give what runs this long to end."""
-        self._heap.clear()
-        if not self._running:
-            return
-        waiting = asyncio.get_running_loop().time() + seconds
-        while self._running and asyncio.get_running_loop().time() < waiting:
-            await asyncio.sleep(0.01)
+        self._stopping = True
+        for lane in (self._here, self._threads):
+            lane.clear()
+        if self.running > self.overdue:
+            self._quiet.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), seconds)
 
     async def close(self) -> None:
         """What still runs is cancelled; its jobs stay open in the store and are taken up again."""
-        self._closed = True
-        for handle in (self._alarm, self._look):
-            if handle is not None:
-                handle.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._stopping = self._closed = True
+        self._deadlines.close()
+        if self._look is not None:
+            self._look.cancel()
+        tasks = self._here.close() | self._threads.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempted(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """A future cannot carry every error (StopIteration), so none is raised through it."""
+    try:
+        return call(), None
+    except BaseException as error:
+        return None, error

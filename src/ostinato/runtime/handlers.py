@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -180,8 +181,19 @@ class Handler:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
-    except Exception:  # an annotation that cannot be evaluated here: its text stays unchecked
-        return {}
+    except Exception:
+        written = getattr(function, "__annotations__", {})
+        return {name: _hint(function, name, text) for name, text in written.items()}
+
+
+def _hint(function: Callable[..., Any], name: str, text: Any) -> Any:
+    """One annotation; what cannot be evaluated here stays unchecked."""
+    alone = types.SimpleNamespace(__annotations__={name: text})
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    try:
+        return typing.get_type_hints(alone, names)[name]
+    except Exception:
+        return Any
 
 
 def _converter(kind: Any) -> Callable[[Any], Any] | None:

@@ -7,6 +7,7 @@ stored first and looked up after, so neither can slip past the other.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from ostinato.errors import ConflictError, ExpressionError, InvalidInput, Proble
 from ostinato.ports import DeadLetter, Reply, StoredEvent
 from ostinato.runtime.catalog import Catalog, Trigger
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Starter:
         if event.uid is not None:
             there = engine.residents.open_under(workflow, event.uid)
             if there is not None:
+                stored(engine, change, "uid", workflow, event.uid)
                 return Begun(there.run_id, duplicate=True)
             if (workflow, event.uid) in taken:
                 return Begun(taken[workflow, event.uid], duplicate=True)
@@ -88,7 +90,15 @@ class Starter:
         told = engine.tell(change, resident, event, now)
         told.new = True
         engine.residents.add(resident)
+        if event.uid is not None:
+            engine.fresh["uid", workflow, event.uid] = change
         return Begun(event.run_id)
+
+
+def stored(engine: Engine, change: Change, kind: str, first: str, second: str) -> None:
+    """Raises ``NotYet`` when another change of this tick is what brings it."""
+    if engine.fresh.get((kind, first, second), change) is not change:
+        raise NotYet
 
 
 class Begin(Post):
@@ -121,12 +131,15 @@ class Begin(Post):
             self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())
         if self.uid is not None:
             self.taken = await self.starter.look([(self.workflow, self.uid)])
+            if once is not None:  # what is remembered shows the run
+                for run_id in self.taken.values():
+                    await engine.residents.load(run_id)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Begun:
         if (once := self.idempotency) is not None:
-            early = self.early or engine.replies.get((once.scope, once.key))
-            if early is not None:
-                return replayed(once, early)
+            stored(engine, change, "reply", once.scope, once.key)
+            if self.early is not None:
+                return replayed(once, self.early)
         ids = engine.identity
         start = e.Start(ids.run_id(now), ids.seed(), self.uid, self.input)
         begun = self.starter.start(change, self.workflow, self.version, start, now, self.taken)
@@ -134,7 +147,7 @@ class Begin(Post):
             resident = engine.residents.get(begun.run_id)
             answer = once.answer(resident.state, begun.duplicate) if resident else b""
             reply = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
-            engine.replies[once.scope, once.key] = reply
+            engine.fresh["reply", once.scope, once.key] = change
             change.replies.append(reply)
         return begun
 
@@ -186,17 +199,21 @@ class Accept(Post):
         answers: dict[Pair, Accepted] = {}
         for found in self.found:
             pair = (found.event.source, found.event.id)
-            if pair not in answers and pair not in engine.accepted:
-                answers[pair] = engine.accepted[pair] = self._take(engine, change, found, now)
-        return [self._answer(engine, answers, event) for event in self.events]
+            if pair not in answers:
+                stored(engine, change, "event", *pair)
+                engine.fresh["event", *pair] = change
+                answers[pair] = self._take(engine, change, found, now)
+        told: set[Pair] = set()
+        return [self._answer(answers, told, event) for event in self.events]
 
-    def _answer(self, engine: Engine, new: dict[Pair, Accepted], event: Event) -> Accepted:
+    def _answer(self, new: dict[Pair, Accepted], told: set[Pair], event: Event) -> Accepted:
         pair = (event.source, event.id)
-        if pair in new:
-            return new.pop(pair)
-        early = engine.accepted.get(pair)
+        early = new.get(pair)
         if early is None:
             early = msgspec.json.decode(self.known[pair].answer, type=Accepted)
+        elif pair not in told:
+            told.add(pair)
+            return early
         return Accepted(
             id=early.id,
             source=early.source,
@@ -333,8 +350,8 @@ class Meeting:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._events: list[tuple[str, Sequence[str], Raw]] = []
-        self._waits: list[tuple[str, OpenWait]] = []
+        self._events: deque[tuple[str, Sequence[str], Raw]] = deque()
+        self._waits: deque[tuple[str, OpenWait]] = deque()
 
     def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
         self._events.append((type, values_keys, event))
@@ -345,14 +362,19 @@ class Meeting:
         self.engine.wake.set()
 
     async def run_once(self, now: int) -> int:
-        events, self._events = self._events, []
-        waits, self._waits = self._waits, []
-        for type_, keys, event in events:
-            for wait in await self.engine.storage.find_waits(type_, keys):
-                self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
-        for run_id, wait_ in waits:
-            await self._look_back(run_id, wait_)
-        return len(events) + len(waits)
+        """Each is forgotten only once the store has answered."""
+        done = len(self._events) + len(self._waits)
+        while self._events:
+            await self._find_waits(*self._events[0])
+            self._events.popleft()
+        while self._waits:
+            await self._look_back(*self._waits[0])
+            self._waits.popleft()
+        return done
+
+    async def _find_waits(self, type: str, keys: Sequence[str], event: Raw) -> None:
+        for wait in await self.engine.storage.find_waits(type, keys):
+            self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
 
     async def _look_back(self, run_id: str, wait: OpenWait) -> None:
         for type_ in wait.types:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from ostinato.errors import AdapterError, ConflictError
 from ostinato.ports import Bus, Outgoing
 from ostinato.runtime.engine import Engine
-from ostinato.runtime.posts import Keep
+from ostinato.runtime.posts import Keep, Unready
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.outbox")
@@ -47,8 +46,10 @@ class Outbox:
             await self.bus.send([one.event for one in outgoing])
             numbers = [one.number for one in outgoing]
             await self.engine.ask(lambda answer: Keep(answer, sent=numbers))
-        except (AdapterError, ConflictError) as error:
-            log.warning("outbox.delayed", error=str(error))
+        except Unready:
+            return  # sent, but that is not stored: it goes out again
+        except Exception as error:  # a bus may fail in any way
+            log.warning("outbox.delayed", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(PAUSE)
         finally:
             self._sending = None

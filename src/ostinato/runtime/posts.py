@@ -13,6 +13,7 @@ from ostinato.core.events import Event
 from ostinato.errors import OstinatoError
 from ostinato.ports import Timer, Version
 from ostinato.runtime.change import Change
+from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -44,7 +45,9 @@ class Post:
 class Tell(Post):
     """Tell one run one event. ``fired`` is the timer that this is about, if it is."""
 
-    __slots__ = ("event", "fired", "run_id")
+    __slots__ = ("event", "fired", "resident", "run_id")
+
+    resident: Resident
 
     def __init__(
         self,
@@ -59,16 +62,17 @@ class Tell(Post):
         self.fired = fired
 
     async def ready(self, engine: Engine) -> None:
-        if engine.residents.get(self.run_id) is None:
-            await engine.residents.load(self.run_id)
+        there = engine.residents.get(self.run_id)
+        self.resident = await engine.residents.load(self.run_id) if there is None else there
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        if self.resident.stale:
+            raise NotYet
         if self.fired is not None:
             change.fired.append(self.fired)
-        resident = engine.residents.get(self.run_id)
-        if resident is None:  # it has ended
+        if self.resident.state.ended:
             return None
-        return engine.tell(change, resident, self.event, now)
+        return engine.tell(change, self.resident, self.event, now)
 
 
 class Keep(Post):
@@ -93,6 +97,10 @@ class Keep(Post):
         change.versions += self.versions
         change.retired += self.retired
         change.sent += self.sent
+
+
+class NotYet(Exception):
+    """The post meets what another one of this tick does: it comes again once that is stored."""
 
 
 class Unready(OstinatoError):

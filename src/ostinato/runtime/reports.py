@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 from msgspec import Raw
 
 from ostinato.core import events as e
-from ostinato.core.codec import NULL, encode_value
+from ostinato.core.codec import MAX_DEPTH, NULL, encode_value
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
-from ostinato.errors import NotStorable, TooLarge
+from ostinato.errors import NotStorable, OstinatoError, TooLarge
 from ostinato.runtime.outcomes import Fail, Later, Retry
 
 MESSAGE = 2_000
@@ -26,7 +25,7 @@ def report_of(command: StartJob, value: Any, limit: int) -> e.Event:
     if isinstance(value, Later):
         return e.Deferred(key, attempt)
     if isinstance(value, Retry):
-        error = Failure("Retry", value.message)
+        error = Failure("Retry", _clean(str(value.message)))
         return e.Failed(key, attempt, error, after=value.after)
     try:
         return e.Completed(key, attempt, encode_result(value, limit))
@@ -35,16 +34,28 @@ def report_of(command: StartJob, value: Any, limit: int) -> e.Event:
 
 
 def encode_result(value: Any, limit: int) -> Raw:
-    """As JSON; pydantic models and dataclasses become maps."""
-    data = encode_value(_plain(value))
+    """As JSON; pydantic models and dataclasses become maps, at any depth."""
+    try:
+        data = encode_value(value if type(value) in _CONTAINERS else _plain(value))
+    except NotStorable:
+        data = encode_value(_plain(value))
     if len(bytes(data)) > limit:
         raise TooLarge(f"the result is {len(bytes(data)):,} bytes of JSON, the limit is {limit:,}")
     return data
 
 
-def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN:
+def _plain(value: Any, depth: int = 0) -> Any:
+    kind = type(value)
+    if kind in _PLAIN or depth > MAX_DEPTH:
         return value
+    if kind is dict:
+        return {name: _plain(member, depth + 1) for name, member in value.items()}
+    if kind in _CONTAINERS:
+        return [_plain(member, depth + 1) for member in value]
+    return _model(value)
+
+
+def _model(value: Any) -> Any:
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     try:
@@ -53,19 +64,31 @@ def _plain(value: Any) -> Any:
         raise NotStorable(f"a {type(value).__name__} cannot be stored as JSON: {error}") from None
 
 
-_PLAIN = (str, int, float, bool, dict, list)
+_PLAIN = (str, int, float, bool, type(None), Raw)
+_CONTAINERS = (dict, list, tuple)
 
 
 def failure_of(command: StartJob, error: BaseException) -> e.Failed:
     """``Fail`` is final; anything else is tried again as the job's retry says."""
     key, attempt = command.key, command.attempt
     if isinstance(error, Fail):
-        return e.Failed(key, attempt, Failure(error.name, _text(error)), final=True)
-    name = getattr(error, "code", None)
-    shown = name if isinstance(name, str) and name else type(error).__name__
-    return e.Failed(key, attempt, Failure(shown, _text(error)), final=shown == "WrongArguments")
+        return e.Failed(key, attempt, Failure(_clean(str(error.name)), _text(error)), final=True)
+    name = error.code if isinstance(error, OstinatoError) else type(error).__name__
+    return e.Failed(key, attempt, Failure(name, _text(error)), final=name == "WrongArguments")
 
 
 def _text(error: BaseException) -> str:
-    text = str(error) or traceback.format_exception_only(error)[-1].strip()
+    text = _clean(_said(error))
     return text if len(text) <= MESSAGE else text[:MESSAGE] + "…"
+
+
+def _clean(text: str) -> str:
+    """Without what UTF-8 cannot hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # its own __str__ is broken
+        return type(error).__name__

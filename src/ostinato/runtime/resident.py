@@ -19,13 +19,14 @@ GraphOf = Callable[[str, int], Graph]
 
 
 class Resident:
-    """A run's state, and the head that the store shows of it."""
+    """A run's state, and the head that the store shows of it. ``stale``: it came to nothing."""
 
-    __slots__ = ("head", "run_id", "state")
+    __slots__ = ("head", "run_id", "stale", "state")
 
     def __init__(self, run_id: str, state: State) -> None:
         self.run_id = run_id
         self.state = state
+        self.stale = False
         self.head: tuple[str, str, str | None, bool] | None = None
 
     def new_head(self) -> Head | None:
@@ -80,13 +81,17 @@ class Residents:
         state = resident.state
         if state.uid is not None:
             self._uids[state.workflow, state.uid] = resident
-        if len(self._runs) > self._limit:
-            self._evict()
 
     def drop(self, run_id: str) -> None:
         resident = self._runs.pop(run_id, None)
         if resident is not None:
             self._forget_uid(resident)
+
+    def spoil(self, resident: Resident) -> None:
+        """It is ahead of the store, which did not take its facts: it must be loaded again."""
+        resident.stale = True
+        if self._runs.get(resident.run_id) is resident:
+            self.drop(resident.run_id)
 
     def _forget_uid(self, resident: Resident) -> None:
         state = resident.state
@@ -108,14 +113,18 @@ class Residents:
                 self.add(resident)
         return resident
 
-    def _evict(self) -> None:
-        """One that only waits: moving the busy ones behind keeps this O(1) over time."""
-        for _ in range(64):
+    def shrink(self) -> None:
+        """Between two ticks. Moving the busy ones behind keeps this O(1) over time."""
+        excess = len(self._runs) - self._limit
+        for _ in range(excess + 64 if excess > 0 else 0):
             run_id, resident = self._runs.popitem(last=False)
-            if resident.state.ended or not resident.state.busy:
-                self._forget_uid(resident)
+            if resident.state.busy:
+                self._runs[run_id] = resident
+                continue
+            self._forget_uid(resident)
+            excess -= 1
+            if not excess:
                 return
-            self._runs[run_id] = resident
 
 
 async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:

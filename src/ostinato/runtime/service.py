@@ -29,6 +29,12 @@ from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.service")
 
+PAUSE = 1.0
+"""Seconds before the roles turn again after one of them failed."""
+
+SETTLE = 5.0
+"""Seconds that a stop gives the store to take what was said until then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -71,13 +77,14 @@ class Service:
         self.starter = Starter(self.engine)
         self.ready = False
         self._task: asyncio.Task[None] | None = None
-        self._room: asyncio.Event = asyncio.Event()
+        self._storing = asyncio.Lock()
+        self._room = asyncio.Event()
         self._wire()
 
     def _wire(self) -> None:
         engine = self.engine
         engine.stop_job = self.executor.stop_job
-        engine.in_hand = self.executor.in_hand
+        self.executor.on_taken = self._make_room
         engine.on_timer = self.timers.expect
         engine.on_outgoing = self.outbox.expect
         engine.on_wait = self.meeting.on_wait
@@ -91,10 +98,15 @@ class Service:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.engine.post(make(answer))
         if self._task is None:
+            await self._store()
+        return await answer
+
+    async def _store(self) -> None:
+        async with self._storing:
             if not self.engine.epoch:
                 self.engine.epoch = await self.storage.join()
-            await self.engine.run_once()
-        return await answer
+            while len(self.engine):
+                await self.engine.run_once()
 
     # room for more
 
@@ -111,9 +123,13 @@ class Service:
             )
 
     async def wait_room(self) -> None:
-        while self.load >= self.limits.ready:
+        while self.load >= self.limits.ready and not self.engine.stopping:
             self._room.clear()
             await self._room.wait()
+
+    def _make_room(self) -> None:
+        if not self._room.is_set() and self.load < self.limits.ready:
+            self._room.set()
 
     # living
 
@@ -140,10 +156,13 @@ class Service:
                 done = await self.run_once()
             except (StoreError, Fenced) as error:
                 log.error("store.failed", error=str(error))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(PAUSE)
                 continue
-            if not self._room.is_set() and self.load < self.limits.ready:
-                self._room.set()
+            except Exception:
+                log.exception("loop.broken")  # ours to mend; meanwhile the others go on
+                await asyncio.sleep(PAUSE)
+                continue
+            self._make_room()
             if self.engine.backoff:
                 await asyncio.sleep(self.engine.backoff)
             elif done:
@@ -156,19 +175,19 @@ class Service:
         """Let running jobs end (``drain`` seconds), store what they say, hand the rest over."""
         self.ready = False
         self.engine.stopping = True
+        self._room.set()
         await self.executor.drain(self.limits.drain if drain is None else drain)
-        await self._settle()
         await self.executor.close()
+        if self._task is not None:
+            await self._settle()
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
         self.timers.close()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        self.engine.watching.stop()
+        self.engine.close()
 
     async def _settle(self) -> None:
-        """Wait until what has been posted is stored."""
-        while len(self.engine) and not self.engine.backoff:
-            self.engine.wake.set()
-            await asyncio.sleep(0.001)
+        """Wait until what has been posted is stored, unless the store fails."""
+        self.engine.wake.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.engine.drained.wait(), SETTLE)

@@ -1,8 +1,13 @@
-"""What is due. The store holds the timers; here is only when the next one is."""
+"""What is due. The store holds the timers; here is only when the next one is.
+
+Timers are read between two ticks, when memory and store agree, and told before whatever is queued:
+what is queued may move or clear them, and a timer that was moved must not be taken away.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from ostinato.core import events as e
 from ostinato.ports import Timer
@@ -15,12 +20,28 @@ NAP = 30_000
 MANY = 500
 
 
+class Fire(Tell):
+    """One timer that is due. While it is on its way, it is not read again."""
+
+    __slots__ = ("timers",)
+
+    def __init__(self, timers: Timers, timer: Timer) -> None:
+        super().__init__(timer.run_id, e.TimerFired(timer.key, timer.kind, timer.due_at))
+        self.fired = timer
+        self.timers = timers
+
+    def done(self, result: Any) -> None:
+        super().done(result)
+        if self.fired is not None:
+            self.timers.arrived(self.fired)
+
+
 class Timers:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._next: int | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._posted: set[Timer] = set()
+        self._on_their_way: set[Timer] = set()
 
     def expect(self, due_at: int) -> None:
         """A timer was set: wake up for it if it is the next one."""
@@ -50,16 +71,17 @@ class Timers:
             if self._alarm is None or self._alarm.when() <= asyncio.get_running_loop().time():
                 self._arm()
             return 0
-        if len(self.engine):  # what is queued may clear or set timers
-            return 0
         due = await self.engine.storage.due_timers(now, MANY)
-        for timer in due:
-            event = e.TimerFired(timer.key, timer.kind, timer.due_at)
-            self.engine.post(Tell(timer.run_id, event, fired=timer))
-        if due:
-            return len(due)
-        await self.refresh()
-        return 0
+        new = [timer for timer in due if timer not in self._on_their_way]
+        if new:
+            self._on_their_way.update(new)
+            self.engine.post_first([Fire(self, timer) for timer in new])
+        elif not due:
+            await self.refresh()
+        return len(new)
+
+    def arrived(self, timer: Timer) -> None:
+        self._on_their_way.discard(timer)
 
     def close(self) -> None:
         if self._alarm is not None:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ostinato.core.facts import Fact
 from ostinato.core.state import State
 from ostinato.core.views import history_view
+from ostinato.errors import NothingIsRunning
+from ostinato.runtime.change import Told
 
 
 class Watching:
@@ -45,24 +46,28 @@ class Watching:
         if not queues:
             self._facts.pop(run_id, None)
 
-    def tell(self, run_id: str, state: State, seq: int, now: int, facts: list[Fact]) -> None:
+    def tell(self, told: Told, now: int) -> None:
+        run_id = told.resident.run_id
         for queue in self._facts.get(run_id, ()):
-            queue.put_nowait(list(history_view(seq, now, facts)))
-            if state.ended:
+            queue.put_nowait(list(history_view(told.seq, now, told.facts)))
+            if told.ended:
                 queue.put_nowait(None)
-        if state.ended:
+        if told.ended:
             for future in self._ends.pop(run_id, ()):
                 if not future.done():
-                    future.set_result(state)
+                    future.set_result(told.resident.state)
 
     def stop(self) -> None:
         """Nothing more will come from this process."""
         for queues in self._facts.values():
             for queue in queues:
                 queue.put_nowait(None)
-        for futures in self._ends.values():
+        for run_id, futures in self._ends.items():
             for future in futures:
-                future.cancel()
+                if not future.done():
+                    future.set_exception(
+                        NothingIsRunning(f"the engine stopped while run {run_id} was still open")
+                    )
 
 
 async def until_end(

@@ -67,7 +67,7 @@ class Play:
             case c.SetTimer(key, kind, due_at):
                 self.timers[key, kind] = due_at
             case c.ClearTimer(key, kind):
-                del self.timers[key, kind]
+                self.timers.pop((key, kind), None)  # it may just have fired
             case c.OpenWait(key):
                 self.waits[key] = command
             case c.CloseWait(key):

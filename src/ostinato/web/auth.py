@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,6 +109,7 @@ class Access:
         return all(map(is_loopback, ends))
 
 
+@lru_cache(1024)  # asked of every request
 def is_loopback(host: str) -> bool:
     host = host.strip("[]").partition("%")[0]
     if host == "localhost" or host.endswith(".localhost"):

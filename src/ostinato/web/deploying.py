@@ -27,6 +27,7 @@ XML = frozenset(("application/xml", "text/xml", "application/bpmn+xml"))
 
 _TEXT = {"type": "string", "examples": ["workflow: hello\nphases: [{phase: one, jobs: []}]\n"]}
 _OURS = {"type": "object", "required": ["workflow"]}
+ONE_OR_MORE = WorkflowView | list[WorkflowView]
 BODIES = {
     "application/yaml": _TEXT,
     "text/yaml": _TEXT,
@@ -39,7 +40,7 @@ BODIES = {
     "/workflows",
     may="workflow:write",
     bodies=BODIES,
-    answers={201: WorkflowView, 200: WorkflowView},
+    answers={201: ONE_OR_MORE, 200: ONE_OR_MORE},
 )
 async def deploy_workflow(request: Request) -> Response:
     """Deploy a document: 201 a new version, 200 nothing new. A known name gets a new version.

@@ -72,7 +72,7 @@ class Count(msgspec.Struct):
     count: int
 
 
-@doors.post("/events", may="event:write", bodies=FORMS, answers={202: Accepted})
+@doors.post("/events", may="event:write", bodies=FORMS, answers={202: Accepted | list[Accepted]})
 async def post_events(request: Request) -> Response:
     """Accept one event or an array, all stored or none.
 

@@ -3,8 +3,9 @@
 Every route is one ``Operation``: permission, query, bodies and answers stand beside the function,
 and the permission check, the document and the reference page are all read from there.
 
-A static segment wins over a parameter. Segments are split before they are decoded, so that an id
-may contain a slash (written %2F).
+A static segment wins over a parameter, method by method: `POST /events/trigger` is a route of its
+own, `GET /events/trigger` shows the event with this id. Segments are split before they are
+decoded, so that an id may contain a slash (written %2F).
 """
 
 from __future__ import annotations
@@ -133,11 +134,12 @@ class Table:
         if (operation := self._plain.get((method, path))) is not None:
             return operation, {}, []
         wanted = "GET" if method == "HEAD" else method
+        methods: set[str] = set()
         for node, values in self._root.walk(_segments(path), ()):
             if (found := node.operations.get(wanted)) is not None:
                 return found[0], dict(zip(found[1], values, strict=True)), []
-            return None, {}, _allowed(node)
-        return None, {}, []
+            methods |= node.operations.keys()
+        return None, {}, _allowed(methods)
 
 
 def _segments(path: str) -> list[str]:
@@ -146,6 +148,7 @@ def _segments(path: str) -> list[str]:
     return trimmed.split("/") if trimmed else []
 
 
-def _allowed(node: Node) -> list[str]:
-    methods = {*node.operations, "OPTIONS"}
-    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+def _allowed(methods: set[str]) -> list[str]:
+    if not methods:
+        return []
+    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))

@@ -31,7 +31,8 @@ from ostinato.core.facts import (
     ScopeOpened,
 )
 from ostinato.core.graph import Node
-from ostinato.core.names import Names, results
+from ostinato.core.names import Names
+from ostinato.core.results import results
 from ostinato.core.state import BUSY, Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
 

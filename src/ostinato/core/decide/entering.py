@@ -91,7 +91,7 @@ def _skipped(node: Node, key: str, why: str) -> list[Said]:
 
 def _broken(scope: Scope, node: Node, key: str, error: ExpressionError | UsageError) -> list[Said]:
     failure = Failure(error.code, f"{node.path}: {error}", node.name)
-    if node.kind is Kind.SCOPE or node.each is not None:
+    if node.kind is Kind.SCOPE:
         return [Fail(scope, failure)]
     return job_failed(scope, node, key, 1, failure)
 

@@ -8,7 +8,7 @@ from ostinato.core.expressions import Expression
 from ostinato.core.facts import Failure, RunStuck, ScopeEnded, TokenRested, TokensJoined
 from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
-from ostinato.core.model import Kind, Split
+from ostinato.core.model import Split
 from ostinato.core.names import Names
 from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ExpressionError
@@ -167,5 +167,5 @@ def _onward(scope: Scope, parent: Scope) -> Said:
 
 def onward(scope: Scope, node: Node) -> Said:
     """What follows when the job ``node`` is done in ``scope``."""
-    item = scope.index is not None and scope.node is node and node.kind is Kind.JOB
+    item = scope.node is node
     return Settle(scope.key) if item else Leave(scope, node)

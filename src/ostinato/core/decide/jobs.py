@@ -168,7 +168,7 @@ def _rendered(state: State, scope: Scope, node: Node, key: str) -> dict[str, Any
 def job_failed(scope: Scope, node: Node, key: str, attempt: int, error: Failure) -> list[Said]:
     """The job has failed for good; an optional one lets its token go on."""
     fact = JobFailed(key, attempt, error)
-    forgiven = node.optional and (node.each is None or scope.index is None)
+    forgiven = node.optional and scope.node is not node  # an item asks its `each`
     if forgiven or scope.stopping:
         return [fact, onward(scope, node)]
     return [fact, Fail(scope, Failure(error.name, error.message, node.name))]

@@ -29,7 +29,7 @@ from ostinato.core.facts import (
     JobSucceeded,
     JobWaiting,
 )
-from ostinato.core.model import WaitEvent
+from ostinato.core.model import Run, WaitEvent
 from ostinato.core.names import Names
 from ostinato.core.patterns import Pattern
 from ostinato.core.state import BUSY, State, Step
@@ -97,22 +97,22 @@ def _attempt_failed(
 ) -> list[Said]:
     if step.status == "cancelling":
         return _cancelled(step)
-    due_at = None if final or step.scope.stopping else _retry_at(state, step, error, now)
+    due_at = None if final or step.scope.stopping else _retry_at(state, step, error, now, after)
     if due_at is None:
         return [*quiet(step), *job_failed(step.scope, step.node, step.key, step.attempt, error)]
-    if after is not None:
-        due_at = now + after
     retried = JobRetried(step.key, step.attempt, error, due_at)
     return [*unarm(step), retried, SetTimer(step.key, "retry", due_at)]
 
 
-def _retry_at(state: State, step: Step, error: Failure, now: int) -> int | None:
+def _retry_at(
+    state: State, step: Step, error: Failure, now: int, after: int | None
+) -> int | None:
     job = step.node.job
-    if job is None or error.name in NEVER_RETRIED:
+    if job is None or not isinstance(job.action, Run) or error.name in NEVER_RETRIED:
         return None
     seed = f"{state.seed}:{step.key}:{step.attempt}"
     failures = step.failures + 1
-    return next_attempt(job.retry, error.name, failures, step.ready_at, now, seed)
+    return next_attempt(job.retry, error.name, failures, step.ready_at, now, seed, after)
 
 
 NEVER_RETRIED = frozenset({"Fail", "WrongArguments", "ExpressionError", "ExpressionTooCostly"})

@@ -1,0 +1,65 @@
+"""Facts into state: the only code that writes a state.
+
+``FOLD`` is a table by fact type. It never evaluates an expression and never decides: what it
+needs stands in the fact.
+
+runs     a run starts, turns and ends
+scopes   scopes open and close; tokens rest and join
+steps    what happens to a job
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ostinato.core import facts as f
+from ostinato.core.fold import runs, scopes, steps
+from ostinato.core.graph import Graph
+from ostinato.core.state import State
+
+FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
+    f.RunStarted: runs.run_started,
+    f.RunFinishing: runs.run_finishing,
+    f.RunCancelling: runs.run_cancelling,
+    f.RunSucceeded: runs.run_succeeded,
+    f.RunFailed: runs.run_failed,
+    f.RunCancelled: runs.run_cancelled,
+    f.RunStuck: runs.run_stuck,
+    f.RunWarned: runs.run_warned,
+    f.ScopeOpened: scopes.scope_opened,
+    f.ScopeSkipped: scopes.scope_skipped,
+    f.ScopeFailing: scopes.scope_failing,
+    f.ScopeEnded: scopes.scope_ended,
+    f.ItemsResolved: scopes.items_resolved,
+    f.TokenRested: scopes.token_rested,
+    f.TokensJoined: scopes.tokens_joined,
+    f.GatewayPassed: scopes.gateway_passed,
+    f.JobReady: steps.job_ready,
+    f.JobStarted: steps.job_started,
+    f.JobWaiting: steps.job_waiting,
+    f.JobHeard: steps.job_heard,
+    f.JobRetried: steps.job_retried,
+    f.JobAbandoned: steps.job_abandoned,
+    f.JobCancelling: steps.job_cancelling,
+    f.JobSucceeded: steps.job_succeeded,
+    f.JobFailed: steps.job_failed,
+    f.JobSkipped: steps.job_skipped,
+    f.JobCancelled: steps.job_cancelled,
+}
+
+
+def fold(state: State, fact: f.Fact, at: int) -> None:
+    """Apply one fact that was recorded at ``at`` (ms since epoch)."""
+    FOLD[type(fact)](state, fact, at)
+    state.seq += 1
+
+
+def replay(graph: Graph, records: Iterable[tuple[int, Iterable[f.Fact]]]) -> State:
+    """The state after all ``records``, each (at, facts)."""
+    state = State(graph)
+    for at, facts in records:
+        state.now = max(state.now, at)
+        for fact in facts:
+            fold(state, fact, at)
+    return state

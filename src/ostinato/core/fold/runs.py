@@ -1,0 +1,52 @@
+"""A run starts, turns and ends."""
+
+from __future__ import annotations
+
+from ostinato.core import facts as f
+from ostinato.core.fold.scopes import stop
+from ostinato.core.state import State
+
+
+def run_started(state: State, fact: f.RunStarted, at: int) -> None:
+    state.run_id, state.uid, state.seed = fact.run_id, fact.uid, fact.seed
+    state.input, state.event = f.given(fact.input), f.given(fact.event)
+    state.status, state.started_at, state.due_at = "running", at, fact.due_at
+    state.root.opened_at = at
+
+
+def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
+    state.output = fact.output
+
+
+def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
+    state.cancelled = fact.why
+    state.doing = "stopping"
+    state.stuck = None
+    stop(state.root)
+
+
+def run_succeeded(state: State, fact: f.RunSucceeded, at: int) -> None:
+    state.output = fact.output
+    _end(state, "succeeded", at)
+
+
+def run_failed(state: State, fact: f.RunFailed, at: int) -> None:
+    state.error = fact.error
+    _end(state, "failed", at)
+
+
+def run_cancelled(state: State, fact: f.RunCancelled, at: int) -> None:
+    _end(state, "cancelled", at)
+
+
+def _end(state: State, status: str, at: int) -> None:
+    state.status, state.ended_at = status, at
+    state.stuck = None
+
+
+def run_stuck(state: State, fact: f.RunStuck, at: int) -> None:
+    state.stuck = (fact.reason, fact.tokens)
+
+
+def run_warned(state: State, fact: f.RunWarned, at: int) -> None:
+    state.warnings.append(fact.message)

@@ -1,0 +1,109 @@
+"""Scopes open and close; tokens rest and join."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostinato.core import facts as f
+from ostinato.core.state import Scope, State, Step, path_of
+
+
+def scope_opened(state: State, fact: f.ScopeOpened, at: int) -> None:
+    scope = _new_scope(state, fact.key, at)
+    scope.due_at = fact.due_at
+    if scope.node is state.graph.on_failure or scope.node is state.graph.finally_:
+        state.doing = scope.node.name
+
+
+def _new_scope(state: State, key: str, at: int) -> Scope:
+    if key.endswith("]"):
+        return _new_item(state, key, at)
+    node, parent = state.graph.nodes[path_of(key)], parent_of(state, key)
+    scope = Scope(key, node, parent, at)
+    visit(parent, scope)
+    state.scopes[key] = scope
+    return scope
+
+
+def _new_item(state: State, key: str, at: int) -> Scope:
+    container_key, _, index = key[:-1].rpartition("[")
+    container = state.scopes[container_key]
+    scope = Scope(key, container.node, container, at)
+    scope.index = int(index)
+    scope.item = container.items[scope.index] if container.items is not None else None
+    scope.stopping = container.stopping
+    container.live[key] = scope
+    container.elements.append(scope)
+    state.scopes[key] = scope
+    return scope
+
+
+def parent_of(state: State, key: str) -> Scope:
+    return state.scopes[key.rpartition("/")[0]]
+
+
+def visit(parent: Scope, child: Step | Scope) -> None:
+    index = child.node.index
+    parent.visits[index] = parent.visits.get(index, 0) + 1
+    parent.latest[index] = child
+    parent.live[child.key] = child
+
+
+def scope_skipped(state: State, fact: f.ScopeSkipped, at: int) -> None:
+    scope = _new_scope(state, fact.key, at)
+    _close(scope, "skipped", at)
+
+
+def _close(scope: Scope, status: str, at: int) -> None:
+    scope.status, scope.ended_at = status, at
+    if scope.parent is not None:
+        scope.parent.live.pop(scope.key, None)
+
+
+def scope_failing(state: State, fact: f.ScopeFailing, at: int) -> None:
+    scope = state.scopes[fact.key]
+    scope.error = fact.error
+    stop(scope)
+    if scope.index is not None and scope.parent is not None:
+        scope.parent.failed += 1
+    if scope is state.root:
+        state.error, state.stuck, state.doing = fact.error, None, "stopping"
+
+
+def stop(scope: Scope) -> None:
+    scope.stopping = True
+    scope.resting.clear()
+    for child in scope.live.values():
+        if isinstance(child, Scope):
+            stop(child)
+
+
+def scope_ended(state: State, fact: f.ScopeEnded, at: int) -> None:
+    scope = state.scopes[fact.key]
+    _close(scope, fact.status, at)
+    if scope.node is state.graph.on_failure:
+        state.doing = "stopping"
+
+
+def items_resolved(state: State, fact: f.ItemsResolved, at: int) -> None:
+    state.scopes[fact.key].items = msgspec.json.decode(fact.items)
+
+
+def token_rested(state: State, fact: f.TokenRested, at: int) -> None:
+    scope, index = state.scopes[fact.scope], state.graph.flows[fact.flow].index
+    scope.resting[index] = scope.resting.get(index, 0) + 1
+
+
+def tokens_joined(state: State, fact: f.TokensJoined, at: int) -> None:
+    resting = state.scopes[fact.scope].resting
+    for name in fact.flows:
+        index = state.graph.flows[name].index
+        if resting[index] == 1:
+            del resting[index]
+        else:
+            resting[index] -= 1
+
+
+def gateway_passed(state: State, fact: f.GatewayPassed, at: int) -> None:
+    scope, node = parent_of(state, fact.key), state.graph.nodes[path_of(fact.key)]
+    scope.visits[node.index] = scope.visits.get(node.index, 0) + 1

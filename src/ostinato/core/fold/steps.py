@@ -1,0 +1,115 @@
+"""What happens to the steps: one function per fact about a job."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostinato.core import facts as f
+from ostinato.core.fold.scopes import parent_of, visit
+from ostinato.core.model import Set
+from ostinato.core.state import BUSY, State, Step, path_of
+
+
+def _step(state: State, key: str, at: int) -> Step:
+    """The step of this key, made when it is new."""
+    step = state.steps.get(key)
+    return step if step is not None else _new_step(state, key, at)
+
+
+def _new_step(state: State, key: str, at: int) -> Step:
+    item = state.scopes.get(key) if key.endswith("]") else None
+    scope = item if item is not None else parent_of(state, key)
+    step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
+    state.steps[key] = step
+    visit(scope, step)
+    state.open[key] = step
+    state.busy += 1
+    return step
+
+
+def _become(state: State, step: Step, status: str) -> None:
+    state.busy += (status in BUSY) - (step.status in BUSY)
+    step.status = status
+
+
+def job_ready(state: State, fact: f.JobReady, at: int) -> None:
+    step = _step(state, fact.key, at)
+    _become(state, step, "ready")
+    step.attempt, step.started = fact.attempt, False
+    step.due_at, step.beat_at, step.kind = None, fact.beat_at, ""
+    if fact.timeout_at is not None:
+        step.timeout_at = fact.timeout_at
+    if (data := f.given(fact.input)) is not None:
+        step.input = data
+
+
+def job_started(state: State, fact: f.JobStarted, at: int) -> None:
+    step = state.steps[fact.key]
+    _become(state, step, "running")
+    step.attempt, step.started, step.started_at = fact.attempt, True, at
+
+
+def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
+    step = _step(state, fact.key, at)
+    _become(state, step, "waiting")
+    step.kind, step.attempt = fact.kind, fact.attempt
+    step.due_at, step.timeout_at = fact.due_at, fact.timeout_at
+    step.types, step.match = fact.types, f.given(fact.match)
+    step.waiting_since = at
+
+
+def job_heard(state: State, fact: f.JobHeard, at: int) -> None:
+    state.steps[fact.key].beat_at = fact.beat_at
+
+
+def job_retried(state: State, fact: f.JobRetried, at: int) -> None:
+    step = state.steps[fact.key]
+    _become(state, step, "waiting")
+    step.kind, step.due_at, step.error = "retry", fact.due_at, fact.error
+    step.beat_at = None
+    step.failures += 1
+
+
+def job_abandoned(state: State, fact: f.JobAbandoned, at: int) -> None:
+    step = state.steps[fact.key]
+    step.deaths += step.started
+    step.started = False
+
+
+def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
+    step = state.steps[fact.key]
+    _become(state, step, "cancelling")
+    step.due_at, step.beat_at, step.timeout_at = fact.due_at, None, None
+
+
+def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
+    step = _step(state, fact.key, at)
+    step.output, step.attempt, step.error = fact.output, fact.attempt, None
+    _close_step(state, step, "succeeded", at)
+    job = step.node.job
+    if job is not None and isinstance(job.action, Set):
+        state.vars.update(msgspec.json.decode(fact.output))
+
+
+def job_failed(state: State, fact: f.JobFailed, at: int) -> None:
+    step = _step(state, fact.key, at)
+    step.error, step.attempt = fact.error, fact.attempt
+    _close_step(state, step, "failed", at)
+
+
+def job_skipped(state: State, fact: f.JobSkipped, at: int) -> None:
+    step = _step(state, fact.key, at)
+    step.why = fact.why
+    _close_step(state, step, "skipped", at)
+
+
+def job_cancelled(state: State, fact: f.JobCancelled, at: int) -> None:
+    _close_step(state, state.steps[fact.key], "cancelled", at)
+
+
+def _close_step(state: State, step: Step, status: str, at: int) -> None:
+    _become(state, step, status)
+    step.ended_at = at
+    step.due_at = step.beat_at = step.timeout_at = None
+    del state.open[step.key]
+    step.scope.live.pop(step.key, None)

@@ -1,0 +1,192 @@
+"""What jobs gave, seen from a place in the run: ``jobs.x`` in an expression, and a run's result.
+
+The activation nearest to the place is meant. Inside an ``each``, ``jobs.x`` is this item's;
+outside, its output is the list over the items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ostinato.core.facts import Failure
+from ostinato.core.graph import Node
+from ostinato.core.model import Kind
+from ostinato.core.state import Scope, State, Step
+
+PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
+
+
+class View(Mapping[str, Any]):
+    """A mapping whose members are made when asked for."""
+
+    __slots__ = ()
+    members: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return self.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.members
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.read(name) if name in self.members else default
+
+    def read(self, name: str) -> Any:
+        return getattr(self, f"_{name}")()
+
+
+class Jobs(View):
+    __slots__ = ("scope", "state")
+
+    def __init__(self, state: State, scope: Scope) -> None:
+        self.state = state
+        self.scope = scope
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.state.graph.jobs)
+
+    def __len__(self) -> int:
+        return len(self.state.graph.jobs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.state.graph.jobs
+
+    def get(self, name: str, default: Any = None) -> Any:
+        node = self.state.graph.jobs.get(name)
+        if node is None:
+            return default
+        return _view(self.state, _find(self.scope, node))
+
+
+class JobView(View):
+    __slots__ = ("state", "step")
+    members = ("status", "output", "error", "attempts")
+
+    def __init__(self, state: State, step: Step) -> None:
+        self.state = state
+        self.step = step
+
+    def _status(self) -> str:
+        return self.step.shown
+
+    def _output(self) -> Any:
+        return output_of(self.state, self.step)
+
+    def _error(self) -> Any:
+        return error_value(self.step.error)
+
+    def _attempts(self) -> int:
+        return self.step.attempt
+
+
+def output_of(state: State, step: Step) -> Any:
+    """The decoded output of a step, decoded once; null when there is none."""
+    if step.output is None:
+        return None
+    name = f"output {step.key}"
+    if name not in state.cache:
+        state.cache[name] = msgspec.json.decode(step.output)
+    return state.cache[name]
+
+
+def error_value(error: Failure | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    value: dict[str, Any] = {"name": error.name, "message": error.message}
+    return value | {"job": error.job} if error.job else value
+
+
+def results(state: State, scope: Scope, node: Node) -> dict[str, Any]:
+    """Job name to output, for the jobs directly below ``node``: a result without an ``output``."""
+    jobs = Jobs(state, scope)
+    below = [node] if node.kind is Kind.JOB else node.walk()
+    return {job.name: jobs.get(job.name)["output"] for job in below if job.kind is Kind.JOB}
+
+
+class Items(NamedTuple):
+    """What was found for each item of an ``each``."""
+
+    each: Scope
+    found: list[Any]
+
+
+Found = Step | Items | None
+
+WORST = ("failed", "cancelled", "running", "ready", "waiting", "pending")
+
+
+def _find(scope: Scope, node: Node) -> Found:
+    """The activation of ``node`` that is nearest to ``scope``; a list where it is repeated."""
+    above = _above(node)
+    here: Scope = scope
+    while not (here.node in above and not _gathers(here)):
+        if here.parent is None:
+            break
+        here = here.parent
+    return _descend(here, [*above[: above.index(here.node)][::-1], node])
+
+
+def _above(node: Node) -> list[Node]:
+    """The scope nodes around ``node``, nearest first."""
+    around = []
+    parent = node.parent
+    while parent is not None:
+        around.append(parent)
+        parent = parent.parent
+    return around
+
+
+def _gathers(scope: Scope) -> bool:
+    """An ``each`` itself, not one of its items."""
+    return scope.node.each is not None and scope.index is None
+
+
+def _descend(scope: Scope, way: list[Node]) -> Found:
+    here = scope.latest.get(way[0].index)
+    if here is None:
+        return None
+    if isinstance(here, Step):
+        return here
+    if _gathers(here) and here.status != "skipped":
+        return Items(here, [_below(item, way) for item in here.elements])
+    return _descend(here, way[1:]) if len(way) > 1 else None
+
+
+def _below(item: Scope, way: list[Node]) -> Found:
+    if len(way) > 1:
+        return _descend(item, way[1:])
+    return _descend(item, way)
+
+
+def _view(state: State, found: Found) -> Mapping[str, Any]:
+    if found is None:
+        return PENDING
+    if isinstance(found, Step):
+        return JobView(state, found)
+    views = [_view(state, item) for item in found.found]
+    return {
+        "status": _together(found.each, [view["status"] for view in views]),
+        "output": [view["output"] for view in views],
+        "error": next((view["error"] for view in views if view["error"]), None),
+        "attempts": max((view["attempts"] for view in views), default=0),
+    }
+
+
+def _together(each: Scope, statuses: list[str]) -> str:
+    """One status for many items: the worst, but what an ``each`` tolerated does not count."""
+    if each.status != "succeeded":
+        worst = next((status for status in WORST if status in statuses), None)
+        if worst is not None or each.ended_at is None or not statuses:
+            return worst or each.status
+    return "skipped" if statuses and set(statuses) == {"skipped"} else "succeeded"

@@ -1,0 +1,42 @@
+"""One attempt of a job, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ostinato.core.commands import StartJob
+from ostinato.core.state import State
+from ostinato.runtime.handlers import Handler, Job
+
+Key = tuple[str, str, int]
+
+
+class Attempt:
+    """``reported``: its run knows how it ended, though the handler may still be at work."""
+
+    __slots__ = (
+        "begun_at", "command", "handler", "job", "key", "reported", "state", "stopping", "task",
+    )  # fmt: skip
+
+    def __init__(self, state: State, command: StartJob, handler: Handler | None) -> None:
+        self.state = state
+        self.command = command
+        self.handler = handler
+        self.key: Key = (state.run_id, command.key, command.attempt)
+        self.task: asyncio.Task[None] | None = None
+        self.job: Job | None = None
+        self.begun_at = 0.0
+        self.stopping = False
+        self.reported = False
+
+    @property
+    def in_thread(self) -> bool:
+        return self.handler is not None and self.handler.sync
+
+    def stop(self) -> None:
+        """Ask the handler to stop. One in a thread can only be asked."""
+        self.stopping = True
+        if self.job is not None:
+            self.job.cancelled = True
+        if self.task is not None and not self.in_thread:
+            self.task.cancel()
