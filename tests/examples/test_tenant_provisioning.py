@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import threading
 from pathlib import Path
 
 import msgspec
@@ -32,24 +33,35 @@ async def app(monkeypatch):
             asyncio.run_coroutine_threadsafe(told, loop).result()
             return True
 
-    builder = BuilderHere(port=0, pace=0.01)
-    monkeypatch.setattr(example, "PACE", 0.01)
-    monkeypatch.setattr(example, "BUILDER", builder.url)
-    serving = loop.run_in_executor(None, builder.serve_forever, 0.01)
-    app.configure(Settings(store="memory:"))
-    app.heard = asyncio.Queue()
+    with BuilderHere(port=0, pace=0.01) as builder:
+        serving = threading.Thread(target=builder.serve_forever, args=(0.01,), daemon=True)
+        serving.start()
+        monkeypatch.setattr(example, "PACE", 0.01)
+        monkeypatch.setattr(example, "BUILDER", builder.url)
+        app.configure(Settings(store="memory:"))
+        app.heard = listen(app)
+        async with app:
+            await app.deploy(EXAMPLE / "workflow.yaml")
+            yield app
+        builder.shutdown()
+        serving.join()
+
+
+def listen(app):
+    heard = asyncio.Queue()
+
+    def keep(event):
+        heard.put_nowait((event.type, msgspec.json.decode(event.data)))
 
     @app.consumer("TENANT_PROVISIONING_SUCCESS")
-    @app.consumer("TENANT_PROVISIONING_FAILURE")
-    async def heard(event):
-        app.heard.put_nowait((event.type, msgspec.json.decode(event.data)))
+    async def on_success(event):
+        keep(event)
 
-    async with app:
-        await app.deploy(EXAMPLE / "workflow.yaml")
-        yield app
-    await loop.run_in_executor(None, builder.shutdown)
-    await serving
-    builder.server_close()
+    @app.consumer("TENANT_PROVISIONING_FAILURE")
+    async def on_failure(event):
+        keep(event)
+
+    return heard
 
 
 def order(tenant, tier, **more):

@@ -52,9 +52,9 @@ def commands(folder: Path) -> list[tuple[str, str]]:
     store = f"--store sqlite:///{shlex.quote(_shown(folder / FILE))}"
     name = _program()
     return [
-        (f"{name} runs --workflow tenant-provisioning {store}", "all tenants"),
-        (f"{name} show umbrella {store}", "one of them, job by job"),
-        (f"{name} show hooli --history {store}", "all that was recorded of the one that failed"),
+        (f"{name} runs --status failed {store}", "what failed, and why"),
+        (f"{name} show umbrella {store}", "one tenant, job by job"),
+        (f"{name} show hooli --history {store}", "all that was recorded of one that failed"),
     ]
 
 

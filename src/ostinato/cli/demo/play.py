@@ -94,5 +94,5 @@ def _tell(lines: list[Line], folder: Path) -> None:
     told = "All of it holds." if kept else "Not all of it holds: that is a fault of ours."
     output.line(f"{told} The data stays in {folder}. Now you can:", "bold green" if kept else "red")
     for command, shows in commands(folder):
-        output.line(f"  # {shows}", "dim")
-        print(f"  {command}")
+        output.line(f" # {shows}", "dim")
+        print(f" {command}")

@@ -78,9 +78,9 @@ class Screen:
             self._events.append(_event(self._clock.text, picture.order.tenant, text))
 
     def tick(self) -> None:
-        self._live.update(self._drawn(), refresh=True)
+        self._live.update(self.drawn(), refresh=True)
 
-    def _drawn(self) -> Text:
+    def drawn(self) -> Text:
         lines = [self._title(), Text(), _headings()]
         for picture in self._pictures:
             lines += [_row(picture), _below(picture)]

@@ -149,6 +149,7 @@ class Story:
             returning.cancel()
         self.witness.dead = time.monotonic() - began
         self._tell_server()
+        self.stage.say(f"process {self.server.pid} has taken its place")
 
     async def _come_back(self) -> None:
         await self._pause(0.7)
