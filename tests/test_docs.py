@@ -5,8 +5,10 @@ A comment in front of a fence says what to do with it:
     <!-- file: hello.yaml -->  put it there under this name
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -103,21 +105,41 @@ def test_every_python_sample_compiles(page):
             compile("\n" * fence.line + fence.text, name(page), "exec")
 
 
+@pytest.fixture
+def sessions():
+    """The samples' process groups: what they leave in the background ends with the page."""
+    started: list[int] = []
+    yield started
+    for group in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if has_orders(page)], ids=name)
-def test_samples_run(page, tmp_path):
+def test_samples_run(page, tmp_path, sessions):
     for fence in fences(page):
         if fence.file:
             path = tmp_path / fence.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(fence.text)
         elif fence.order == "run":
-            run(fence, page, tmp_path)
+            run(fence, page, tmp_path, sessions)
 
 
-def run(fence: Fence, page: Path, where: Path) -> None:
+def run(fence: Fence, page: Path, where: Path, sessions: list[int]) -> None:
     script = where / f"sample-{fence.line}"
     script.write_text(fence.text)
     command = [*INTERPRETERS[fence.language], str(script)]
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, timeout=50)
-    assert done.returncode == 0, f"{name(page)}:{fence.line}\n{done.stdout}{done.stderr}"
+    with subprocess.Popen(
+        command,
+        cwd=where,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        sessions.append(process.pid)
+        told, _ = process.communicate(timeout=50)
+    assert process.returncode == 0, f"{name(page)}:{fence.line}\n{told}"

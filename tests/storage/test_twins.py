@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
