@@ -85,7 +85,8 @@ def job(draw: st.DrawFn, names: Any, before: list[str]) -> dict[str, Any]:
         "each": draw(EACH),
         "optional": draw(st.sampled_from([None, True])),
     }
-    return {"job": next(names)} | draw(ACTIONS) | given_only(more)
+    action: dict[str, Any] = draw(ACTIONS)
+    return {"job": next(names)} | action | given_only(more)
 
 
 def given_only(members: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +202,9 @@ GATES = st.sampled_from([
 ])  # fmt: skip
 
 
+YES, NO = parse("true"), parse("false")
+
+
 @st.composite
 def graphs(draw: st.DrawFn, *, parallel: bool) -> Graph:
     """No loops; every gateway has a default; half of the nodes are jobs."""
@@ -211,7 +215,7 @@ def graphs(draw: st.DrawFn, *, parallel: bool) -> Graph:
         sources = [one for one in nodes[:-1] if draw(st.booleans())] or nodes[:-1][-1:]
         for source in sources:
             guard = None if source.split is Split.ALL else draw(st.sampled_from(["true", "false"]))
-            graph.flow(source, nodes[-1], guard=guard and parse(guard) or None)
+            graph.flow(source, nodes[-1], guard=(guard and parse(guard)) or None)
     for node in nodes:
         if node.outgoing and node.split is not Split.ALL:
             node.outgoing[-1].default, node.outgoing[-1].guard = True, None
@@ -249,5 +253,3 @@ def test_no_graph_hangs_without_a_word(graph, seed):
     play = settled(graph, seed)
     view = play.view
     assert view.status == "succeeded" or (view.incident == "deadlock" and view.tokens), view
-
-
