@@ -23,7 +23,7 @@ from ostinato.testing.play import Play
 from tests.core.semantics.rule import history_is_whole
 
 CONDITIONS = st.sampled_from([None, None, None, "1 == 1", "1 == 2", "input.x > 1"])
-ACTIONS = st.sampled_from([
+ACTIONS: st.SearchStrategy[dict[str, Any]] = st.sampled_from([
     {"run": "open"},
     {"run": "open"},
     {"run": "open", "with": {"k": "${ job.key }"}, "expect": "output == null"},
@@ -85,8 +85,7 @@ def job(draw: st.DrawFn, names: Any, before: list[str]) -> dict[str, Any]:
         "each": draw(EACH),
         "optional": draw(st.sampled_from([None, True])),
     }
-    action: dict[str, Any] = draw(ACTIONS)
-    return {"job": next(names)} | action | given_only(more)
+    return {"job": next(names)} | draw(ACTIONS) | given_only(more)
 
 
 def given_only(members: dict[str, Any]) -> dict[str, Any]:
@@ -214,8 +213,8 @@ def graphs(draw: st.DrawFn, *, parallel: bool) -> Graph:
         nodes.append(graph.add(_node(draw, number, parallel)))
         sources = [one for one in nodes[:-1] if draw(st.booleans())] or nodes[:-1][-1:]
         for source in sources:
-            guard = None if source.split is Split.ALL else draw(st.sampled_from(["true", "false"]))
-            graph.flow(source, nodes[-1], guard=(guard and parse(guard)) or None)
+            guard = None if source.split is Split.ALL else draw(st.sampled_from([YES, NO]))
+            graph.flow(source, nodes[-1], guard=guard)
     for node in nodes:
         if node.outgoing and node.split is not Split.ALL:
             node.outgoing[-1].default, node.outgoing[-1].guard = True, None
