@@ -58,7 +58,7 @@ batches = st.builds(
         st.one_of(run, run, run, new_run), st.sampled_from([head(), ended()]), max_size=2
     ).map(
         lambda moved: {
-            name: msgspec.structs.replace(one, run_id=name) for name, one in moved.items()
+            name: structs.replace(one, run_id=name) for name, one in moved.items()
         }
     ),
     waits=few(
