@@ -152,6 +152,7 @@ class JobWaiting(Fact, frozen=True, tag="job.waiting"):
     timeout_at: int | None = None
     types: tuple[str, ...] = ()
     match: Raw = NOTHING
+    beat_at: int | None = None
 
 
 class JobHeard(Fact, frozen=True, tag="job.heard"):

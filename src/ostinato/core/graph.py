@@ -195,6 +195,9 @@ class Graph:
             node.starts = [child for child in node.children if _begins(child)]
             node.inclusive = [child for child in node.children if child.join is Join.SOME]
             node.flows = {flow.index: flow for child in node.children for flow in child.outgoing}
+            if not node.starts and any(child.incoming for child in node.children):
+                where = repr(node.path) if node.path else "the run"
+                raise DefinitionError(f"nothing can start in {where}: each node is after another")
             if node.join is Join.ALL and len(node.incoming) < 2:
                 node.join = Join.EACH
         for node in self.nodes.values():

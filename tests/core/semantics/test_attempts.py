@@ -3,6 +3,7 @@
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core.codec import NULL, encode_value
 from ostinato.core.facts import Failure
 from tests.core.semantics.rule import Fail, Rule, holds
 
@@ -53,16 +54,16 @@ def stale(play):
     play.start().fail("p/a").tick()
     before = list(play.types)
     for event in (
-        e.Completed("p/a", 1, b"1"),
+        e.Completed("p/a", 1, NULL),
         e.Failed("p/a", 1, Failure("X", "x")),
         e.Deferred("p/a", 1),
         e.Stopped("p/a", 1),
         e.Stopped("p/a", 2),
         e.Started("p/a", 1),
         e.Heard("p/a", 1),
-        e.Completed("p/a", 3, b"1"),
-        e.Completed("p/b", 1, b"1"),
-        e.Completed("", 1, b"1"),
+        e.Completed("p/a", 3, NULL),
+        e.Completed("p/b", 1, NULL),
+        e.Completed("", 1, NULL),
         e.TimerFired("p/a", "retry", play.now),
         e.TimerFired("p/a", "due", play.now),
         e.TimerFired("p/a", "timeout", play.now),
@@ -73,7 +74,7 @@ def stale(play):
         e.TimerFired("", "timeout", play.now),
         e.TimerFired("q", "timeout", play.now),
         e.Answered("p/b"),
-        e.Arrived("p/a", b'{"type": "X"}'),
+        e.Arrived("p/a", encode_value({"type": "X"})),
         e.Start("other", "seed"),
     ):
         play.tell(event)
@@ -85,9 +86,9 @@ def repeated(play):
     play.start().complete("p/a")
     before = list(play.types)
     for event in (
-        e.Completed("p/a", 1, b"2"),
+        e.Completed("p/a", 1, NULL),
         e.Failed("p/a", 1, Failure("X", "x")),
-        e.Answered("p/a", b"2"),
+        e.Answered("p/a", NULL),
         e.CancelRequested(),
         e.TakenOver(),
         e.Broken("late"),

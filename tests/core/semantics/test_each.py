@@ -58,6 +58,17 @@ RULES = [
         outputs={"p/b": {"status": "succeeded", "output": [], "error": None, "attempts": 0}},
     ),
     Rule(
+        "each-empty-beside",
+        "It is done whatever is done beside it.",
+        """
+        - {job: a, run: echo, each: {in: '[]'}}
+        - {job: b, set: {n: 1}}
+        - {job: c, run: echo, needs: [a, b]}
+        """,
+        jobs={"p/b": "succeeded", "p/c": "succeeded"},
+        lacks=("run.stuck",),
+    ),
+    Rule(
         "each-empty-phase",
         "So is a phase over an empty list.",
         "phases: [{phase: p, each: {in: '[]'}, jobs: [{job: a, run: echo}]}]",

@@ -10,7 +10,9 @@ entering   a token enters a node: conditions, scopes, each
 jobs       a job begins, by what it does
 steps      the timers of an open step
 flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
-reporting  a job says how it went; timers, answers and events arrive
+reporting  a job says how it went; answers and events arrive
+timers     retries, waits that are over, time-outs, missed heartbeats
+takeover   the process that ran this run is gone
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 

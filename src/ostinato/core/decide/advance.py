@@ -8,7 +8,7 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.commands import Command
-from ostinato.core.decide import ending, entering, flowing, moves, reporting
+from ostinato.core.decide import ending, entering, flowing, moves, reporting, takeover, timers
 from ostinato.core.decide.moves import Said, Settle, Told
 from ostinato.core.facts import Fact
 from ostinato.core.fold import fold
@@ -28,8 +28,8 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Said]]] = {
     e.Heard: reporting.heard,
     e.Answered: reporting.answered,
     e.Arrived: reporting.arrived,
-    e.TimerFired: reporting.timer_fired,
-    e.TakenOver: reporting.taken_over,
+    e.TimerFired: timers.timer_fired,
+    e.TakenOver: takeover.taken_over,
     e.CancelRequested: ending.cancel_requested,
     e.Broken: ending.broken,
     moves.Enter: entering.enter,
@@ -55,7 +55,8 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
     counts as the latest one seen. When this raises, the state is half folded: drop it and load
     the run again from its history.
     """
-    now = state.now = max(state.now, now)
+    before = state.now
+    now = state.now = max(before, now)
     facts: list[Fact] = []
     commands: list[Command] = []
     agenda: deque[Told] = deque((event,))
@@ -74,4 +75,6 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
                 agenda.append(said)
         if len(facts) > MAX_FACTS:
             raise OstinatoError(f"more than {MAX_FACTS} facts from one event: a loop with no wait")
+    if not facts:  # nothing will tell a replay of this moment
+        state.now = before
     return facts, commands

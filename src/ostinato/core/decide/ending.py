@@ -1,12 +1,14 @@
 """Failing, stopping and cancelling; ``on_failure`` and ``finally``; how a run ends.
 
 When something fails for good, the nearest scope that forgives it (an item within ``tolerate``,
-an optional one) fails alone; else the run does. A failing scope starts nothing new and asks
-what is open to stop; once empty it ends. Then, for the run: ``on_failure`` unless cancelled,
-then ``finally``, then the end.
+an optional one) fails, and all in between; else the run does. A failing scope starts nothing new
+and asks what is open to stop; once empty it ends. Then, for the run: ``on_failure`` unless
+cancelled, then ``finally``, then the end.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from msgspec import Raw
 
@@ -30,7 +32,7 @@ from ostinato.core.facts import (
     ScopeFailing,
     ScopeOpened,
 )
-from ostinato.core.graph import Node
+from ostinato.core.graph import FINALLY, Node
 from ostinato.core.names import Names
 from ostinato.core.results import results
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -44,7 +46,17 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
     scope = _answerable(state, move.scope)
     if scope.stopping:
         return [Settle(move.scope.key)]
-    return [ScopeFailing(scope.key, move.error), Stop(scope.key), Settle(move.scope.key)]
+    failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
+    return [*failing, Stop(scope.key), Settle(move.scope.key)]
+
+
+def _up_to(last: Scope, first: Scope) -> Iterator[Scope]:
+    """``first`` and what is around it, ``last`` included."""
+    scope: Scope | None = first
+    while scope is not None and scope is not last:
+        yield scope
+        scope = scope.parent
+    yield last
 
 
 def _answerable(state: State, scope: Scope) -> Scope:
@@ -80,7 +92,9 @@ def timed_out(state: State, event: e.TimerFired) -> list[Said]:
 
 
 def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[Said]:
-    if state.ended or state.cancelled is not None or not state.run_id:
+    if state.ended or not state.run_id:
+        return []
+    if state.cancelled is not None and state.doing != FINALLY:
         return []
     return [RunCancelling(event.by, event.why), Stop("")]
 

@@ -10,7 +10,7 @@ from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Split
 from ostinato.core.names import Names
-from ostinato.core.state import Scope, State, Step
+from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError
 
 
@@ -131,8 +131,10 @@ def _places(scope: Scope) -> list[Node]:
 
 
 def _idle(scope: Scope) -> bool:
-    """Everything open below is itself stuck: there is not one open step."""
-    return not any(isinstance(child, Step) or not _idle(child) for child in scope.live.values())
+    """Only resting tokens here, and scopes of which that is true; an empty one is yet to end."""
+    if scope.empty:
+        return False
+    return all(isinstance(child, Scope) and _idle(child) for child in scope.live.values())
 
 
 def _stuck(state: State, scope: Scope) -> list[Said]:

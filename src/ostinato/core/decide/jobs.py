@@ -20,8 +20,9 @@ from ostinato.core.graph import Node
 from ostinato.core.instants import parse_instant
 from ostinato.core.model import Emit, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.names import Names
+from ostinato.core.patterns import Pattern
 from ostinato.core.state import Scope, State
-from ostinato.errors import DefinitionError, ExpressionError, UsageError
+from ostinato.errors import DefinitionError, ExpressionError, PatternError, UsageError
 
 
 def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
@@ -78,7 +79,7 @@ def _emit(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Sa
     publish = _publish(event_id, event)
     if job.callback:
         timeout, beat = timeout_at(job, now), beat_at(job, now)
-        waiting = JobWaiting(key, "callback", timeout_at=timeout)
+        waiting = JobWaiting(key, "callback", timeout_at=timeout, beat_at=beat)
         return [waiting, publish, *watch(key, timeout, beat)]
     output = Raw(msgspec.json.encode({"id": event_id}))
     return [JobSucceeded(key, 1, output), publish, onward(scope, node)]
@@ -109,12 +110,15 @@ def _wait_until(state: State, scope: Scope, node: Node, key: str, now: int) -> l
     return [JobWaiting(key, "timer", due_at=due_at), SetTimer(key, "due", due_at)]
 
 
+LATEST = parse_instant("9999-12-31T23:59:59Z")
+
+
 def _instant(value: Any, now: int) -> int:
     """An RFC 3339 text, ms since epoch, or a duration from now."""
     if isinstance(value, str):
         return _read_instant(value, now)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
+        return int(value)
     raise ExpressionError(f"wait.until gave {value!r:.80}, not an instant")
 
 
@@ -140,10 +144,21 @@ def _wait_event(state: State, scope: Scope, node: Node, key: str, now: int) -> l
     if action.look_back == 0:
         since = None
     timeout = timeout_at(job, now)
-    pattern = encode_value(match) if match else NOTHING
+    pattern = _pattern(match)
     waiting = JobWaiting(key, "event", timeout_at=timeout, types=action.types, match=pattern)
     wait = OpenWait(key, action.types, action.paths, values_key, since)
     return [waiting, wait, *watch(key, timeout, None)]
+
+
+def _pattern(match: dict[str, Any]) -> Raw:
+    """Looked at now: at an event's arrival nobody could be told that it is none."""
+    if not match:
+        return NOTHING
+    try:
+        Pattern(match)
+    except PatternError as error:
+        raise ExpressionError(f"wait.match: {error}") from None
+    return encode_value(match)
 
 
 def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:

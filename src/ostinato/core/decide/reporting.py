@@ -1,4 +1,4 @@
-"""A job says how it went; timers fire; answers and events arrive.
+"""A job says how it went; answers and events arrive.
 
 A report counts only for the attempt that is open: anything else changes nothing, so every
 report may be repeated.
@@ -13,17 +13,14 @@ from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.commands import SetTimer
-from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import holds, onward
-from ostinato.core.decide.jobs import job_failed, start_job
+from ostinato.core.decide.jobs import job_failed
 from ostinato.core.decide.moves import Said
-from ostinato.core.decide.steps import beat_at, quiet, unarm, watch
+from ostinato.core.decide.steps import beat_at, quiet, unarm
 from ostinato.core.facts import (
     Failure,
-    JobAbandoned,
     JobCancelled,
     JobHeard,
-    JobReady,
     JobRetried,
     JobStarted,
     JobSucceeded,
@@ -35,9 +32,6 @@ from ostinato.core.patterns import Pattern
 from ostinato.core.state import BUSY, State, Step
 from ostinato.core.timing import next_attempt
 from ostinato.errors import ExpressionError
-
-MAX_DEATHS = 3
-"""Attempts that may die with their process before the job is given up."""
 
 
 def _busy(state: State, key: str, attempt: int) -> Step | None:
@@ -53,14 +47,16 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
     if step is None:
         return []
     job = step.node.job
-    if job is not None and job.callback and step.status != "cancelling":
+    if job is not None and job.callback:
         return _wait_for_answer(step)
     return _succeeded(state, step, event.output, now)
 
 
-def _succeeded(state: State, step: Step, output: Raw, now: int) -> list[Said]:
+def _succeeded(
+    state: State, step: Step, output: Raw, now: int, *, final: bool = False
+) -> list[Said]:
     if (error := _unexpected(state, step, output)) is not None:
-        return _attempt_failed(state, step, error, now)
+        return attempt_failed(state, step, error, now, final=final)
     fact = JobSucceeded(step.key, step.attempt, output)
     return [fact, *quiet(step), onward(step.scope, step.node)]
 
@@ -83,10 +79,10 @@ def failed(state: State, event: e.Failed, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
     if step is None:
         return []
-    return _attempt_failed(state, step, event.error, now, final=event.final, after=event.after)
+    return attempt_failed(state, step, event.error, now, final=event.final, after=event.after)
 
 
-def _attempt_failed(
+def attempt_failed(
     state: State,
     step: Step,
     error: Failure,
@@ -96,7 +92,7 @@ def _attempt_failed(
     after: int | None = None,
 ) -> list[Said]:
     if step.status == "cancelling":
-        return _cancelled(step)
+        return cancelled(step)
     due_at = None if final or step.scope.stopping else _retry_at(state, step, error, now, after)
     if due_at is None:
         return [*quiet(step), *job_failed(step.scope, step.node, step.key, step.attempt, error)]
@@ -104,9 +100,7 @@ def _attempt_failed(
     return [*unarm(step), retried, SetTimer(step.key, "retry", due_at)]
 
 
-def _retry_at(
-    state: State, step: Step, error: Failure, now: int, after: int | None
-) -> int | None:
+def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | None) -> int | None:
     job = step.node.job
     if job is None or not isinstance(job.action, Run) or error.name in NEVER_RETRIED:
         return None
@@ -118,25 +112,30 @@ def _retry_at(
 NEVER_RETRIED = frozenset({"Fail", "WrongArguments", "ExpressionError", "ExpressionTooCostly"})
 
 
-def _cancelled(step: Step) -> list[Said]:
+def cancelled(step: Step) -> list[Said]:
     fact = JobCancelled(step.key, step.attempt)
     return [*quiet(step), fact, onward(step.scope, step.node)]
 
 
 def deferred(state: State, event: e.Deferred, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
-    if step is None or step.status == "cancelling":
-        return []
-    return _wait_for_answer(step)
+    return _wait_for_answer(step) if step is not None else []
 
 
 def _wait_for_answer(step: Step) -> list[Said]:
-    return [JobWaiting(step.key, "callback", step.attempt, timeout_at=step.timeout_at)]
+    """Nobody waits for an answer to a job that is being cancelled."""
+    if step.status == "cancelling":
+        return cancelled(step)
+    return [
+        JobWaiting(
+            step.key, "callback", step.attempt, timeout_at=step.timeout_at, beat_at=step.beat_at
+        )
+    ]
 
 
 def stopped(state: State, event: e.Stopped, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
-    return _cancelled(step) if step is not None and step.status == "cancelling" else []
+    return cancelled(step) if step is not None and step.status == "cancelling" else []
 
 
 def started(state: State, event: e.Started, now: int) -> list[Said]:
@@ -148,22 +147,22 @@ def started(state: State, event: e.Started, now: int) -> list[Said]:
 
 def heard(state: State, event: e.Heard, now: int) -> list[Said]:
     step = state.steps.get(event.key)
-    if step is None or not step.open or step.attempt != event.attempt:
+    if step is None or step.attempt != event.attempt or step.beat_at is None:
         return []
-    job = step.node.job
-    if job is None or job.heartbeat is None:
-        return []
-    beat_at = now + job.heartbeat
-    return [JobHeard(step.key, beat_at), SetTimer(step.key, "heartbeat", beat_at)]
+    due_at = beat_at(step.node.spec, now) or now
+    return [JobHeard(step.key, due_at), SetTimer(step.key, "heartbeat", due_at)]
 
 
 def answered(state: State, event: e.Answered, now: int) -> list[Said]:
+    """An answer is final. Between two attempts an error says nothing new, an output does."""
     step = state.steps.get(event.key)
-    if step is None or not step.open or step.kind == "retry":
+    if step is None or not step.open:
         return []
-    if event.error is not None:
-        return _attempt_failed(state, step, event.error, now, final=True)
-    return _succeeded(state, step, event.output or Raw(b"null"), now)
+    if event.error is None:
+        return _succeeded(state, step, event.output or Raw(b"null"), now, final=True)
+    if step.kind == "retry":
+        return []
+    return attempt_failed(state, step, event.error, now, final=True)
 
 
 def arrived(state: State, event: e.Arrived, now: int) -> list[Said]:
@@ -181,95 +180,3 @@ def fits(step: Step, event: dict[str, Any]) -> bool:
     if job is None or not isinstance(job.action, WaitEvent) or event["type"] not in step.types:
         return False
     return step.match is None or Pattern(msgspec.json.decode(step.match)).matches(event)
-
-
-# timers
-
-
-def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
-    if state.ended:
-        return []
-    step = state.steps.get(event.key)
-    if step is None:
-        return timed_out(state, event)
-    if not step.open:
-        return []
-    rule = RULES.get(event.kind)
-    return rule(state, step, event.due_at, now) if rule is not None else []
-
-
-def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.kind != "retry" or step.due_at != due_at:
-        return []
-    attempt = step.attempt + 1
-    beat = None if step.node.job is None else beat_at(step.node.job, now)
-    return [
-        JobReady(step.key, attempt=attempt, beat_at=beat),
-        start_job(state, step.node, step.key, attempt, step.input),
-        *watch(step.key, None, beat),
-    ]
-
-
-def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.kind != "timer" or step.due_at != due_at:
-        return []
-    output = Raw(msgspec.json.encode(due_at))
-    return [JobSucceeded(step.key, step.attempt, output), onward(step.scope, step.node)]
-
-
-def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.timeout_at != due_at:
-        return []
-    error = Failure("Timeout", f"{step.key}: nothing came in time", step.node.name)
-    return _attempt_failed(state, step, error, now, final=True)
-
-
-def _heartbeat_missed(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.beat_at != due_at:
-        return []
-    error = Failure("HeartbeatTimeout", f"{step.key}: no sign of life in time", step.node.name)
-    return _attempt_failed(state, step, error, now)
-
-
-def _grace_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.status != "cancelling" or step.due_at != due_at:
-        return []
-    return [JobCancelled(step.key, step.attempt), onward(step.scope, step.node)]
-
-
-RULES = {
-    "retry": _retry_due,
-    "due": _wait_over,
-    "timeout": _step_timed_out,
-    "heartbeat": _heartbeat_missed,
-    "grace": _grace_over,
-}
-
-
-# takeover
-
-
-def taken_over(state: State, event: e.TakenOver, now: int) -> list[Said]:
-    said: list[Said] = []
-    for step in state.open.values():
-        if step.status in BUSY:
-            said += _taken_up(state, step)
-    return said
-
-
-def _taken_up(state: State, step: Step) -> list[Said]:
-    """Start again, unless this job has taken its process down too often."""
-    lost = JobAbandoned(step.key, step.attempt)
-    if step.status == "cancelling":
-        return [lost, *_cancelled(step)]
-    if step.deaths + step.started >= MAX_DEATHS:
-        error = Failure("Abandoned", f"{step.key} died with its process {MAX_DEATHS} times")
-        return [lost, *quiet(step), *job_failed(
-            step.scope, step.node, step.key, step.attempt, error
-        )]  # fmt: skip
-    attempt = step.attempt + 1
-    return [
-        lost,
-        JobStarted(step.key, attempt),
-        start_job(state, step.node, step.key, attempt, step.input),
-    ]

@@ -59,7 +59,7 @@ def replay(graph: Graph, records: Iterable[tuple[int, Iterable[f.Fact]]]) -> Sta
     """The state after all ``records``, each (at, facts)."""
     state = State(graph)
     for at, facts in records:
-        state.now = max(state.now, at)
+        now = state.now = max(state.now, at)
         for fact in facts:
-            fold(state, fact, at)
+            fold(state, fact, now)
     return state

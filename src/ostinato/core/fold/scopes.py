@@ -68,6 +68,12 @@ def scope_failing(state: State, fact: f.ScopeFailing, at: int) -> None:
         scope.parent.failed += 1
     if scope is state.root:
         state.error, state.stuck, state.doing = fact.error, None, "stopping"
+    elif state.stuck is not None and _inside(scope, state.stuck[1]):
+        state.stuck = None
+
+
+def _inside(scope: Scope, tokens: tuple[str, ...]) -> bool:
+    return bool(tokens) and all(token.startswith(scope.prefix) for token in tokens)
 
 
 def stop(scope: Scope) -> None:

@@ -53,7 +53,7 @@ def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
     step = _step(state, fact.key, at)
     _become(state, step, "waiting")
     step.kind, step.attempt = fact.kind, fact.attempt
-    step.due_at, step.timeout_at = fact.due_at, fact.timeout_at
+    step.due_at, step.timeout_at, step.beat_at = fact.due_at, fact.timeout_at, fact.beat_at
     step.types, step.match = fact.types, f.given(fact.match)
     step.waiting_since = at
 

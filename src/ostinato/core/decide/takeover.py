@@ -1,0 +1,43 @@
+"""The process that ran this run is gone: what it had in hand is begun again.
+
+Only attempts with a start fact count as deaths, so a few quick kills never end innocent jobs.
+"""
+
+from __future__ import annotations
+
+from ostinato.core import events as e
+from ostinato.core.decide.jobs import job_failed, start_job
+from ostinato.core.decide.moves import Said
+from ostinato.core.decide.reporting import cancelled
+from ostinato.core.decide.steps import quiet
+from ostinato.core.facts import Failure, JobAbandoned, JobStarted
+from ostinato.core.state import BUSY, State, Step
+
+MAX_DEATHS = 3
+"""Attempts that may die with their process before the job is given up."""
+
+
+def taken_over(state: State, event: e.TakenOver, now: int) -> list[Said]:
+    said: list[Said] = []
+    for step in state.open.values():
+        if step.status in BUSY:
+            said += _taken_up(state, step)
+    return said
+
+
+def _taken_up(state: State, step: Step) -> list[Said]:
+    """Start again, unless this job has taken its process down too often."""
+    lost = JobAbandoned(step.key, step.attempt)
+    if step.status == "cancelling":
+        return [lost, *cancelled(step)]
+    if step.deaths + step.started >= MAX_DEATHS:
+        error = Failure("Abandoned", f"{step.key} died with its process {MAX_DEATHS} times")
+        return [lost, *quiet(step), *job_failed(
+            step.scope, step.node, step.key, step.attempt, error
+        )]  # fmt: skip
+    attempt = step.attempt + 1
+    return [
+        lost,
+        JobStarted(step.key, attempt),
+        start_job(state, step.node, step.key, attempt, step.input),
+    ]

@@ -1,0 +1,81 @@
+"""Timers fire. One that no longer fits its moment changes nothing."""
+
+from __future__ import annotations
+
+from msgspec import Raw, json
+
+from ostinato.core import events as e
+from ostinato.core.commands import StopJob
+from ostinato.core.decide.ending import timed_out
+from ostinato.core.decide.flowing import onward
+from ostinato.core.decide.jobs import start_job
+from ostinato.core.decide.moves import Said
+from ostinato.core.decide.reporting import attempt_failed
+from ostinato.core.decide.steps import beat_at, watch
+from ostinato.core.facts import Failure, JobCancelled, JobReady, JobSucceeded
+from ostinato.core.state import BUSY, State, Step
+
+
+def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
+    if state.ended:
+        return []
+    step = state.steps.get(event.key)
+    if step is None:
+        return timed_out(state, event)
+    if not step.open:
+        return []
+    rule = RULES.get(event.kind)
+    return rule(state, step, event.due_at, now) if rule is not None else []
+
+
+def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.kind != "retry" or step.due_at != due_at:
+        return []
+    attempt = step.attempt + 1
+    beat = None if step.node.job is None else beat_at(step.node.job, now)
+    return [
+        JobReady(step.key, attempt=attempt, beat_at=beat),
+        start_job(state, step.node, step.key, attempt, step.input),
+        *watch(step.key, None, beat),
+    ]
+
+
+def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.kind != "timer" or step.due_at != due_at:
+        return []
+    output = Raw(json.encode(due_at))
+    return [JobSucceeded(step.key, step.attempt, output), onward(step.scope, step.node)]
+
+
+def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.timeout_at != due_at:
+        return []
+    error = Failure("Timeout", f"{step.key}: nothing came in time", step.node.name)
+    return [*_stopped(step), *attempt_failed(state, step, error, now, final=True)]
+
+
+def _heartbeat_missed(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.beat_at != due_at:
+        return []
+    error = Failure("HeartbeatTimeout", f"{step.key}: no sign of life in time", step.node.name)
+    return [*_stopped(step), *attempt_failed(state, step, error, now)]
+
+
+def _stopped(step: Step) -> list[Said]:
+    """A handler that still runs has nothing more to say."""
+    return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+
+
+def _grace_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.status != "cancelling" or step.due_at != due_at:
+        return []
+    return [JobCancelled(step.key, step.attempt), onward(step.scope, step.node)]
+
+
+RULES = {
+    "retry": _retry_due,
+    "due": _wait_over,
+    "timeout": _step_timed_out,
+    "heartbeat": _heartbeat_missed,
+    "grace": _grace_over,
+}
