@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from ostinato.cli import run
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.orders import ORDERS
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.record import Record, reckoning
 from ostinato.cli.demo.screen import WIDTH, Screen
-from ostinato.cli.demo.stage import Clock
 from ostinato.cli.demo.story import Witness
 from ostinato.cli.demo.tenants import builder
 
