@@ -2,9 +2,9 @@
 
 import asyncio
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,11 @@ batches = st.builds(
     new_heads=few(heads),
     heads=st.dictionaries(
         st.one_of(run, run, run, new_run), st.sampled_from([head(), ended()]), max_size=2
-    ).map(lambda moved: {name: replace(one, run_id=name) for name, one in moved.items()}),
+    ).map(
+        lambda moved: {
+            name: msgspec.structs.replace(one, run_id=name) for name, one in moved.items()
+        }
+    ),
     waits=few(
         st.builds(
             lambda name, step, since, key: wait(name, step, since, values_key=key),
