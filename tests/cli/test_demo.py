@@ -8,14 +8,13 @@ import sys
 from dataclasses import replace
 
 import pytest
-from rich.text import Text
 
 from ostinato.cli import run
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.orders import ORDERS
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.record import Record, reckoning
 from ostinato.cli.demo.screen import WIDTH, Screen
-from ostinato.cli.demo.stage import Clock
 from ostinato.cli.demo.story import Witness
 from ostinato.cli.demo.tenants import builder
 
@@ -105,7 +104,7 @@ def test_a_signal_ends_the_server_too(tmp_path, number):
     with subprocess.Popen(
         DEMO, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        line = next(line for line in process.stdout if "is killed with SIGKILL" in line)
+        line = next(line for line in process.stdout or () if "is killed with SIGKILL" in line)
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -180,4 +179,4 @@ def test_the_screen_fits_80_columns_and_24_lines():
             screen.fact(picture, fact(seq, "job.succeeded", "k" * 100))
     lines = screen.drawn().split("\n")
     assert len(lines) <= 22
-    assert max(map(Text.cell_len.fget, lines)) <= WIDTH < 80
+    assert max(line.cell_len for line in lines) <= WIDTH < 80

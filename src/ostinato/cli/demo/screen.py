@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from ostinato.cli import output
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.picture import Fact, Picture, told
-from ostinato.cli.demo.stage import Clock
 
 WIDTH = 79
 EVENTS = 5

@@ -53,7 +53,6 @@ class Story:
             async with asyncio.timeout(ENDS_WITHIN + 10), asyncio.TaskGroup() as group:
                 await self._send_orders(group)
                 await self._crash()
-                self.stage.say("the runs go on to their end")
             await self._burst()
         return self.witness
 
