@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -47,7 +48,8 @@ class App(Deploying, Doing):
 
     @property
     def sync(self) -> SyncApp:
-        return SyncApp(self)
+        """Runs an engine (``with app.sync``), or speaks to the one that this app runs already."""
+        return SyncApp(self, self._loop)
 
     # writing
 
@@ -95,7 +97,11 @@ class App(Deploying, Doing):
 
     async def __aenter__(self) -> App:
         await self.open()
-        await self.begin()
+        try:
+            await self.begin()
+        except BaseException:
+            await self.close(drain=0)
+            raise
         return self
 
     async def open(self) -> None:
@@ -133,6 +139,7 @@ class App(Deploying, Doing):
     async def begin(self) -> None:
         """Let the runs go on; what a dead process left is taken over first."""
         await self.service.start()
+        self._loop = asyncio.get_running_loop()
 
     async def _from_bus(self, event: Event) -> None:
         await self.accept([event])
@@ -141,7 +148,7 @@ class App(Deploying, Doing):
         await self.close()
 
     async def close(self, drain: float | None = None) -> None:
-        service, self._service = self._service, None
+        service, self._service, self._loop = self._service, None, None
         if service is None:
             return
         try:
@@ -174,6 +181,7 @@ class App(Deploying, Doing):
             "posts": len(service.engine),
             "readyJobs": len(service.executor),
             "runningJobs": service.executor.running,
+            "overdueJobs": service.executor.overdue,
             "residentRuns": len(service.engine.residents),
             "commits": service.engine.commits,
         }

@@ -19,9 +19,12 @@ from ostinato.runtime.watching import until_end
 
 class Reading(Wired):
     async def _state(self, run_id: str, message: str = "") -> State:
-        resident = None if self._service is None else self._service.engine.residents.get(run_id)
-        if resident is not None:
-            return resident.state
+        """As it is stored: a run in memory may be ahead of that for the time of a commit."""
+        if self._service is not None:
+            await self._service.engine.rest()
+            resident = self._service.engine.residents.get(run_id)
+            if resident is not None:
+                return resident.state
         try:
             return await load_state(self.storage, self._catalog.graph, run_id)
         except NotFoundError as error:
@@ -51,16 +54,21 @@ class Reading(Wired):
 
     async def wait_ended(self, run_id: str, timeout: float | None) -> RunView:
         """The run at its end, or as it is after ``timeout`` seconds."""
+        return run_view(await self.state_at_end(run_id, timeout))
+
+    async def state_at_end(self, run_id: str, timeout: float | None) -> State:
         watching = self.service.engine.watching
         future = watching.ended(run_id)
         try:
             state = await self._state(run_id)
-            if not state.ended:
-                done, _ = await asyncio.wait([future], timeout=timeout)
-                if not done:
-                    return await self.run_view(run_id)
-                state = future.result()
-            return run_view(state)
+            if state.ended:
+                return state
+            if timeout is None:
+                return await future
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            return await self._state(run_id)
         finally:
             watching.forget(run_id, future)
             future.cancel()

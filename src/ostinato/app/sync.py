@@ -7,6 +7,8 @@ import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ostinato.errors import NothingIsRunning, UsageError
+
 if TYPE_CHECKING:
     from ostinato.app import App
     from ostinato.app.remote import RemoteRun
@@ -32,18 +34,28 @@ class SyncRun:
 class SyncApp:
     """``with app.sync as sync: run = sync.start(…); run.result()``"""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._app = app
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = loop
         self._thread: threading.Thread | None = None
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._open_loop()).result()
+        except UsageError:
             work.close()
-            raise RuntimeError("use it as `with app.sync as sync:`; the engine runs inside")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            raise
+
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise NothingIsRunning("use it as `with app.sync as sync:`; the engine runs inside")
+        if asyncio._get_running_loop() is self._loop:
+            raise UsageError("app.sync would wait for itself here; use app and await")
+        return self._loop
 
     def __enter__(self) -> SyncApp:
+        if self._loop is not None:
+            raise UsageError("this app runs already; use app.sync without `with`")
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="ostinato", daemon=True)
         self._thread.start()

@@ -39,6 +39,7 @@ class Wired:
         self._clock = clock or SystemClock()
         self._identity = identity or Identity()
         self._service: Service | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._documents: list[dict[str, Any]] = []
         self._handler_defaults: dict[str, HandlerDefaults] = {}
         self._http = HttpJobs()

@@ -234,7 +234,10 @@ class Engine:
         """Find the one change that the store refuses; the others are committed."""
         if len(applied) == 1:
             self._undo(applied[0].change)
-            self._fail_run(applied[0].post, error, f"the store refused: {error}")
+            if (post := applied[0].post).answer is None:
+                self._fail_run(post, error, f"the store refused: {error}")
+            else:
+                post.failed(error)
             return
         middle = len(applied) // 2
         await self._commit(applied[:middle], now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Raw
@@ -58,6 +59,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
 def _model(value: Any) -> Any:
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+    if isinstance(value, Iterator):  # an open file, a generator: reading it would use it up
+        raise NotStorable(f"a {type(value).__name__} cannot be stored as JSON; return a list")
     try:
         return to_jsonable_python(value, inf_nan_mode="constants")
     except PydanticSerializationError as error:

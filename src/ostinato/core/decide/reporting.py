@@ -170,9 +170,19 @@ def arrived(state: State, event: e.Arrived, now: int) -> list[Said]:
     step = state.steps.get(event.key)
     if step is None or step.status != "waiting" or step.kind != "event":
         return []
-    if not fits(step, msgspec.json.decode(event.event)):
+    found = msgspec.json.decode(event.event)
+    if _was_heard(state, step, found) or not fits(step, found):
         return []
     return _succeeded(state, step, event.event, now)
+
+
+def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:
+    """It started this run, or continued it before this wait began."""
+    name = (event["source"], event["id"])
+    trigger = state.event_value
+    if trigger is not None and (trigger["source"], trigger["id"]) == name:
+        return True
+    return state.heard.get(name, step.waiting_from) < step.waiting_from
 
 
 def fits(step: Step, event: dict[str, Any]) -> bool:
