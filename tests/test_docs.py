@@ -3,6 +3,8 @@
 A comment in front of a fence says what to do with it:
     <!-- run -->               run it (python, bash or sh); the fences of a page share a directory
     <!-- file: hello.yaml -->  put it there under this name
+    <!-- serve -->             a server, as in a terminal of its own: it runs until the page ends or
+                               serves anew; `PID` in later fences is its process
 """
 
 import os
@@ -18,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 FENCE = re.compile(
-    r"(?:^<!-- (?P<order>run|file: (?P<file>\S+)) -->\n+)?"
+    r"(?:^<!-- (?P<order>run|serve|file: (?P<file>\S+)) -->\n+)?"
     r"^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -105,19 +107,62 @@ def test_every_python_sample_compiles(page):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if has_orders(page)], ids=name)
 def test_samples_run(page, tmp_path):
-    for fence in fences(page):
-        if fence.file:
-            path = tmp_path / fence.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fence.text)
-        elif fence.order == "run":
-            run(fence, page, tmp_path)
+    with Terminal(tmp_path) as terminal:
+        for fence in fences(page):
+            if fence.file:
+                path = tmp_path / fence.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(fence.text)
+            elif fence.order == "serve":
+                terminal.serve(fence.text)
+            elif fence.order == "run":
+                run(fence, page, tmp_path, terminal.pid)
 
 
-def run(fence: Fence, page: Path, where: Path) -> None:
+ENV = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "OSTINATO_PORT": "0",  # any free one: other commands read the address beside the store
+}
+
+
+def run(fence: Fence, page: Path, where: Path, pid: int) -> None:
     script = where / f"sample-{fence.line}"
-    script.write_text(fence.text)
+    script.write_text(re.sub(r"\bPID\b", str(pid), fence.text))
     command = [*INTERPRETERS[fence.language], str(script)]
-    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, f"{name(page)}:{fence.line}\n{done.stdout}{done.stderr}"
+
+
+class Terminal:
+    """Where a page's server runs."""
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+        self._server: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid if self._server else 0
+
+    def serve(self, command: str) -> None:
+        self.stop()
+        with (self._where / "server.log").open("a") as log:
+            self._server = subprocess.Popen(
+                ["bash", "-euc", f"exec {command}"], cwd=self._where, env=ENV,
+                stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        said = self._server.stdout
+        assert said is not None
+        ready = any(line.startswith("address") for line in said)
+        assert ready, (self._where / "server.log").read_text()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            with self._server as server:
+                server.terminate()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()

@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from ostinato.core.cloudevents import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """The facts of one event of one run: ``data`` is what ``core.codec`` made of them.
 
     ``seq`` is the number of the first fact; ``version`` the codec's.
@@ -30,8 +31,7 @@ class Record:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True, gc=False):
     """What lists show of a run. ``busy`` says that it has work in some process's hands."""
 
     run_id: str

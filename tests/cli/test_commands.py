@@ -36,7 +36,7 @@ def test_every_command_explains_itself_within_80_columns(ostinato, name, monkeyp
     assert max(map(len, done.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", sorted(available().keys() - {"demo"}))  # a show, for people
 def test_every_command_gives_data(ostinato, name):
     assert "--json" in ostinato(name, "--help").out
 

@@ -1,55 +1,75 @@
 """The example, in process: its own handlers, its own builder, a store in memory."""
 
 import asyncio
-import importlib.util
+import runpy
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from ostinato.cli.demo.tenants.builder import Builder
 from ostinato.config import Settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/tenant_provisioning"
 PACKAGED = EXAMPLE.parents[1] / "src/ostinato/cli/demo/tenants"
 
 
-def module(name):
-    """A fresh copy: each test has an app of its own."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLE / f"{name}.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+class BuilderHere(Builder):
+    """Calls back without HTTP: nobody serves the app."""
+
+    def __init__(self, app, loop):
+        super().__init__(port=0, pace=0.01)
+        self._tell = app.answer
+        self._loop = loop
+
+    def call_back(self, address, answer):
+        told = self._tell(address.rpartition("/")[2], **answer)
+        asyncio.run_coroutine_threadsafe(told, self._loop).result()
+        return True
+
+
+@contextmanager
+def serving(builder):
+    with builder:
+        thread = threading.Thread(target=builder.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield builder
+        builder.shutdown()
+        thread.join()
 
 
 @pytest.fixture
 async def app(monkeypatch):
-    example, loop = module("app"), asyncio.get_running_loop()
-    app, builders = example.app, module("builder")
+    example = runpy.run_path(str(EXAMPLE / "app.py"))  # fresh: each test has an app of its own
+    app = example["app"]
+    with serving(BuilderHere(app, asyncio.get_running_loop())) as builder:
+        seen_by_handlers = example["work"].__globals__
+        monkeypatch.setitem(seen_by_handlers, "PACE", 0.01)
+        monkeypatch.setitem(seen_by_handlers, "BUILDER", builder.url)
+        app.configure(Settings(store="memory:"))
+        app.heard = listen(app)
+        async with app:
+            await app.deploy(EXAMPLE / "workflow.yaml")
+            yield app
 
-    class BuilderHere(builders.Builder):
-        def call_back(self, address, answer):
-            told = app.answer(address.rpartition("/")[2], **answer)
-            asyncio.run_coroutine_threadsafe(told, loop).result()
-            return True
 
-    builder = BuilderHere(port=0, pace=0.01)
-    monkeypatch.setattr(example, "PACE", 0.01)
-    monkeypatch.setattr(example, "BUILDER", builder.url)
-    serving = loop.run_in_executor(None, builder.serve_forever, 0.01)
-    app.configure(Settings(store="memory:"))
-    app.heard = asyncio.Queue()
+def listen(app):
+    heard: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+
+    def keep(event):
+        heard.put_nowait((event.type, msgspec.json.decode(event.data)))
 
     @app.consumer("TENANT_PROVISIONING_SUCCESS")
-    @app.consumer("TENANT_PROVISIONING_FAILURE")
-    async def heard(event):
-        app.heard.put_nowait((event.type, msgspec.json.decode(event.data)))
+    async def on_success(event):
+        keep(event)
 
-    async with app:
-        await app.deploy(EXAMPLE / "workflow.yaml")
-        yield app
-    await loop.run_in_executor(None, builder.shutdown)
-    await serving
-    builder.server_close()
+    @app.consumer("TENANT_PROVISIONING_FAILURE")
+    async def on_failure(event):
+        keep(event)
+
+    return heard
 
 
 def order(tenant, tier, **more):

@@ -45,7 +45,7 @@ async def served(ready):
         config = uvicorn.Config(application(app), port=0, lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         task = asyncio.ensure_future(server.serve())
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no other sign
+        while not server.started:
             await asyncio.sleep(0.01)
         ready(server)
         yield

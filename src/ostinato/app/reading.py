@@ -54,16 +54,21 @@ class Reading(Wired):
 
     async def wait_ended(self, run_id: str, timeout: float | None) -> RunView:
         """The run at its end, or as it is after ``timeout`` seconds."""
+        return run_view(await self.state_at_end(run_id, timeout))
+
+    async def state_at_end(self, run_id: str, timeout: float | None) -> State:
         watching = self.service.engine.watching
         future = watching.ended(run_id)
         try:
             state = await self._state(run_id)
-            if not state.ended:
-                done, _ = await asyncio.wait([future], timeout=timeout)
-                if not done:
-                    return await self.run_view(run_id)
-                state = future.result()
-            return run_view(state)
+            if state.ended:
+                return state
+            if timeout is None:
+                return await future
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            return await self._state(run_id)
         finally:
             watching.forget(run_id, future)
             future.cancel()

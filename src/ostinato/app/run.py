@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ostinato.core.views import RunView, View
+from ostinato.core.views import RunView, View, status_of
 from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
@@ -41,15 +41,16 @@ class Run:
 
     async def result(self, timeout: float | None = None) -> Any:
         """The output. Raises ``RunEnded`` when it fails, ``TimeoutError`` after ``timeout`` s."""
-        view = await self._app.wait_ended(self.id, timeout)
-        if view.ended_at is None:
-            raise TimeoutError(f"run {self.id} is still {view.status} after {timeout} s")
-        if view.status == "succeeded":
-            return msgspec.json.decode(view.output)
-        error = view.error
+        state = await self._app.state_at_end(self.id, timeout)
+        status = status_of(state)
+        if not state.ended:
+            raise TimeoutError(f"run {self.id} is still {status} after {timeout} s")
+        if status == "succeeded":
+            return None if state.output is None else msgspec.json.decode(state.output)
+        error = state.error
         why = f"{error.name}: {error.message}" if error else "cancelled"
         name = error.name if error else ""
-        raise RunEnded(f"run {self.id} {view.status}: {why}", status=view.status, error=name)
+        raise RunEnded(f"run {self.id} {status}: {why}", status=status, error=name)
 
     async def view(self) -> RunView:
         return await self._app.run_view(self.id)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ostinato import __version__
-from ostinato.cli.failure import USAGE, report
+from ostinato.cli.failure import USAGE, ClosedPipe, report
 
 
 class Command(NamedTuple):
@@ -65,7 +66,9 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return _run(rest)
+        code = _run(rest)
+        sys.stdout.flush()  # a closed pipe is noticed here, not after our last word
+        return code
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
@@ -87,15 +90,34 @@ def _run(arguments: list[str]) -> int:
 
 
 def _invoke(name: str, command: Command, arguments: list[str]) -> int:
-    import typer
-
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name)(getattr(import_module(f"ostinato.cli.{command.module}"), command.function))
     try:
-        done = typer.main.get_command(app).main(arguments, f"ostinato {name}")
+        done = parser_of(name, command).main(arguments, f"ostinato {name}")
     except SystemExit as ended:
         done = ended.code
     return done if isinstance(done, int) else 0
+
+
+def parser_of(name: str, command: Command) -> Any:
+    """Imports the command's module; what Typer makes of its function."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    function = getattr(import_module(f"ostinato.cli.{command.module}"), command.function)
+    app.command(name)(_piped(function))
+    return typer.main.get_command(app)
+
+
+def _piped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Typer would end with 1 when the reader of a pipe has seen enough."""
+
+    @wraps(function)
+    def piped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except BrokenPipeError as error:
+            raise ClosedPipe from error
+
+    return piped
 
 
 def available() -> dict[str, Command]:

@@ -23,6 +23,10 @@ class Stop(errors.OstinatoError):
         self.exit_code = code
 
 
+class ClosedPipe(Exception):
+    """Whoever read what we print has seen enough: ``ostinato runs | head``."""
+
+
 # The first that fits. What is not listed is a fault of ours.
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SettingsError, USAGE),
@@ -39,7 +43,7 @@ def report(error: BaseException) -> int:
     """Say it on stderr; the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError | ClosedPipe):
         return _closed_pipe()
     if not isinstance(error, errors.OstinatoError):
         tell(
@@ -67,7 +71,7 @@ def _line(error: BaseException) -> str:
 
 
 def _closed_pipe() -> int:
-    """``ostinato runs | head``: the reader has what it wanted. Python must not flush at exit."""
+    """Python would flush what is left at its exit, and complain."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

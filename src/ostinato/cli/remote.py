@@ -77,21 +77,7 @@ class RemoteClient:
         return await self._list("/runs", query, limit)
 
     async def run(self, name: str) -> Data:
-        """The server knows ids; other names are looked up in its lists."""
-        if name != "last" and (found := await self._find(name)):
-            return found
-        for query in [{}] if name == "last" else [{"uid": name}, {"idPrefix": name}]:
-            heads = await self._list("/runs", query, 2)
-            if len(heads) > 1 and "idPrefix" in query:
-                raise Stop(f"{name!r} begins more than one run's id; give more of it", code=2)
-            if heads:
-                return await self._get(f"/runs/{heads[0]['id']}")
-        said = "there is no run yet" if name == "last" else f"no run is named {name!r}"
-        raise Stop(said, hint="`ostinato runs` lists them", code=2)
-
-    async def _find(self, name: str) -> Data | None:
-        answer = await self._ask("GET", f"/runs/{_segment(name)}")
-        return None if answer.status_code == 404 else _object(_content(answer))
+        return await self._get(f"/runs/{_segment(name)}")
 
     async def history(self, run_id: str) -> list[Data]:
         return await self._list(f"/runs/{_segment(run_id)}/history", {}, 10_000)

@@ -44,7 +44,7 @@ class Node:
     """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node.
 
     ``repeated`` is true when the node stands inside an ``each``, itself included. ``constant``
-    is its encoded input, when no expression is in it.
+    is its encoded input, when no expression is in it. ``way`` are the nodes that lead to it.
     """
 
     __slots__ = (
@@ -69,6 +69,7 @@ class Node:
         "split",
         "starts",
         "timeout",
+        "way",
         "when",
     )
 
@@ -97,6 +98,7 @@ class Node:
         self.path = name
         self.index = -1
         self.parent: Node | None = None
+        self.way: tuple[Node, ...] = ()
         self.incoming: list[Flow] = []
         self.outgoing: list[Flow] = []
         self.children: list[Node] = []
@@ -153,7 +155,7 @@ class Graph:
 
     def add(self, node: Node, scope: Node | None = None) -> Node:
         parent = scope or self.root
-        node.parent = parent
+        node.parent, node.way = parent, (*parent.way, node)
         node.path = f"{parent.path}/{node.name}" if parent.path else node.name
         if node.path in self.nodes:
             raise DefinitionError(f"two nodes are called {node.path!r}")

@@ -17,5 +17,6 @@ inbox      events: duplicates, triggers, waits
 timers     what is due
 outbox     what is to be sent
 takeover   what a dead process left behind
+garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """

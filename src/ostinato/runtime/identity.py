@@ -8,6 +8,10 @@ from collections.abc import Callable
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no letter that looks like a digit."""
 
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+SHIFTS = range(120, -1, -10)
+"""Ten bits, a pair of digits, at a time."""
+
 
 class Identity:
     """``random`` gives an integer of so many bits."""
@@ -33,8 +37,5 @@ class Identity:
 
 
 def _text(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    """The last ``length`` digits, 26 at most."""
+    return "".join([PAIRS[number >> shift & 1023] for shift in SHIFTS])[-length:]

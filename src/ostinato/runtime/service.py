@@ -18,6 +18,7 @@ from ostinato.ports import Bus, Clock, Storage
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.executor import Executor
+from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.inbox import Meeting, Starter
@@ -79,6 +80,7 @@ class Service:
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
+        self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
     def _wire(self) -> None:
@@ -138,6 +140,7 @@ class Service:
         self.engine.dispatch = self.executor.dispatch
         await take_over(self.engine)
         await self.timers.refresh()
+        self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
 
@@ -185,6 +188,7 @@ class Service:
         await self.outbox.close()
         self.timers.close()
         self.engine.close()
+        self._pace_back()
 
     async def _settle(self) -> None:
         """Wait until what has been posted is stored, unless the store fails."""

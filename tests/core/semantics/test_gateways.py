@@ -286,11 +286,12 @@ RULES = [
         "or-own-path",
         "A token that can reach both an empty flow and a filled one is not waited for.",
         graph=made(
-            "start -> and:f; f -> a -> or:j; f -> o_b -> xor:x; x -> c [true] -> j; x -> merge:m [default]; "
-            "a -> m; m -> j; j -> z"
+            "start -> and:f; f -> merge:p -> or:j; f -> o_b -> xor:x; x -> p [false]; "
+            "x -> q [default]; q -> j; j -> z"
         ),
         play=lambda play: play.start().work(),
         status="running",
+        jobs={"o_b": "ready", "z": "succeeded"},
     ),
     Rule(
         "nested",

@@ -2,6 +2,7 @@
 
 tenants  the example: a workflow, its handlers, a builder; ``examples/`` shows the same files
 orders   who ordered what, in which form it is sent
+play     builder, server and stage are made, the story is played, the store is read
 folder   where the store is kept, and the commands that look into it
 server   the server process: started, killed, started again, stopped
 story    the acts, from the first order to the last run's end

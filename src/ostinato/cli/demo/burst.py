@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
 import httpx2
 
@@ -23,8 +22,8 @@ _DOCUMENT = {
         }
     ],
 }
-_SENDERS = 3  # each sends when its last batch is done, so that nothing piles up
-_BATCH = 60
+_SENDERS = 2
+_BATCH = 50  # events in a request; a sender has at most two requests' runs under way
 _ENDS_WITHIN = 10.0
 
 
@@ -35,27 +34,32 @@ async def burst(http: httpx2.AsyncClient, seconds: float) -> set[str]:
     accepted: set[str] = set()
     async with asyncio.TaskGroup() as group:
         for sender in range(_SENDERS):
-            group.create_task(_send(http, sender, until, accepted))
+            group.create_task(_send(http, f"burst-{sender}", until, accepted))
     return accepted
 
 
-async def _send(http: httpx2.AsyncClient, sender: int, until: float, accepted: set[str]) -> None:
-    sent = 0
+async def _send(http: httpx2.AsyncClient, name: str, until: float, accepted: set[str]) -> None:
+    last, sent = "", 0
     while time.monotonic() < until:
-        ids = [f"burst-{sender}-{number}" for number in range(sent, sent + _BATCH)]
-        events = [{"type": "BURST", "source": "demo", "id": id} for id in ids]
-        answer = await http.post("/events", json=events)
-        answer.raise_for_status()
+        ids = [f"{name}-{number}" for number in range(sent, sent + _BATCH)]
+        runs = await _batch(http, ids)
         accepted.update(ids)
-        sent += _BATCH
-        await _ended(http, answer.json())
+        await _ended(http, last)
+        last, sent = runs[-1], sent + _BATCH
+    await _ended(http, last)
 
 
-async def _ended(http: httpx2.AsyncClient, answers: list[dict[str, Any]]) -> None:
+async def _batch(http: httpx2.AsyncClient, ids: list[str]) -> list[str]:
+    events = [{"type": "BURST", "source": "demo", "id": id} for id in ids]
+    answer = await http.post("/events", json=events)
+    answer.raise_for_status()
+    return [run for accepted in answer.json() for run in accepted["runs"]]
+
+
+async def _ended(http: httpx2.AsyncClient, run: str) -> None:
+    """Runs end about in order: when the last of a batch has, the others have or soon will."""
     limit = time.monotonic() + _ENDS_WITHIN
-    for answer in reversed(answers):  # the last one first: then the others have mostly ended too
-        run = answer["runs"][0]
-        while (await http.get(f"/runs/{run}")).json()["status"] != "succeeded":
-            if time.monotonic() > limit:
-                raise Stop(f"run {run} of the burst does not end")
-            await asyncio.sleep(0.005)
+    while run and (await http.get(f"/runs/{run}")).json()["status"] != "succeeded":
+        if time.monotonic() > limit:
+            raise Stop(f"run {run} of the burst does not end")
+        await asyncio.sleep(0.005)

@@ -52,9 +52,9 @@ def commands(folder: Path) -> list[tuple[str, str]]:
     store = f"--store sqlite:///{shlex.quote(_shown(folder / FILE))}"
     name = _program()
     return [
-        (f"{name} runs --workflow tenant-provisioning {store}", "all tenants"),
-        (f"{name} show umbrella {store}", "one of them, job by job"),
-        (f"{name} show hooli --history {store}", "all that was recorded of the one that failed"),
+        (f"{name} runs --status failed {store}", "what failed, and why"),
+        (f"{name} show umbrella {store}", "one tenant, job by job"),
+        (f"{name} show hooli --history {store}", "all that was recorded of one that failed"),
     ]
 
 
@@ -65,10 +65,8 @@ def _shown(path: Path) -> str:
 
 
 def _program() -> str:
-    """How this command can be called again, also when it is not on the PATH."""
-    if shutil.which("ostinato"):
-        return "ostinato"
-    script = Path(sys.argv[0]).absolute()
-    if script.name == "ostinato" and script.exists():
-        return shlex.quote(_shown(script))
-    return f"{shlex.quote(sys.executable)} -m ostinato"
+    """How this very command can be called again, also when it is not on the PATH."""
+    script, known = Path(sys.argv[0]).absolute(), shutil.which("ostinato")
+    if script.name != "ostinato" or not script.exists():
+        return f"{shlex.quote(sys.executable)} -m ostinato"
+    return "ostinato" if known and script.samefile(known) else shlex.quote(_shown(script))

@@ -58,7 +58,7 @@ def noted(fact: Fact) -> str:
         case {"type": "phase.skipped", "why": why}:
             return f"skipped: {why}"
         case {"type": "run.failed", "error": {"message": message}}:
-            return str(message)
+            return str(message).partition(", ")[2] or str(message)
     return ""
 
 
@@ -80,7 +80,7 @@ def told(fact: Fact) -> str:
         case {"type": "job.waiting", "key": key, "kind": "callback"}:
             return f"{key} waits for the builder to call back"
         case {"type": "job.abandoned", "key": key}:
-            return f"{key} was at work when the server died: taken up again"
+            return f"{key} was cut off; it is taken up again"
         case {"type": "job.succeeded", "key": key}:
             return f"{key} succeeded"
     return ""

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ostinato.cli import output
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.folder import commands, fresh, settings_for
 from ostinato.cli.demo.orders import ORDERS
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.record import Line, read_record, reckoning
 from ostinato.cli.demo.server import server_in
-from ostinato.cli.demo.stage import stage_for
+from ostinato.cli.demo.stage import Lines, Stage
 from ostinato.cli.demo.story import Story, Witness
 from ostinato.cli.demo.tenants.builder import Builder
 from ostinato.cli.failure import INTERRUPTED, Stop
@@ -43,13 +44,21 @@ async def _perform(folder: Path, pace: float) -> bool:
 
 async def _played(folder: Path, pace: float) -> Witness:
     pictures = [Picture(order) for order in ORDERS]
-    with _building(pace) as builder, stage_for(pictures) as stage:
+    with _building(pace) as builder, _stage(pictures) as stage:
         variables = {"BUILDER_URL": builder.url, "TENANTS_PACE": str(pace)}
         async with server_in(folder, variables) as server:
             witness = await Story(server, stage, pictures, pace).play()
             if code := await server.stop():
                 raise Stop(f"the server ended with exit code {code}; see {folder}/server.log")
             return witness
+
+
+def _stage(pictures: list[Picture]) -> Stage:
+    if not output.on_terminal():
+        return Lines(Clock())
+    from ostinato.cli.demo.screen import Screen
+
+    return Screen(pictures, Clock())
 
 
 @contextlib.contextmanager
@@ -94,5 +103,5 @@ def _tell(lines: list[Line], folder: Path) -> None:
     told = "All of it holds." if kept else "Not all of it holds: that is a fault of ours."
     output.line(f"{told} The data stays in {folder}. Now you can:", "bold green" if kept else "red")
     for command, shows in commands(folder):
-        output.line(f"  # {shows}", "dim")
-        print(f"  {command}")
+        output.line(f" # {shows}", "dim")
+        print(f" {command}")

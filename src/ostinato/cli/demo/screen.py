@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.text import Text
 
 from ostinato.cli import output
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.picture import Fact, Picture, told
-from ostinato.cli.demo.stage import Clock
 
 WIDTH = 79
 EVENTS = 5
@@ -78,9 +78,9 @@ class Screen:
             self._events.append(_event(self._clock.text, picture.order.tenant, text))
 
     def tick(self) -> None:
-        self._live.update(self._drawn(), refresh=True)
+        self._live.update(self.drawn(), refresh=True)
 
-    def _drawn(self) -> Text:
+    def drawn(self) -> Text:
         lines = [self._title(), Text(), _headings()]
         for picture in self._pictures:
             lines += [_row(picture), _below(picture)]

@@ -1,25 +1,12 @@
-"""Where the demo is seen: a screen (see ``screen``), or lines when there is no terminal."""
+"""Where the demo is seen: a screen (see ``screen``) or, when there is no terminal, lines."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ostinato.cli import output
+from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.picture import Fact, Picture, told
-
-
-class Clock:
-    """Seconds since the curtain rose."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    @property
-    def text(self) -> str:
-        return f"{time.monotonic() - self._began:.1f} s"
 
 
 class Stage(AbstractContextManager["Stage"], Protocol):
@@ -66,11 +53,3 @@ class Lines:
 
     def _print(self, text: str) -> None:
         print(f"{self._clock.text:>7}  {text}", flush=True)
-
-
-def stage_for(pictures: Sequence[Picture]) -> Stage:
-    if not output.on_terminal():
-        return Lines(Clock())
-    from ostinato.cli.demo.screen import Screen
-
-    return Screen(pictures, Clock())

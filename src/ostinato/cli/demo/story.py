@@ -53,7 +53,6 @@ class Story:
             async with asyncio.timeout(ENDS_WITHIN + 10), asyncio.TaskGroup() as group:
                 await self._send_orders(group)
                 await self._crash()
-                self.stage.say("the runs go on to their end")
             await self._burst()
         return self.witness
 
@@ -149,6 +148,7 @@ class Story:
             returning.cancel()
         self.witness.dead = time.monotonic() - began
         self._tell_server()
+        self.stage.say(f"process {self.server.pid} has taken its place")
 
     async def _come_back(self) -> None:
         await self._pause(0.7)

@@ -158,7 +158,7 @@ def _output(state: State) -> Raw:
     if output is not None:
         return encode_value(output.render(names))
     last = state.graph.last
-    return encode_value({} if last is None else results(state, state.root, last))
+    return encode_value({} if last is None else results(state.root, last))
 
 
 def _next(state: State, now: int) -> list[Said]:

@@ -55,7 +55,7 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
 
 
 def enter(state: State, move: Enter, now: int) -> list[Said]:
-    scope, node = move
+    scope, node = move.scope, move.node
     if scope.stopping:
         return [Settle(scope.key)]
     key = scope.next_key(node)

@@ -6,6 +6,8 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import replace
 
+from msgspec import structs
+
 from ostinato.core.cloudevents import Event
 from ostinato.ports import (
     Batch,
@@ -144,7 +146,7 @@ def changed_heads(disk: Disk, batch: Batch) -> list[Head]:
 
 
 def _with_what_changes(first: Head, head: Head) -> Head:
-    return replace(
+    return structs.replace(
         head,
         workflow=first.workflow,
         uid=first.uid,

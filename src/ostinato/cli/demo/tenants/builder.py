@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-SECONDS = {"pooled-build": 0.8, "bridge-build": 1.9, "silo-build": 1.8}
+SECONDS = {"pooled-build": 0.8, "bridge-build": 1.5, "silo-build": 1.8}
 SIZES = ("S", "M", "L")
 
 
@@ -48,7 +48,7 @@ class Builder(ThreadingHTTPServer):
     def built(self, order: dict[str, Any]) -> dict[str, str]:
         given = order["parameters"]
         if given["size"] not in SIZES:
-            return {"status": "failed", "reason": f"there is no machine of size {given['size']}"}
+            return {"status": "failed", "reason": f"no size {given['size']}"}
         return {"status": "succeeded", "appUrl": f"https://{given['tenant']}.example.com"}
 
     def call_back(self, address: str, answer: dict[str, Any]) -> bool:

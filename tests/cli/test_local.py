@@ -1,0 +1,97 @@
+"""Without a server: lists work, what is given is stored, and a later server does it."""
+
+import json
+
+import pytest
+
+from tests.cli.live import command, serving
+
+HELLO = (
+    "workflow: hello\non: [{event: hello}]\nphases: [{phase: one, jobs: [{job: hi, run: echo}]}]\n"
+)
+STORED = "stored; nothing is running yet: ostinato serve\n"
+
+
+@pytest.fixture
+def deployed(tmp_path, ostinato):
+    (tmp_path / "hello.yaml").write_text(HELLO)
+    assert ostinato("deploy", "hello.yaml").out == "hello v1\n"
+    return ostinato
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["runs"], ["events"], ["workflows"], ["show", "last"], ["start", "hello"], ["graph", "hello"]],
+    ids=" ".join,
+)
+def test_where_there_is_no_store_none_is_made(ostinato, tmp_path, arguments):
+    done = ostinato(*arguments)
+    assert done.code == 3
+    assert "there is no store here yet" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_work(deployed):
+    assert json.loads(deployed("workflows", "--json").out)[0]["name"] == "hello"
+    assert json.loads(deployed("runs", "--json").out) == []
+    assert deployed("runs").err == "no runs\n"
+    assert "hi  [echo]" in deployed("graph", "hello").out
+    assert deployed("show", "last").code == 2
+
+
+def test_what_is_started_is_stored_and_done_later(deployed, tmp_path):
+    done = deployed("start", "hello", "--input", '{"n": 1}', "--uid", "u-1")
+    assert done.code == 0
+    assert done.out.endswith(STORED)
+    assert deployed("emit", "hello").out.endswith(STORED)
+    runs = json.loads(deployed("runs", "--json").out)
+    assert len(runs) == 2
+    assert all(run["status"] not in ("succeeded", "failed") for run in runs)
+    assert "ostinato serve" in deployed("show", "u-1").err
+    assert len(json.loads(deployed("events", "--json").out)) == 1
+    with serving(tmp_path, "--port", 0, "--json") as server:
+        server.facts()
+        for run in runs:
+            assert command(tmp_path, "watch", run["id"], "--timeout", "20s").returncode == 0
+
+
+def test_nobody_waits_for_what_nobody_does(deployed):
+    done = deployed("start", "hello", "--wait")
+    assert (done.code, done.out.endswith(STORED)) == (4, True)
+    assert deployed("watch", "last").code == 4
+
+
+def test_a_run_can_be_cancelled(deployed):
+    deployed("start", "hello", "--uid", "u-1")
+    assert deployed("cancel", "u-1").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["start", "nobody"], 2),
+        (["show", "nobody"], 2),
+        (["cancel", "nobody"], 2),
+        (["graph", "nobody"], 2),
+        (["start", "hello", "--input", "[]"], 2),
+    ],
+)
+def test_wrong_use_is_exit_2(deployed, arguments, code):
+    done = deployed(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert "Traceback" not in done.err
+
+
+def test_an_address_that_nobody_answers_is_not_believed(deployed, tmp_path):
+    (tmp_path / "ostinato.db.url").write_text("http://127.0.0.1:9\n")
+    assert deployed("runs").code == 0
+
+
+def test_a_store_that_is_held_without_an_address_is_exit_3(deployed, tmp_path):
+    with serving(tmp_path, "--port", 0, "--json") as server:
+        server.facts()
+        (tmp_path / "ostinato.db.url").unlink()
+        done = deployed("runs")
+        assert done.code == 3
+        assert str(server.process.pid) in done.err
+        assert "OSTINATO_URL" in done.err
