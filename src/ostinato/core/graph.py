@@ -134,7 +134,8 @@ class Graph:
 
     Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
-    web address under which callbacks arrive, set by whoever loads the graph.
+    web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
+    does a job whose process died ``most_deaths`` times: set by whoever loads the graph.
     """
 
     def __init__(
@@ -150,6 +151,8 @@ class Graph:
         self.timeout = timeout
         self.output = output
         self.address = ""
+        self.most_steps = 100_000
+        self.most_deaths = 3
         self.root = Node(Kind.SCOPE, "")
         self.nodes: dict[str, Node] = {}
         self.jobs: dict[str, Node] = {}
