@@ -44,7 +44,7 @@ def test_an_each_over_too_many_items_never_begins():
     played = play(text, 3).run({"items": [1, 2, 3, 4]})
     assert played.view.error is not None
     assert "4 items are more than 3 steps" in played.view.error.message
-    assert played.jobs == {}
+    assert played.jobs == {"p/a": "failed"}
 
 
 def test_how_often_a_process_may_die_is_a_setting():
