@@ -97,7 +97,8 @@ class Step:
 class Scope:
     """An instance of a scope node, of an ``each`` (``items`` is set), or of one of its items.
 
-    ``latest`` and ``visits`` are by node index: the last activation, and how many there were.
+    ``latest`` and ``visits`` are by node index: the last activation, and how many there were;
+    ``filled`` too: on how many of its incoming flows tokens rest.
     """
 
     __slots__ = (
@@ -106,6 +107,7 @@ class Scope:
         "ended_at",
         "error",
         "failed",
+        "filled",
         "index",
         "item",
         "items",
@@ -135,6 +137,7 @@ class Scope:
         self.due_at: int | None = None
         self.live: dict[str, Step | Scope] = {}
         self.resting: dict[int, int] = {}
+        self.filled: dict[int, int] = {}
         self.latest: dict[int, Step | Scope] = {}
         self.visits: dict[int, int] = {}
         self.items: list[Any] | None = None

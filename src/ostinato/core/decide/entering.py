@@ -45,7 +45,7 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
     if move.key.endswith("]") and move.key not in state.scopes:
         return [ScopeOpened(move.key), move]
     scope = state.scopes[move.key]
-    if scope.items is not None:
+    if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:
         return begin_job(state, scope, scope.node, scope.key, now)

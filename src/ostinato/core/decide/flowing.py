@@ -65,7 +65,7 @@ def join(state: State, move: Join, now: int) -> list[Said]:
     node = flow.target
     if scope.stopping or node.join is JoinKind.SOME:
         return [Settle(scope.key)]
-    if all(incoming.index in scope.resting for incoming in node.incoming):
+    if scope.filled[node.index] == len(node.incoming):
         return _fire(scope, node, node.incoming)
     return [Settle(scope.key)]
 

@@ -79,6 +79,7 @@ def _inside(scope: Scope, tokens: tuple[str, ...]) -> bool:
 def stop(scope: Scope) -> None:
     scope.stopping = True
     scope.resting.clear()
+    scope.filled.clear()
     for child in scope.live.values():
         if isinstance(child, Scope):
             stop(child)
@@ -96,18 +97,21 @@ def items_resolved(state: State, fact: f.ItemsResolved, at: int) -> None:
 
 
 def token_rested(state: State, fact: f.TokenRested, at: int) -> None:
-    scope, index = state.scopes[fact.scope], state.graph.flows[fact.flow].index
-    scope.resting[index] = scope.resting.get(index, 0) + 1
+    scope, flow = state.scopes[fact.scope], state.graph.flows[fact.flow]
+    resting = scope.resting.get(flow.index, 0)
+    scope.resting[flow.index] = resting + 1
+    if not resting:
+        scope.filled[flow.target.index] = scope.filled.get(flow.target.index, 0) + 1
 
 
 def tokens_joined(state: State, fact: f.TokensJoined, at: int) -> None:
-    resting = state.scopes[fact.scope].resting
+    scope = state.scopes[fact.scope]
     for name in fact.flows:
-        index = state.graph.flows[name].index
-        if resting[index] == 1:
-            del resting[index]
-        else:
-            resting[index] -= 1
+        flow = state.graph.flows[name]
+        scope.resting[flow.index] -= 1
+        if not scope.resting[flow.index]:
+            del scope.resting[flow.index]
+            scope.filled[flow.target.index] -= 1
 
 
 def gateway_passed(state: State, fact: f.GatewayPassed, at: int) -> None:
