@@ -441,7 +441,7 @@ async def test_memory_stays_flat_over_finished_runs(here):
         service, engine, executor = app.service, app.service.engine, app.service.executor
         assert len(engine.residents) == len(engine.residents._uids) == len(engine) == 0
         assert not engine.fresh
-        assert not engine.watching
+        assert not engine.outlets.watching
         assert not executor._attempts
         assert not executor._running
         assert not executor._fresh
