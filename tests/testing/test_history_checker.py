@@ -122,7 +122,7 @@ def early(kind, key):
 def own_trigger(facts):
     event = f.given(facts[0][1].event)
     index = place(facts, f.JobSucceeded, "p/e")
-    facts[index][1] = f.JobSucceeded("p/e", 1, event)
+    facts[index][1] = f.JobSucceeded("p/e", 1, event or f.NOTHING)
 
 
 def unknown_step(facts):
