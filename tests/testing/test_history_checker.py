@@ -1,7 +1,5 @@
 """Each violation is planted, and found; a sound store has none."""
 
-import dataclasses
-
 import msgspec
 import pytest
 from msgspec import Raw
@@ -202,7 +200,9 @@ async def test_a_run_that_nobody_works_on_is_found(sound):
     cut = facts[: place(facts, f.JobSucceeded, "p/t")]
     head = await storage.head(run_id)
     cut[0][1] = msgspec.structs.replace(cut[0][1], run_id="cut", event=f.NOTHING)
-    new = dataclasses.replace(head, run_id="cut", status="running", ended_at=None, event_id=None)
+    new = msgspec.structs.replace(
+        head, run_id="cut", status="running", ended_at=None, event_id=None
+    )
     await write(storage, new_heads=[new], records=recorded("cut", cut))
     found = [v for v in await check_store(storage, graph_of, now=10**15) if v.run_id == "cut"]
     assert "timer.missed" in rules(found)
@@ -213,7 +213,9 @@ async def test_a_busy_step_is_found(sound):
     facts = await entries(storage, run_id)
     cut = facts[: place(facts, f.JobReady, "p/f") + 1]
     head = await storage.head(run_id)
-    new = dataclasses.replace(head, run_id="cut", status="running", ended_at=None, event_id=None)
+    new = msgspec.structs.replace(
+        head, run_id="cut", status="running", ended_at=None, event_id=None
+    )
     await write(storage, new_heads=[new], records=recorded("cut", cut))
     assert "run.stuck" in rules(await check_store(storage, graph_of))
 
@@ -222,21 +224,23 @@ async def test_an_open_run_that_waits_for_nothing_is_found(sound):
     storage, graph_of, run_id, _ = sound
     start = (await entries(storage, run_id))[:1]
     head = await storage.head(run_id)
-    new = dataclasses.replace(head, run_id="cut", status="waiting", ended_at=None, event_id=None)
+    new = msgspec.structs.replace(
+        head, run_id="cut", status="waiting", ended_at=None, event_id=None
+    )
     await write(storage, new_heads=[new], records=recorded("cut", start))
     assert "run.silent" in rules(await check_store(storage, graph_of))
 
 
 async def test_a_head_that_shows_something_else_is_found(sound):
     storage, graph_of, run_id, _ = sound
-    head = dataclasses.replace(await storage.head(run_id), status="failed")
+    head = msgspec.structs.replace(await storage.head(run_id), status="failed")
     await write(storage, heads={run_id: head})
     assert rules(await check_store(storage, graph_of)) == {"head.differs"}
 
 
 async def test_an_event_that_started_two_runs_is_found(sound):
     storage, graph_of, run_id, _ = sound
-    head = dataclasses.replace(await storage.head(run_id), run_id="twin")
+    head = msgspec.structs.replace(await storage.head(run_id), run_id="twin")
     await write(
         storage,
         new_heads=[head],
