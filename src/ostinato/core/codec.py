@@ -68,7 +68,7 @@ def _check(value: Any, path: str, depth: int) -> None:
         raise _unstorable(path, f"{value} is not a JSON number")
 
 
-_PLAIN = (str, int, bool, type(None), Raw)
+_PLAIN = (str, int, bool, type(None))
 
 
 def _unstorable(path: str, message: str) -> NotStorable:

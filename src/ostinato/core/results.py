@@ -14,7 +14,6 @@ from msgspec import Raw
 
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Node
-from ostinato.core.model import Kind
 from ostinato.core.state import Scope, State, Step
 
 PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
@@ -110,7 +109,7 @@ def error_value(error: Failure | None) -> dict[str, Any] | None:
 
 def results(scope: Scope, node: Node) -> dict[str, Any]:
     """Job name to output, as encoded, for the jobs below ``node``: a result without ``output``."""
-    return {job.name: _encoded(_find(scope, job)) for job in node.walk() if job.kind is Kind.JOB}
+    return {job.name: _encoded(_find(scope, job)) for job in node.jobs}
 
 
 class Items(NamedTuple):
@@ -127,15 +126,15 @@ WORST = ("failed", "cancelled", "running", "ready", "waiting", "pending")
 
 def _find(scope: Scope, node: Node) -> Found:
     """The activation of ``node`` that is nearest to ``scope``; a list where it is repeated."""
-    here: Scope | None = scope
-    while here is not None and not _surrounds(here, node):
+    here = scope
+    while here.parent is not None and not _surrounds(here, node):
         here = here.parent
-    return None if here is None else _descend(here, node.way, len(here.node.way))
+    return _descend(here, node.way, len(here.node.way))
 
 
 def _surrounds(scope: Scope, node: Node) -> bool:
     depth = len(scope.node.way)
-    inside = depth == 0 or (depth < len(node.way) and node.way[depth - 1] is scope.node)
+    inside = depth < len(node.way) and node.way[depth - 1] is scope.node
     return inside and not _gathers(scope)
 
 
@@ -147,7 +146,7 @@ def _gathers(scope: Scope) -> bool:
 def _descend(scope: Scope, way: tuple[Node, ...], at: int) -> Found:
     """What stands at the end of ``way``, whose part up to ``at`` leads to ``scope``."""
     here = scope.latest.get(way[at].index)
-    if here is None or isinstance(here, Step):
+    if not isinstance(here, Scope):
         return here
     below = min(at + 1, len(way) - 1)  # a job's own item is on the job's place
     if _gathers(here) and here.status != "skipped":

@@ -94,7 +94,7 @@ def reckoning(record: Record, witness: Witness) -> list[Line]:
         Line("phase skipped, with its condition", _skipped(record, tenants), 1),
         Line("attempt failed and tried again", len(record.facts("job.retried", tenants)), 1),
         Line("jobs taken up again after SIGKILL", _taken_up(record), witness.taken_up or "some"),
-        Line("steps recorded", len(_endings(record))),
+        Line("steps recorded", f"{len(_endings(record)):,}"),
         Line("recorded twice", _twice(record), 0),
         Line("lost", _lost(record, witness), 0),
         Line("steps/s in the burst", _speed(record)),

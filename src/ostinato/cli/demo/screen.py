@@ -69,7 +69,7 @@ class Screen:
         self._live.stop()
 
     def say(self, text: str, style: str = "") -> None:
-        self._message = Text(text, style or "bold")
+        self._message = Text(f" {text}", style or "bold")
 
     hint = say
 

@@ -13,10 +13,8 @@ from ostinato.core.state import BUSY, State, Step, path_of
 def _step(state: State, key: str, at: int) -> Step:
     """The step of this key, made when it is new."""
     step = state.steps.get(key)
-    return step if step is not None else _new_step(state, key, at)
-
-
-def _new_step(state: State, key: str, at: int) -> Step:
+    if step is not None:
+        return step
     item = state.scopes.get(key) if key.endswith("]") else None
     scope = item if item is not None else parent_of(state, key)
     step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
