@@ -101,14 +101,14 @@ class Service:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.engine.post(make(answer))
         if self._task is None:
-            await self._store()
+            await self._store(answer)
         return await answer
 
-    async def _store(self) -> None:
+    async def _store(self, answer: asyncio.Future[Any]) -> None:
         async with self._storing:
             if not self.engine.epoch:
                 self.engine.epoch = await self.storage.join()
-            while len(self.engine):
+            while not answer.done():
                 await self.engine.run_once()
 
     # room for more
