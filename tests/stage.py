@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from ostinato.app import App
 from ostinato.config import Settings
@@ -64,9 +65,10 @@ class File:
 class Stage:
     """Apps over one place, one after the other. ``clock`` is real unless a test brings its own."""
 
+    clock: Any = None
+
     def __init__(self, place):
         self.place = place
-        self.clock = None
 
     def app(self, document=None, handlers=None, *, store=None, limits=None, **settings):
         """An app that is not open yet, with a document and handlers by name."""

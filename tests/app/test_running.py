@@ -83,7 +83,7 @@ async def test_a_result_that_does_not_come_in_time(stage):
         run = await app.start("w")
         with pytest.raises(TimeoutError, match="still waiting"):
             await run.result(0.01)
-        assert not app.service.engine.watching
+        assert not app.service.engine.outlets.watching
 
 
 async def test_a_result_can_be_asked_for_after_the_end_and_by_many(stage):

@@ -45,8 +45,8 @@ class Server:
     def __init__(self, store):
         self.store = store
         self.lines = asyncio.Condition()
-        self.begun = Counter()
-        self.tokens = asyncio.Queue()
+        self.begun: Counter[str] = Counter()
+        self.tokens: asyncio.Queue[str] = asyncio.Queue()
         self.up = asyncio.Event()
         self.address = ""
 
@@ -62,6 +62,7 @@ class Server:
         await self.up.wait()
 
     async def _read(self):
+        assert self.process.stdout is not None
         async for line in self.process.stdout:
             with suppress(json.JSONDecodeError):  # a line that was cut in the middle
                 await self._heard(json.loads(line))

@@ -1,6 +1,7 @@
 """The engine's one rule, under every kind of failure: nothing leaves before it is stored."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -310,9 +311,10 @@ async def test_a_duplicate_of_a_refused_event_is_not_told_that_it_was_accepted(h
             await commit(batch)
 
         app.storage.commit = refusing
-        first, second = await asyncio.gather(
+        both: Any = await asyncio.gather(
             app.emit("GO", id="1"), app.emit("GO", id="1"), return_exceptions=True
         )
+        first, second = both
         assert isinstance(first, Refused)
         if not isinstance(second, Refused):
             assert (await app.event("1")).event.id == second.id
@@ -323,15 +325,12 @@ async def test_text_that_no_store_holds_fails_its_caller_and_nothing_else(stage)
     async with stage.app(one_job({"run": "gate"}), {"gate": gate.__call__}) as app:
         run = await app.start("w")
         await gate.begun.wait()
-        bad = Tell(
-            run.id,
-            e.Failed("p/j", 1, Failure("Bad", "\udcff")),
-            asyncio.get_running_loop().create_future(),
-        )
-        app.service.engine.post(bad)
+        refused = asyncio.get_running_loop().create_future()
+        failure = Failure("Bad", "\udcff")
+        app.service.engine.post(Tell(run.id, e.Failed("p/j", 1, failure), refused))
         good = await app.start("w")
         with pytest.raises(Refused):
-            await bad.answer
+            await refused
         gate.open.set()
         await good.result(5)
         await run.result(5)
@@ -345,7 +344,8 @@ def broken_rule(monkeypatch):
     """Deciding about this event raises for the runs in the set."""
 
     def install(kind, error=ZeroDivisionError):
-        runs, rule = set(), DECIDE[kind]
+        runs: set[str] = set()
+        rule = DECIDE[kind]
 
         def broken(state, event, now):
             if state.run_id in runs:
@@ -441,7 +441,7 @@ async def test_memory_stays_flat_over_finished_runs(here):
         service, engine, executor = app.service, app.service.engine, app.service.executor
         assert len(engine.residents) == len(engine.residents._uids) == len(engine) == 0
         assert not engine.fresh
-        assert not engine.watching
+        assert not engine.outlets.watching
         assert not executor._attempts
         assert not executor._running
         assert not executor._fresh

@@ -344,7 +344,9 @@ async def test_a_time_out_that_meets_a_normal_end_does_not_hit_the_next_job(here
 
     async def next_one():
         await asyncio.sleep(0)
-        seen.append(asyncio.current_task().cancelling())
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append(task.cancelling())
         async with asyncio.timeout(5):
             await asyncio.sleep(0)
         return "ok"

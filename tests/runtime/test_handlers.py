@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pydantic
 import pytest
@@ -18,9 +21,9 @@ class Tenant(pydantic.BaseModel):
     id: int
 
 
-def bound(function, given):
+def bound(function: Callable[..., Any], given: Any, job: Any = None) -> Any:
     handler = Handlers().add("h", function)
-    return handler.bind(None, Raw(msgspec.json.encode(given)))
+    return handler.bind(job, Raw(msgspec.json.encode(given)))
 
 
 def test_arguments_are_the_input_by_name():
@@ -71,9 +74,8 @@ def test_an_annotation_that_cannot_be_evaluated_leaves_the_others_in_force():
     def h(job: Job, local: Local, count: int):
         return job
 
-    handler = Handlers().add("h", h)
     job = object()
-    call = handler.bind(job, Raw(b'{"local": {"any": 1}, "count": "3"}'))
+    call = bound(h, {"local": {"any": 1}, "count": "3"}, job)
     assert call.keywords == {"job": job, "local": {"any": 1}, "count": 3}
 
 
@@ -109,7 +111,7 @@ async def test_wrong_arguments_are_never_retried(stage):
 
 
 async def test_job_event_app_and_run_are_injected(stage):
-    seen = {}
+    seen: dict[str, Any] = {}
 
     async def h(job: Job, event: Event, app: App, run: Run, n: int):
         seen.update(job=job, event=event, app=app, run=run, n=n)

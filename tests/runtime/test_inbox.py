@@ -293,7 +293,7 @@ async def test_an_event_continues_every_run_that_waits_for_it(stage):
 async def test_an_event_that_was_stored_but_not_told_is_told_after_the_crash(stage):
     async with until_crash(stage.app(WAITS)) as app:
         run = await app.start("w", id="1")
-        app.service.engine.on_event = lambda *any: None  # the process dies between the two
+        app.service.engine.outlets.on_event = lambda *any: None  # the process dies between the two
         await app.emit("PAID", {"id": "1"}, id="e")
     async with stage.app(WAITS) as app:
         assert (await _run(app, run.id).result(5))["j"]["id"] == "e"
@@ -313,7 +313,7 @@ async def test_a_wait_that_was_stored_but_did_not_look_back_looks_after_the_cras
         run = await app.start("w", id="1")
         await gate.begun.wait()
         await app.emit("PAID", {"id": "1"}, id="e")
-        app.service.engine.on_wait = lambda *any: None
+        app.service.engine.outlets.on_wait = lambda *any: None
         gate.open.set()
         await reached(app, run.id, "job.waiting")
     async with stage.app(document, {"gate": gate.__call__}) as app:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from typing import Any
 
 import pydantic
 import pytest
@@ -56,7 +57,7 @@ def test_a_value_is_stored_as_json(value, stored):
 
 
 def _loop():
-    value = {}
+    value: dict[str, Any] = {}
     value["self"] = value
     return value
 
@@ -99,6 +100,7 @@ def test_a_result_over_the_limit_fails_for_good():
 def test_retry_and_later_are_answers():
     assert report_of(JOB, Later(), LIMIT) == e.Deferred("p/j", 2)
     event = report_of(JOB, Retry(after="2s", message="not ready"), LIMIT)
+    assert isinstance(event, e.Failed)
     assert (event.error.name, event.error.message, event.after) == ("Retry", "not ready", 2_000)
     assert not event.final
 

@@ -59,7 +59,7 @@ async def test_the_start_fact_is_stored_before_the_job_starts_again(here):
 
 
 async def test_a_job_that_kills_its_process_is_given_up_after_three_deaths(stage):
-    run_id = None
+    run_id = ""
     for _ in range(4):
         gate = Gate()
         async with until_crash(stage.app(TWO, {"gate": gate.__call__})) as app:

@@ -19,8 +19,9 @@ from ostinato.core.facts import Failure
 from ostinato.core.state import State
 from ostinato.core.views import RunView, run_view
 from ostinato.errors import ConflictError, Gone, InvalidInput, NotFoundError, UsageError
-from ostinato.runtime.inbox import Accept, Accepted, Begin, Begun, Idempotency
+from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
+from ostinato.runtime.starts import Begin, Begun, Idempotency
 
 
 class Once(msgspec.Struct, frozen=True):

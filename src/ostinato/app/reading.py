@@ -57,7 +57,7 @@ class Reading(Wired):
         return run_view(await self.state_at_end(run_id, timeout))
 
     async def state_at_end(self, run_id: str, timeout: float | None) -> State:
-        watching = self.service.engine.watching
+        watching = self.service.engine.outlets.watching
         future = watching.ended(run_id)
         try:
             state = await self._state(run_id)
@@ -92,7 +92,7 @@ class Reading(Wired):
 
     async def stream(self, run_id: str, after: int = -1) -> AsyncIterator[dict[str, Any]]:
         """Facts as they are stored, from the past on; ends with the run."""
-        watching = self.service.engine.watching
+        watching = self.service.engine.outlets.watching
         queue = watching.open(run_id)
         try:
             past = await self.history(run_id, after)

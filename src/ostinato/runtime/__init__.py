@@ -3,6 +3,7 @@
 service    lifecycle, and the one loop
 engine     posts in, one batch, one commit, then what the runs asked for
 posts      what can be asked of the engine: tell a run, start runs, accept events, keep rows
+outlets    what leaves after a commit, and where to
 change     the rows of one post, and the batch of many
 resident   a run in memory, and how it is loaded
 executor   handlers: their outcomes, deadlines, cancellation
@@ -13,7 +14,9 @@ handlers   a handler: what it takes, what it gives, how it is retried
 outcomes   Fail, Retry, Later: what a handler can say besides a value
 builtin    noop, echo, sleep, log, fail, flaky
 http       http jobs
-inbox      events: duplicates, triggers, waits
+inbox      events: duplicates, triggers, dead letters
+starts     starts: uids, idempotency keys
+meeting    waits and events meet by key
 timers     what is due
 outbox     what is to be sent
 takeover   what a dead process left behind

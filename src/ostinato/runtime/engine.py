@@ -18,24 +18,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from msgspec import Raw
-
-from ostinato.core import commands as c
 from ostinato.core import events as e
 from ostinato.core.decide import advance
-from ostinato.core.state import State
 from ostinato.errors import Fenced, NotFoundError, OstinatoError, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Clock, Storage
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell, Unready
 from ostinato.runtime.resident import GraphOf, Resident, Residents
-from ostinato.runtime.watching import Watching
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.engine")
 
-Job = tuple[State, c.StartJob]
 CAP = 1_000
 """Posts in one batch: more would only make each of them wait longer."""
 
@@ -44,10 +39,7 @@ PATIENCE = 5.0
 
 
 class Engine:
-    """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel.
-
-    ``fresh`` is what this very tick takes in, and which change does: the store does not know yet.
-    """
+    """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet."""
 
     def __init__(
         self, storage: Storage, graph_of: GraphOf, clock: Clock, identity: Identity
@@ -57,18 +49,12 @@ class Engine:
         self.graph_of = graph_of
         self.identity = identity
         self.residents = Residents(storage, graph_of)
-        self.watching = Watching()
+        self.outlets = Outlets(self.residents)
         self.epoch = 0
         self.stopping = False
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
         self.drained.set()
-        self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
-        self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
-        self.on_timer: Callable[[int], None] = lambda due_at: None
-        self.on_outgoing: Callable[[], None] = lambda: None
-        self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
-        self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
         self.fresh: dict[tuple[str, str, str], Change] = {}
         self._queue: deque[Post] = deque()
         self._taken: list[Post] = []
@@ -133,7 +119,7 @@ class Engine:
         error = Unready("the engine has stopped before this was stored; start it again to go on")
         for post in (*self._taken, *self._queue):
             post.failed(error)
-        self.watching.stop()
+        self.outlets.watching.stop()
 
     # folding
 
@@ -228,7 +214,7 @@ class Engine:
             self._put_back(applied, error)
         else:
             self._backoff = 0.0
-            self._after(applied, now)
+            self.outlets.leave(applied, now)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""
@@ -260,7 +246,7 @@ class Engine:
                 break
         self._backoff = 0.0
         if kept:
-            self._after(applied, now)
+            self.outlets.leave(applied, now)
         else:
             self._put_back(applied)
 
@@ -300,37 +286,3 @@ class Engine:
     def backoff(self) -> float:
         """Seconds to wait before the next tick, after a store that failed."""
         return self._backoff
-
-    # after the commit
-
-    def _after(self, applied: list[Applied], now: int) -> None:
-        jobs: list[Job] = []
-        for one in applied:
-            for told in one.change.tolds:
-                self._leave(told, jobs, now)
-            one.post.done(one.result)
-        if jobs:
-            self.dispatch(jobs)
-
-    def _leave(self, told: Told, jobs: list[Job], now: int) -> None:
-        state = told.resident.state
-        for command in told.commands:
-            if type(command) is c.StartJob:
-                jobs.append((state, command))
-            else:
-                self._obey(state, command)
-        if self.watching:
-            self.watching.tell(told, now)
-        if told.ended:
-            self.residents.drop(state.run_id)
-
-    def _obey(self, state: State, command: c.Command) -> None:
-        match command:
-            case c.StopJob(key, attempt):
-                self.stop_job(state.run_id, key, attempt)
-            case c.SetTimer(_, _, due_at):
-                self.on_timer(due_at)
-            case c.Publish():
-                self.on_outgoing()
-            case c.OpenWait(since=int()):
-                self.on_wait(state.run_id, command)

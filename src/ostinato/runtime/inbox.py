@@ -1,14 +1,9 @@
-"""Events and starts: duplicates, triggers, uids, and the waits that an event continues.
-
-An event is stored together with the runs it starts. A wait and an event meet by key: both are
-stored first and looked up after, so neither can slip past the other.
-"""
+"""Events: duplicates, triggers, dead letters. An event is stored with the runs it starts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,21 +13,17 @@ from ostinato.core import correlation
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event, rfc3339
 from ostinato.core.codec import encode_value
-from ostinato.core.commands import OpenWait
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.state import State
 from ostinato.core.views import View
-from ostinato.errors import ConflictError, ExpressionError, InvalidInput, Problem
-from ostinato.ports import DeadLetter, Reply, StoredEvent
+from ostinato.errors import ExpressionError, InvalidInput, Problem
+from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog, Trigger
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import NotYet, Post, Tell
-from ostinato.runtime.resident import Resident
+from ostinato.runtime.posts import Post
+from ostinato.runtime.starts import Pair, Starter, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
-
-Pair = tuple[str, str]
 
 
 class Accepted(View, omit_defaults=False):
@@ -43,120 +34,6 @@ class Accepted(View, omit_defaults=False):
     runs: list[str]
     duplicate: bool = False
     dead_letters: list[dict[str, str]] | UnsetType = UNSET
-
-
-class Begun(msgspec.Struct):
-    """A run that was started, or that was there already. ``answer`` replays an idempotent one."""
-
-    run_id: str
-    duplicate: bool = False
-    answer: bytes | None = None
-
-
-class Idempotency(msgspec.Struct, frozen=True):
-    """``digest`` is of the request: the same key with another request is a conflict."""
-
-    scope: str
-    key: str
-    digest: str
-    expires_at: int
-    answer: Callable[[State, bool], bytes]
-
-
-class Starter:
-    """Starts runs inside a tick; one open run per (workflow, uid)."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    async def look(self, pairs: Sequence[Pair]) -> dict[Pair, str]:
-        """Which uids are taken by runs that are not in memory."""
-        unknown = [pair for pair in pairs if self.engine.residents.open_under(*pair) is None]
-        return await self.engine.storage.open_runs(unknown) if unknown else {}
-
-    def start(
-        self, change: Change, workflow: str, version: int, event: e.Start, now: int,
-        taken: dict[Pair, str],
-    ) -> Begun:  # fmt: skip
-        engine = self.engine
-        if event.uid is not None:
-            there = engine.residents.open_under(workflow, event.uid)
-            if there is not None:
-                stored(engine, change, "uid", workflow, event.uid)
-                return Begun(there.run_id, duplicate=True)
-            if (workflow, event.uid) in taken:
-                return Begun(taken[workflow, event.uid], duplicate=True)
-        resident = Resident(event.run_id, State(engine.graph_of(workflow, version)))
-        told = engine.tell(change, resident, event, now)
-        told.new = True
-        engine.residents.add(resident)
-        if event.uid is not None:
-            engine.fresh["uid", workflow, event.uid] = change
-        return Begun(event.run_id)
-
-
-def stored(engine: Engine, change: Change, kind: str, first: str, second: str) -> None:
-    """Raises ``NotYet`` when another change of this tick is what brings it."""
-    if engine.fresh.get((kind, first, second), change) is not change:
-        raise NotYet
-
-
-class Begin(Post):
-    """Start one run."""
-
-    __slots__ = ("early", "idempotency", "input", "starter", "taken", "uid", "version", "workflow")
-
-    def __init__(
-        self,
-        starter: Starter,
-        workflow: str,
-        version: int,
-        input: Raw,
-        uid: str | None,
-        answer: asyncio.Future[Begun] | None,
-        idempotency: Idempotency | None = None,
-    ) -> None:
-        self.starter = starter
-        self.workflow = workflow
-        self.version = version
-        self.input = input
-        self.uid = uid
-        self.answer = answer
-        self.idempotency = idempotency
-        self.taken: dict[Pair, str] = {}
-        self.early: Reply | None = None
-
-    async def ready(self, engine: Engine) -> None:
-        if (once := self.idempotency) is not None:
-            self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())
-        if self.uid is not None:
-            self.taken = await self.starter.look([(self.workflow, self.uid)])
-            if once is not None:  # what is remembered shows the run
-                for run_id in self.taken.values():
-                    await engine.residents.load(run_id)
-
-    def apply(self, engine: Engine, change: Change, now: int) -> Begun:
-        if (once := self.idempotency) is not None:
-            stored(engine, change, "reply", once.scope, once.key)
-            if self.early is not None:
-                return replayed(once, self.early)
-        ids = engine.identity
-        start = e.Start(ids.run_id(now), ids.seed(), self.uid, self.input)
-        begun = self.starter.start(change, self.workflow, self.version, start, now, self.taken)
-        if once is not None:
-            resident = engine.residents.get(begun.run_id)
-            answer = once.answer(resident.state, begun.duplicate) if resident else b""
-            reply = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
-            engine.fresh["reply", once.scope, once.key] = change
-            change.replies.append(reply)
-        return begun
-
-
-def replayed(once: Idempotency, reply: Reply) -> Begun:
-    """The answer that was given before."""
-    if reply.digest != once.digest:
-        raise ConflictError(f"Idempotency-Key {once.key!r} was used for another request")
-    return Begun("", duplicate=True, answer=reply.answer)
 
 
 class Accept(Post):
@@ -265,7 +142,7 @@ class Accept(Post):
         engine = self.starter.engine
         for found in self.found:
             if found.values_keys:
-                engine.on_event(found.event.type, found.values_keys, found.encoded)
+                engine.outlets.on_event(found.event.type, found.values_keys, found.encoded)
 
 
 class Starting:
@@ -343,44 +220,6 @@ def _uid(value: Any) -> str | None:
     if isinstance(value, bool | float) or not isinstance(value, int):
         raise ExpressionError(f"uid gave {value!r:.80}, not a text")
     return str(value)
-
-
-class Meeting:
-    """Brings events and waits together, after either was stored."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._events: deque[tuple[str, Sequence[str], Raw]] = deque()
-        self._waits: deque[tuple[str, OpenWait]] = deque()
-
-    def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
-        self._events.append((type, values_keys, event))
-        self.engine.wake.set()
-
-    def on_wait(self, run_id: str, wait: OpenWait) -> None:
-        self._waits.append((run_id, wait))
-        self.engine.wake.set()
-
-    async def run_once(self, now: int) -> int:
-        """Each is forgotten only once the store has answered."""
-        done = len(self._events) + len(self._waits)
-        while self._events:
-            await self._find_waits(*self._events[0])
-            self._events.popleft()
-        while self._waits:
-            await self._look_back(*self._waits[0])
-            self._waits.popleft()
-        return done
-
-    async def _find_waits(self, type: str, keys: Sequence[str], event: Raw) -> None:
-        for wait in await self.engine.storage.find_waits(type, keys):
-            self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
-
-    async def _look_back(self, run_id: str, wait: OpenWait) -> None:
-        for type_ in wait.types:
-            found = await self.engine.storage.early_events(type_, wait.values_key, wait.since or 0)
-            for event in found:
-                self.engine.post(Tell(run_id, e.Arrived(wait.key, encoded(event))))
 
 
 def encoded(event: Event) -> Raw:

@@ -21,9 +21,10 @@ from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
-from ostinato.runtime.inbox import Meeting, Starter
+from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
 from ostinato.telemetry.logger import logger
@@ -84,13 +85,13 @@ class Service:
         self._wire()
 
     def _wire(self) -> None:
-        engine = self.engine
-        engine.stop_job = self.executor.stop_job
+        outlets = self.engine.outlets
+        outlets.stop_job = self.executor.stop_job
         self.executor.on_taken = self._make_room
-        engine.on_timer = self.timers.expect
-        engine.on_outgoing = self.outbox.expect
-        engine.on_wait = self.meeting.on_wait
-        engine.on_event = self.meeting.on_event
+        outlets.on_timer = self.timers.expect
+        outlets.on_outgoing = self.outbox.expect
+        outlets.on_wait = self.meeting.on_wait
+        outlets.on_event = self.meeting.on_event
 
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))
@@ -100,14 +101,14 @@ class Service:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.engine.post(make(answer))
         if self._task is None:
-            await self._store()
+            await self._store(answer)
         return await answer
 
-    async def _store(self) -> None:
+    async def _store(self, answer: asyncio.Future[Any]) -> None:
         async with self._storing:
             if not self.engine.epoch:
                 self.engine.epoch = await self.storage.join()
-            while len(self.engine):
+            while not answer.done():
                 await self.engine.run_once()
 
     # room for more
@@ -137,7 +138,7 @@ class Service:
 
     async def start(self) -> None:
         """Take over what was left, then begin to turn. Until then no job starts here."""
-        self.engine.dispatch = self.executor.dispatch
+        self.engine.outlets.dispatch = self.executor.dispatch
         await take_over(self.engine)
         await self.timers.refresh()
         self._pace_back = slow_down()

@@ -1,0 +1,61 @@
+"""What leaves after a commit, and where to: jobs, timers, answers, and news for who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Raw
+
+from ostinato.core import commands as c
+from ostinato.core.state import State
+from ostinato.runtime.change import Applied, Told
+from ostinato.runtime.resident import Residents
+from ostinato.runtime.watching import Watching
+
+Job = tuple[State, c.StartJob]
+
+
+class Outlets:
+    """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel."""
+
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents
+        self.watching = Watching()
+        self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
+        self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.on_timer: Callable[[int], None] = lambda due_at: None
+        self.on_outgoing: Callable[[], None] = lambda: None
+        self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
+        self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
+
+    def leave(self, applied: Iterable[Applied], now: int) -> None:
+        jobs: list[Job] = []
+        for one in applied:
+            for told in one.change.tolds:
+                self._leave(told, jobs, now)
+            one.post.done(one.result)
+        if jobs:
+            self.dispatch(jobs)
+
+    def _leave(self, told: Told, jobs: list[Job], now: int) -> None:
+        state = told.resident.state
+        for command in told.commands:
+            if type(command) is c.StartJob:
+                jobs.append((state, command))
+            else:
+                self._obey(state, command)
+        if self.watching:
+            self.watching.tell(told, now)
+        if told.ended:
+            self._residents.drop(state.run_id)
+
+    def _obey(self, state: State, command: c.Command) -> None:
+        match command:
+            case c.StopJob(key, attempt):
+                self.stop_job(state.run_id, key, attempt)
+            case c.SetTimer(_, _, due_at):
+                self.on_timer(due_at)
+            case c.Publish():
+                self.on_outgoing()
+            case c.OpenWait(since=int()):
+                self.on_wait(state.run_id, command)
