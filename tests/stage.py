@@ -117,6 +117,15 @@ async def reached(app, run_id, type, key=None, count=1):
     raise AssertionError(f"{run_id} ended without {type} {key or ''}")
 
 
+async def until(condition):
+    """Let the loop turn until this holds."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to hold")
+
+
 async def facts_of(app, run_id, *types):
     return [fact for fact in await app.history(run_id) if not types or fact["type"] in types]
 

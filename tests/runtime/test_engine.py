@@ -8,9 +8,9 @@ from ostinato.core import events as e
 from ostinato.core.decide.advance import DECIDE
 from ostinato.core.facts import Failure
 from ostinato.errors import NotFoundError, Refused, StoreError
-from ostinato.ports import EventQuery, RunQuery
+from ostinato.ports import EventQuery, Page, RunQuery
 from ostinato.runtime.posts import Tell, Unready
-from tests.stage import Gate, facts_of, fail_commits, one_job, reached, types_of
+from tests.stage import Gate, facts_of, fail_commits, one_job, reached, types_of, until
 
 EVENT = one_job({"run": "noop"}, on=[{"event": "GO"}])
 TWO = {
@@ -38,7 +38,7 @@ async def test_a_start_is_answered_only_after_its_commit(stage):
         start = asyncio.create_task(app.start("w"))
         await arrived.wait()
         assert not start.done()
-        assert await app.storage.runs(RunQuery(), _page()) == []
+        assert await app.storage.runs(RunQuery(), Page()) == []
         go.set()
         run = await start
         assert await app.storage.head(run.id) is not None
@@ -239,8 +239,7 @@ async def test_one_poisoned_run_among_a_thousand_is_an_incident_and_the_others_c
     gate = Gate()
     async with stage.app(one_job({"run": "gate"}), {"gate": gate.__call__}) as app:
         runs = await asyncio.gather(*(app.start("w") for _ in range(1_000)))
-        while gate.calls < 1_000:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 1_000)
         poisoned = runs[500]
         refuse(app.storage, poisoned.id)
         gate.open.set()
@@ -257,8 +256,7 @@ async def test_what_was_made_on_top_of_a_refused_change_leaves_no_gap(here):
     gate = Gate()
     async with here.app(TWO, {"gate": gate.__call__}) as app:
         run, other = await app.start("two"), await app.start("two")
-        while gate.calls < 4:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 4)
         commit = app.storage.commit
 
         async def refusing(batch):
@@ -285,8 +283,7 @@ async def test_an_end_that_the_store_refuses_is_not_told(here):
     gate = Gate()
     async with here.app(TWO, {"gate": gate.__call__}) as app:
         run = await app.start("two")
-        while gate.calls < 2:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 2)
         commit = app.storage.commit
 
         async def refusing(batch):
@@ -384,8 +381,7 @@ async def test_a_report_in_the_tick_of_a_broken_one_is_not_lost(here, broken_rul
     gate = Gate()
     async with here.app(TWO, {"gate": gate.__call__}) as app:
         run = await app.start("two")
-        while gate.calls < 2:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 2)
         broken.add(run.id)
         app.service.engine.post(Tell(run.id, e.Started("p/a", 1)))
         gate.open.set()
@@ -476,9 +472,3 @@ async def test_who_waits_when_the_engine_stops_is_told(here):
         await waiting
     with pytest.raises(Unready):
         await engine.ask(lambda answer: Tell(run.id, e.TakenOver(), answer))
-
-
-def _page():
-    from ostinato.ports import Page
-
-    return Page()

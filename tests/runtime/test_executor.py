@@ -13,7 +13,7 @@ from ostinato.config.settings import LimitSettings, SlotSettings
 from ostinato.errors import Busy
 from ostinato.runtime import executor as executors
 from ostinato.runtime.handlers import Job
-from tests.stage import Gate, facts_of, one_job, reached, types_of
+from tests.stage import Gate, facts_of, one_job, reached, types_of, until
 
 ONCE = {"retry": {"attempts": 1}}
 AGAIN = {"retry": {"attempts": 2, "delay": "1ms"}}
@@ -37,8 +37,7 @@ async def test_no_more_jobs_start_than_there_are_slots(here):
     gate = Gate()
     async with here.app(many(50), {"gate": gate.__call__}, slots=SlotSettings(handlers=5)) as app:
         run = await app.start("w")
-        while gate.calls < 5:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 5)
         for _ in range(20):
             await asyncio.sleep(0)
         assert (gate.calls, app.service.executor.running, len(app.service.executor)) == (5, 5, 45)
@@ -61,8 +60,7 @@ async def test_ten_thousand_ready_jobs_do_not_start_at_once(here):
     }
     async with here.app(document, {"gate": gate.__call__}) as app:
         run = await app.start("w", items=list(range(10_000)))
-        while gate.calls < 1_000:
-            await asyncio.sleep(0)
+        await until(lambda: gate.calls == 1_000)
         for _ in range(10):
             await asyncio.sleep(0)
         assert gate.calls == app.service.executor.running == 1_000
@@ -302,8 +300,7 @@ async def test_a_thread_that_will_not_stop_keeps_its_slot_and_is_shown(here):
         assert app.health()["overdueJobs"] == 1
         assert app.service.executor.running == 1
         go.set()
-        while app.service.executor.running:
-            await asyncio.sleep(0)
+        await until(lambda: not app.service.executor.running)
         assert app.health()["overdueJobs"] == 0
         assert (await types_of(app, run.id)).count("job.succeeded") == 1
 
@@ -325,8 +322,7 @@ async def test_a_handler_that_ignores_its_cancellation_does_not_hold_up_its_run(
         assert await run.result(5) == {"j": 2}
         assert app.service.executor.overdue == 1
         free.set()
-        while app.service.executor.running:
-            await asyncio.sleep(0)
+        await until(lambda: not app.service.executor.running)
 
 
 async def test_a_time_out_that_meets_a_normal_end_does_not_hit_the_next_job(here):

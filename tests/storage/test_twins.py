@@ -4,9 +4,9 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ostinato.errors import OstinatoError
 from ostinato.ports import Batch, EventQuery, Page, RunQuery
@@ -57,11 +57,7 @@ batches = st.builds(
     new_heads=few(heads),
     heads=st.dictionaries(
         st.one_of(run, run, run, new_run), st.sampled_from([head(), ended()]), max_size=2
-    ).map(
-        lambda moved: {
-            name: msgspec.structs.replace(one, run_id=name) for name, one in moved.items()
-        }
-    ),
+    ).map(lambda moved: {name: structs.replace(one, run_id=name) for name, one in moved.items()}),
     waits=few(
         st.builds(
             lambda name, step, since, key: wait(name, step, since, values_key=key),

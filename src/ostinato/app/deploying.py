@@ -117,7 +117,14 @@ class Deploying(Wired):
 
     async def _read_workflows(self, storage: Storage) -> None:
         rows = await storage.versions()
-        self._registry = Registry(rows, handlers=self._handler_defaults, address=self.address)
+        limits = self.settings.limits
+        self._registry = Registry(
+            rows,
+            handlers=self._handler_defaults,
+            address=self.address,
+            most_steps=limits.steps,
+            most_deaths=limits.abandoned,
+        )
         self._catalog = DeployedWorkflows(self._registry)
         for row in rows:
             self._learn(row)

@@ -6,10 +6,18 @@ state         a run: a tree of scope instances, steps and tokens
 events        what a run is told
 facts         what a run remembers
 commands      what a run asks for
-decide        event -> facts and commands (reads, never writes)
-fold          fact -> state (the only code that writes a state)
-advance       decide and fold in turn until nothing moves
+decide        event -> facts and commands (reads, never writes), in turn with
+fold          fact -> state (the only code that writes a state), until nothing moves
 names         what an expression can see
+results       what jobs gave: `jobs.x`, and the result of a run
 timing        retry delays and jitter
 codec         facts and values to bytes and back
+views         a run and its history as every door shows them
+outline       a graph as plain values, for pictures
+
+expressions   the language of `when` and `${ … }`
+patterns      the language that events are chosen with
+correlation   the key by which a wait and an event find each other
+cloudevents   events as they travel
+durations, instants   spans and moments as people write them
 """

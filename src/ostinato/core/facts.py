@@ -18,7 +18,7 @@ NOTHING = Raw(b"null")
 
 def given(value: Raw) -> Raw | None:
     """The value, or None for ``NOTHING``."""
-    return None if value is NOTHING or bytes(value) == b"null" else value
+    return None if value == NOTHING else value
 
 
 class Failure(Struct, frozen=True, array_like=True, gc=False):

@@ -41,10 +41,11 @@ class Flow:
 
 
 class Node:
-    """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node.
+    """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node,
+    ``jobs`` all that are anywhere below it.
 
     ``repeated`` is true when the node stands inside an ``each``, itself included. ``constant``
-    is its encoded input, when no expression is in it.
+    is its encoded input, when no expression is in it. ``way`` are the nodes that lead to it.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Node:
         "incoming",
         "index",
         "job",
+        "jobs",
         "join",
         "kind",
         "masks",
@@ -69,6 +71,7 @@ class Node:
         "split",
         "starts",
         "timeout",
+        "way",
         "when",
     )
 
@@ -97,10 +100,12 @@ class Node:
         self.path = name
         self.index = -1
         self.parent: Node | None = None
+        self.way: tuple[Node, ...] = ()
         self.incoming: list[Flow] = []
         self.outgoing: list[Flow] = []
         self.children: list[Node] = []
         self.starts: list[Node] = []
+        self.jobs: list[Node] = []
         self.flows: dict[int, Flow] = {}
         self.inclusive: list[Node] = []
         self.masks: dict[int, int] = {}
@@ -129,7 +134,8 @@ class Graph:
 
     Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
-    web address under which callbacks arrive, set by whoever loads the graph.
+    web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
+    does a job whose process died ``most_deaths`` times: set by whoever loads the graph.
     """
 
     def __init__(
@@ -145,6 +151,8 @@ class Graph:
         self.timeout = timeout
         self.output = output
         self.address = ""
+        self.most_steps = 100_000
+        self.most_deaths = 3
         self.root = Node(Kind.SCOPE, "")
         self.nodes: dict[str, Node] = {}
         self.jobs: dict[str, Node] = {}
@@ -153,7 +161,7 @@ class Graph:
 
     def add(self, node: Node, scope: Node | None = None) -> Node:
         parent = scope or self.root
-        node.parent = parent
+        node.parent, node.way = parent, (*parent.way, node)
         node.path = f"{parent.path}/{node.name}" if parent.path else node.name
         if node.path in self.nodes:
             raise DefinitionError(f"two nodes are called {node.path!r}")
@@ -193,6 +201,7 @@ class Graph:
             node.index = number
             node.repeated = node.each is not None or bool(node.parent and node.parent.repeated)
             node.starts = [child for child in node.children if _begins(child)]
+            node.jobs = [below for below in node.walk() if below.kind is Kind.JOB]
             node.inclusive = [child for child in node.children if child.join is Join.SOME]
             node.flows = {flow.index: flow for child in node.children for flow in child.outgoing}
             if not node.starts and any(child.incoming for child in node.children):

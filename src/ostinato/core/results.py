@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Node
-from ostinato.core.model import Kind
 from ostinato.core.state import Scope, State, Step
 
 PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
@@ -107,11 +107,9 @@ def error_value(error: Failure | None) -> dict[str, Any] | None:
     return value | {"job": error.job} if error.job else value
 
 
-def results(state: State, scope: Scope, node: Node) -> dict[str, Any]:
-    """Job name to output, for the jobs directly below ``node``: a result without an ``output``."""
-    jobs = Jobs(state, scope)
-    below = [node] if node.kind is Kind.JOB else node.walk()
-    return {job.name: jobs.get(job.name)["output"] for job in below if job.kind is Kind.JOB}
+def results(scope: Scope, node: Node) -> dict[str, Any]:
+    """Job name to output, as encoded, for the jobs below ``node``: a result without ``output``."""
+    return {job.name: _encoded(_find(scope, job)) for job in node.jobs}
 
 
 class Items(NamedTuple):
@@ -128,23 +126,16 @@ WORST = ("failed", "cancelled", "running", "ready", "waiting", "pending")
 
 def _find(scope: Scope, node: Node) -> Found:
     """The activation of ``node`` that is nearest to ``scope``; a list where it is repeated."""
-    above = _above(node)
-    here: Scope = scope
-    while not (here.node in above and not _gathers(here)):
-        if here.parent is None:
-            break
+    here = scope
+    while here.parent is not None and not _surrounds(here, node):
         here = here.parent
-    return _descend(here, [*above[: above.index(here.node)][::-1], node])
+    return _descend(here, node.way, len(here.node.way))
 
 
-def _above(node: Node) -> list[Node]:
-    """The scope nodes around ``node``, nearest first."""
-    around = []
-    parent = node.parent
-    while parent is not None:
-        around.append(parent)
-        parent = parent.parent
-    return around
+def _surrounds(scope: Scope, node: Node) -> bool:
+    depth = len(scope.node.way)
+    inside = depth < len(node.way) and node.way[depth - 1] is scope.node
+    return inside and not _gathers(scope)
 
 
 def _gathers(scope: Scope) -> bool:
@@ -152,21 +143,15 @@ def _gathers(scope: Scope) -> bool:
     return scope.node.each is not None and scope.index is None
 
 
-def _descend(scope: Scope, way: list[Node]) -> Found:
-    here = scope.latest.get(way[0].index)
-    if here is None:
-        return None
-    if isinstance(here, Step):
+def _descend(scope: Scope, way: tuple[Node, ...], at: int) -> Found:
+    """What stands at the end of ``way``, whose part up to ``at`` leads to ``scope``."""
+    here = scope.latest.get(way[at].index)
+    if not isinstance(here, Scope):
         return here
+    below = min(at + 1, len(way) - 1)  # a job's own item is on the job's place
     if _gathers(here) and here.status != "skipped":
-        return Items(here, [_below(item, way) for item in here.elements])
-    return _descend(here, way[1:]) if len(way) > 1 else None
-
-
-def _below(item: Scope, way: list[Node]) -> Found:
-    if len(way) > 1:
-        return _descend(item, way[1:])
-    return _descend(item, way)
+        return Items(here, [_descend(item, way, below) for item in here.elements])
+    return _descend(here, way, below) if below > at else None
 
 
 def _view(state: State, found: Found) -> Mapping[str, Any]:
@@ -181,6 +166,12 @@ def _view(state: State, found: Found) -> Mapping[str, Any]:
         "error": next((view["error"] for view in views if view["error"]), None),
         "attempts": max((view["attempts"] for view in views), default=0),
     }
+
+
+def _encoded(found: Found) -> Raw | list[Any] | None:
+    if isinstance(found, Items):
+        return [_encoded(item) for item in found.found]
+    return None if found is None else found.output
 
 
 def _together(each: Scope, statuses: list[str]) -> str:

@@ -29,7 +29,8 @@ class Step:
 
     ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
-    the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails.
+    the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails. ``waiting_from`` is the
+    number of the fact that made it wait.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Step:
         "status",
         "timeout_at",
         "types",
+        "waiting_from",
         "waiting_since",
         "why",
     )
@@ -80,6 +82,7 @@ class Step:
         self.match: Raw | None = None
         self.why = ""
         self.waiting_since = at
+        self.waiting_from = 0
 
     @property
     def open(self) -> bool:
@@ -152,7 +155,8 @@ class Scope:
 
 class State:
     """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
-    finally, or repair (an incident)."""
+    finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
+    number of the first fact that says so."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -180,6 +184,7 @@ class State:
         self.steps: dict[str, Step] = {}
         self.scopes: dict[str, Scope] = {"": Scope("", graph.root, None, 0)}
         self.open: dict[str, Step] = {}
+        self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
 
     @property

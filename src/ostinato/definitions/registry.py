@@ -86,9 +86,13 @@ class Registry(Generic[R]):
         *,
         handlers: Mapping[str, HandlerDefaults] | None = None,
         address: str = "",
+        most_steps: int = 100_000,
+        most_deaths: int = 3,
     ) -> None:
         self.handlers = handlers or {}
         self.address = address
+        self.most_steps = most_steps
+        self.most_deaths = most_deaths
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
         self._retired: set[Key] = set()
@@ -213,6 +217,7 @@ class Registry(Generic[R]):
             graph = compile(self.document(workflow, version), self.handlers, version)
             graph.workflow = self._rows[key[0]][version].workflow
             graph.address = self.address
+            graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
             self._graphs[key] = graph
         return self._graphs[key]
 

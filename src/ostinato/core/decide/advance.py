@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +10,14 @@ from ostinato.core.commands import Command
 from ostinato.core.decide import ending, entering, flowing, moves, reporting, takeover, timers
 from ostinato.core.decide.moves import Said, Settle, Told
 from ostinato.core.facts import Fact
-from ostinato.core.fold import fold
+from ostinato.core.fold import FOLD, fold
 from ostinato.core.state import State
 from ostinato.errors import OstinatoError
 
 MAX_FACTS = 200_000
 """More facts than this from one event is a loop without a wait in it."""
 
-DECIDE: dict[type, Callable[[State, Any, int], list[Said]]] = {
+DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.Start: entering.start,
     e.Completed: reporting.completed,
     e.Failed: reporting.failed,
@@ -59,22 +58,24 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
     now = state.now = max(before, now)
     facts: list[Fact] = []
     commands: list[Command] = []
-    agenda: deque[Told] = deque((event,))
+    agenda: list[Any] = [event]
     resting: dict[str, None] = {}
-    while agenda or resting:
-        told = agenda.popleft() if agenda else Settle(resting.popitem()[0])
-        for said in DECIDE[type(told)](state, told, now):
-            if isinstance(said, Fact):
-                fold(state, said, now)
-                facts.append(said)
-            elif isinstance(said, Command):
-                commands.append(said)
-            elif isinstance(said, Settle):
-                resting[said.key] = None
-            else:
-                agenda.append(said)
-        if len(facts) > MAX_FACTS:
-            raise OstinatoError(f"more than {MAX_FACTS} facts from one event: a loop with no wait")
+    while agenda:
+        for told in agenda:  # which grows as it is read
+            for said in DECIDE[type(told)](state, told, now):
+                kind = type(said)
+                if kind in FOLD:
+                    fold(state, said, now)
+                    facts.append(said)
+                elif kind is Settle:
+                    resting[said.key] = None
+                elif kind in DECIDE:
+                    agenda.append(said)
+                else:
+                    commands.append(said)
+            if len(facts) > MAX_FACTS:
+                raise OstinatoError(f"over {MAX_FACTS} facts from one event: a loop with no wait")
+        agenda = [Settle(resting.popitem()[0])] if resting else []
     if not facts:  # nothing will tell a replay of this moment
         state.now = before
     return facts, commands

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Raw
+from msgspec import Raw, json
 
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
@@ -158,7 +158,7 @@ def _output(state: State) -> Raw:
     if output is not None:
         return encode_value(output.render(names))
     last = state.graph.last
-    return encode_value({} if last is None else results(state, state.root, last))
+    return Raw(json.encode({} if last is None else results(state.root, last)))
 
 
 def _next(state: State, now: int) -> list[Said]:

@@ -55,7 +55,7 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
 
 
 def enter(state: State, move: Enter, now: int) -> list[Said]:
-    scope, node = move
+    scope, node = move.scope, move.node
     if scope.stopping:
         return [Settle(scope.key)]
     key = scope.next_key(node)
@@ -65,6 +65,8 @@ def enter(state: State, move: Enter, now: int) -> list[Said]:
 
 
 def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    if _is_full(state):
+        return [Fail(state.root, _too_many(state, key))]
     try:
         if node.when is not None and not holds(node.when, Names(state, scope, job_key=key)):
             why = f"{node.when.text} is false"
@@ -76,6 +78,17 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
     if node.kind is Kind.JOB:
         return begin_job(state, scope, node, key, now)
     return [*_opened(node, key, now), Begin(key)]
+
+
+def _is_full(state: State) -> bool:
+    """``on_failure`` and ``finally`` may still run in a run that has become too long."""
+    return len(state.steps) >= state.graph.most_steps and state.doing == "work"
+
+
+def _too_many(state: State, key: str) -> Failure:
+    return Failure(
+        "TooManySteps", f"{key} would be one more than {state.graph.most_steps:,} steps of one run"
+    )
 
 
 def _skipped(node: Node, key: str, why: str) -> list[Said]:
@@ -100,6 +113,9 @@ def _each(state: State, scope: Scope, node: Node, each: Each, key: str, now: int
     items = each.items.evaluate(Names(state, scope))
     if not isinstance(items, list):
         raise ExpressionError(f"each.in: {each.items.text} gave {items!r:.80}, not a list")
+    if len(items) > state.graph.most_steps:
+        most = f"{state.graph.most_steps:,} steps of one run"
+        raise ExpressionError(f"each.in: {len(items):,} items are more than {most}")
     said = _opened(node, key, now)
     return [*said, ItemsResolved(key, encode_value(items)), Begin(key)]
 

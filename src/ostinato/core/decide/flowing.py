@@ -15,7 +15,7 @@ from ostinato.errors import ExpressionError
 
 
 def leave(state: State, move: Leave, now: int) -> list[Said]:
-    scope, node = move
+    scope, node = move.scope, move.node
     if scope.stopping or not node.outgoing:
         return [Settle(scope.key)]
     try:
@@ -61,7 +61,7 @@ def holds(condition: Expression, names: Names) -> bool:
 
 
 def join(state: State, move: Join, now: int) -> list[Said]:
-    scope, flow = move
+    scope, flow = move.scope, move.flow
     node = flow.target
     if scope.stopping or node.join is JoinKind.SOME:
         return [Settle(scope.key)]

@@ -39,10 +39,11 @@ def _run(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Sai
     data = None
     if job.input is not None and not job.input.constant:
         data = encode_value(job.input.render(Names(state, scope, job_key=key)))
-    timeout = timeout_at(job, now) if job.callback else None
-    beat = beat_at(job, now)
-    ready = JobReady(key, data or NOTHING, 1, timeout, beat)
-    return [ready, start_job(state, node, key, 1, data), *watch(key, timeout, beat)]
+    start = start_job(state, node, key, 1, data)
+    if not job.callback:
+        return [JobReady(key, data or NOTHING), start]
+    timeout, beat = timeout_at(job, now), beat_at(job, now)
+    return [JobReady(key, data or NOTHING, 1, timeout, beat), start, *watch(key, timeout, beat)]
 
 
 def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None) -> StartJob:

@@ -6,7 +6,7 @@ inclusive join may fire, or that tokens can never go on.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from ostinato.core.commands import Command
 from ostinato.core.events import Event
@@ -15,53 +15,53 @@ from ostinato.core.graph import Flow, Node
 from ostinato.core.state import Scope
 
 
-class Enter(NamedTuple):
+class Enter(Struct, frozen=True, gc=False):
     """A token enters ``node``."""
 
     scope: Scope
     node: Node
 
 
-class Leave(NamedTuple):
+class Leave(Struct, frozen=True, gc=False):
     """The token in ``node`` goes on."""
 
     scope: Scope
     node: Node
 
 
-class Join(NamedTuple):
+class Join(Struct, frozen=True, gc=False):
     """A token came to rest on ``flow``; its join may be full."""
 
     scope: Scope
     flow: Flow
 
 
-class Begin(NamedTuple):
+class Begin(Struct, frozen=True, gc=False):
     """The scope of this key has just been opened."""
 
     key: str
 
 
-class Settle(NamedTuple):
+class Settle(Struct, frozen=True, gc=False):
     """Look at the scope of this key once everything has come to rest."""
 
     key: str
 
 
-class Fail(NamedTuple):
+class Fail(Struct, frozen=True, gc=False):
     """Something in ``scope`` failed for good, and nothing there forgives it."""
 
     scope: Scope
     error: Failure
 
 
-class Stop(NamedTuple):
+class Stop(Struct, frozen=True, gc=False):
     """End everything that is open in the scope of this key."""
 
     key: str
 
 
-class Finish(NamedTuple):
+class Finish(Struct, frozen=True, gc=False):
     """The scope of this key (the run's work, ``on_failure`` or ``finally``) is over."""
 
     key: str

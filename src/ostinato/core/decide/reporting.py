@@ -17,6 +17,7 @@ from ostinato.core.decide.flowing import holds, onward
 from ostinato.core.decide.jobs import job_failed
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.steps import beat_at, quiet, unarm
+from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
     Failure,
     JobCancelled,
@@ -55,24 +56,24 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
 def _succeeded(
     state: State, step: Step, output: Raw, now: int, *, final: bool = False
 ) -> list[Said]:
-    if (error := _unexpected(state, step, output)) is not None:
-        return attempt_failed(state, step, error, now, final=final)
+    job = step.node.job
+    if job is not None and job.expect is not None:
+        error = _unexpected(state, step, job.expect, output)
+        if error is not None:
+            return attempt_failed(state, step, error, now, final=final)
     fact = JobSucceeded(step.key, step.attempt, output)
     return [fact, *quiet(step), onward(step.scope, step.node)]
 
 
-def _unexpected(state: State, step: Step, output: Raw) -> Failure | None:
-    job = step.node.job
-    if job is None or job.expect is None:
-        return None
+def _unexpected(state: State, step: Step, expect: Expression, output: Raw) -> Failure | None:
     names = Names(state, step.scope, step, extra={"output": msgspec.json.decode(output)})
     try:
-        if holds(job.expect, names):
+        if holds(expect, names):
             return None
     except ExpressionError as error:
         return Failure(error.code, f"expect: {error}")
     shown = bytes(output).decode(errors="replace")
-    return Failure("Unexpected", f"expected {job.expect.text}, got {shown:.200}")
+    return Failure("Unexpected", f"expected {expect.text}, got {shown:.200}")
 
 
 def failed(state: State, event: e.Failed, now: int) -> list[Said]:
@@ -169,9 +170,19 @@ def arrived(state: State, event: e.Arrived, now: int) -> list[Said]:
     step = state.steps.get(event.key)
     if step is None or step.status != "waiting" or step.kind != "event":
         return []
-    if not fits(step, msgspec.json.decode(event.event)):
+    found = msgspec.json.decode(event.event)
+    if _was_heard(state, step, found) or not fits(step, found):
         return []
     return _succeeded(state, step, event.event, now)
+
+
+def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:
+    """It started this run, or continued it before this wait began."""
+    name = (event["source"], event["id"])
+    trigger = state.event_value
+    if trigger is not None and (trigger["source"], trigger["id"]) == name:
+        return True
+    return state.heard.get(name, step.waiting_from) < step.waiting_from
 
 
 def fits(step: Step, event: dict[str, Any]) -> bool:

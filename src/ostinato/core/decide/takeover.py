@@ -1,6 +1,7 @@
 """The process that ran this run is gone: what it had in hand is begun again.
 
-Only attempts with a start fact count as deaths, so a few quick kills never end innocent jobs.
+Only attempts with a start fact count as deaths, so a few quick kills never end innocent jobs;
+``Graph.most_deaths`` of them give the job up.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ from ostinato.core.decide.reporting import cancelled
 from ostinato.core.decide.steps import quiet
 from ostinato.core.facts import Failure, JobAbandoned, JobStarted
 from ostinato.core.state import BUSY, State, Step
-
-MAX_DEATHS = 3
-"""Attempts that may die with their process before the job is given up."""
 
 
 def taken_over(state: State, event: e.TakenOver, now: int) -> list[Said]:
@@ -30,8 +28,9 @@ def _taken_up(state: State, step: Step) -> list[Said]:
     lost = JobAbandoned(step.key, step.attempt)
     if step.status == "cancelling":
         return [lost, *cancelled(step)]
-    if step.deaths + step.started >= MAX_DEATHS:
-        error = Failure("Abandoned", f"{step.key} died with its process {MAX_DEATHS} times")
+    if step.deaths + step.started >= state.graph.most_deaths:
+        times = state.graph.most_deaths
+        error = Failure("Abandoned", f"{step.key} died with its process {times} times")
         return [lost, *quiet(step), *job_failed(
             step.scope, step.node, step.key, step.attempt, error
         )]  # fmt: skip

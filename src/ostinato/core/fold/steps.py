@@ -13,10 +13,8 @@ from ostinato.core.state import BUSY, State, Step, path_of
 def _step(state: State, key: str, at: int) -> Step:
     """The step of this key, made when it is new."""
     step = state.steps.get(key)
-    return step if step is not None else _new_step(state, key, at)
-
-
-def _new_step(state: State, key: str, at: int) -> Step:
+    if step is not None:
+        return step
     item = state.scopes.get(key) if key.endswith("]") else None
     scope = item if item is not None else parent_of(state, key)
     step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
@@ -55,7 +53,7 @@ def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
     step.kind, step.attempt = fact.kind, fact.attempt
     step.due_at, step.timeout_at, step.beat_at = fact.due_at, fact.timeout_at, fact.beat_at
     step.types, step.match = fact.types, f.given(fact.match)
-    step.waiting_since = at
+    step.waiting_since, step.waiting_from = at, state.seq
 
 
 def job_heard(state: State, fact: f.JobHeard, at: int) -> None:
@@ -85,10 +83,18 @@ def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
 def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
     step = _step(state, fact.key, at)
     step.output, step.attempt, step.error = fact.output, fact.attempt, None
+    if step.kind == "event":
+        _hear(state, fact.output)
     _close_step(state, step, "succeeded", at)
     job = step.node.job
     if job is not None and isinstance(job.action, Set):
         state.vars.update(msgspec.json.decode(fact.output))
+
+
+def _hear(state: State, output: msgspec.Raw) -> None:
+    event = msgspec.json.decode(output)
+    if isinstance(event, dict):
+        state.heard.setdefault((event.get("source", ""), event.get("id", "")), state.seq)
 
 
 def job_failed(state: State, fact: f.JobFailed, at: int) -> None:

@@ -1,0 +1,98 @@
+"""What is served, killed and served again: every kind of step that a crash could hurt.
+
+Each attempt of a handler writes one line to standard output before it does anything else, with its
+idempotency key: whoever reads sees what was begun, also what was never recorded.
+"""
+
+import asyncio
+import json
+import os
+import time
+
+from ostinato import App, Later
+from ostinato.runtime.handlers import Job
+
+ORDER = {
+    "workflow": "order",
+    "on": [{"event": "ORDER", "uid": "event.data.id"}],
+    "phases": [
+        {
+            "phase": "first",
+            "mode": "sequential",
+            "jobs": [{"job": "a", "run": "work"}, {"job": "b", "run": "thread"}],
+        },
+        {
+            "phase": "spread",
+            "each": {"in": "input.items", "as": "item", "at_once": 3},
+            "jobs": [{"job": "part", "run": "work"}],
+        },
+        {
+            "phase": "second",
+            "jobs": [
+                {"job": "shaky", "run": "shaky", "retry": {"attempts": 9, "delay": "5ms"}},
+                {"job": "nap", "wait": "40ms"},
+                {
+                    "job": "paid",
+                    "wait": {"event": "PAID", "match": {"data": {"id": ["${ input.id }"]}}},
+                },
+                {"job": "ask", "run": "ask"},
+            ],
+        },
+        {
+            "phase": "last",
+            "jobs": [
+                {"job": "tell", "emit": {"type": "ORDER_DONE", "data": {"id": "${ input.id }"}}}
+            ],
+        },
+    ],
+    "output": {"id": "input.id", "answer": "jobs.ask.output"},
+}
+
+AFTER = {
+    "workflow": "after",
+    "on": [{"event": "ORDER_DONE"}],
+    "phases": [{"phase": "p", "jobs": [{"job": "file", "run": "work"}]}],
+}
+
+PLAIN = {
+    "workflow": "plain",
+    "phases": [
+        {"phase": "p", "jobs": [{"job": "x", "run": "work"}, {"job": "y", "run": "thread"}]}
+    ],
+}
+
+app = App(drain="5s")
+for document in (ORDER, AFTER, PLAIN):
+    app.workflow_document(document)
+
+
+def note(job, **more):
+    line = {"key": job.idempotency_key, "attempt": job.attempt} | more
+    os.write(1, json.dumps(line).encode() + b"\n")
+
+
+@app.handler("work")
+async def work(job: Job):
+    note(job)
+    await asyncio.sleep(0.002)
+    return job.key
+
+
+@app.handler("thread")
+def thread(job: Job):
+    note(job)
+    time.sleep(0.002)
+    return job.key
+
+
+@app.handler("shaky")
+async def shaky(job: Job):
+    note(job)
+    if job.attempt == 1:
+        raise ConnectionError("the first attempt always fails")
+
+
+@app.handler("ask")
+async def ask(job: Job):
+    note(job, token=job.token)
+    return Later()

@@ -1,0 +1,171 @@
+"""What is emitted goes out at least once, under one id, and is accepted once."""
+
+import asyncio
+
+import pytest
+
+from ostinato.app import Run
+from ostinato.ports import EventQuery, Page, RunQuery
+from ostinato.runtime import outbox
+from tests.stage import one_job, reached, until_crash
+
+EMITS = one_job({"emit": {"type": "DONE", "data": {"n": "${ input.n }"}}})
+TAKES = one_job({"run": "noop"}, "taker", on=[{"event": "DONE"}])
+
+
+@pytest.fixture(autouse=True)
+def soon_again(monkeypatch):
+    monkeypatch.setattr(outbox, "PAUSE", 0.01)
+
+
+async def arrived(app, event_id):
+    """Wait until an event is known, by the signal that its sending is over."""
+    for _ in range(1_000_000):
+        if found := await app.storage.events_by_id(event_id):
+            return found[0]
+        await asyncio.sleep(0)
+    raise AssertionError(f"{event_id} never came")
+
+
+async def test_an_emitted_event_starts_what_it_triggers(stage):
+    async with stage.app(EMITS) as app:
+        await app.deploy(TAKES)
+        run = await app.start("w", n=1)
+        output = await run.result(5)
+        assert output["j"] == {"id": f"{run.id}:p/j"}
+        stored = await arrived(app, f"{run.id}:p/j")
+        assert stored.event.source == "ostinato/w"
+        (taker,) = await app.runs(RunQuery(workflow="taker"), Page())
+        await Run(app, taker.run_id).result(5)
+
+
+async def test_what_was_sent_but_not_noted_goes_out_again_and_is_accepted_once(stage):
+    async with until_crash(stage.app(EMITS)) as app:
+        await app.deploy(TAKES)
+        keep = app.service.engine.ask
+        sent = asyncio.Event()
+
+        async def lost(make):
+            sent.set()
+            await asyncio.Event().wait()
+
+        app.service.engine.ask = lost  # the process dies before it notes what was sent
+        run = await app.start("w", n=1)
+        await sent.wait()
+        app.service.engine.ask = keep
+    async with stage.app(EMITS) as app:
+        await reached_empty(app)
+        assert await app.count_runs(RunQuery(workflow="taker")) == 1
+        assert (await app.event(f"{run.id}:p/j")).event.type == "DONE"
+
+
+async def reached_empty(app):
+    while await app.storage.outbox(1):
+        await app.service.engine.rest()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("error", [ConnectionError, ValueError], ids=lambda kind: kind.__name__)
+async def test_a_bus_that_fails_is_tried_again_and_holds_nobody_up(stage, error):
+    async with stage.app(EMITS) as app:
+        send, failures = app.bus.send, [1, 2, 3]
+
+        async def failing(events):
+            if failures:
+                failures.pop()
+                raise error("the bus is down")
+            await send(events)
+
+        app.service.outbox.bus.send = failing
+        run = await app.start("w", n=1)
+        await run.result(5)
+        await arrived(app, f"{run.id}:p/j")
+        assert not failures
+
+
+async def test_an_idle_outbox_does_not_turn(here):
+    async with here.app(EMITS) as app:
+        run = await app.start("w", n=1)
+        await run.result(5)
+        await reached_empty(app)
+        reads = []
+        outbox_of = app.storage.outbox
+
+        async def counted(limit):
+            reads.append(limit)
+            return await outbox_of(limit)
+
+        app.storage.outbox = counted
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(reads) <= 1
+
+
+async def test_a_stop_while_the_bus_is_slow_does_not_wait_for_it(stage):
+    stuck = asyncio.Event()
+
+    async def slow(events):
+        stuck.set()
+        await asyncio.Event().wait()
+
+    async with stage.app(EMITS) as app:
+        app.service.outbox.bus.send = slow
+        run = await app.start("w", n=1)
+        await run.result(5)
+        await stuck.wait()
+    async with stage.app(EMITS) as app:
+        await arrived(app, f"{run.id}:p/j")
+
+
+async def test_a_consumer_is_durable(stage):
+    heard, begun = [], asyncio.Event()
+
+    def make(wait):
+        app = stage.app(EMITS)
+
+        @app.consumer("DONE")
+        async def on_done(event):
+            begun.set()
+            if wait:
+                await asyncio.Event().wait()
+            heard.append(event.id)
+
+        return app
+
+    async with until_crash(make(wait=True)) as app:
+        run = await app.start("w", n=1)
+        await begun.wait()
+    async with make(wait=False) as app:
+        (consuming,) = await app.runs(RunQuery(workflow="consumer-on_done"), Page())
+        await Run(app, consuming.run_id).result(5)
+    assert heard == [f"{run.id}:p/j"]
+
+
+async def test_a_consumer_may_publish(stage):
+    app = stage.app()
+
+    @app.consumer("ASKED", publish="ANSWERED")
+    def on_asked(event):
+        return [{"to": event.id}, {"to": "all"}]
+
+    async with app:
+        accepted = await app.emit("ASKED", id="q1")
+        (run_id,) = accepted.runs
+        await reached(app, run_id, "run.succeeded")
+        await reached_empty(app)
+        assert await app.count_events(EventQuery(type="ANSWERED")) == 2
+
+
+async def test_a_consumer_is_retried_like_any_handler(stage):
+    app, calls = stage.app(), []
+
+    @app.consumer("ASKED", attempts=3, delay="1ms")
+    async def on_asked(event):
+        calls.append(event.id)
+        if len(calls) < 3:
+            raise ValueError("not yet")
+
+    async with app:
+        accepted = await app.emit("ASKED", id="q1")
+        await Run(app, accepted.runs[0]).result(5)
+    assert calls == ["q1"] * 3
