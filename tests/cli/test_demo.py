@@ -1,5 +1,6 @@
 """``ostinato demo`` as a user starts it, and its reckoning on records that are wrong."""
 
+import asyncio
 import os
 import re
 import signal
@@ -9,12 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from ostinato import App
 from ostinato.cli import run
 from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.orders import ORDERS
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.record import Record, reckoning
 from ostinato.cli.demo.screen import WIDTH, Screen
+from ostinato.cli.demo.server import Server
 from ostinato.cli.demo.story import Witness
 from ostinato.cli.demo.tenants import builder
 
@@ -110,6 +113,22 @@ def test_a_signal_ends_the_server_too(tmp_path, number):
     assert process.returncode == 130
     assert "interrupted" in errors
     assert all(map(gone, pids(line)))
+
+
+def test_a_server_that_does_not_start_is_quoted(tmp_path, monkeypatch, capsys):
+    broken = [sys.executable, "-c", "raise SystemExit('no room here')"]
+    monkeypatch.setattr(Server, "_arguments", lambda self: broken)
+    assert run(["demo", "--data", str(tmp_path / "d")]) == 1
+    assert "the server did not start: no room here" in capsys.readouterr().err
+
+
+async def test_a_folder_where_a_server_is_at_work_is_left_alone(tmp_path):
+    async with App(store=f"sqlite:///{tmp_path}/demo.db"):
+        done = await asyncio.to_thread(
+            subprocess.run, [*DEMO, "--data", str(tmp_path)], capture_output=True, text=True
+        )
+    assert done.returncode == 1
+    assert "a server is at work there" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys):

@@ -22,7 +22,7 @@ import typer
 
 
 def demo(
-    fast: Annotated[bool, typer.Option("--fast", help="With shorter delays.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="With shorter pauses.")] = False,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is kept.")] = Path(
         "ostinato-demo"
     ),

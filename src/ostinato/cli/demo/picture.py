@@ -50,6 +50,19 @@ class Picture:
         """Jobs that would be lost with the process, if anything ever were."""
         return sum(status == "running" for status in self.jobs.values())
 
+    @property
+    def builds(self) -> bool:
+        return self.jobs.get("build/build") == "waiting"
+
+    @property
+    def deploys(self) -> bool:
+        return any(key.startswith("deploy[") for key in self.jobs)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a dead process left something of it behind, and that has been seen."""
+        return any(fact["type"] == "job.abandoned" for fact in self.facts.values())
+
 
 def noted(fact: Fact) -> str:
     match fact:

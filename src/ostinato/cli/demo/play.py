@@ -11,11 +11,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ostinato.cli import output
 from ostinato.cli.demo.clock import Clock
 from ostinato.cli.demo.folder import commands, fresh, settings_for
-from ostinato.cli.demo.orders import ORDERS
+from ostinato.cli.demo.orders import HELD, ORDERS
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.record import Line, read_record, reckoning
 from ostinato.cli.demo.server import server_in
@@ -30,8 +31,12 @@ def perform(folder: Path, pace: float) -> bool:
     folder = fresh(folder)
     try:
         return asyncio.run(_perform(folder, pace))
-    except* Stop as stops:  # out of the task group, as one
-        raise stops.exceptions[0] from None
+    except ExceptionGroup as group:  # of the tasks that played together
+        raise _first(group) from group
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 async def _perform(folder: Path, pace: float) -> bool:
@@ -45,9 +50,8 @@ async def _perform(folder: Path, pace: float) -> bool:
 async def _played(folder: Path, pace: float) -> Witness:
     pictures = [Picture(order) for order in ORDERS]
     with _building(pace) as builder, _stage(pictures) as stage:
-        variables = {"BUILDER_URL": builder.url, "TENANTS_PACE": str(pace)}
-        async with server_in(folder, variables) as server:
-            witness = await Story(server, stage, pictures, pace).play()
+        async with server_in(folder, {"BUILDER_URL": builder.url}) as server:
+            witness = await Story(server, stage, pictures, pace, builder.go.set).play()
             if code := await server.stop():
                 raise Stop(f"the server ended with exit code {code}; see {folder}/server.log")
             return witness
@@ -61,15 +65,29 @@ def _stage(pictures: list[Picture]) -> Stage:
     return Screen(pictures, Clock())
 
 
+class _StageBuilder(Builder):
+    """Ends the large builds when the story says so: the kill is to find deployments at work."""
+
+    def __init__(self, pace: float) -> None:
+        super().__init__(port=0, pace=pace)
+        self.go = threading.Event()
+
+    def built(self, order: dict[str, Any]) -> dict[str, str]:
+        if order["parameters"]["tenant"] in HELD:
+            self.go.wait()
+        return super().built(order)
+
+
 @contextlib.contextmanager
-def _building(pace: float) -> Iterator[Builder]:
+def _building(pace: float) -> Iterator[_StageBuilder]:
     """The builder lives in a thread of its own and speaks HTTP only, as if it were far away."""
-    builder = Builder(port=0, pace=pace)
+    builder = _StageBuilder(pace)
     thread = threading.Thread(target=builder.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield builder
     finally:
+        builder.go.set()
         builder.shutdown()
         builder.server_close()
         thread.join()

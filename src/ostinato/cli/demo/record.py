@@ -92,7 +92,7 @@ def reckoning(record: Record, witness: Witness) -> list[Line]:
         Line("failed, then on_failure", _sorry(record, tenants), failing),
         Line("announced by an event", _announced(record), len(ORDERS)),
         Line("phase skipped, with its condition", _skipped(record, tenants), 1),
-        Line("attempt failed and tried again", len(record.facts("job.retried", tenants)), 1),
+        Line("attempt failed and tried again", _tried_again(record, tenants), 1),
         Line("jobs taken up again after SIGKILL", _taken_up(record), witness.taken_up or "some"),
         Line("steps recorded", f"{len(_endings(record)):,}"),
         Line("recorded twice", _twice(record), 0),
@@ -122,6 +122,10 @@ def _announced(record: Record) -> int:
 def _skipped(record: Record, tenants: list[str]) -> int:
     return sum("tier" in fact["why"] for fact in record.facts("phase.skipped", tenants)
                if "[" not in fact["key"])  # fmt: skip
+
+
+def _tried_again(record: Record, tenants: list[str]) -> int:
+    return sum(fact["key"] == "prepare/quota" for fact in record.facts("job.retried", tenants))
 
 
 def _taken_up(record: Record) -> int:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 import httpx2
 
 from ostinato.cli.demo.burst import burst
-from ostinato.cli.demo.orders import SENT_TWICE, Order, wire
+from ostinato.cli.demo.orders import HELD, SENT_TWICE, Order, wire
 from ostinato.cli.demo.picture import Picture
 from ostinato.cli.demo.server import Server
 from ostinato.cli.demo.stage import Stage
 from ostinato.cli.failure import Stop
 from ostinato.cli.remote import RemoteClient
 
-ENDS_WITHIN = 20.0
-_AT_WORK = 5  # jobs that should be at work when the server is killed
+Facts = dict[str, set[tuple[int, str]]]  # of each run: (seq, type)
+
+_ENDS_WITHIN = 30.0
+_AHEAD = 0.15  # seconds before the kill in which deployments begin
 
 
 @dataclass(slots=True)
@@ -28,20 +30,29 @@ class Witness:
 
     accepted: dict[str, list[str]] = field(default_factory=dict)
     duplicate: bool = False
-    seen: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+    seen: Facts = field(default_factory=dict)
     taken_up: int = 0
     dead: float = 0.0
     burst: set[str] = field(default_factory=set)
 
 
 class Story:
-    """``pace`` stretches every pause: 1.0 is for people."""
+    """``pace`` stretches every pause: 1.0 is for people. ``release`` ends the builds that wait."""
 
-    def __init__(self, server: Server, stage: Stage, pictures: list[Picture], pace: float) -> None:
+    def __init__(
+        self,
+        server: Server,
+        stage: Stage,
+        pictures: list[Picture],
+        pace: float,
+        release: Callable[[], None],
+    ) -> None:
         self.server = server
         self.stage = stage
         self.pictures = pictures
         self.pace = pace
+        self._release = release
+        self._held = [picture for picture in pictures if picture.order.tenant in HELD]
         self.witness = Witness()
         self._news = asyncio.Event()
         self._http = httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False)
@@ -50,11 +61,18 @@ class Story:
     async def play(self) -> Witness:
         async with self._http, self._redrawn():
             await self._start()
-            async with asyncio.timeout(ENDS_WITHIN + 10), asyncio.TaskGroup() as group:
-                await self._send_orders(group)
-                await self._crash()
+            try:
+                await self._from_orders_to_ends()
+            except TimeoutError:
+                said = f"the runs have not ended after {_ENDS_WITHIN:.0f} s"
+                raise Stop(said, hint=f"{self.server.folder}/server.log may say why") from None
             await self._burst()
         return self.witness
+
+    async def _from_orders_to_ends(self) -> None:
+        async with asyncio.timeout(_ENDS_WITHIN), asyncio.TaskGroup() as following:
+            await self._send_orders(following)
+            await self._crash()
 
     @contextlib.asynccontextmanager
     async def _redrawn(self) -> AsyncIterator[None]:
@@ -83,13 +101,13 @@ class Story:
     def _tell_server(self) -> None:
         self.stage.server = f"process {self.server.pid} at {self.server.url}"
 
-    async def _send_orders(self, group: asyncio.TaskGroup) -> None:
+    async def _send_orders(self, following: asyncio.TaskGroup) -> None:
         for picture in self.pictures:
             order = picture.order
             self.stage.say(f"an order comes in: {order.tenant} ({order.tier}) as {order.form}")
             runs = await self._send(order)
             picture.run_id = runs[0]
-            group.create_task(self._follow(picture))
+            following.create_task(self._follow(picture))
             if order == SENT_TWICE:
                 await self._send_again(picture)
             await self._pause(0.25)
@@ -120,7 +138,7 @@ class Story:
 
     async def _crash(self) -> None:
         await self._count_down(2.0 * self.pace)
-        await self._until(lambda: self._at_work() >= _AT_WORK, 1.5)
+        await self._until(lambda: all(picture.deploys for picture in self._held), 5.0)
         seen = self._seen()
         began, pid = time.monotonic(), self.server.pid
         await self.server.kill()
@@ -129,11 +147,13 @@ class Story:
         await self._take_stock(seen)
 
     async def _count_down(self, seconds: float) -> None:
-        pid, ends = self.server.pid, time.monotonic() + seconds
+        pid, ends = self.server.pid, time.monotonic() + seconds - _AHEAD
         self.stage.say(f"in {seconds:.0f} s process {pid} is killed with SIGKILL", "bold red")
         while (left := ends - time.monotonic()) > 0:
             self.stage.hint(f"in {left:.1f} s process {pid} is killed with SIGKILL", "bold red")
             await asyncio.sleep(0.05)
+        await self._until(lambda: all(picture.builds for picture in self._held), 5.0)
+        self._release()
 
     async def _return(self, began: float) -> None:
         self.stage.server = "no process"
@@ -154,26 +174,25 @@ class Story:
         await self._pause(0.7)
         await self.server.start()
 
-    async def _take_stock(self, seen: dict[str, set[tuple[int, str]]]) -> None:
+    async def _take_stock(self, seen: Facts) -> None:
         """What the new process has in its store, beside what the old one had shown."""
-        self.witness.seen = seen
-        await self._until(lambda: self._taken_up() > 0, 2.0)
-        held = {
-            picture.run_id: {
-                (fact["seq"], fact["type"]) for fact in await self._client.history(picture.run_id)
-            }
-            for picture in self.pictures
-        }
+        busy = [picture for picture in self.pictures if picture.at_work]
+        await self._until(lambda: all(picture.cut_off for picture in busy), 2.0)
+        held = {run: await self._stored(run) for run in seen}
+        taken_up = sum(kind == "job.abandoned" for facts in held.values() for _, kind in facts)
         lost = sum(len(facts - held[run]) for run, facts in seen.items())
-        self.witness.taken_up = self._taken_up()
+        self.witness.seen, self.witness.taken_up = seen, taken_up
         self.stage.say(
             f"dead for {self.witness.dead:.1f} s; {lost or 'nothing'} lost; "
-            f"{self.witness.taken_up} jobs taken up again",
+            f"{taken_up} jobs taken up again",
             "bold green",
         )
         await self._pause(1.0)
 
-    def _seen(self) -> dict[str, set[tuple[int, str]]]:
+    async def _stored(self, run_id: str) -> set[tuple[int, str]]:
+        return {(fact["seq"], fact["type"]) for fact in await self._client.history(run_id)}
+
+    def _seen(self) -> Facts:
         return {
             picture.run_id: {(seq, fact["type"]) for seq, fact in picture.facts.items()}
             for picture in self.pictures
@@ -181,10 +200,6 @@ class Story:
 
     def _at_work(self) -> int:
         return sum(picture.at_work for picture in self.pictures)
-
-    def _taken_up(self) -> int:
-        kinds = (fact["type"] for one in self.pictures for fact in one.facts.values())
-        return sum(kind == "job.abandoned" for kind in kinds)
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> None:
         """Waits that long and no longer: what must hold is checked in the end, from the store."""
