@@ -26,7 +26,7 @@ from ostinato.web.workflows import definition_id
 doors = Operations("runs")
 
 IDEMPOTENT = {
-    "idempotency-key": "the same key, the same answer, for as long as the setting `idempotency` says"
+    "idempotency-key": "same key, same answer, for as long as the setting `idempotency` says"
 }
 
 
