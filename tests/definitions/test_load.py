@@ -262,7 +262,7 @@ REFUSED = [
         run: t
         when: split(input.a, ' #') == []
      """), "` #` begins a comment; write when: "),
-    (workflow("{job: a, run: t, when: {a: b}}"), 'write when: "{a: b}'),
+    (workflow("{job: a, run: t, when: {a: b}}"), "write when: '{\"a\": \"b\"}'"),
     (workflow("{job: a, run: t, when: null}"), "a condition is expected, not nothing"),
 ]  # fmt: skip
 
