@@ -1,6 +1,7 @@
 """What a dead process left goes on in the next one; a stop hands over what has not ended."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -196,6 +197,44 @@ async def test_a_stop_starts_nothing_more_and_hands_the_rest_over(stage):
     async with stage.app(TWO, {"gate": again.__call__}) as app:
         await Run(app, run.id).result(5)
     assert (gate.calls, again.calls) == (1, 1)
+
+
+async def test_a_stop_is_no_death(stage):
+    """However often: a job that outlives each drain is handed over, and ends at last."""
+    run_id = ""
+    for _ in range(5):
+        gate = Gate()
+        async with stage.app(TWO, {"gate": gate.__call__}) as app:
+            run_id = run_id or (await app.start("w")).id
+            await gate.begun.wait()
+            await app.close(drain=0)
+    gate.open.set()
+    async with stage.app(TWO, {"gate": gate.__call__}) as app:
+        await Run(app, run_id).result(5)
+        assert len(await facts_of(app, run_id, "job.returned")) == 5
+    storage = stage.place.store()
+    await storage.open()
+    assert await check_store(storage, app._catalog.graph) == []
+    await storage.close()
+
+
+async def test_a_thread_that_outlives_a_stop_is_handed_over(here):
+    free, begun = threading.Event(), threading.Event()
+
+    def stays():
+        begun.set()
+        free.wait(20)
+
+    async with here.app(one_job({"run": "h"}), {"h": stays}) as app:
+        run = await app.start("w")
+        await asyncio.to_thread(begun.wait)
+        await app.close(drain=0)
+    storage = here.place.store()
+    await storage.open()
+    records = await storage.history(run.id)
+    assert b"job.returned" in records[-1].data
+    await storage.close()
+    free.set()
 
 
 async def test_a_stop_takes_no_new_starts(here):

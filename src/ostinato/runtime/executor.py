@@ -230,6 +230,10 @@ class Executor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._quiet.wait(), seconds)
 
+    def cut_off(self) -> list[Key]:
+        """The attempts that a stop ends before their time."""
+        return [key for key, attempt in self._running.items() if not attempt.reported]
+
     async def close(self) -> None:
         """What still runs is cancelled; its jobs stay open in the store and are taken up again."""
         self._stopping = self._closed = True

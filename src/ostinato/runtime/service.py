@@ -181,7 +181,10 @@ class Service:
         self.engine.stopping = True
         self._room.set()
         await self.executor.drain(self.limits.drain if drain is None else drain)
+        cut_off = self.executor.cut_off()
         await self.executor.close()
+        for run_id, key, attempt in cut_off:  # what it said by now stands before this
+            self._report(run_id, e.HandedOver(key, attempt))
         if self._task is not None:
             await self._settle()
             self._task.cancel()

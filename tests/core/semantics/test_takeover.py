@@ -27,6 +27,22 @@ def dies(times, *, started):
     return run
 
 
+def stops(times):
+    """In order: what has not ended is handed over, with a start fact or without."""
+
+    def run(play):
+        play.start()
+        for attempt in range(1, times + 1):
+            play.tell(e.Started("p/a", attempt)).tell(e.HandedOver("p/a", attempt))
+            die(play)
+
+    return run
+
+
+def stops_while_cancelling(play):
+    play.start().tell(e.CancelRequested()).tell(e.HandedOver("p/a", 1))
+
+
 def reports(attempt):
     def run(play):
         die(play.start()).tell(e.Completed("p/a", attempt, NULL))
@@ -95,6 +111,25 @@ RULES = [
         status="failed",
         error="Abandoned",
         jobs={"p/a": "failed"},
+    ),
+    Rule(
+        "takeover-stop",
+        "A stop in order is no death, however often: a job that has not ended is handed over with "
+        "`job.returned`, and begun again.",
+        OPEN,
+        play=stops(5),
+        status="running",
+        jobs={"p/a": "running"},
+        has=("job.started p/a", "job.returned p/a", "job.abandoned p/a", "job.started p/a"),
+    ),
+    Rule(
+        "takeover-stop-cancelling",
+        "A job that was asked to stop is cancelled by it.",
+        OPEN,
+        play=stops_while_cancelling,
+        status="cancelled",
+        jobs={"p/a": "cancelled"},
+        lacks=("job.returned p/a",),
     ),
     Rule(
         "takeover-optional",
