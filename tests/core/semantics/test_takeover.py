@@ -20,11 +20,19 @@ def die(play, times=1):
 def dies(times, *, started):
     def run(play):
         play.start()
-        if started:
-            play.tell(e.Started("p/a", 1))
-        die(play, times)
+        for attempt in range(1, times + 1):
+            if started:
+                play.tell(e.Started("p/a", attempt))
+            die(play)
 
     return run
+
+
+def suspected(play):
+    """It dies many times, but once only while it is at work."""
+    play.start().tell(e.Started("p/a", 1))
+    die(play, 6)
+    assert [(job.attempt, job.deaths) for job in play.ready] == [(7, 1)]
 
 
 def stops(times):
@@ -93,7 +101,7 @@ RULES = [
         OPEN,
         play=lambda play: dies(3, started=False)(play),
         status="running",
-        jobs={"p/a": "running"},
+        jobs={"p/a": "ready"},
     ),
     Rule(
         "takeover-two",
@@ -101,7 +109,7 @@ RULES = [
         OPEN,
         play=dies(2, started=True),
         status="running",
-        jobs={"p/a": "running"},
+        jobs={"p/a": "ready"},
     ),
     Rule(
         "takeover-three",
@@ -111,6 +119,16 @@ RULES = [
         status="failed",
         error="Abandoned",
         jobs={"p/a": "failed"},
+    ),
+    Rule(
+        "takeover-suspect",
+        "A job that has died once is ready again, and gets its start fact when it is its turn: "
+        "such jobs are at work one at a time, so that one death tells on one of them.",
+        OPEN,
+        play=suspected,
+        status="running",
+        jobs={"p/a": "ready"},
+        has=("job.started p/a", "job.abandoned p/a", "job.ready p/a", "job.abandoned p/a"),
     ),
     Rule(
         "takeover-stop",
