@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -185,7 +186,8 @@ class Executor:
         job = attempt.job = Job(attempt.state, attempt.command, report)
         call = handler.bind(job, attempt.command.input)
         run = contextvars.copy_context().run
-        value, error = await loop.run_in_executor(self._pool, run, _attempted, call)
+        name = attempt.command.handler
+        value, error = await loop.run_in_executor(self._pool, run, _attempted, call, name)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value
@@ -280,9 +282,16 @@ async def _never_asked(key: Key) -> bool:
     return True
 
 
-def _attempted(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """A future cannot carry every error (StopIteration), so none is raised through it."""
+def _attempted(call: Callable[[], Any], name: str) -> tuple[Any, BaseException | None]:
+    """A future cannot carry every error (StopIteration), so none is raised through it.
+
+    The thread carries the name of what it does, for whoever asks why it does not end.
+    """
+    thread = threading.current_thread()
+    idle, thread.name = thread.name, f"ostinato-handler:{name}"
     try:
         return call(), None
     except BaseException as error:
         return None, error
+    finally:
+        thread.name = idle
