@@ -12,7 +12,11 @@ class Command(Struct, frozen=True, gc=False):
 
 
 class StartJob(Command, frozen=True):
-    """Do one attempt, for at most ``timeout`` ms."""
+    """Do one attempt, for at most ``timeout`` ms.
+
+    After ``deaths`` with a process, no other such job may be at work beside it, and it begins only
+    after a start fact is stored.
+    """
 
     key: str
     attempt: int
@@ -20,6 +24,7 @@ class StartJob(Command, frozen=True):
     input: Any = None  # Raw, or a constant of the definition
     timeout: int | None = None
     token: str = ""
+    deaths: int = 0
 
 
 class StopJob(Command, frozen=True):

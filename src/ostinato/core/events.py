@@ -55,6 +55,13 @@ class Stopped(Event, frozen=True):
     attempt: int
 
 
+class HandedOver(Event, frozen=True):
+    """The process stops in order, and the attempt has not ended."""
+
+    key: str
+    attempt: int
+
+
 class Started(Event, frozen=True):
     key: str
     attempt: int
@@ -102,6 +109,6 @@ class Broken(Event, frozen=True):
 
 
 AnyEvent = (
-    Start | Completed | Failed | Deferred | Stopped | Started | Heard | TimerFired | Answered
-    | Arrived | CancelRequested | TakenOver | Broken
+    Start | Completed | Failed | Deferred | Stopped | HandedOver | Started | Heard | TimerFired
+    | Answered | Arrived | CancelRequested | TakenOver | Broken
 )  # fmt: skip

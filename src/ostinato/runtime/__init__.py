@@ -19,6 +19,7 @@ starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
 outbox     what is to be sent
+incidents  runs that cannot be loaded
 takeover   what a dead process left behind
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run

@@ -18,5 +18,6 @@ ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 
 from ostinato.core.decide.advance import MAX_FACTS, advance, decide
 from ostinato.core.decide.jobs import outstanding
+from ostinato.core.decide.steps import armed
 
-__all__ = ["MAX_FACTS", "advance", "decide", "outstanding"]
+__all__ = ["MAX_FACTS", "advance", "armed", "decide", "outstanding"]
