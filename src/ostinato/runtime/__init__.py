@@ -7,7 +7,7 @@ outlets    what leaves after a commit, and where to
 change     the rows of one post, and the batch of many
 resident   a run in memory, and how it is loaded
 executor   handlers: their outcomes, deadlines, cancellation
-lane       slots, and the jobs that wait for one
+slots      the places for work, and the jobs that wait for one
 attempt    one attempt of a job, in this process
 deadlines  when running attempts have taken too long
 handlers   a handler: what it takes, what it gives, how it is retried

@@ -2,8 +2,8 @@
 
 A slot is one long-lived task that takes job after job: a handler that never waits costs no task
 and no turn of the loop, but a turn is given after ``TURN`` seconds of such work. Ready jobs stand
-in one heap: by priority, then fair between workflows (each job's rank is one after its workflow's
-last, but never behind what is already being served), then by age.
+in one heap: fair between workflows (each job's rank is one after its workflow's last, but never
+behind what is already being served), then by age.
 
 What a handler leaves in its context dies with its slot: the next job gets a clean one.
 """
@@ -22,19 +22,19 @@ from ostinato.runtime.attempt import Attempt
 TURN = 0.005
 
 
-class Lane:
-    """``slots`` attempts run at once; ``on_taken`` hears of each that has got a slot."""
+class Slots:
+    """``count`` attempts run at once; ``on_taken`` hears of each that has got a slot."""
 
     def __init__(
         self,
-        slots: int,
+        count: int,
         run: Callable[[Attempt], Coroutine[Any, Any, None]],
         on_taken: Callable[[], None],
     ) -> None:
-        self._slots = slots
+        self._count = count
         self._run = run
         self._on_taken = on_taken
-        self._heap: list[tuple[int, int, int, Attempt]] = []
+        self._heap: list[tuple[int, int, Attempt]] = []
         self._ranks: dict[str, int] = {}
         self._served = 0
         self._number = 0
@@ -52,7 +52,7 @@ class Lane:
         rank = max(self._ranks.get(workflow, 0), self._served) + 1
         self._ranks[workflow] = rank
         self._number += 1
-        heapq.heappush(self._heap, (0, rank, self._number, attempt))
+        heapq.heappush(self._heap, (rank, self._number, attempt))
 
     def wake(self, wanted: int) -> None:
         """Let up to so many slots look for work."""
@@ -61,7 +61,7 @@ class Lane:
             if not future.done():
                 future.set_result(None)
                 wanted -= 1
-        for _ in range(min(wanted, self._slots - len(self._tasks))):
+        for _ in range(min(wanted, self._count - len(self._tasks))):
             task = asyncio.create_task(
                 self._slot(), name="ostinato-slot", context=self._clean.copy()
             )
@@ -89,7 +89,7 @@ class Lane:
             self.wake(0 if self._closed else len(self._heap))
 
     def _take(self) -> Attempt:
-        _, self._served, _, attempt = heapq.heappop(self._heap)
+        self._served, _, attempt = heapq.heappop(self._heap)
         if not self._heap:
             self._ranks.clear()
         self._on_taken()
