@@ -12,14 +12,18 @@ attempt    one attempt of a job, in this process
 deadlines  when running attempts have taken too long
 handlers   a handler: what it takes, what it gives, how it is retried
 outcomes   Fail, Retry, Later: what a handler can say besides a value
+reports    what a handler did, as an event for its run
 builtin    noop, echo, sleep, log, fail, flaky
 http       http jobs
+catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
 outbox     what is to be sent
 takeover   what a dead process left behind
+identity   new ids and seeds
+clock      the time of this machine
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """
