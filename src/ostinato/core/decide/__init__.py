@@ -6,7 +6,8 @@ commands (leave after the commit) and moves (what follows inside the run, decide
 so a move always sees what came before it.
 
 moves      what follows inside a run
-entering   a token enters a node: conditions, scopes, each
+entering   a token enters a node: scopes, each
+skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
 steps      the timers of an open step
 flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
