@@ -8,10 +8,10 @@ from typing import Any
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
+from ostinato.core.triggers import Trigger
 from ostinato.definitions.document import Document
 from ostinato.definitions.registry import Registry
 from ostinato.ports import Version
-from ostinato.runtime.catalog import Trigger
 
 
 class DeployedWorkflows:

@@ -11,7 +11,6 @@ Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from typing import Any
 
 import msgspec
@@ -189,6 +188,7 @@ class State:
         self.open: dict[str, Step] = {}
         self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
+        self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
     @property
     def root(self) -> Scope:
@@ -228,13 +228,6 @@ class State:
         """The callback token of a step: nobody can guess it, and every replay makes the same."""
         mac = hashlib.blake2b(key.encode(), key=self.seed.encode()[:64], digest_size=16)
         return f"{self.run_id}.{mac.hexdigest()}"
-
-    def holder(self, token: str) -> Step | None:
-        """The step that a callback token belongs to. O(steps): tokens are not kept."""
-        for key, step in self.steps.items():
-            if hmac.compare_digest(self.token(key).encode(), token.encode()):
-                return step
-        return None
 
 
 def path_of(key: str) -> str:

@@ -164,7 +164,7 @@ def snapshot(state: State) -> dict[str, Any]:
     plain = {
         name: value
         for name, value in vars(state).items()
-        if name not in ("graph", "cache", "steps", "scopes", "open", "now")
+        if name not in ("graph", "cache", "tokens", "steps", "scopes", "open", "now")
     }
     return plain | {
         "steps": {key: _slots(step) for key, step in state.steps.items()},
