@@ -2,7 +2,7 @@
 
 Arguments are the job's input, by name; an argument annotated ``Job`` (or another type that was
 provided) is injected. Annotations are checked and converted by pydantic; those that do not fit
-are the failure ``WrongArguments``, which is never retried.
+are the failure ``WrongArguments``.
 """
 
 from __future__ import annotations
