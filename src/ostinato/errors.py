@@ -22,8 +22,7 @@ OstinatoError
 │   │   └── Refused          the store will never take this data
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
-├── SettingsError            the operator: a setting that is unknown or does not fit
-└── NondeterminismError      a code-first function that asked for something else on replay
+└── SettingsError            the operator: a setting that is unknown or does not fit
 
 A handler steers its job by ``Fail`` (see ``outcomes``); those are not errors of ours.
 """
@@ -42,7 +41,6 @@ __all__ = [
     "Fenced",
     "Gone",
     "InvalidInput",
-    "NondeterminismError",
     "NotFoundError",
     "NotStorable",
     "NothingIsRunning",
@@ -187,8 +185,4 @@ class Fenced(AdapterError):
 
 
 class SettingsError(OstinatoError):
-    pass
-
-
-class NondeterminismError(OstinatoError):
     pass

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ostinato.core.model import Each, Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.patterns import Pattern
 from ostinato.definitions import load, read
 from ostinato.definitions.keys import LATER, SECTIONS
 from ostinato.errors import DefinitionError
@@ -43,7 +44,7 @@ def test_the_big_example_without_what_comes_later():
     assert trigger.types == ("TENANT_PROVISIONING",)
     assert trigger.uid.text == "event.data.tenant.id"
     data = {"planConfig": {"tier": "basic"}}
-    assert not trigger.matcher.matches({"type": "TENANT_PROVISIONING", "data": data})
+    assert not Pattern(trigger.pattern).matches({"type": "TENANT_PROVISIONING", "data": data})
 
 
 A_JOB = [

@@ -19,7 +19,6 @@ class StartJob(Command, frozen=True):
     handler: str
     input: Any = None  # Raw, or a constant of the definition
     timeout: int | None = None
-    token: str = ""
 
 
 class StopJob(Command, frozen=True):
@@ -70,6 +69,3 @@ class Publish(Command, frozen=True):
     data: Raw
     subject: str | None = None
     source: str | None = None
-
-
-AnyCommand = StartJob | StopJob | SetTimer | ClearTimer | OpenWait | CloseWait | Publish

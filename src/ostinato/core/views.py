@@ -177,15 +177,8 @@ def _wait(state: State, step: Step) -> WaitView:
     )
 
 
-class HistoryView(View):
-    """One fact: ``seq``, ``at``, ``type``, then what it holds."""
-
-    seq: int
-    at: int
-    type: str
-
-
 def history_view(seq: int, at: int, facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
+    """Per fact: ``seq``, ``at``, ``type``, then what it holds."""
     for number, fact in enumerate(facts, seq):
         yield {"seq": number, "at": at, "type": fact_type(fact)} | _members(fact)
 

@@ -28,10 +28,6 @@ class Outbox:
     def expect(self) -> None:
         self._waiting = True
 
-    @property
-    def busy(self) -> bool:
-        return self._waiting or self._sending is not None
-
     async def run_once(self, now: int) -> int:
         if not self._waiting or self._sending is not None:
             return 0

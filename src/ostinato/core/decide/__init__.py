@@ -1,6 +1,6 @@
 """Events to facts and commands: the rules of a run, as one table.
 
-``decide`` reads and changes nothing. What it says is of three kinds: facts (remembered),
+A rule reads and changes nothing. What it says is of three kinds: facts (remembered),
 commands (leave after the commit) and moves (what follows inside the run, decided next).
 ``advance`` runs it to rest: each fact is folded as soon as the decision that made it is whole,
 so a move always sees what came before it.
@@ -17,7 +17,7 @@ takeover   the process that ran this run is gone
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 
-from ostinato.core.decide.advance import MAX_FACTS, advance, decide
+from ostinato.core.decide.advance import MAX_FACTS, advance
 from ostinato.core.decide.jobs import outstanding
 
-__all__ = ["MAX_FACTS", "advance", "decide", "outstanding"]
+__all__ = ["MAX_FACTS", "advance", "outstanding"]

@@ -52,8 +52,7 @@ def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None
     if data is None and job.input is not None and job.input.constant:
         data = constant(node)
     timeout = None if job.callback else job.timeout
-    token = state.token(key) if job.callback else ""
-    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token)
+    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout)
 
 
 def outstanding(state: State) -> list[StartJob]:
