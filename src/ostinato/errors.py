@@ -22,7 +22,8 @@ OstinatoError
 │   │   └── Refused          the store will never take this data
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
-└── SettingsError            the operator: a setting that is unknown or does not fit
+├── SettingsError            the operator: a setting that is unknown or does not fit
+└── Unready                  whoever asks an engine that is stopping, or has not begun
 
 A handler steers its job by ``Fail`` (see ``outcomes``); those are not errors of ours.
 """
@@ -53,6 +54,7 @@ __all__ = [
     "StoreLocked",
     "TooLarge",
     "UnknownCommit",
+    "Unready",
     "UsageError",
     "WorkflowNotFound",
     "WorkflowVersionNotFound",
@@ -185,4 +187,8 @@ class Fenced(AdapterError):
 
 
 class SettingsError(OstinatoError):
+    pass
+
+
+class Unready(OstinatoError):
     pass

@@ -20,12 +20,20 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.decide import advance
-from ostinato.errors import Fenced, NotFoundError, OstinatoError, Refused, StoreError, UnknownCommit
+from ostinato.errors import (
+    Fenced,
+    NotFoundError,
+    OstinatoError,
+    Refused,
+    StoreError,
+    UnknownCommit,
+    Unready,
+)
 from ostinato.ports import Batch, Clock, Storage
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.outlets import Outlets
-from ostinato.runtime.posts import NotYet, Post, Tell, Unready
+from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.telemetry.logger import logger
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ostinato.errors import Unready
 from ostinato.ports import Bus, Outgoing
 from ostinato.runtime.engine import Engine
-from ostinato.runtime.posts import Keep, Unready
+from ostinato.runtime.posts import Keep
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.outbox")
