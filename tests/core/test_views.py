@@ -51,6 +51,21 @@ def test_a_run_shows_each_step_once(play):
     assert jobs["three/f"]["error"] == {"name": "Oops", "message": "bad"}
 
 
+def test_phases_are_phases_and_neither_items_nor_jobs():
+    text = """
+phases:
+  - {phase: one, each: {in: '[1, 2]'}, jobs: [{job: a, run: echo}]}
+  - {phase: two, when: 1 == 2, jobs: [{job: b, run: echo}]}
+  - {phase: three, jobs: [{job: c, run: echo, each: {in: '[1, 2]'}}]}
+finally: [{job: d, run: echo}]
+"""
+    play = Play(graph_of(text), handlers({})).run()
+    phases = {phase["key"]: phase["status"] for phase in shown(play)["phases"]}
+    assert phases == {
+        "one": "succeeded", "two": "skipped", "three": "succeeded", "finally": "succeeded",
+    }  # fmt: skip
+
+
 def test_a_run_says_what_it_waits_for(play):
     run = shown(play)
     assert (run["status"], run["waitingFor"]) == ("running", None)

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
+from ostinato.core.model import Kind
 from ostinato.core.state import Scope, State, Step, path_of
 
 
@@ -106,7 +107,7 @@ def run_view(state: State) -> RunView:
         error=_error(state.error),
         event=state.event,
         jobs=[_job(step) for step in state.steps.values()],
-        phases=[_phase(scope) for scope in state.scopes.values() if scope.parent is not None],
+        phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],
         waits=[_wait(state, step) for step in state.open.values() if step.status == "waiting"],
         warnings=list(state.warnings),
         incident=reason,
@@ -152,6 +153,11 @@ def _job(step: Step) -> JobView:
         error=_error(step.error) or UNSET,
         reason=step.why or UNSET,
     )
+
+
+def _is_phase(scope: Scope) -> bool:
+    """Not the run itself, not an item of an ``each``, and not the ``each`` of a job."""
+    return scope.parent is not None and scope.index is None and scope.node.kind is Kind.SCOPE
 
 
 def _phase(scope: Scope) -> PhaseView:
