@@ -5,6 +5,7 @@ import pytest
 
 from ostinato.core import events as e
 from ostinato.core.outline import outline
+from ostinato.core.state import JOB_STATUSES
 from ostinato.core.views import history_view, run_view
 from ostinato.testing.play import NOON, Play
 from tests.core.semantics.rule import graph_of, handlers
@@ -21,7 +22,7 @@ phases:
       - {job: d, run: open}
       - {job: f, run: bad, optional: true, retry: 1}
 """
-PUBLIC = {"pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"}
+PUBLIC = set(JOB_STATUSES)
 
 
 @pytest.fixture

@@ -11,13 +11,23 @@ Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Raw
 
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph, Node
+
+RunStatus = Literal["pending", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
+JobStatus = Literal[
+    "pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled",
+    "undone",
+]  # fmt: skip
+
+RUN_STATUSES: tuple[str, ...] = get_args(RunStatus)
+JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
+"""As everyone sees them; to the rules a job that is asked to stop is ``cancelling``."""
 
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
