@@ -218,7 +218,7 @@ class Storage(Protocol):
     # what the engine reads
 
     async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
-        """Records with ``seq`` greater than ``after``, in order."""
+        """From the record on that holds the fact after number ``after``, in order."""
 
     async def head(self, run_id: str) -> Head | None: ...
 

@@ -20,7 +20,9 @@ from ostinato.runtime.posts import Keep
 class Deploying(Wired):
     async def deploy(self, document: Any) -> int:
         """The version of a document (a mapping, its text, or the path of a file)."""
-        deployed = await self.deploy_documents(documents_in(document))
+        deployed = await self.deploy_documents(
+            documents_in(document, self.settings.limits.document)
+        )
         return deployed[-1].version
 
     async def deploy_texts(self, texts: Sequence[bytes]) -> list[Deployed]:
@@ -78,8 +80,15 @@ class Deploying(Wired):
             created_at=row.created_at,
             description=document.description,
             input_schema=document.input_schema,
-            warnings=[str(one) for one in check(document, self._handler_names())[1]],
+            warnings=self._warnings(document, row.version),
         )
+
+    def _warnings(self, document: Document, version: int) -> list[str]:
+        """Looked for once, until the handlers change."""
+        key = (document.workflow, version)
+        if key not in self._warned:
+            self._warned[key] = [str(one) for one in check(document, self._handler_names())[1]]
+        return self._warned[key]
 
     async def workflows(self) -> list[Deployed]:
         return [self._deployed(row) for row in self._registry.latest()]
@@ -131,16 +140,14 @@ class Deploying(Wired):
         self._catalog.refresh()
 
 
-def documents_in(document: Any) -> list[Any]:
-    """From a mapping, a text, bytes, or the path of a file."""
+def documents_in(document: Any, limit: int) -> list[Document]:
+    """From a mapping, a text, bytes, or the path of a file; ``limit`` is in bytes."""
     if isinstance(document, Mapping):
         return [read(document)]
-    if isinstance(document, bytes):
-        return load(document)
     if isinstance(document, Path) or (isinstance(document, str) and _is_path(document)):
-        return load(Path(document).read_bytes())
-    if isinstance(document, str):
-        return load(document)
+        return load(Path(document).read_bytes(), limit=limit)
+    if isinstance(document, str | bytes):
+        return load(document, limit=limit)
     raise UsageError(f"a document is a map, a text or a path, not {type(document).__name__}")
 
 

@@ -73,6 +73,7 @@ class App(Deploying, Doing):
         self._handler_defaults[name] = defaults_of(options)
         self.handlers.add(name, function)
         self._registry.invalidate(self._handler_defaults)
+        self._warned.clear()
 
     def consumer(
         self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
@@ -91,7 +92,9 @@ class App(Deploying, Doing):
 
     def workflow_document(self, document: Any) -> None:
         """A document that is deployed when the app starts."""
-        self._documents += [each.data for each in documents_in(document)]
+        self._documents += [
+            each.data for each in documents_in(document, self.settings.limits.document)
+        ]
 
     # living
 

@@ -77,7 +77,7 @@ class Reading(Wired):
         self, run_id: str, after: int = -1, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Facts with a number greater than ``after``, oldest first."""
-        records = await self.storage.history(run_id)
+        records = await self.storage.history(run_id, after, limit and limit + 1)
         if not records:
             raise NotFoundError(f"there is no run {run_id!r}")
         views = (

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import msgspec
 from msgspec import Raw
 
+from ostinato.app.address import known_address
 from ostinato.app.run import RunEnded
 from ostinato.config import Settings
 from ostinato.core.codec import encode_value
@@ -119,16 +119,7 @@ def _error(answer: httpx2.Response) -> Exception:
 
 def find_server(settings: Settings) -> Server:
     """Raises ``NothingIsRunning``."""
-    url = settings.url or _left_address(settings.store_file)
+    url = settings.url or known_address(settings)
     if not url:
         raise NothingIsRunning(NOBODY)
     return Server(url, settings.key)
-
-
-def _left_address(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.with_name(f"{file.name}.url").read_text().strip() or None
-    except OSError:
-        return None

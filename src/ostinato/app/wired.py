@@ -45,6 +45,7 @@ class Wired:
         self._http = HttpJobs()
         self._registry: Registry[Version] = Registry()
         self._catalog = DeployedWorkflows(self._registry)
+        self._warned: dict[tuple[str, int], list[str]] = {}
         self._deploying = asyncio.Lock()
         self.bus = MemoryBus()
         self.handlers = Handlers()

@@ -6,12 +6,10 @@ answers; else the store itself, opened here without doing any of its work.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
+from ostinato.app.address import known_address
 from ostinato.cli.client import Client
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.remote import RemoteClient
@@ -59,46 +57,3 @@ async def _remote(settings: Settings) -> RemoteClient | None:
         return remote
     await remote.close()
     return None
-
-
-def address_file(settings: Settings) -> Path | None:
-    """``ostinato.db.url`` beside ``ostinato.db``."""
-    file = settings.store_file
-    return file and file.with_name(f"{file.name}.url")
-
-
-def known_address(settings: Settings) -> str | None:
-    """None also when the server that wrote it is dead: its port may be another's by now."""
-    file = address_file(settings)
-    try:
-        url = file.read_text().strip() if file else ""
-    except OSError:
-        return None
-    return url if url.startswith("http") and owner_lives(settings) else None
-
-
-def owner_lives(settings: Settings) -> bool:
-    """Whether the process that the lock file names is there."""
-    pid = owner(settings)
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is there, and another user's
-        return True
-    return True
-
-
-def owner(settings: Settings) -> int | None:
-    file = settings.store_file
-    try:
-        text = file.with_name(f"{file.name}.lock").read_text() if file else ""
-    except (OSError, UnicodeDecodeError):
-        return None
-    try:
-        pid = json.loads(text)["pid"]
-    except (ValueError, KeyError, TypeError):
-        return None  # an owner that ended in order takes its name out
-    return pid if type(pid) is int and pid > 0 else None

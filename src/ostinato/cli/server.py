@@ -21,8 +21,8 @@ import uvicorn
 
 from ostinato import __version__
 from ostinato.app import App
+from ostinato.app.address import address_file, known_address, owner
 from ostinato.cli import output
-from ostinato.cli.connect import address_file, known_address, owner
 from ostinato.cli.documents import refuse_broken
 from ostinato.cli.failure import FAILED, INTERRUPTED, Stop
 from ostinato.config import Settings, require_keys_beyond_loopback

@@ -262,7 +262,8 @@ class Engine:
         """By its first record or event; without either it can be written twice."""
         self.epoch = await self.storage.join()
         for record in batch.records[:1]:
-            return bool(await self.storage.history(record.run_id, record.seq - 1, 1))
+            found = await self.storage.history(record.run_id, record.seq - 1, 1)
+            return bool(found) and found[0].seq == record.seq
         for stored in batch.events[:1]:
             pair = (stored.event.source, stored.event.id)
             return bool(await self.storage.known_events([pair]))

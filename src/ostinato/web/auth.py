@@ -82,7 +82,7 @@ class Access:
         if operation.may == PUBLIC or operation.name in self.anonymous:
             return caller or ANONYMOUS
         if caller is None:
-            raise _unauthorized("a bearer token is needed: an API key (`ostinato keys`)")
+            raise _unauthorized("a bearer token is needed: an API key of the setting `auth.keys`")
         if not caller.may(operation.may):
             raise _forbidden(f"this key may not do this; it needs {_any_of(operation.may)}")
         return caller

@@ -173,7 +173,7 @@ async def get_graph(request: Request) -> Response:
 
 @doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Cancel}, answers={200: RunView})
 async def cancel_run(request: Request) -> Response:
-    """Cancel a run. What runs is stopped, what is done is undone where the workflow says how."""
+    """Cancel a run. What runs is stopped; `finally` still runs."""
     door = door_of(request)
     body = await read_body(request, door.bounds.body)
     asked = decode(body, Cancel) if body.strip() else Cancel()

@@ -25,7 +25,9 @@ from ostinato.web.workflows import definition_id
 
 doors = Operations("runs")
 
-IDEMPOTENT = {"idempotency-key": "remembered for 24 h: the same key gets the same answer"}
+IDEMPOTENT = {
+    "idempotency-key": "same key, same answer, for as long as the setting `idempotency` says"
+}
 
 
 class StartRun(Struct, forbid_unknown_fields=True):

@@ -72,7 +72,8 @@ class MemoryStorage:
 
     async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
         records = self._disk.records.get(run_id, {})
-        return [records[seq] for seq in sorted(records) if seq > after][:limit]
+        first = max((seq for seq in records if seq <= after + 1), default=0)
+        return [records[seq] for seq in sorted(records) if seq >= first][:limit]
 
     async def head(self, run_id: str) -> Head | None:
         return self._disk.heads.get(run_id)

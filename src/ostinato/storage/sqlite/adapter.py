@@ -43,6 +43,10 @@ T = TypeVar("T")
 Read = Callable[Concatenate[sqlite3.Connection, P], T]
 
 
+STEPS = 10_000
+"""Instructions of SQLite after which a list looks whether the store closes: about 0.1 ms."""
+
+
 class SqliteStorage:
     """``address`` is told to those who find the file in use."""
 
@@ -229,11 +233,14 @@ class _Open:
     def __init__(self, file: Path) -> None:
         self.aside = connection.reader(file)
         self.lists = connection.reader(file)
+        self.closing = False
+        # Asked as it goes: an interrupt that comes before the statement has begun is lost.
+        self.lists.set_progress_handler(lambda: self.closing, STEPS)
         self.writing = ThreadPoolExecutor(1, "sqlite-write")
         self.listing = ThreadPoolExecutor(1, "sqlite-list")
 
     def close(self) -> None:
-        self.lists.interrupt()  # nobody waits for a list of a store that closes
+        self.closing = True  # nobody waits for a list of a store that closes
         self.writing.shutdown()
         self.listing.shutdown(cancel_futures=True)
         self.aside.close()

@@ -15,7 +15,7 @@ _WAIT_COLUMNS = 5
 
 
 def history(db: sqlite3.Connection, run_id: str, after: int, limit: int | None) -> list[Record]:
-    found = db.execute(sql.HISTORY, (run_id, after, -1 if limit is None else limit))
+    found = db.execute(sql.HISTORY, (run_id, run_id, after, -1 if limit is None else limit))
     return list(starmap(Record, found))
 
 

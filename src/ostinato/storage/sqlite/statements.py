@@ -67,7 +67,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 
 HISTORY = """
 SELECT run_id, seq, at, version, data FROM history
-WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?
+WHERE run_id = ?
+AND seq >= (SELECT coalesce(max(seq), 0) FROM history WHERE run_id = ? AND seq <= ? + 1)
+ORDER BY seq LIMIT ?
 """
 ONE_HEAD = f"SELECT {HEAD} FROM run WHERE run_id = ?"
 BUSY_RUNS = "SELECT run_id FROM run WHERE busy = 1 ORDER BY run_id"

@@ -16,7 +16,8 @@ class RunPromises(Hooks):
             history = await storage.history("r1")
             assert [item.seq for item in history] == [0, 7, 8, 9]
             assert history[3] == record(seq=9, data=b"x" * 100_000)
-            assert [item.seq for item in await storage.history("r1", after=0, limit=2)] == [7, 8]
+            assert [item.seq for item in await storage.history("r1", after=6, limit=2)] == [7, 8]
+            assert [item.seq for item in await storage.history("r1", after=5, limit=2)] == [0, 7]
             assert await storage.history("nobody") == []
 
     async def test_a_head_shows_what_it_was_given(self) -> None:

@@ -1,0 +1,52 @@
+"""Where the server of a store answers: it leaves its address beside the SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from ostinato.config import Settings
+
+
+def address_file(settings: Settings) -> Path | None:
+    """``ostinato.db.url`` beside ``ostinato.db``."""
+    file = settings.store_file
+    return file and file.with_name(f"{file.name}.url")
+
+
+def known_address(settings: Settings) -> str | None:
+    """None also when the server that wrote it is dead: its port may be another's by now."""
+    file = address_file(settings)
+    try:
+        url = file.read_text().strip() if file else ""
+    except OSError:
+        return None
+    return url if url.startswith("http") and owner_lives(settings) else None
+
+
+def owner_lives(settings: Settings) -> bool:
+    """Whether the process that the lock file names is there."""
+    pid = owner(settings)
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is there, and another user's
+        return True
+    return True
+
+
+def owner(settings: Settings) -> int | None:
+    file = settings.store_file
+    try:
+        text = file.with_name(f"{file.name}.lock").read_text() if file else ""
+    except (OSError, UnicodeDecodeError):
+        return None
+    try:
+        pid = json.loads(text)["pid"]
+    except (ValueError, KeyError, TypeError):
+        return None  # an owner that ended in order takes its name out
+    return pid if type(pid) is int and pid > 0 else None
