@@ -22,6 +22,7 @@ from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.inbox import Meeting, Starter
+from ostinato.runtime.lane import AT_WORK
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.takeover import take_over
@@ -125,6 +126,8 @@ class Service:
             )
 
     async def wait_room(self) -> None:
+        if AT_WORK.get():  # its slot would never be free for what it waits for
+            return
         while self.load >= self.limits.ready and not self.engine.stopping:
             self._room.clear()
             await self._room.wait()
