@@ -77,7 +77,10 @@ class Doing(Reading):
         return Run(self, begun.run_id, duplicate=begun.duplicate)
 
     def _checked_input(self, name: str, version: int, given: Any) -> Raw:
-        value = msgspec.json.decode(given) if isinstance(given, Raw) else given
+        try:
+            value = msgspec.json.decode(given) if isinstance(given, Raw) else given
+        except (msgspec.DecodeError, RecursionError) as error:  # as 1e400
+            raise InvalidInput(f"the input cannot be read: {error}") from None
         if not isinstance(value, dict):
             raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
         return encode_value(self._catalog.check_input(name, version, value))

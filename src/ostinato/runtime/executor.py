@@ -146,10 +146,14 @@ class Executor:
                 raise
         finally:
             self._forget(attempt)
+            left = task.cancelling()
             while task.cancelling():  # meant for this attempt, not for the next one here
                 task.uncancel()
         if not attempt.reported:
             self._report(attempt.key[0], event)
+        if left:  # before Python 3.13 it may come still: at the next await, whosever that is
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
 
     def _begin(self, attempt: Attempt) -> asyncio.Task[Any]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -172,7 +176,10 @@ class Executor:
             raise
         except BaseException as error:  # a handler may raise anything, even SystemExit
             return failure_of(command, error)
-        return report_of(command, value, self._limit)
+        try:
+            return report_of(command, value, self._limit)
+        except BaseException as error:  # what it returned runs code too, when it is looked at
+            return failure_of(command, error)
 
     async def _call(self, attempt: Attempt, handler: Handler) -> Any:
         if not handler.sync:

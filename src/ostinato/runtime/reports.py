@@ -63,7 +63,7 @@ def _model(value: Any) -> Any:
         raise NotStorable(f"a {type(value).__name__} cannot be stored as JSON; return a list")
     try:
         return to_jsonable_python(value, inf_nan_mode="constants")
-    except PydanticSerializationError as error:
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise NotStorable(f"a {type(value).__name__} cannot be stored as JSON: {error}") from None
 
 
@@ -75,9 +75,16 @@ def failure_of(command: StartJob, error: BaseException) -> e.Failed:
     """``Fail`` is final; whether anything else is tried again is for the run to decide."""
     key, attempt = command.key, command.attempt
     if isinstance(error, Fail):
-        return e.Failed(key, attempt, Failure(_clean(str(error.name)), _text(error)), final=True)
-    name = error.code if isinstance(error, OstinatoError) else type(error).__name__
+        return e.Failed(key, attempt, Failure(_name(error.name), _text(error)), final=True)
+    name = _name(error.code if isinstance(error, OstinatoError) else type(error).__name__)
     return e.Failed(key, attempt, Failure(name, _text(error)))
+
+
+def _name(value: Any) -> str:
+    try:
+        return _clean(str(value))
+    except BaseException:  # its own __str__ is broken
+        return "Failed"
 
 
 def _text(error: BaseException) -> str:
@@ -93,5 +100,5 @@ def _clean(text: str) -> str:
 def _said(error: BaseException) -> str:
     try:
         return str(error) or type(error).__name__
-    except Exception:  # its own __str__ is broken
+    except BaseException:  # its own __str__ is broken
         return type(error).__name__

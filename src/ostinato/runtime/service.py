@@ -25,6 +25,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
@@ -143,6 +144,8 @@ class Service:
             )
 
     async def wait_room(self) -> None:
+        if AT_WORK.get():  # its slot would never be free for what it waits for
+            return
         while self.load >= self.limits.ready and not self.engine.stopping:
             self._room.clear()
             await self._room.wait()

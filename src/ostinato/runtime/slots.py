@@ -21,6 +21,9 @@ from ostinato.runtime.attempt import Attempt
 
 TURN = 0.005
 
+AT_WORK = contextvars.ContextVar("ostinato-at-work", default=False)
+"""Whether a handler asks: it holds a slot, so it must never wait for one."""
+
 
 class Slots:
     """``count`` attempts run at once; ``on_taken`` hears of each that has got a slot."""
@@ -41,6 +44,7 @@ class Slots:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._clean = contextvars.copy_context()
+        self._clean.run(AT_WORK.set, True)
         self._closed = False
 
     def __len__(self) -> int:

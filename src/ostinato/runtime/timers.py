@@ -17,6 +17,9 @@ from ostinato.runtime.posts import Tell
 NAP = 30_000
 """Milliseconds after which the clock is looked at again, so that a jump of it is noticed."""
 
+AGAIN = 1_000
+"""Milliseconds after which a timer that is due and could not be told is looked at again."""
+
 MANY = 500
 
 
@@ -78,6 +81,9 @@ class Timers:
             self.engine.post_first([Fire(self, timer) for timer in new])
         elif not due:
             await self.refresh()
+        else:  # one that cannot be told must not hide those that are set after it
+            self._next = now + AGAIN
+            self._arm()
         return len(new)
 
     def arrived(self, timer: Timer) -> None:

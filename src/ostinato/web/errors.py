@@ -32,6 +32,7 @@ STATUS: tuple[tuple[type[OstinatoError], int], ...] = (
     (errors.TooLarge, 413),
     (MalformedBody, 400),
     (errors.NothingIsRunning, 503),
+    (errors.Unready, 503),
     (errors.UsageError, 422),
     (errors.DefinitionError, 422),
     (errors.AdapterError, 503),

@@ -35,6 +35,8 @@ def check(file: Path) -> None:
         )
     if file.is_dir():
         raise StoreError(f"{file} is a directory; name a file in it, as {file / 'ostinato.db'}")
+    if file.exists() and file.stat().st_nlink > 1:  # each name would have a log and a lock
+        raise StoreError(f"{file} has more than one name (hard links); copy it, then use the copy")
 
 
 def writer(file: Path) -> sqlite3.Connection:
