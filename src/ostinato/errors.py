@@ -15,6 +15,7 @@ OstinatoError
 │       └── WorkflowVersionNotFound
 ├── ConflictError            a request that the present state refuses
 │   ├── Gone                 a token that has expired
+│   ├── Unloadable           a stored run that cannot be read as things are
 │   └── Busy                 no room for more work now; try again later
 ├── AdapterError             the operator: a store, bus or server; always has a ``__cause__``
 │   ├── StoreError           the store refused or could not be reached
@@ -54,6 +55,7 @@ __all__ = [
     "StoreLocked",
     "TooLarge",
     "UnknownCommit",
+    "Unloadable",
     "Unready",
     "UsageError",
     "WorkflowNotFound",
@@ -151,6 +153,10 @@ class ConflictError(OstinatoError):
 
 
 class Gone(ConflictError):
+    pass
+
+
+class Unloadable(ConflictError):
     pass
 
 

@@ -129,7 +129,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What could not be processed: by which trigger, which event, and every reason (JSON)."""
+    """What could not be processed: which event, and every reason (JSON).
+
+    ``kind`` says what ``target`` is: "trigger", its name; "outgoing", the run that emitted it.
+    """
 
     id: str
     at: int
@@ -280,8 +283,10 @@ class Bus(Protocol):
 
     async def send(self, events: Iterable[Event]) -> None: ...
 
-    async def subscribe(self, type: str, deliver: Callable[[Event], Awaitable[Any]]) -> None:
-        """``deliver`` is awaited per event; an error asks the bus to send it again."""
+    async def subscribe(
+        self, type: str, deliver: Callable[[Sequence[Event]], Awaitable[Any]]
+    ) -> None:
+        """``deliver`` is awaited per lot of events; an error asks the bus to send it again."""
 
 
 class Clock(Protocol):

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -26,6 +27,20 @@ app = App()
 @app.handler("greet")
 def greet(name: str) -> str:
     return f"Hello, {name}!"
+"""
+STUCK = """\
+import threading
+from pathlib import Path
+
+from ostinato import App
+
+app = App()
+
+
+@app.handler("stay")
+def stay() -> None:
+    Path("begun").touch()
+    threading.Event().wait()
 """
 GREETED = (
     "workflow: greeted\nphases: [{phase: one, jobs: [{job: hi, run: greet, with: {name: Ada}}]}]\n"
@@ -81,6 +96,24 @@ def test_a_stream_does_not_hold_up_the_end(here):
         with urllib.request.urlopen(f"{url}/runs/{run['id']}/stream") as stream:  # noqa: S310
             assert stream.readline()
             assert server.end()[0] == 0
+
+
+def test_a_thread_that_never_ends_does_not_hold_up_the_end(here):
+    (here / "stuck.py").write_text(STUCK)
+    (here / "stuck.yaml").write_text(
+        "workflow: stuck\nphases: [{phase: one, jobs: [{job: hi, run: stay}]}]\n"
+    )
+    with serving(
+        here, "stuck.yaml", "stuck:app", "--port", 0, "--json", OSTINATO_DRAIN="100ms"
+    ) as server:
+        server.facts()
+        assert command(here, "start", "stuck").returncode == 0
+        while not (here / "begun").exists():
+            time.sleep(0.01)
+        code, _, err = server.end()
+    assert code == 0
+    assert err.count("threads.left") == 1
+    assert "ostinato-handler:stay" in err
 
 
 def test_documents_directories_and_applications_together(here):

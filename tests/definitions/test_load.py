@@ -229,7 +229,7 @@ REFUSED = [
     (workflow("{job: a, run: t, retry: {on: []}}"), "an error name, or a list of them, is"),
     (workflow("{job: a, run: t, needs: 5}"), "the name of a job, or a list of them, is expected"),
     (workflow("{job: a, run: t, each: {as: x}}"), "`in` is missing"),
-    (workflow("{job: a, run: t, each: {in: [a, b]}}"), 'write in: "[a, b]'),
+    (workflow("{job: a, run: t, each: {in: [a, b]}}"), "write in: '[\"a\", \"b\"]'"),
     (workflow("{job: a, run: t, each: {in: '[]', as: input}}"), "`input` already means something"),
     (workflow("{job: a, run: t, each: {in: '[]', as: a-b}}"), "a name for expressions is expected"),
     (workflow("{job: a, run: t, each: {in: '[]', tolerate: 101%}}"), "a percentage such as 5%"),
@@ -263,7 +263,7 @@ REFUSED = [
         run: t
         when: split(input.a, ' #') == []
      """), "` #` begins a comment; write when: "),
-    (workflow("{job: a, run: t, when: {a: b}}"), 'write when: "{a: b}'),
+    (workflow("{job: a, run: t, when: {a: b}}"), "write when: '{\"a\": \"b\"}'"),
     (workflow("{job: a, run: t, when: null}"), "a condition is expected, not nothing"),
 ]  # fmt: skip
 

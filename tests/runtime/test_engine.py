@@ -9,8 +9,8 @@ from ostinato.core import events as e
 from ostinato.core.decide.advance import DECIDE
 from ostinato.core.facts import Failure
 from ostinato.errors import NotFoundError, Refused, StoreError, Unready
-from ostinato.ports import EventQuery, Page, RunQuery
-from ostinato.runtime.posts import Tell
+from ostinato.ports import DeadLetter, EventQuery, Page, RunQuery
+from ostinato.runtime.posts import Keep, Tell
 from tests.stage import Gate, facts_of, fail_commits, one_job, reached, types_of, until
 
 EVENT = one_job({"run": "noop"}, on=[{"event": "GO"}])
@@ -472,3 +472,10 @@ async def test_who_waits_when_the_engine_stops_is_told(here):
         await waiting
     with pytest.raises(Unready):
         await engine.ask(lambda answer: Tell(run.id, e.TakenOver(), answer))
+
+
+async def test_a_dead_letter_alone_is_written(stage):
+    async with stage.app() as app:
+        letter = DeadLetter("d", app.now(), "outgoing", "r", "s", "e", b"[]")
+        await app.service.ask(lambda answer: Keep(answer, dead_letters=[letter]))
+        assert await app.dead_letters(Page()) == [letter]

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from ostinato.app import Run
+from ostinato.bus.memory import MemoryBus
+from ostinato.errors import Refused, TooLarge
 from ostinato.ports import EventQuery, Page, RunQuery
 from ostinato.runtime import outbox
 from tests.stage import one_job, reached, until_crash
@@ -81,6 +83,44 @@ async def test_a_bus_that_fails_is_tried_again_and_holds_nobody_up(stage, error)
         await run.result(5)
         await arrived(app, f"{run.id}:p/j")
         assert not failures
+
+
+async def test_a_thousand_events_go_out_in_a_handful_of_commits(stage):
+    each = {"each": {"in": "input.items"}, "emit": {"type": "DONE", "data": {"n": "${ item }"}}}
+    async with stage.app(one_job(each)) as app:
+        await app.deploy(TAKES)
+        before = app.service.engine.commits
+        run = await app.start("w", items=list(range(1000)))
+        await run.result(10)
+        await reached_empty(app)
+        while await app.count_runs(RunQuery(status=("succeeded",), workflow="taker")) < 1000:
+            await asyncio.sleep(0)
+        assert app.service.engine.commits - before < 20
+        events = await app.events(EventQuery(type="DONE"), Page(1000))
+        assert len({one.event.id for one in events}) == 1000
+
+
+@pytest.mark.parametrize("error", [TooLarge, Refused], ids=lambda kind: kind.__name__)
+async def test_an_event_that_is_refused_alone_is_a_dead_letter_and_holds_nobody_up(stage, error):
+    async with stage.app(EMITS) as app:
+        accept = app._from_bus
+
+        async def choosy(events):
+            if any(bytes(event.data) == b'{"n":2}' for event in events):
+                raise error("this one is not taken")
+            await accept(events)
+
+        app.bus = app.service.outbox.bus = MemoryBus()
+        await app.bus.subscribe("DONE", choosy)
+        runs = [await app.start("w", n=number) for number in range(4)]
+        for run in runs:
+            await run.result(5)
+        await reached_empty(app)
+        (letter,) = await app.dead_letters(Page())
+        assert (letter.kind, letter.target) == ("outgoing", runs[2].id)
+        assert letter.event_id == f"{runs[2].id}:p/j"
+        assert b"this one is not taken" in letter.reasons
+        assert await app.count_events(EventQuery(type="DONE")) == 3
 
 
 async def test_an_idle_outbox_does_not_turn(here):

@@ -1,12 +1,13 @@
 """What a dead process left goes on in the next one; a stop hands over what has not ended."""
 
 import asyncio
+import threading
 
 import pytest
 
 from ostinato.app import Run, RunEnded
 from ostinato.errors import StoreError, StoreLocked
-from ostinato.ports import Batch
+from ostinato.ports import Batch, RunQuery
 from ostinato.testing.history_checker import check_store
 from tests.stage import Gate, crash, facts_of, one_job, reached, types_of, until_crash
 
@@ -70,6 +71,110 @@ async def test_a_job_that_kills_its_process_is_given_up_after_three_deaths(stage
             await Run(app, run_id).result(5)
         assert ended.value.error == "Abandoned"
         assert len(await facts_of(app, run_id, "job.started")) == 3
+
+
+def many(count, run="long", name="w"):
+    jobs = [{"job": f"j{number}", "run": run} for number in range(count)]
+    return {"workflow": name, "phases": [{"phase": "p", "jobs": jobs}]}
+
+
+async def test_quick_kills_end_no_innocent_job(stage):
+    """Twenty long jobs are in hand at each of six kills; then all of them end."""
+    run_id = ""
+    for _ in range(6):
+        gate = Gate()
+        async with until_crash(stage.app(many(20), {"long": gate.__call__})) as app:
+            run_id = run_id or (await app.start("w")).id
+            await gate.begun.wait()
+    gate = Gate()
+    gate.open.set()
+    async with stage.app(many(20), {"long": gate.__call__}) as app:
+        await Run(app, run_id).result(10)
+    storage = stage.place.store()
+    await storage.open()
+    assert await check_store(storage, app._catalog.graph) == []
+    await storage.close()
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_a_poison_job_is_given_up_and_its_neighbours_succeed(stage, sync):
+    """It kills its process each time that it begins, while its neighbours are at work."""
+    jobs = [{"job": "bad", "run": "poison", "optional": True}]
+    jobs += [{"job": f"j{number}", "run": "long"} for number in range(8)]
+    document = {"workflow": "w", "phases": [{"phase": "p", "jobs": jobs}]}
+    run_id, kills = "", 0
+    while True:
+        loop, killed, held = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        async def poison(killed=killed):
+            killed.set()
+            await asyncio.Event().wait()
+
+        def poison_thread(killed=killed, held=held, loop=loop):
+            loop.call_soon_threadsafe(killed.set)
+            held.wait(20)
+
+        async def long(seconds=0.02 if kills > 1 else 5):
+            await asyncio.sleep(seconds)
+
+        bad = poison_thread if sync else poison
+        app = stage.app(document, {"poison": bad, "long": long})
+        await app.__aenter__()
+        run_id = run_id or (await app.start("w")).id
+        ended = asyncio.ensure_future(Run(app, run_id).result(20))
+        died = asyncio.ensure_future(killed.wait())
+        await asyncio.wait({ended, died}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            break
+        kills += 1
+        await crash(app)
+        held.set()
+        ended.cancel()
+    view = {job.key: job.status for job in (await Run(app, run_id).view()).jobs}
+    assert view == {"p/bad": "failed"} | {f"p/j{number}": "succeeded" for number in range(8)}
+    (failed,) = await facts_of(app, run_id, "job.failed")
+    assert failed["error"].name == "Abandoned"
+    assert kills == 4
+    died.cancel()
+    await app.close()
+
+
+async def test_a_suspect_begins_after_its_start_fact_and_can_be_cancelled(here):
+    for _ in range(2):
+        gate = Gate()
+        async with until_crash(here.app(many(3), {"long": gate.__call__})) as app:
+            if not await app.count_runs(RunQuery()):
+                run = await app.start("w")
+            await gate.begun.wait()
+    gate = Gate()
+    async with here.app(many(3), {"long": gate.__call__}) as app:
+        await gate.begun.wait()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert (gate.calls, len(app.service.executor)) == (1, 2)
+        started = await facts_of(app, run.id, "job.started")
+        assert sorted(fact["attempt"] for fact in started) == [2, 2, 2, 3]
+        await app.cancel(run.id)
+        with pytest.raises(RunEnded):
+            await Run(app, run.id).result(5)
+
+
+async def test_a_suspect_that_waits_at_a_stop_is_no_death(stage):
+    run_id = ""
+    for number in range(6):
+        gate = Gate()
+        app = stage.app(many(3), {"long": gate.__call__})
+        await app.__aenter__()
+        run_id = run_id or (await app.start("w")).id
+        await gate.begun.wait()
+        await (crash(app) if number < 2 else app.close(drain=0))
+    gate.open.set()
+    async with stage.app(many(3), {"long": gate.__call__}) as app:
+        await Run(app, run_id).result(5)
+    storage = stage.place.store()
+    await storage.open()
+    assert await check_store(storage, app._catalog.graph) == []
+    await storage.close()
 
 
 async def test_what_only_waited_is_left_alone(stage):
@@ -196,6 +301,44 @@ async def test_a_stop_starts_nothing_more_and_hands_the_rest_over(stage):
     async with stage.app(TWO, {"gate": again.__call__}) as app:
         await Run(app, run.id).result(5)
     assert (gate.calls, again.calls) == (1, 1)
+
+
+async def test_a_stop_is_no_death(stage):
+    """However often: a job that outlives each drain is handed over, and ends at last."""
+    run_id = ""
+    for _ in range(5):
+        gate = Gate()
+        async with stage.app(TWO, {"gate": gate.__call__}) as app:
+            run_id = run_id or (await app.start("w")).id
+            await gate.begun.wait()
+            await app.close(drain=0)
+    gate.open.set()
+    async with stage.app(TWO, {"gate": gate.__call__}) as app:
+        await Run(app, run_id).result(5)
+        assert len(await facts_of(app, run_id, "job.returned")) == 5
+    storage = stage.place.store()
+    await storage.open()
+    assert await check_store(storage, app._catalog.graph) == []
+    await storage.close()
+
+
+async def test_a_thread_that_outlives_a_stop_is_handed_over(here):
+    free, begun = threading.Event(), threading.Event()
+
+    def stays():
+        begun.set()
+        free.wait(20)
+
+    async with here.app(one_job({"run": "h"}), {"h": stays}) as app:
+        run = await app.start("w")
+        await asyncio.to_thread(begun.wait)
+        await app.close(drain=0)
+    storage = here.place.store()
+    await storage.open()
+    records = await storage.history(run.id)
+    assert b"job.returned" in records[-1].data
+    await storage.close()
+    free.set()
 
 
 async def test_a_stop_takes_no_new_starts(here):

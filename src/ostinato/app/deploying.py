@@ -15,6 +15,9 @@ from ostinato.definitions.registry import Registry
 from ostinato.errors import ConflictError, DefinitionError, UsageError
 from ostinato.ports import Storage, Version
 from ostinato.runtime.posts import Keep
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.deploying")
 
 
 class Deploying(Wired):
@@ -71,6 +74,17 @@ class Deploying(Wired):
         self._catalog.learn_waits(self._registry.document(row.workflow, row.version))
 
     def _deployed(self, row: Version, created: bool = False) -> Deployed:
+        if (reason := self._registry.unreadable(row.workflow, row.version)) is not None:
+            return Deployed(
+                id=row.workflow_id,
+                name=row.workflow,
+                version=row.version,
+                created=created,
+                created_at=row.created_at,
+                description="",
+                input_schema=None,
+                warnings=[f"this version cannot be read and starts nothing: {reason}"],
+            )
         document = self._registry.document(row.workflow, row.version)
         return Deployed(
             id=row.workflow_id,
@@ -136,7 +150,18 @@ class Deploying(Wired):
         )
         self._catalog = DeployedWorkflows(self._registry)
         for row in rows:
-            self._learn(row)
+            try:
+                self._learn(row)
+            except Exception as error:  # written by an older version, or by another hand
+                reason = f"{type(error).__name__}: {error}"
+                self._registry.leave_out(row.workflow, row.version, reason)
+                log.error(
+                    "workflow.unreadable",
+                    workflow=row.workflow,
+                    version=row.version,
+                    error=reason,
+                    mend="deploy a document that this version reads",
+                )
         self._catalog.refresh()
 
 

@@ -147,7 +147,7 @@ class Doing(Reading):
     async def cancel(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
         state = await self._state(run_id)
         if state.ended:
-            raise ConflictError(f"run {run_id} has already {state.status}")
+            raise ConflictError(f"run {run_id} is over already: {state.status}")
         event = e.CancelRequested(by, why)
         await self.service.ask(lambda answer: Tell(run_id, event, answer))
         return await self.run_view(run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
@@ -144,8 +144,8 @@ class App(Deploying, Doing):
         await self.service.start()
         self._loop = asyncio.get_running_loop()
 
-    async def _from_bus(self, event: Event) -> None:
-        await self.accept([event])
+    async def _from_bus(self, events: Sequence[Event]) -> None:
+        await self.accept(events)
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()

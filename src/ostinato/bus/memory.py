@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from ostinato.core.cloudevents import Event
 
-Deliver = Callable[[Event], Awaitable[Any]]
+Deliver = Callable[[Sequence[Event]], Awaitable[Any]]
 EVERY = "*"
 
 
@@ -15,13 +15,15 @@ class MemoryBus:
     """``subscribe("*", …)`` hears every type."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[str, list[Deliver]] = {}
+        self._subscribers: list[tuple[str, Deliver]] = []
 
     async def subscribe(self, type: str, deliver: Deliver) -> None:
-        self._subscribers.setdefault(type, []).append(deliver)
+        self._subscribers.append((type, deliver))
 
     async def send(self, events: Iterable[Event]) -> None:
-        for event in events:
-            for type_ in (event.type, EVERY):
-                for deliver in self._subscribers.get(type_, ()):
-                    await deliver(event)
+        """Each subscriber gets all of its own at once, in their order."""
+        sent = list(events)
+        for type_, deliver in self._subscribers:
+            wanted = sent if type_ == EVERY else [one for one in sent if one.type == type_]
+            if wanted:
+                await deliver(wanted)

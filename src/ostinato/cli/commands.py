@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ostinato import __version__
 from ostinato.cli.failure import USAGE, ClosedPipe, report
+from ostinato.cli.leaving import leave
 
 
 class Command(NamedTuple):
@@ -58,7 +59,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable,
 
 
 def main() -> NoReturn:
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -12,13 +12,18 @@ class Command(Struct, frozen=True, gc=False):
 
 
 class StartJob(Command, frozen=True):
-    """Do one attempt, for at most ``timeout`` ms."""
+    """Do one attempt, for at most ``timeout`` ms.
+
+    After ``deaths`` with a process, no other such job may be at work beside it, and it begins only
+    after a start fact is stored.
+    """
 
     key: str
     attempt: int
     handler: str
     input: Any = None  # Raw, or a constant of the definition
     timeout: int | None = None
+    deaths: int = 0
 
 
 class StopJob(Command, frozen=True):

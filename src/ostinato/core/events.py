@@ -55,6 +55,13 @@ class Stopped(Event, frozen=True):
     attempt: int
 
 
+class HandedOver(Event, frozen=True):
+    """The process stops in order, and the attempt has not ended."""
+
+    key: str
+    attempt: int
+
+
 class Started(Event, frozen=True):
     key: str
     attempt: int

@@ -178,6 +178,13 @@ class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     attempt: int
 
 
+class JobReturned(Fact, frozen=True, tag="job.returned"):
+    """Its process stopped in order before the attempt had ended: no death, it is begun again."""
+
+    key: str
+    attempt: int
+
+
 class JobCancelling(Fact, frozen=True, tag="job.cancelling"):
     """Asked to stop; until ``due_at`` it may still say how it ended."""
 
@@ -211,6 +218,6 @@ AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
     | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
     | ItemsResolved | TokenRested | TokensJoined | GatewayPassed | JobReady | JobStarted
-    | JobWaiting | JobHeard | JobRetried | JobAbandoned | JobCancelling | JobSucceeded
-    | JobFailed | JobSkipped | JobCancelled
+    | JobWaiting | JobHeard | JobRetried | JobAbandoned | JobReturned | JobCancelling
+    | JobSucceeded | JobFailed | JobSkipped | JobCancelled
 )  # fmt: skip

@@ -77,6 +77,7 @@ class RunView(View, omit_defaults=False):
     input: Raw
     output: Raw
     error: ErrorView | None
+    reason: str | None
     event: Raw | None
     jobs: list[JobView]
     phases: list[PhaseView]
@@ -105,6 +106,7 @@ def run_view(state: State) -> RunView:
         input=state.input if state.input is not None else _encoded(state.input_value),
         output=state.output if state.output is not None and state.status == "succeeded" else NULL,
         error=_error(state.error),
+        reason=state.cancelled or None,
         event=state.event,
         jobs=[_job(step) for step in state.steps.values()],
         phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],

@@ -89,6 +89,13 @@ class Document:
             at = below
         return at
 
+    def at(self, path: Path) -> Any:
+        """What is written at that path."""
+        value: Any = self.data
+        for part in path:
+            value = value[part]
+        return value
+
     def problem(self, path: Path, message: str, hint: str = "") -> Problem:
         at = self.place_at(path)
         return Problem(message, shown(path), line=at.line, column=at.column, hint=hint)

@@ -96,6 +96,7 @@ class Registry(Generic[R]):
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
         self._retired: set[Key] = set()
+        self._unreadable: dict[Key, str] = {}
         self._documents: dict[Key, Document] = {}
         self._graphs: dict[Key, Graph] = {}
         self._checks: dict[Key, Check] = {}
@@ -200,8 +201,17 @@ class Registry(Generic[R]):
     def triggers(self) -> Iterator[tuple[R, TriggerSpec]]:
         """What starts runs now: of the newest versions only."""
         for row in self.latest():
+            if self.unreadable(row.workflow, row.version) is not None:
+                continue
             for trigger in self.document(row.workflow, row.version).triggers:
                 yield row, trigger
+
+    def leave_out(self, workflow: str, version: int, reason: str) -> None:
+        """A stored version that cannot be read: it is listed, and starts nothing."""
+        self._unreadable[_plain(workflow), version] = reason
+
+    def unreadable(self, workflow: str, version: int) -> str | None:
+        return self._unreadable.get((_plain(workflow), version))
 
     # what is made of a version; retired workflows included
 

@@ -21,6 +21,7 @@ starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
 outbox     what is to be sent
+incidents  runs that cannot be loaded
 takeover   what a dead process left behind
 identity   new ids and seeds
 clock      the time of this machine

@@ -12,10 +12,14 @@ Key = tuple[str, str, int]
 
 
 class Attempt:
-    """``reported``: its run knows how it ended, though the handler may still be at work."""
+    """``asked``: its start fact was asked for, and it begins after that is stored.
+
+    ``reported``: its run knows how it ended, though the handler may still be at work.
+    """
 
     __slots__ = (
-        "begun_at", "command", "handler", "job", "key", "reported", "state", "stopping", "task",
+        "asked", "begun_at", "command", "handler", "job", "key", "reported", "state", "stopping",
+        "task",
     )  # fmt: skip
 
     def __init__(self, state: State, command: StartJob, handler: Handler | None) -> None:
@@ -25,6 +29,7 @@ class Attempt:
         self.key: Key = (state.run_id, command.key, command.attempt)
         self.task: asyncio.Task[None] | None = None
         self.job: Job | None = None
+        self.asked = False
         self.begun_at = 0.0
         self.stopping = False
         self.reported = False

@@ -63,6 +63,7 @@ class Change:
         "dead_letters",
         "events",
         "fired",
+        "heads",
         "replies",
         "retired",
         "sent",
@@ -73,6 +74,7 @@ class Change:
     def __init__(self) -> None:
         self.tolds: list[Told] = []
         self.fired: list[Timer] = []
+        self.heads: list[Head] = []
         self.events: list[StoredEvent] = []
         self.replies: list[Reply] = []
         self.dead_letters: list[DeadLetter] = []
@@ -84,8 +86,10 @@ class Change:
         return bool(
             any(told.facts or told.head for told in self.tolds)
             or self.fired
+            or self.heads
             or self.events
             or self.replies
+            or self.dead_letters
             or self.versions
             or self.retired
             or self.sent
@@ -122,11 +126,12 @@ def _joined(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
     for change in changes:
         for timer in change.fired:  # before what its run asks for: that may set it again
             batch.timers[timer.run_id, timer.key, timer.kind] = None
+        for head in change.heads:
+            batch.heads[head.run_id] = head
         for told in change.tolds:
             _add(batch, told, now, fresh)
-        if change.events:
-            batch.events += change.events
-            batch.dead_letters += change.dead_letters
+        batch.events += change.events
+        batch.dead_letters += change.dead_letters
         batch.replies += change.replies
         batch.versions += change.versions
         batch.retired += change.retired

@@ -27,11 +27,13 @@ from ostinato.errors import (
     Refused,
     StoreError,
     UnknownCommit,
+    Unloadable,
     Unready,
 )
 from ostinato.ports import Batch, Clock, Storage
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.incidents import Unreadable
 from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import GraphOf, Resident, Residents
@@ -64,6 +66,7 @@ class Engine:
         self.drained = asyncio.Event()
         self.drained.set()
         self.fresh: dict[tuple[str, str, str], Change] = {}
+        self.unreadable: set[str] = set()
         self._queue: deque[Post] = deque()
         self._taken: list[Post] = []
         self._at_rest = asyncio.Event()
@@ -150,11 +153,22 @@ class Engine:
 
     def _refuse(self, post: Post, error: Exception) -> None:
         """It cannot even be looked at: there is no such run, or it cannot be loaded."""
-        if not isinstance(error, OstinatoError):
+        if isinstance(post, Tell) and (isinstance(error, Unloadable) or post.fired is not None):
+            self._incident(post, error)
+        elif not isinstance(error, OstinatoError):
             log.error("post.broken", post=type(post).__name__, exc_info=error)
         elif post.answer is None and not isinstance(error, NotFoundError):
             log.error("post.refused", post=type(post).__name__, error=str(error))
         post.failed(error)
+
+    def _incident(self, post: Tell, error: Exception) -> None:
+        """Said once per run. A timer that is due is cleared each time: it must block no other."""
+        if post.run_id not in self.unreadable:
+            self.unreadable.add(post.run_id)
+            log.error("run.unreadable", run=post.run_id, error=str(error))
+        elif post.fired is None:
+            return
+        self.post(Unreadable(post, error))
 
     def _apply(self, posts: list[Post], now: int) -> list[Applied]:
         applied: list[Applied] = []
@@ -199,6 +213,8 @@ class Engine:
         """The run of this post needs a person. The timer that fired goes away with that."""
         if isinstance(post, Tell) and not isinstance(post.event, e.Broken):
             self.post(Tell(post.run_id, e.Broken(reason), fired=post.fired))
+        elif isinstance(post, Tell):
+            self._incident(post, error)
         elif post.answer is None:
             log.error("post.lost", post=type(post).__name__, error=reason)
         post.failed(error)

@@ -1,8 +1,11 @@
 """Runs handlers: a bounded number at a time, each until its deadline or its cancellation.
 
 Async handlers share the loop, sync ones have a thread each; the two do not take each other's
-slots. A handler that ignores its cancellation keeps its slot and is counted as ``overdue``, but its
-run goes on: the outcome of an attempt is reported once.
+slots. Jobs that have died with a process are at work one at a time, each after its start fact is
+stored: when the process dies again, that tells on one of them.
+
+A handler that ignores its cancellation keeps its slot and is counted as ``overdue``, but its run
+goes on: the outcome of an attempt is reported once.
 
 Nothing is decided here: what a handler did becomes an event for its run.
 """
@@ -13,7 +16,8 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,7 +44,8 @@ LAST_WORDS = 1.0
 class Executor:
     """``report`` gets (run id, event). ``slots`` async handlers and ``threads`` sync ones at once.
 
-    ``on_taken`` hears when a job that waited has got its slot.
+    ``on_taken`` hears when a job that waited has got its slot. ``store_start`` returns once the
+    start fact of an attempt is stored, and says whether the attempt is still wanted.
     """
 
     def __init__(
@@ -54,11 +59,13 @@ class Executor:
     ) -> None:
         self.handlers = handlers
         self.on_taken: Callable[[], None] = lambda: None
+        self.store_start: Callable[[Key], Awaitable[bool]] = _never_asked
         self._limit = result
         self._report = report
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ostinato-handler")
+        self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
         self._here = Slots(slots, self._run, lambda: self.on_taken())
         self._threads = Slots(threads, self._run, lambda: self.on_taken())
+        self._alone = Slots(1, self._run_alone, lambda: self.on_taken())
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
         self._fresh: dict[Key, Attempt] = {}
@@ -70,7 +77,7 @@ class Executor:
 
     def __len__(self) -> int:
         """Jobs that are ready and have no slot yet."""
-        return len(self._here) + len(self._threads)
+        return len(self._here) + len(self._threads) + len(self._alone)
 
     @property
     def running(self) -> int:
@@ -85,14 +92,19 @@ class Executor:
         """Take these jobs; they start as slots become free."""
         if self._stopping:
             return  # they stay open in the store, for the next process
-        in_thread = 0
+        in_thread = alone = 0
         for state, command in jobs:
             attempt = Attempt(state, command, self.handlers.get(command.handler))
             self._attempts[attempt.key] = attempt
+            if command.deaths:
+                alone += 1
+                self._alone.push(attempt)
+                continue
             in_thread += attempt.in_thread
             (self._threads if attempt.in_thread else self._here).push(attempt)
         self._threads.wake(in_thread)
-        self._here.wake(len(jobs) - in_thread)
+        self._here.wake(len(jobs) - in_thread - alone)
+        self._alone.wake(alone)
 
     def stop_job(self, run_id: str, key: str, attempt: int) -> None:
         """Cancel one attempt; ``Stopped`` or its own outcome is reported."""
@@ -106,6 +118,21 @@ class Executor:
         self._report(run_id, e.Stopped(key, attempt))
 
     # one attempt
+
+    async def _run_alone(self, attempt: Attempt) -> None:
+        if attempt.reported:
+            return
+        attempt.asked = True
+        stands = await self.store_start(attempt.key)
+        run_id, key, number = attempt.key
+        if self._stopping:  # the start fact may stand, but nothing has begun
+            self._forget(attempt)
+            if not attempt.reported:
+                self._report(run_id, e.HandedOver(key, number))
+        elif stands:
+            await self._run(attempt)
+        else:
+            self._forget(attempt)
 
     async def _run(self, attempt: Attempt) -> None:
         if attempt.reported:
@@ -159,7 +186,8 @@ class Executor:
         job = attempt.job = Job(attempt.state, attempt.command, report)
         call = handler.bind(job, attempt.command.input)
         run = contextvars.copy_context().run
-        value, error = await loop.run_in_executor(self._pool, run, _attempted, call)
+        name = attempt.command.handler
+        value, error = await loop.run_in_executor(self._pool, run, _attempted, call, name)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value
@@ -223,12 +251,20 @@ class Executor:
     async def drain(self, seconds: float) -> None:
         """Start nothing more; give what runs this long to end."""
         self._stopping = True
-        for waiting in (self._here, self._threads):
+        for waiting in (self._here, self._threads, self._alone):
             waiting.clear()
         if self.running > self.overdue:
             self._quiet.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._quiet.wait(), seconds)
+
+    def cut_off(self) -> list[Key]:
+        """The attempts that a stop ends before their time."""
+        return [
+            key
+            for key, attempt in self._attempts.items()
+            if (attempt.task is not None or attempt.asked) and not attempt.reported
+        ]
 
     async def close(self) -> None:
         """What still runs is cancelled; its jobs stay open in the store and are taken up again."""
@@ -236,15 +272,26 @@ class Executor:
         self._deadlines.close()
         if self._look is not None:
             self._look.cancel()
-        tasks = self._here.close() | self._threads.close()
+        tasks = self._here.close() | self._threads.close() | self._alone.close()
         if tasks:
             await asyncio.wait(tasks, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _attempted(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """A future cannot carry every error (StopIteration), so none is raised through it."""
+async def _never_asked(key: Key) -> bool:
+    return True
+
+
+def _attempted(call: Callable[[], Any], name: str) -> tuple[Any, BaseException | None]:
+    """A future cannot carry every error (StopIteration), so none is raised through it.
+
+    The thread carries the name of what it does, for whoever asks why it does not end.
+    """
+    thread = threading.current_thread()
+    idle, thread.name = thread.name, f"ostinato-handler:{name}"
     try:
         return call(), None
     except BaseException as error:
         return None, error
+    finally:
+        thread.name = idle

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from ostinato.errors import Unready
-from ostinato.ports import Bus, Outgoing
+import msgspec
+
+from ostinato.errors import DefinitionError, NothingIsRunning, Refused, Unready, UsageError
+from ostinato.ports import Bus, DeadLetter, Outgoing
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.posts import Keep
 from ostinato.telemetry.logger import logger
@@ -15,6 +17,10 @@ log = logger("ostinato.outbox")
 MANY = 500
 PAUSE = 1.0
 """Seconds before a bus that refused is tried again."""
+
+
+REFUSALS = (DefinitionError, UsageError, Refused)
+"""What is wrong with an event itself: no later try would be taken. The rest is tried again."""
 
 
 class Outbox:
@@ -40,9 +46,9 @@ class Outbox:
 
     async def _send(self, outgoing: list[Outgoing]) -> None:
         try:
-            await self.bus.send([one.event for one in outgoing])
+            dead = await self._sent(outgoing)
             numbers = [one.number for one in outgoing]
-            await self.engine.ask(lambda answer: Keep(answer, sent=numbers))
+            await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
         except Unready:
             return  # sent, but that is not stored: it goes out again
         except Exception as error:  # a bus may fail in any way
@@ -52,6 +58,36 @@ class Outbox:
             self._sending = None
             self._waiting = True  # there may be more
             self.engine.wake.set()
+
+    async def _sent(self, outgoing: list[Outgoing]) -> list[DeadLetter]:
+        """All at once; when that is refused, one by one, and what is refused alone is dead."""
+        try:
+            await self.bus.send([one.event for one in outgoing])
+        except NothingIsRunning:  # it is stopping: nothing is wrong with the events
+            raise
+        except REFUSALS:
+            pass
+        else:
+            return []
+        dead: list[DeadLetter] = []
+        for one in outgoing:
+            try:
+                await self.bus.send([one.event])
+            except NothingIsRunning:
+                raise
+            except REFUSALS as error:
+                dead.append(self._letter(one, error))
+        return dead
+
+    def _letter(self, one: Outgoing, error: Exception) -> DeadLetter:
+        event, reason = one.event, f"{type(error).__name__}: {error}"
+        log.error("outbox.refused", run=one.run_id, type=event.type, id=event.id, error=reason)
+        reasons = msgspec.json.encode([{"pointer": "", "message": reason}])
+        now = self.engine.clock.now()
+        return DeadLetter(
+            self.engine.identity.event_id(), now, "outgoing", one.run_id, event.source, event.id,
+            reasons,
+        )  # fmt: skip
 
     async def close(self) -> None:
         if self._sending is not None:

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.events import Event
-from ostinato.ports import Timer, Version
+from ostinato.ports import DeadLetter, Timer, Version
 from ostinato.runtime.change import Change
 from ostinato.runtime.resident import Resident
 
@@ -75,9 +75,9 @@ class Tell(Post):
 
 
 class Keep(Post):
-    """Keep rows that belong to no run: new versions of workflows, events that were sent."""
+    """Keep rows that belong to no run: versions of workflows, events that were sent or refused."""
 
-    __slots__ = ("retired", "sent", "versions")
+    __slots__ = ("dead_letters", "retired", "sent", "versions")
 
     def __init__(
         self,
@@ -86,16 +86,19 @@ class Keep(Post):
         versions: list[Version] | None = None,
         retired: list[tuple[str, int]] | None = None,
         sent: list[int] | None = None,
+        dead_letters: list[DeadLetter] | None = None,
     ) -> None:
         self.answer = answer
         self.versions = versions or []
         self.retired = retired or []
         self.sent = sent or []
+        self.dead_letters = dead_letters or []
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         change.versions += self.versions
         change.retired += self.retired
         change.sent += self.sent
+        change.dead_letters += self.dead_letters
 
 
 class NotYet(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ostinato.core.codec import decode_facts
 from ostinato.core.facts import RunStarted
@@ -11,8 +11,8 @@ from ostinato.core.fold import replay
 from ostinato.core.graph import Graph
 from ostinato.core.state import State
 from ostinato.core.views import status_of
-from ostinato.errors import NotFoundError
-from ostinato.ports import Head, Storage
+from ostinato.errors import NotFoundError, Unloadable
+from ostinato.ports import Head, Record, Storage
 
 GraphOf = Callable[[str, int], Graph]
 """Finds the graph of (workflow, version)."""
@@ -131,8 +131,19 @@ async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
     records = await storage.history(run_id)
     if not records:
         raise NotFoundError(f"there is no run {run_id!r}")
+    try:
+        return _replayed(records, graph_of)
+    except Exception as error:
+        raise Unloadable(
+            f"run {run_id} cannot be loaded: {type(error).__name__}: {error}; its history is kept. "
+            "Start a version of Ostinato that reads it, with the workflow's document in place, and "
+            "it goes on; or start its work again as another run"
+        ) from error
+
+
+def _replayed(records: Sequence[Record], graph_of: GraphOf) -> State:
     decoded = [(record.at, decode_facts(record.data, record.version)) for record in records]
     started = decoded[0][1][0]
     if not isinstance(started, RunStarted):
-        raise NotFoundError(f"the history of {run_id!r} does not begin with its start")
+        raise ValueError("its history does not begin with its start")
     return replay(graph_of(started.workflow, started.version), decoded)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.core import events as e
-from ostinato.errors import Busy, Fenced, StoreError
+from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
 from ostinato.ports import Bus, Clock, Storage
+from ostinato.runtime.attempt import Key
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.executor import Executor
@@ -88,6 +89,7 @@ class Service:
         outlets = self.engine.outlets
         outlets.stop_job = self.executor.stop_job
         self.executor.on_taken = self._make_room
+        self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
         outlets.on_outgoing = self.outbox.expect
         outlets.on_wait = self.meeting.on_wait
@@ -95,6 +97,21 @@ class Service:
 
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))
+
+    async def _store_start(self, attempt: Key) -> bool:
+        run_id, key, number = attempt
+        event = e.Started(key, number)
+        while not self.engine.stopping:
+            try:
+                told = await self.engine.ask(lambda answer: Tell(run_id, event, answer))
+            except (StoreError, Fenced):
+                await asyncio.sleep(PAUSE)
+            except OstinatoError:  # it is stopping, or the run cannot be loaded
+                return False
+            else:
+                step = None if told is None else told.resident.state.steps.get(key)
+                return step is not None and (step.attempt, step.status) == (number, "running")
+        return False
 
     async def ask(self, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
         """Post, and wait until it is stored; before the start this call turns the engine itself."""
@@ -181,7 +198,10 @@ class Service:
         self.engine.stopping = True
         self._room.set()
         await self.executor.drain(self.limits.drain if drain is None else drain)
+        cut_off = self.executor.cut_off()
         await self.executor.close()
+        for run_id, key, attempt in cut_off:  # what it said by now stands before this
+            self._report(run_id, e.HandedOver(key, attempt))
         if self._task is not None:
             await self._settle()
             self._task.cancel()

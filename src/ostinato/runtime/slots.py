@@ -2,8 +2,8 @@
 
 A slot is one long-lived task that takes job after job: a handler that never waits costs no task
 and no turn of the loop, but a turn is given after ``TURN`` seconds of such work. Ready jobs stand
-in one heap: fair between workflows (each job's rank is one after its workflow's last, but never
-behind what is already being served), then by age.
+in one heap: fewest deaths first, then fair between workflows (each job's rank is one after its
+workflow's last, but never behind what is already being served), then by age.
 
 What a handler leaves in its context dies with its slot: the next job gets a clean one.
 """
@@ -34,7 +34,7 @@ class Slots:
         self._count = count
         self._run = run
         self._on_taken = on_taken
-        self._heap: list[tuple[int, int, Attempt]] = []
+        self._heap: list[tuple[int, int, int, Attempt]] = []
         self._ranks: dict[str, int] = {}
         self._served = 0
         self._number = 0
@@ -52,7 +52,7 @@ class Slots:
         rank = max(self._ranks.get(workflow, 0), self._served) + 1
         self._ranks[workflow] = rank
         self._number += 1
-        heapq.heappush(self._heap, (rank, self._number, attempt))
+        heapq.heappush(self._heap, (attempt.command.deaths, rank, self._number, attempt))
 
     def wake(self, wanted: int) -> None:
         """Let up to so many slots look for work."""
@@ -89,7 +89,7 @@ class Slots:
             self.wake(0 if self._closed else len(self._heap))
 
     def _take(self) -> Attempt:
-        self._served, _, attempt = heapq.heappop(self._heap)
+        _, self._served, _, attempt = heapq.heappop(self._heap)
         if not self._heap:
             self._ranks.clear()
         self._on_taken()

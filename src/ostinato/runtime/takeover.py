@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from ostinato.core import events as e
+from ostinato.ports import Page, RunQuery, Storage
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
+from ostinato.runtime.incidents import Recheck
 from ostinato.runtime.posts import Tell
 from ostinato.telemetry.logger import logger
 
@@ -19,6 +23,18 @@ async def take_over(engine: Engine) -> int:
         engine.post(Tell(run_id, e.TakenOver()))
     for wait, event in await engine.storage.missed():
         engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))
+    busy = set(runs)
+    async for run_id in _in_repair(engine.storage):
+        if run_id not in busy:
+            engine.post(Recheck(run_id))
     if runs:
         log.info("takeover.runs", runs=len(runs))
     return len(runs)
+
+
+async def _in_repair(storage: Storage) -> AsyncIterator[str]:
+    query, cursor = RunQuery(waiting_for="repair"), None
+    while page := await storage.runs(query, Page(500, cursor)):
+        for head in page:
+            yield head.run_id
+        cursor = page[-1].run_id

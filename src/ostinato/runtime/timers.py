@@ -71,7 +71,7 @@ class Timers:
             if self._alarm is None or self._alarm.when() <= asyncio.get_running_loop().time():
                 self._arm()
             return 0
-        due = await self.engine.storage.due_timers(now, MANY)
+        due = await self.engine.storage.due_timers(now, MANY + len(self._on_their_way))
         new = [timer for timer in due if timer not in self._on_their_way]
         if new:
             self._on_their_way.update(new)

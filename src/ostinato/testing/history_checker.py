@@ -93,7 +93,7 @@ def _begins(entries: list[Entry]) -> Found:
 
 ENDS = (f.RunSucceeded, f.RunFailed, f.RunCancelled)
 STEP_ENDS = (f.JobSucceeded, f.JobFailed, f.JobSkipped, f.JobCancelled)
-ONCE_PER_ATTEMPT = (f.JobReady, f.JobStarted, f.JobRetried, f.JobAbandoned)
+ONCE_PER_ATTEMPT = (f.JobReady, f.JobStarted, f.JobRetried, f.JobAbandoned, f.JobReturned)
 ONCE_PER_SCOPE = (f.ScopeOpened, f.ScopeEnded, f.ScopeFailing, f.ItemsResolved)
 
 

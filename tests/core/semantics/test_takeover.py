@@ -20,11 +20,35 @@ def die(play, times=1):
 def dies(times, *, started):
     def run(play):
         play.start()
-        if started:
-            play.tell(e.Started("p/a", 1))
-        die(play, times)
+        for attempt in range(1, times + 1):
+            if started:
+                play.tell(e.Started("p/a", attempt))
+            die(play)
 
     return run
+
+
+def suspected(play):
+    """It dies many times, but once only while it is at work."""
+    play.start().tell(e.Started("p/a", 1))
+    die(play, 6)
+    assert [(job.attempt, job.deaths) for job in play.ready] == [(7, 1)]
+
+
+def stops(times):
+    """In order: what has not ended is handed over, with a start fact or without."""
+
+    def run(play):
+        play.start()
+        for attempt in range(1, times + 1):
+            play.tell(e.Started("p/a", attempt)).tell(e.HandedOver("p/a", attempt))
+            die(play)
+
+    return run
+
+
+def stops_while_cancelling(play):
+    play.start().tell(e.CancelRequested()).tell(e.HandedOver("p/a", 1))
 
 
 def reports(attempt):
@@ -77,7 +101,7 @@ RULES = [
         OPEN,
         play=lambda play: dies(3, started=False)(play),
         status="running",
-        jobs={"p/a": "running"},
+        jobs={"p/a": "ready"},
     ),
     Rule(
         "takeover-two",
@@ -85,7 +109,7 @@ RULES = [
         OPEN,
         play=dies(2, started=True),
         status="running",
-        jobs={"p/a": "running"},
+        jobs={"p/a": "ready"},
     ),
     Rule(
         "takeover-three",
@@ -95,6 +119,35 @@ RULES = [
         status="failed",
         error="Abandoned",
         jobs={"p/a": "failed"},
+    ),
+    Rule(
+        "takeover-suspect",
+        "A job that has died once is ready again, and gets its start fact when it is its turn: "
+        "such jobs are at work one at a time, so that one death tells on one of them.",
+        OPEN,
+        play=suspected,
+        status="running",
+        jobs={"p/a": "ready"},
+        has=("job.started p/a", "job.abandoned p/a", "job.ready p/a", "job.abandoned p/a"),
+    ),
+    Rule(
+        "takeover-stop",
+        "A stop in order is no death, however often: a job that has not ended is handed over with "
+        "`job.returned`, and begun again.",
+        OPEN,
+        play=stops(5),
+        status="running",
+        jobs={"p/a": "running"},
+        has=("job.started p/a", "job.returned p/a", "job.abandoned p/a", "job.started p/a"),
+    ),
+    Rule(
+        "takeover-stop-cancelling",
+        "A job that was asked to stop is cancelled by it.",
+        OPEN,
+        play=stops_while_cancelling,
+        status="cancelled",
+        jobs={"p/a": "cancelled"},
+        lacks=("job.returned p/a",),
     ),
     Rule(
         "takeover-optional",

@@ -19,5 +19,6 @@ ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 
 from ostinato.core.decide.advance import MAX_FACTS, advance
 from ostinato.core.decide.jobs import outstanding
+from ostinato.core.decide.steps import armed
 
-__all__ = ["MAX_FACTS", "advance", "outstanding"]
+__all__ = ["MAX_FACTS", "advance", "armed", "outstanding"]

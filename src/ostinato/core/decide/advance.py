@@ -23,6 +23,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.Failed: reporting.failed,
     e.Deferred: reporting.deferred,
     e.Stopped: reporting.stopped,
+    e.HandedOver: reporting.handed_over,
     e.Started: reporting.started,
     e.Heard: reporting.heard,
     e.Answered: reporting.answered,

@@ -46,19 +46,21 @@ def _run(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Sai
     return [JobReady(key, data or NOTHING, 1, timeout, beat), start, *watch(key, timeout, beat)]
 
 
-def start_job(state: State, node: Node, key: str, attempt: int, data: Raw | None) -> StartJob:
+def start_job(
+    state: State, node: Node, key: str, attempt: int, data: Raw | None, deaths: int = 0
+) -> StartJob:
     """One attempt of the job, with its recorded input or the definition's constant."""
     job = node.spec
     if data is None and job.input is not None and job.input.constant:
         data = constant(node)
     timeout = None if job.callback else job.timeout
-    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout)
+    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, deaths)
 
 
 def outstanding(state: State) -> list[StartJob]:
     """The attempts that are open: what a process that lost its memory of them must start."""
     return [
-        start_job(state, step.node, step.key, step.attempt, step.input)
+        start_job(state, step.node, step.key, step.attempt, step.input, step.deaths)
         for step in state.open.values()
         if step.status in ("ready", "running")
     ]

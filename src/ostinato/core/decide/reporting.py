@@ -23,6 +23,7 @@ from ostinato.core.facts import (
     JobCancelled,
     JobHeard,
     JobRetried,
+    JobReturned,
     JobStarted,
     JobSucceeded,
     JobWaiting,
@@ -134,6 +135,15 @@ def _wait_for_answer(step: Step) -> list[Said]:
 def stopped(state: State, event: e.Stopped, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
     return cancelled(step) if step is not None and step.status == "cancelling" else []
+
+
+def handed_over(state: State, event: e.HandedOver, now: int) -> list[Said]:
+    step = _busy(state, event.key, event.attempt)
+    if step is None:
+        return []
+    if step.status == "cancelling":
+        return cancelled(step)
+    return [JobReturned(step.key, step.attempt)]
 
 
 def started(state: State, event: e.Started, now: int) -> list[Said]:

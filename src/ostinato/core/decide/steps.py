@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostinato.core.commands import ClearTimer, CloseWait, Command, SetTimer
 from ostinato.core.model import Job
-from ostinato.core.state import Step
+from ostinato.core.state import State, Step
 
 
 def unarm(step: Step) -> list[Command]:
@@ -24,6 +24,22 @@ def quiet(step: Step) -> list[Command]:
         said.append(ClearTimer(step.key, "timeout"))
     if step.kind == "event":
         said.append(CloseWait(step.key))
+    return said
+
+
+def armed(state: State) -> list[SetTimer]:
+    """Every timer that the run counts on; setting one again changes nothing."""
+    said = [] if state.due_at is None else [SetTimer("", "timeout", state.due_at)]
+    for scope in state.scopes.values():
+        if scope.key and scope.due_at is not None and scope.ended_at is None:
+            said.append(SetTimer(scope.key, "timeout", scope.due_at))
+    for step in state.open.values():
+        if step.due_at is not None:
+            said.append(SetTimer(step.key, _purpose(step), step.due_at))
+        if step.timeout_at is not None:
+            said.append(SetTimer(step.key, "timeout", step.timeout_at))
+        if step.beat_at is not None:
+            said.append(SetTimer(step.key, "heartbeat", step.beat_at))
     return said
 
 

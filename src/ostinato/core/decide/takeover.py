@@ -1,7 +1,8 @@
 """The process that ran this run is gone: what it had in hand is begun again.
 
-Only attempts with a start fact count as deaths, so a few quick kills never end innocent jobs;
-``Graph.most_deaths`` of them give the job up.
+Only attempts with a start fact count as deaths; ``Graph.most_deaths`` of them give the job up. A
+job that has died is a suspect: it gets its next start fact when it is its turn to be at work alone
+among suspects, so one more death tells on one of them, and few kills never end innocent jobs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from ostinato.core.decide.jobs import job_failed, start_job
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.reporting import cancelled
 from ostinato.core.decide.steps import quiet
-from ostinato.core.facts import Failure, JobAbandoned, JobStarted
+from ostinato.core.facts import Failure, JobAbandoned, JobReady, JobStarted
 from ostinato.core.state import BUSY, State, Step
 
 
@@ -28,15 +29,15 @@ def _taken_up(state: State, step: Step) -> list[Said]:
     lost = JobAbandoned(step.key, step.attempt)
     if step.status == "cancelling":
         return [lost, *cancelled(step)]
-    if step.deaths + step.started >= state.graph.most_deaths:
+    deaths = step.deaths + step.started
+    if deaths >= state.graph.most_deaths:
         times = state.graph.most_deaths
         error = Failure("Abandoned", f"{step.key} died with its process {times} times")
         return [lost, *quiet(step), *job_failed(
             step.scope, step.node, step.key, step.attempt, error
         )]  # fmt: skip
     attempt = step.attempt + 1
-    return [
-        lost,
-        JobStarted(step.key, attempt),
-        start_job(state, step.node, step.key, attempt, step.input),
-    ]
+    begin = start_job(state, step.node, step.key, attempt, step.input, deaths)
+    if deaths:
+        return [lost, JobReady(step.key, attempt=attempt, beat_at=step.beat_at), begin]
+    return [lost, JobStarted(step.key, attempt), begin]

@@ -35,7 +35,7 @@ def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     beat = None if step.node.job is None else beat_at(step.node.job, now)
     return [
         JobReady(step.key, attempt=attempt, beat_at=beat),
-        start_job(state, step.node, step.key, attempt, step.input),
+        start_job(state, step.node, step.key, attempt, step.input, step.deaths),
         *watch(step.key, None, beat),
     ]
 

@@ -41,6 +41,7 @@ FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
     f.JobHeard: steps.job_heard,
     f.JobRetried: steps.job_retried,
     f.JobAbandoned: steps.job_abandoned,
+    f.JobReturned: steps.job_returned,
     f.JobCancelling: steps.job_cancelling,
     f.JobSucceeded: steps.job_succeeded,
     f.JobFailed: steps.job_failed,

@@ -74,6 +74,12 @@ def job_abandoned(state: State, fact: f.JobAbandoned, at: int) -> None:
     step.started = False
 
 
+def job_returned(state: State, fact: f.JobReturned, at: int) -> None:
+    step = state.steps[fact.key]
+    _become(state, step, "ready")
+    step.started = False
+
+
 def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
     step = state.steps[fact.key]
     _become(state, step, "cancelling")
