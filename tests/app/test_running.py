@@ -124,7 +124,7 @@ async def test_a_run_cannot_be_cancelled_twice(stage):
         await run.cancel("enough")
         with pytest.raises(RunEnded):
             await run.result(5)
-        with pytest.raises(OstinatoError, match="already cancelled"):
+        with pytest.raises(OstinatoError, match="over already: cancelled"):
             await run.cancel()
 
 
