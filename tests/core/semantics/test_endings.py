@@ -221,7 +221,7 @@ RULES = [
         error="Fail",
         play=lambda play: [
             play.run(),
-            [phase.status for phase in play.view.phases] == ["failed"] * 2 or 1 / 0,
+            [play.state.scopes[key].status for key in ("p", "p[0]")] == ["failed"] * 2 or 1 / 0,
         ],
         has=("job.failed p[0]/a", "phase.failing p[0]", "phase.failing p", "phase.failing"),
     ),
