@@ -24,9 +24,6 @@ class Clock:
     def now(self):
         return self.time
 
-    def monotonic(self):
-        return self.time / 1000
-
 
 class Memory:
     kind = "memory"

@@ -179,3 +179,17 @@ def test_every_contract_catches_its_violation(contract, tmp_path):
         with path.open("a") as file:
             file.write(f"\n{line}\n")
     assert contract in broken_contracts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "package", [path for path in FILES if path.name == "__init__.py"], ids=name
+)
+def test_the_layout_comment_names_what_is_there(package):
+    """Not every command has its line in ``cli``, nor each technology in ``bus``: they say why."""
+    comment = ast.get_docstring(parse(package)) or ""
+    if name(package) in ("ostinato/cli/__init__.py", "ostinato/bus/__init__.py"):
+        return
+    modules = {path.stem for path in package.parent.glob("*.py")}
+    modules |= {path.parent.name for path in package.parent.glob("*/__init__.py")}
+    missing = {each for each in modules if not re.search(rf"\b{each}\b", comment)}
+    assert missing - {"__init__", "__main__"} == set()

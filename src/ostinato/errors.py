@@ -24,7 +24,7 @@ OstinatoError
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
 ├── SettingsError            the operator: a setting that is unknown or does not fit
-└── NondeterminismError      a code-first function that asked for something else on replay
+└── Unready                  whoever asks an engine that is stopping, or has not begun
 
 A handler steers its job by ``Fail`` (see ``outcomes``); those are not errors of ours.
 """
@@ -43,7 +43,6 @@ __all__ = [
     "Fenced",
     "Gone",
     "InvalidInput",
-    "NondeterminismError",
     "NotFoundError",
     "NotStorable",
     "NothingIsRunning",
@@ -57,6 +56,7 @@ __all__ = [
     "TooLarge",
     "UnknownCommit",
     "Unloadable",
+    "Unready",
     "UsageError",
     "WorkflowNotFound",
     "WorkflowVersionNotFound",
@@ -196,5 +196,5 @@ class SettingsError(OstinatoError):
     pass
 
 
-class NondeterminismError(OstinatoError):
+class Unready(OstinatoError):
     pass

@@ -292,6 +292,3 @@ class Bus(Protocol):
 class Clock(Protocol):
     def now(self) -> int:
         """Wall time in ms since epoch."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""

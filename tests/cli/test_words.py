@@ -3,6 +3,9 @@
 import pytest
 
 from ostinato.cli import words
+from ostinato.cli.client import ENDED
+from ostinato.cli.output import STYLES
+from ostinato.core.state import JOB_STATUSES, RUN_STATUSES
 
 NOW = 1_800_000_000_000
 
@@ -70,3 +73,8 @@ def test_an_incident_names_what_is_wrong_and_where():
 
 def test_a_run_that_is_over_waits_for_nothing():
     assert list(words.progress({"endedAt": NOW, "waits": [{}]}, NOW)) == []
+
+
+def test_statuses_are_those_of_the_core():
+    assert {*STYLES, "ready"} == {*RUN_STATUSES, *JOB_STATUSES}
+    assert {*RUN_STATUSES} > ENDED

@@ -5,6 +5,7 @@ import pytest
 
 from ostinato.core import events as e
 from ostinato.core.outline import outline
+from ostinato.core.state import JOB_STATUSES
 from ostinato.core.views import history_view, run_view
 from ostinato.testing.play import NOON, Play
 from tests.core.semantics.rule import graph_of, handlers
@@ -21,7 +22,7 @@ phases:
       - {job: d, run: open}
       - {job: f, run: bad, optional: true, retry: 1}
 """
-PUBLIC = {"pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"}
+PUBLIC = set(JOB_STATUSES)
 
 
 @pytest.fixture
@@ -49,6 +50,21 @@ def test_a_run_shows_each_step_once(play):
     }
     assert jobs["two/b"]["reason"] == "1 == 2 is false"
     assert jobs["three/f"]["error"] == {"name": "Oops", "message": "bad"}
+
+
+def test_phases_are_phases_and_neither_items_nor_jobs():
+    text = """
+phases:
+  - {phase: one, each: {in: '[1, 2]'}, jobs: [{job: a, run: echo}]}
+  - {phase: two, when: 1 == 2, jobs: [{job: b, run: echo}]}
+  - {phase: three, jobs: [{job: c, run: echo, each: {in: '[1, 2]'}}]}
+finally: [{job: d, run: echo}]
+"""
+    play = Play(graph_of(text), handlers({})).run()
+    phases = {phase["key"]: phase["status"] for phase in shown(play)["phases"]}
+    assert phases == {
+        "one": "succeeded", "two": "skipped", "three": "succeeded", "finally": "succeeded",
+    }  # fmt: skip
 
 
 def test_a_run_says_what_it_waits_for(play):

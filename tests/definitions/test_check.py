@@ -5,7 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from ostinato.app import App
 from ostinato.definitions import check, check_text, load, report
+from ostinato.definitions.check import BUILT_IN
 from tests.definitions.samples import BIG, big_now, numbered, workflow
 
 
@@ -222,3 +224,7 @@ def test_the_report_of_check():
             workflow() + "---\n" + workflow(head="description: x").replace("sample", "other"),
         )
     ] == ["sample", "other"]
+
+
+def test_check_knows_the_built_in_handlers():
+    assert sorted(App(store="memory:").handlers.names()) == sorted(BUILT_IN)

@@ -47,7 +47,6 @@ def test_the_big_example():
     assert made.timeout == 7_200_000
     assert made.on_failure.children[0].path == "on_failure/tell-failed"
     assert made.nodes["deploy"].each.at_once == 3
-    assert made.nodes["deploy/check"].repeated
 
 
 def test_a_phase_keeps_its_members():

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ostinato.core.model import Each, Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.patterns import Pattern
 from ostinato.definitions import load, read
 from ostinato.definitions.keys import LATER, SECTIONS
 from ostinato.errors import DefinitionError
@@ -43,7 +44,7 @@ def test_the_big_example_without_what_comes_later():
     assert trigger.types == ("TENANT_PROVISIONING",)
     assert trigger.uid.text == "event.data.tenant.id"
     data = {"planConfig": {"tier": "basic"}}
-    assert not trigger.matcher.matches({"type": "TENANT_PROVISIONING", "data": data})
+    assert not Pattern(trigger.pattern).matches({"type": "TENANT_PROVISIONING", "data": data})
 
 
 A_JOB = [
@@ -228,7 +229,7 @@ REFUSED = [
     (workflow("{job: a, run: t, retry: {on: []}}"), "an error name, or a list of them, is"),
     (workflow("{job: a, run: t, needs: 5}"), "the name of a job, or a list of them, is expected"),
     (workflow("{job: a, run: t, each: {as: x}}"), "`in` is missing"),
-    (workflow("{job: a, run: t, each: {in: [a, b]}}"), 'write in: "[a, b]'),
+    (workflow("{job: a, run: t, each: {in: [a, b]}}"), "write in: '[\"a\", \"b\"]'"),
     (workflow("{job: a, run: t, each: {in: '[]', as: input}}"), "`input` already means something"),
     (workflow("{job: a, run: t, each: {in: '[]', as: a-b}}"), "a name for expressions is expected"),
     (workflow("{job: a, run: t, each: {in: '[]', tolerate: 101%}}"), "a percentage such as 5%"),
@@ -262,7 +263,7 @@ REFUSED = [
         run: t
         when: split(input.a, ' #') == []
      """), "` #` begins a comment; write when: "),
-    (workflow("{job: a, run: t, when: {a: b}}"), 'write when: "{a: b}'),
+    (workflow("{job: a, run: t, when: {a: b}}"), "write when: '{\"a\": \"b\"}'"),
     (workflow("{job: a, run: t, when: null}"), "a condition is expected, not nothing"),
 ]  # fmt: skip
 

@@ -8,9 +8,9 @@ import pytest
 from ostinato.core import events as e
 from ostinato.core.decide.advance import DECIDE
 from ostinato.core.facts import Failure
-from ostinato.errors import NotFoundError, Refused, StoreError
+from ostinato.errors import NotFoundError, Refused, StoreError, Unready
 from ostinato.ports import DeadLetter, EventQuery, Page, RunQuery
-from ostinato.runtime.posts import Keep, Tell, Unready
+from ostinato.runtime.posts import Keep, Tell
 from tests.stage import Gate, facts_of, fail_commits, one_job, reached, types_of, until
 
 EVENT = one_job({"run": "noop"}, on=[{"event": "GO"}])

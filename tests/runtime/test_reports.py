@@ -143,6 +143,11 @@ def test_fail_is_final_and_names_itself():
     assert (event.error.name, event.error.message) == ("PaymentDeclined", "declined")
 
 
+def test_only_ours_is_final_and_not_what_is_called_so():
+    own = failure_of(JOB, type("Fail", (Exception,), {})("no"))
+    assert (own.error.name, own.final) == ("Fail", False)
+
+
 def test_long_messages_are_cut():
     event = failure_of(JOB, ValueError("x" * 10_000))
     assert len(event.error.message) == 2_001

@@ -9,6 +9,7 @@ catalog       the deployed workflows, as the engine asks for them
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name
+remote        start and emit for an engine in another process; ``address`` says where it answers
 """
 
 from ostinato.app.doing import Once, Producer

@@ -8,10 +8,10 @@ from typing import Any
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
+from ostinato.core.triggers import Trigger
 from ostinato.definitions.document import Document
 from ostinato.definitions.registry import Registry
 from ostinato.ports import Version
-from ostinato.runtime.catalog import Trigger
 
 
 class DeployedWorkflows:
@@ -22,7 +22,6 @@ class DeployedWorkflows:
         self._index: PatternIndex[str] = PatternIndex()
         self._triggers: dict[str, Trigger] = {}
         self._types: set[str] = set()
-        self._everything = False
         self._shapes: dict[str, list[tuple[str, ...]]] = {}
 
     def refresh(self) -> None:
@@ -30,7 +29,6 @@ class DeployedWorkflows:
         self._index = PatternIndex()
         self._triggers.clear()
         self._types.clear()
-        self._everything = False
         for row, spec in self.registry.triggers():
             trigger = Trigger(row.workflow, row.version, spec.index, spec.input, spec.uid)
             self._triggers[trigger.name] = trigger

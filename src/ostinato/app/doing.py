@@ -16,9 +16,10 @@ from ostinato.core import events as e
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
 from ostinato.core.facts import Failure
-from ostinato.core.state import State
+from ostinato.core.state import State, Step
+from ostinato.core.tokens import holder
 from ostinato.core.views import RunView, run_view
-from ostinato.errors import ConflictError, Gone, InvalidInput, NotFoundError, UsageError
+from ostinato.errors import ConflictError, InvalidInput, UsageError
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
 from ostinato.runtime.starts import Begin, Begun, Idempotency
@@ -146,7 +147,7 @@ class Doing(Reading):
     async def cancel(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
         state = await self._state(run_id)
         if state.ended:
-            raise ConflictError(f"run {run_id} has already {state.status}")
+            raise ConflictError(f"run {run_id} is over already: {state.status}")
         event = e.CancelRequested(by, why)
         await self.service.ask(lambda answer: Tell(run_id, event, answer))
         return await self.run_view(run_id)
@@ -158,33 +159,25 @@ class Doing(Reading):
 
         Raises ``NotFoundError``, ``ConflictError`` (it is over), ``Gone`` (it timed out).
         """
-        state, key = await self._holder(token)
+        state, step = await self._holder(token)
         failure = None
         if error is not None:
             failure = Failure(str(error.get("name", "Failed")), str(error.get("message", "")))
         data = output if isinstance(output, Raw) else encode_value(output)
-        event = e.Answered(key, data if failure is None else None, failure)
+        event = e.Answered(step.key, data if failure is None else None, failure)
         told = await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
         if told is None or not told.facts:
-            raise ConflictError(f"job {key} of run {state.run_id} is over")
+            raise ConflictError(f"job {step.key} of run {state.run_id} is over")
 
     async def heartbeat(self, token: str) -> None:
         """Say that the work goes on."""
-        state, key = await self._holder(token)
-        step = state.steps[key]
-        event = e.Heard(key, step.attempt)
+        state, step = await self._holder(token)
+        event = e.Heard(step.key, step.attempt)
         await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
 
-    async def _holder(self, token: str) -> tuple[State, str]:
+    async def _holder(self, token: str) -> tuple[State, Step]:
         state = await self._state(token.partition(".")[0], "no job has this token")
-        step = state.holder(token)
-        if step is None:
-            raise NotFoundError("no job has this token")
-        if step.open:
-            return state, step.key
-        if step.error is not None and step.error.name == "Timeout":
-            raise Gone(f"job {step.key} of run {state.run_id} has timed out")
-        raise ConflictError(f"job {step.key} of run {state.run_id} has already {step.status}")
+        return state, holder(state, token)
 
 
 class Producer:

@@ -71,7 +71,7 @@ class App(Deploying, Doing):
         self, name: str, function: Callable[..., Any], options: Mapping[str, Any]
     ) -> None:
         self._handler_defaults[name] = defaults_of(options)
-        self.handlers.add(name, function, **options)
+        self.handlers.add(name, function)
         self._registry.invalidate(self._handler_defaults)
         self._warned.clear()
 

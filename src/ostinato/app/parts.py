@@ -13,9 +13,9 @@ import msgspec
 from ostinato.core.cloudevents import Event
 from ostinato.core.durations import parse_duration
 from ostinato.core.model import Retry
+from ostinato.core.triggers import event_value
 from ostinato.definitions.compile import HandlerDefaults
 from ostinato.errors import UsageError
-from ostinato.runtime.inbox import event_value
 
 if TYPE_CHECKING:
     from ostinato.app import App

@@ -10,6 +10,10 @@ client    what commands ask of a server or a store
 remote    … of a running server, over HTTP
 local     … of a store that no server holds, through App
 connect   which of the two
+documents what check says of documents                  drawing  a graph as text
+sources   documents, directories, applications given    ending   the end of a run, as an exit code
+refusal   what a server refused                         starter  the files of a new project
+server    the process of serve                          reference  made parts of the docs
 workloads what bench measures       peers  the engines beside it
 the rest  one command per file, named after it
 """

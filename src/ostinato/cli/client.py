@@ -6,7 +6,7 @@ the same either way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ class Client(Protocol):
 
     async def history(self, run_id: str) -> list[Data]: ...
 
-    def follow(self, run_id: str) -> AsyncIterator[Data]:
+    def follow(self, run_id: str) -> AsyncGenerator[Data, None]:
         """Facts as they are recorded, from the first; it ends when the run does."""
 
     async def cancel(self, run_id: str, why: str) -> Data: ...

@@ -62,4 +62,4 @@ def refuse_broken(paths: Sequence[Path]) -> None:
             print(line, file=sys.stderr)
     count = sum(len(entry["errors"]) for entry in broken)
     errors = "1 error" if count == 1 else f"{count} errors"
-    raise Stop(f"{errors} in the documents; nothing was started", code=FAILED)
+    raise Stop(f"{errors} in the documents; nothing of them was taken", code=FAILED)

@@ -51,6 +51,8 @@ def _tell(answer: dict[str, Any], running: bool) -> None:
     output.line(f"event {answer['id']} accepted{known}")
     for run in answer.get("runs") or ():
         output.line(f"run {run}")
+    if not (answer.get("runs") or answer.get("deadLetters")):
+        output.line("it started no run: no trigger of a deployed workflow fits it")
     for letter in answer.get("deadLetters") or ():
         output.note(f"did not fit {letter['trigger']}: dead letter {letter['id']}")
     if not running:

@@ -43,7 +43,7 @@ def report(error: BaseException) -> int:
     """Say it on stderr; the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError | ClosedPipe):
+    if _is_closed_pipe(error):
         return _closed_pipe()
     if not isinstance(error, errors.OstinatoError):
         tell(
@@ -54,6 +54,12 @@ def report(error: BaseException) -> int:
     if isinstance(error, Stop):
         return error.exit_code
     return next(code for kind, code in _CODES if isinstance(error, kind))
+
+
+def _is_closed_pipe(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_closed_pipe, error.exceptions))
+    return isinstance(error, BrokenPipeError | ClosedPipe)
 
 
 def tell(message: str, hint: str = "") -> None:

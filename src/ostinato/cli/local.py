@@ -3,7 +3,7 @@ and runs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class LocalClient:
     async def history(self, run_id: str) -> list[Data]:
         return [_plain(fact) for fact in await self._app.history(run_id, limit=10_000)]
 
-    async def follow(self, run_id: str) -> AsyncIterator[Data]:
+    async def follow(self, run_id: str) -> AsyncGenerator[Data, None]:
         for fact in await self.history(run_id):
             yield fact
 

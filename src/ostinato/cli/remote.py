@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class RemoteClient:
         body = {"why": why} if why else {}
         return _object(await self._send("POST", f"/runs/{_segment(run_id)}/cancel", json=body))
 
-    async def follow(self, run_id: str) -> AsyncIterator[Data]:
+    async def follow(self, run_id: str) -> AsyncGenerator[Data, None]:
         """A server that goes away is expected back: runs outlive it."""
         after, away = -1, 0.0
         while True:

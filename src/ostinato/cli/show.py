@@ -72,6 +72,8 @@ def _told(run: Data, now: int, place: str) -> list[tuple[str, str]]:
     told = [("input", shown_short(run.get("input")))]
     if error := words.failure(run.get("error")):
         told.append(("error", error))
+    if run.get("reason"):
+        told.append(("cancelled", run["reason"]))
     if run["status"] == "succeeded" and run.get("output") is not None:
         told.append(("output", shown(run["output"])))
     told += [("warning", warning) for warning in run.get("warnings") or ()]

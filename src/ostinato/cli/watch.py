@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import typer
@@ -61,11 +62,12 @@ async def _watch(settings: Settings, name: str, limit: float | None, json: bool)
 async def _lines(client: Client, run: Data, json: bool) -> None:
     import json as json_text
 
-    async for fact in client.follow(run["id"]):
-        if json:
-            print(json_text.dumps(fact, ensure_ascii=False), flush=True)
-        elif fact["type"] not in _QUIET:
-            print(_line(fact, client.place), flush=True)
+    async with aclosing(client.follow(run["id"])) as facts:
+        async for fact in facts:
+            if json:
+                print(json_text.dumps(fact, ensure_ascii=False), flush=True)
+            elif fact["type"] not in _QUIET:
+                print(_line(fact, client.place), flush=True)
 
 
 def _line(fact: Data, place: str) -> str:

@@ -9,7 +9,9 @@ commands      what a run asks for
 decide        event -> facts and commands (reads, never writes), in turn with
 fold          fact -> state (the only code that writes a state), until nothing moves
 names         what an expression can see
-results       what jobs gave: `jobs.x`, and the result of a run
+outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
+triggers      event -> runs: inputs and uids from events, misfits
+tokens        who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

@@ -23,7 +23,6 @@ class StartJob(Command, frozen=True):
     handler: str
     input: Any = None  # Raw, or a constant of the definition
     timeout: int | None = None
-    token: str = ""
     deaths: int = 0
 
 
@@ -75,6 +74,3 @@ class Publish(Command, frozen=True):
     data: Raw
     subject: str | None = None
     source: str | None = None
-
-
-AnyCommand = StartJob | StopJob | SetTimer | ClearTimer | OpenWait | CloseWait | Publish

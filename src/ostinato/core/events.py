@@ -1,4 +1,4 @@
-"""What a run is told. Each goes through ``decide``; there is no other way to change a run.
+"""What a run is told. Each goes through ``advance``; there is no other way to change a run.
 
 ``key`` names a step. ``attempt`` is the attempt that speaks: a report counts only for the
 attempt that is open, so a late or repeated one changes nothing.
@@ -106,9 +106,3 @@ class Broken(Event, frozen=True):
     """Deciding for this run raised; it needs a person."""
 
     reason: str
-
-
-AnyEvent = (
-    Start | Completed | Failed | Deferred | Stopped | HandedOver | Started | Heard | TimerFired
-    | Answered | Arrived | CancelRequested | TakenOver | Broken
-)  # fmt: skip

@@ -44,8 +44,8 @@ class Node:
     """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node,
     ``jobs`` all that are anywhere below it.
 
-    ``repeated`` is true when the node stands inside an ``each``, itself included. ``constant``
-    is its encoded input, when no expression is in it. ``way`` are the nodes that lead to it.
+    ``constant`` is its encoded input, when no expression is in it. ``way`` are the nodes that lead
+    to it.
     """
 
     __slots__ = (
@@ -66,7 +66,6 @@ class Node:
         "outgoing",
         "parent",
         "path",
-        "repeated",
         "scope",
         "split",
         "starts",
@@ -109,7 +108,6 @@ class Node:
         self.flows: dict[int, Flow] = {}
         self.inclusive: list[Node] = []
         self.masks: dict[int, int] = {}
-        self.repeated = False
         self.constant: Raw | None = None
 
     def __repr__(self) -> str:
@@ -199,7 +197,6 @@ class Graph:
             flow.index = number
         for number, node in enumerate(self.root.walk()):
             node.index = number
-            node.repeated = node.each is not None or bool(node.parent and node.parent.repeated)
             node.starts = [child for child in node.children if _begins(child)]
             node.jobs = [below for below in node.walk() if below.kind is Kind.JOB]
             node.inclusive = [child for child in node.children if child.join is Join.SOME]

@@ -1,7 +1,7 @@
 """What an expression can see: ``input event jobs vars run job`` and what ``each … as`` names.
 
 Everything is looked up when an expression touches it, and decoded once; an expression pays
-only for the paths it uses. What jobs gave is in ``results``.
+only for the paths it uses. What jobs gave is in ``outputs``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ostinato.core.results import Jobs, View, error_value
+from ostinato.core.outputs import Jobs, Members, error_value
 from ostinato.core.state import Scope, State, Step
 
 GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "now")
@@ -65,7 +65,7 @@ class Names(Mapping[str, Any]):
         return len(list(iter(self)))
 
 
-class RunView(View):
+class RunNames(Members):
     __slots__ = ("state",)
     members = ("id", "uid", "workflow", "version", "error", "startedAt", "status")
 
@@ -94,7 +94,7 @@ class RunView(View):
         return self.state.status
 
 
-class ThisJob(View):
+class ThisJob(Members):
     __slots__ = ("key", "state", "step")
     members = ("key", "attempt", "token", "callback_url", "idempotency_key")
 
@@ -124,7 +124,7 @@ READ: dict[str, Callable[[Names], Any]] = {
     "event": lambda names: names.state.event_value,
     "jobs": lambda names: Jobs(names.state, names.scope),
     "vars": lambda names: names.state.vars,
-    "run": lambda names: RunView(names.state),
+    "run": lambda names: RunNames(names.state),
     "job": lambda names: ThisJob(names.state, names.step, names.job_key),
     "now": lambda names: names.state.now,
 }

@@ -11,14 +11,23 @@ Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second 
 from __future__ import annotations
 
 import hashlib
-import hmac
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Raw
 
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph, Node
+
+RunStatus = Literal["pending", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
+JobStatus = Literal[
+    "pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled",
+    "undone",
+]  # fmt: skip
+
+RUN_STATUSES: tuple[str, ...] = get_args(RunStatus)
+JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
+"""As everyone sees them; to the rules a job that is asked to stop is ``cancelling``."""
 
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
@@ -189,6 +198,7 @@ class State:
         self.open: dict[str, Step] = {}
         self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
+        self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
     @property
     def root(self) -> Scope:
@@ -228,13 +238,6 @@ class State:
         """The callback token of a step: nobody can guess it, and every replay makes the same."""
         mac = hashlib.blake2b(key.encode(), key=self.seed.encode()[:64], digest_size=16)
         return f"{self.run_id}.{mac.hexdigest()}"
-
-    def holder(self, token: str) -> Step | None:
-        """The step that a callback token belongs to. O(steps): tokens are not kept."""
-        for key, step in self.steps.items():
-            if hmac.compare_digest(self.token(key).encode(), token.encode()):
-                return step
-        return None
 
 
 def path_of(key: str) -> str:

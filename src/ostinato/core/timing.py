@@ -7,10 +7,13 @@ import hashlib
 
 from ostinato.core.model import Retry
 
+NEVER = frozenset({"WrongArguments", "ExpressionError", "ExpressionTooCostly"})
+"""What another attempt would only repeat, so that no policy asks for one."""
+
 
 def retries(policy: Retry, error: str) -> bool:
     """Whether an error of this name is tried again at all: ``never`` beats ``on``."""
-    if any(fnmatch.fnmatchcase(error, glob) for glob in policy.never):
+    if error in NEVER or any(fnmatch.fnmatchcase(error, glob) for glob in policy.never):
         return False
     return any(fnmatch.fnmatchcase(error, glob) for glob in policy.on)
 

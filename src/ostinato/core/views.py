@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
+from ostinato.core.model import Kind
 from ostinato.core.state import Scope, State, Step, path_of
 
 
@@ -76,6 +77,7 @@ class RunView(View, omit_defaults=False):
     input: Raw
     output: Raw
     error: ErrorView | None
+    reason: str | None
     event: Raw | None
     jobs: list[JobView]
     phases: list[PhaseView]
@@ -104,9 +106,10 @@ def run_view(state: State) -> RunView:
         input=state.input if state.input is not None else _encoded(state.input_value),
         output=state.output if state.output is not None and state.status == "succeeded" else NULL,
         error=_error(state.error),
+        reason=state.cancelled or None,
         event=state.event,
         jobs=[_job(step) for step in state.steps.values()],
-        phases=[_phase(scope) for scope in state.scopes.values() if scope.parent is not None],
+        phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],
         waits=[_wait(state, step) for step in state.open.values() if step.status == "waiting"],
         warnings=list(state.warnings),
         incident=reason,
@@ -154,6 +157,11 @@ def _job(step: Step) -> JobView:
     )
 
 
+def _is_phase(scope: Scope) -> bool:
+    """Not the run itself, not an item of an ``each``, and not the ``each`` of a job."""
+    return scope.parent is not None and scope.index is None and scope.node.kind is Kind.SCOPE
+
+
 def _phase(scope: Scope) -> PhaseView:
     return PhaseView(
         key=scope.key,
@@ -177,15 +185,8 @@ def _wait(state: State, step: Step) -> WaitView:
     )
 
 
-class HistoryView(View):
-    """One fact: ``seq``, ``at``, ``type``, then what it holds."""
-
-    seq: int
-    at: int
-    type: str
-
-
 def history_view(seq: int, at: int, facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
+    """Per fact: ``seq``, ``at``, ``type``, then what it holds."""
     for number, fact in enumerate(facts, seq):
         yield {"seq": number, "at": at, "type": fact_type(fact)} | _members(fact)
 

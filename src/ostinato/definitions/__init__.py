@@ -15,7 +15,7 @@ registry      versions of workflows
 
 from ostinato.definitions.check import check, check_text, report
 from ostinato.definitions.compile import HandlerDefaults, compile
-from ostinato.definitions.document import Document, TriggerSpec, triggers
+from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.input import input_check
 from ostinato.definitions.load import load, read
 
@@ -30,5 +30,4 @@ __all__ = [
     "load",
     "read",
     "report",
-    "triggers",
 ]

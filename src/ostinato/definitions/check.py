@@ -5,6 +5,7 @@ Errors are what cannot work in any run; warnings are what may be meant, and most
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from ostinato.definitions.meaning import constant, meaning_problems
 from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.reader import nearest
 from ostinato.definitions.sight import sight_problems
-from ostinato.definitions.source import MAX_PROBLEMS
+from ostinato.definitions.source import MAX_PROBLEMS, Path
 from ostinato.errors import DefinitionError, Problem
 
 __all__ = ["BUILT_IN", "check", "check_text", "report"]
@@ -143,6 +144,34 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
         yield False, document.problem((*job.path, "wait"), message, hint)
     if isinstance(job.action, Run):
         yield from _handler(document, job, job.action.handler, handlers, strict)
+    yield from _bare_paths(document, job)
+
+
+LOOKS_LIKE_A_PATH = re.compile(
+    r"(?:\{\{ *|\$\.?)?((?:input|jobs|vars|event|run)(?:\.[A-Za-z_][\w-]*)+)(?: *\}\})?"
+)
+
+
+def _bare_paths(document: Document, job: Job) -> Iterator[Told]:
+    """Texts that look like a path, where a text is only a text."""
+    for path, text in _texts(document.at(job.path), job.path):
+        if path[len(job.path)] in TEMPLATES and (found := LOOKS_LIKE_A_PATH.fullmatch(text)):
+            message = f"`{text}` is text here, not what stands under that name"
+            yield False, document.problem(path, message, f'write "${{ {found[1]} }}"')
+
+
+TEMPLATES = ("with", "emit", "set", "http")
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from _texts(member, (*path, name))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _texts(member, (*path, index))
 
 
 def _handler(

@@ -8,22 +8,20 @@ from typing import Any
 
 from ostinato.core.expressions import Expression, Template
 from ostinato.core.model import Action, Each
-from ostinato.core.patterns import Pattern
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path, Place, member, shown
 from ostinato.errors import Problem
 
-__all__ = ["Document", "Job", "Phase", "TriggerSpec", "triggers"]
+__all__ = ["Document", "Job", "Phase", "TriggerSpec"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSpec:
-    """``types`` and ``matcher`` (when there is one) say which events start a run."""
+    """``types`` and ``pattern`` (when there is one) say which events start a run."""
 
     index: int
     types: tuple[str, ...]
     pattern: dict[str, Any] | None = None
-    matcher: Pattern | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None
 
@@ -91,10 +89,13 @@ class Document:
             at = below
         return at
 
+    def at(self, path: Path) -> Any:
+        """What is written at that path."""
+        value: Any = self.data
+        for part in path:
+            value = value[part]
+        return value
+
     def problem(self, path: Path, message: str, hint: str = "") -> Problem:
         at = self.place_at(path)
         return Problem(message, shown(path), line=at.line, column=at.column, hint=hint)
-
-
-def triggers(document: Document) -> list[TriggerSpec]:
-    return list(document.triggers)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ostinato.core.patterns import Pattern
 from ostinato.definitions.actions import ACTION_KINDS, Done, done_by
 from ostinato.definitions.document import Document, Job, Phase, TriggerSpec
 from ostinato.definitions.keys import ACTIONS, GOES_WITH, LATER_ACTIONS
@@ -154,12 +153,10 @@ def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[T
     members = reader.section("trigger", place, path)
     if members is None or not members.get("event"):
         return
-    pattern = members.get("pattern")
     yield TriggerSpec(
         index=index,
         types=members["event"],
-        pattern=pattern,
-        matcher=None if pattern is None else Pattern(pattern),
+        pattern=members.get("pattern"),
         input=members.get("input"),
         uid=members.get("uid"),
     )

@@ -14,17 +14,13 @@ from ostinato.core.expressions.lexer import tokens
 from ostinato.core.expressions.parser import parse_tree
 from ostinato.core.expressions.values import kind
 from ostinato.core.instants import parse_instant
+from ostinato.core.state import JOB_STATUSES
 from ostinato.definitions.document import Document
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path
 from ostinato.errors import DefinitionError, ExpressionError, Problem
 
 __all__ = ["constant", "meaning_problems"]
-
-STATUSES = (
-    "pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled",
-    "undone",
-)  # fmt: skip
 
 _TRUTH, _TEXT, _NUMBER, _LIST = "bool", "text", "number", "list"
 
@@ -139,8 +135,8 @@ def _comparisons(document: Document, path: Path, tree: s.Node) -> Iterator[Told]
                 case (
                     s.Member(target=s.Member(target=s.Name(name="jobs")), name="status"),
                     s.Literal(value=str() as word),
-                ) if word not in STATUSES:
-                    hint = "one of " + " ".join(STATUSES)
+                ) if word not in JOB_STATUSES:
+                    hint = "one of " + " ".join(JOB_STATUSES)
                     yield False, document.problem(path, f"no job's status is {word!r}", hint)
 
 

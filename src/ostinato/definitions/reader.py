@@ -6,6 +6,7 @@ A reader never stops at the first mistake: what cannot be read is None, the prob
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -153,11 +154,23 @@ class Reader:
         return ""
 
     def _as_text(self, place: Place, path: Path) -> str:
-        """The quoted line, for a map or list that was meant as an expression."""
-        if not 0 < place.line <= len(self.lines):
+        """The same list or map, as an expression in quotes."""
+        if not isinstance(place.value, list | dict):
             return ""
-        written = self.lines[place.line - 1][place.column - 1 :].strip()
-        return f"write {path[-1]}: {quoted(written)}" if written[:1] in ("{", "[") else ""
+        text = json.dumps(_value_of(place), ensure_ascii=False)
+        return f"write {path[-1]}: {quoted(text)}" if len(text) <= SHORT else ""
+
+
+SHORT = 60
+"""Characters of a value that are worth repeating in a hint."""
+
+
+def _value_of(place: Place) -> Any:
+    if isinstance(place.value, dict):
+        return {name: _value_of(member) for name, member in place.value.items()}
+    if isinstance(place.value, list):
+        return [_value_of(member) for member in place.value]
+    return place.value
 
 
 ReadKind = Callable[[Reader, Place, Path], Any]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.core.model import Each, Set
-from ostinato.core.names import RunView, ThisJob
-from ostinato.core.results import JobView
+from ostinato.core.names import RunNames, ThisJob
+from ostinato.core.outputs import JobNames
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.input import resolved
 from ostinato.definitions.needs import Order, stages
@@ -24,7 +24,7 @@ __all__ = ["sight_problems"]
 Told = tuple[bool, Problem]  # whether it is an error, and what
 
 _BASE = ("input", "event", "jobs", "vars", "run")
-_MEMBERS = {"run": RunView.members, "job": ThisJob.members}
+_MEMBERS = {"run": RunNames.members, "job": ThisJob.members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class _Sight:
             hint = nearest(name, list(self.stages))
             yield True, self._problem(use, f"no job is called `{name}`", hint)
             return
-        if len(members) > 1 and members[1] not in JobView.members:
-            hint = _members_hint(members[1], JobView.members)
+        if len(members) > 1 and members[1] not in JobNames.members:
+            hint = _members_hint(members[1], JobNames.members)
             if members[1] not in ("state", "result", "results"):
                 hint += f"; what it returned is jobs.{name}.output.{members[1]}"
             yield True, self._problem(use, f"a job has no member `{members[1]}`", hint)

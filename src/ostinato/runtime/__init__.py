@@ -7,13 +7,15 @@ outlets    what leaves after a commit, and where to
 change     the rows of one post, and the batch of many
 resident   a run in memory, and how it is loaded
 executor   handlers: their outcomes, deadlines, cancellation
-lane       slots, and the jobs that wait for one
+slots      the places for work, and the jobs that wait for one
 attempt    one attempt of a job, in this process
 deadlines  when running attempts have taken too long
 handlers   a handler: what it takes, what it gives, how it is retried
 outcomes   Fail, Retry, Later: what a handler can say besides a value
+reports    what a handler did, as an event for its run
 builtin    noop, echo, sleep, log, fail, flaky
 http       http jobs
+catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
@@ -21,6 +23,8 @@ timers     what is due
 outbox     what is to be sent
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
+identity   new ids and seeds
+clock      the time of this machine
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """

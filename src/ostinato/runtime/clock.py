@@ -8,6 +8,3 @@ import time
 class SystemClock:
     def now(self) -> int:
         return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> float:
-        return time.monotonic()

@@ -28,13 +28,14 @@ from ostinato.errors import (
     StoreError,
     UnknownCommit,
     Unloadable,
+    Unready,
 )
 from ostinato.ports import Batch, Clock, Storage
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
 from ostinato.runtime.outlets import Outlets
-from ostinato.runtime.posts import NotYet, Post, Tell, Unready
+from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import GraphOf, Resident, Residents
 from ostinato.telemetry.logger import logger
 

@@ -29,8 +29,8 @@ from ostinato.core.state import State
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Report
-from ostinato.runtime.lane import Lane
 from ostinato.runtime.reports import failure_of, report_of
+from ostinato.runtime.slots import Slots
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.executor")
@@ -67,10 +67,10 @@ class Executor:
         self._limit = result
         self._report = report
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
-        self._here = Lane(slots, self._run, lambda: self.on_taken())
-        self._threads = Lane(threads, self._run, lambda: self.on_taken())
         self._suspects: set[asyncio.Task[None]] = set()
-        self._alone = Lane(1, self._run_alone, lambda: self.on_taken())
+        self._here = Slots(slots, self._run, lambda: self.on_taken())
+        self._threads = Slots(threads, self._run, lambda: self.on_taken())
+        self._alone = Slots(1, self._run_alone, lambda: self.on_taken())
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
         self._fresh: dict[Key, Attempt] = {}
@@ -259,8 +259,8 @@ class Executor:
     async def drain(self, seconds: float) -> None:
         """Start nothing more; give what runs this long to end."""
         self._stopping = True
-        for lane in (self._here, self._threads, self._alone):
-            lane.clear()
+        for waiting in (self._here, self._threads, self._alone):
+            waiting.clear()
         if self.running > self.overdue:
             self._quiet.clear()
             with contextlib.suppress(TimeoutError):

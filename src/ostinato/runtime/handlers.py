@@ -2,7 +2,7 @@
 
 Arguments are the job's input, by name; an argument annotated ``Job`` (or another type that was
 provided) is injected. Annotations are checked and converted by pydantic; those that do not fit
-are the failure ``WrongArguments``, which is never retried.
+are the failure ``WrongArguments``.
 """
 
 from __future__ import annotations
@@ -103,18 +103,16 @@ class Handler:
     """A function under a name. ``sync`` ones run in threads."""
 
     __slots__ = ("_convert", "_names", "_provided", "_required", "_takes_all", "function", "name",
-                 "options", "sync")  # fmt: skip
+                 "sync")  # fmt: skip
 
     def __init__(
         self,
         name: str,
         function: Callable[..., Any],
         provide: Mapping[type, Provide],
-        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.function = function
-        self.options = dict(options or {})
         self.sync = not inspect.iscoroutinefunction(function)
         self._names: list[str] = []
         self._required: set[str] = set()
@@ -220,10 +218,10 @@ class Handlers:
         """Inject ``make(job)`` where a handler asks for ``kind``."""
         self._provide[kind] = make
 
-    def add(self, name: str, function: Callable[..., Any], **options: Any) -> Handler:
+    def add(self, name: str, function: Callable[..., Any]) -> Handler:
         if name in self._handlers and self._handlers[name].function is not function:
             raise UsageError(f"there are two handlers called {name!r}")
-        handler = self._handlers[name] = Handler(name, function, self._provide, options)
+        handler = self._handlers[name] = Handler(name, function, self._provide)
         return handler
 
     def get(self, name: str) -> Handler | None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.core import correlation
 from ostinato.core import events as e
-from ostinato.core.cloudevents import Event, rfc3339
-from ostinato.core.codec import encode_value
-from ostinato.core.expressions import Expression, Template
+from ostinato.core.cloudevents import Event
+from ostinato.core.triggers import Found, Starting, Trigger, event_value, match
 from ostinato.core.views import View
 from ostinato.errors import ExpressionError, InvalidInput, Problem
 from ostinato.ports import DeadLetter, StoredEvent
-from ostinato.runtime.catalog import Catalog, Trigger
+from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Post
 from ostinato.runtime.starts import Pair, Starter, stored
@@ -143,83 +141,6 @@ class Accept(Post):
         for found in self.found:
             if found.values_keys:
                 engine.outlets.on_event(found.event.type, found.values_keys, found.encoded)
-
-
-class Starting:
-    """A run that an event starts."""
-
-    __slots__ = ("input", "trigger", "uid")
-
-    def __init__(self, trigger: Trigger, input: Raw | None, uid: str | None) -> None:
-        self.trigger = trigger
-        self.input = input
-        self.uid = uid
-
-
-class Found:
-    """What one event sets off."""
-
-    __slots__ = ("encoded", "event", "misfits", "starts", "values_keys")
-
-    def __init__(self, event: Event) -> None:
-        self.event = event
-        self.starts: list[Starting] = []
-        self.misfits: list[tuple[Trigger, InvalidInput | ExpressionError]] = []
-        self.values_keys: list[str] = []
-        self.encoded = Raw(b"")
-
-
-def match(catalog: Catalog, event: Event) -> Found:
-    """The triggers that fit, with their inputs made, and the keys by which waits may find it."""
-    found = Found(event)
-    shapes = catalog.shapes(event.type)
-    if not shapes and not catalog.listens(event.type):
-        return found
-    value = event_value(event)
-    found.encoded = Raw(msgspec.json.encode(value | {"data": event.data}))
-    for paths in shapes:
-        key = correlation.key_of_event(paths, value)
-        if key is not None:
-            found.values_keys.append(key)
-    for trigger in catalog.triggers(event.type, value):
-        try:
-            found.starts.append(_starting(catalog, trigger, value))
-        except (InvalidInput, ExpressionError) as error:
-            found.misfits.append((trigger, error))
-    return found
-
-
-def event_value(event: Event) -> dict[str, Any]:
-    """The event as patterns and expressions see it."""
-    return {
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-        "subject": event.subject,
-        "time": rfc3339(event.time),
-        "data": msgspec.json.decode(event.data),
-    }
-
-
-def _starting(catalog: Catalog, trigger: Trigger, event: dict[str, Any]) -> Starting:
-    names = {"event": event, "input": event["data"]}
-    given = event["data"] if trigger.input is None else _made(trigger.input, names)
-    checked = catalog.check_input(trigger.workflow, trigger.version, given)
-    same = trigger.input is None and checked == given
-    uid = None if trigger.uid is None else _uid(trigger.uid.evaluate(names))
-    return Starting(trigger, None if same else encode_value(checked), uid)
-
-
-def _made(source: Expression | Template, names: dict[str, Any]) -> Any:
-    return source.evaluate(names) if isinstance(source, Expression) else source.render(names)
-
-
-def _uid(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, bool | float) or not isinstance(value, int):
-        raise ExpressionError(f"uid gave {value!r:.80}, not a text")
-    return str(value)
 
 
 def encoded(event: Event) -> Raw:

@@ -6,10 +6,10 @@ import asyncio
 
 import msgspec
 
-from ostinato.errors import DefinitionError, NothingIsRunning, Refused, UsageError
+from ostinato.errors import DefinitionError, NothingIsRunning, Refused, Unready, UsageError
 from ostinato.ports import Bus, DeadLetter, Outgoing
 from ostinato.runtime.engine import Engine
-from ostinato.runtime.posts import Keep, Unready
+from ostinato.runtime.posts import Keep
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.outbox")
@@ -34,10 +34,6 @@ class Outbox:
 
     def expect(self) -> None:
         self._waiting = True
-
-    @property
-    def busy(self) -> bool:
-        return self._waiting or self._sending is not None
 
     async def run_once(self, now: int) -> int:
         if not self._waiting or self._sending is not None:

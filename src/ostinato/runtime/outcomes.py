@@ -6,7 +6,11 @@ from ostinato.core.durations import parse_duration
 
 
 class Fail(Exception):
-    """The job has failed and must not be tried again. ``name`` is what ``retry.on`` would see."""
+    """The job has failed and must not be tried again, whatever its ``retry`` says.
+
+    ``name`` is the failure's name wherever it is shown or read: in the run's history, at the doors,
+    as ``jobs.x.error.name`` and ``run.error.name`` in expressions.
+    """
 
     def __init__(self, message: str = "", name: str = "Fail") -> None:
         super().__init__(message)

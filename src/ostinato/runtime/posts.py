@@ -10,7 +10,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.events import Event
-from ostinato.errors import OstinatoError
 from ostinato.ports import DeadLetter, Timer, Version
 from ostinato.runtime.change import Change
 from ostinato.runtime.resident import Resident
@@ -106,7 +105,3 @@ class Keep(Post):
 
 class NotYet(Exception):
     """The post meets what another one of this tick does: it comes again once that is stored."""
-
-
-class Unready(OstinatoError):
-    """The engine is stopping, or has not begun."""

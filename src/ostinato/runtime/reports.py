@@ -72,12 +72,12 @@ _CONTAINERS = (dict, list, tuple)
 
 
 def failure_of(command: StartJob, error: BaseException) -> e.Failed:
-    """``Fail`` is final; anything else is tried again as the job's retry says."""
+    """``Fail`` is final; whether anything else is tried again is for the run to decide."""
     key, attempt = command.key, command.attempt
     if isinstance(error, Fail):
         return e.Failed(key, attempt, Failure(_clean(str(error.name)), _text(error)), final=True)
     name = error.code if isinstance(error, OstinatoError) else type(error).__name__
-    return e.Failed(key, attempt, Failure(name, _text(error)), final=name == "WrongArguments")
+    return e.Failed(key, attempt, Failure(name, _text(error)))
 
 
 def _text(error: BaseException) -> str:

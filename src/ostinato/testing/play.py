@@ -21,6 +21,7 @@ from ostinato.core.fold import replay
 from ostinato.core.graph import Graph
 from ostinato.core.state import Scope, State, Step
 from ostinato.core.views import RunView, fact_type, run_view
+from ostinato.runtime.reports import failure_of
 
 Handler = Callable[[Any], Any]
 NOON = 1_800_000_000_000
@@ -95,8 +96,7 @@ class Play:
         try:
             output = self.handlers[job.handler](data)
         except Exception as error:
-            failure = Failure(type(error).__name__, str(error))
-            return self.tell(e.Failed(job.key, job.attempt, failure))
+            return self.tell(failure_of(job, error))
         return self.tell(e.Completed(job.key, job.attempt, encode_value(output)))
 
     def complete(self, key: str, output: Any = None) -> Play:
@@ -164,7 +164,7 @@ def snapshot(state: State) -> dict[str, Any]:
     plain = {
         name: value
         for name, value in vars(state).items()
-        if name not in ("graph", "cache", "steps", "scopes", "open", "now")
+        if name not in ("graph", "cache", "tokens", "steps", "scopes", "open", "now")
     }
     return plain | {
         "steps": {key: _slots(step) for key, step in state.steps.items()},

@@ -5,12 +5,13 @@ A run is named by its id, a unique beginning of it, its uid, or ``last``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
 from ostinato.web.answers import json_answer
@@ -30,8 +31,7 @@ from ostinato.web.operation import JSON, Operations
 
 doors = Operations("runs")
 
-Status = Literal["pending", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
-Statuses = Annotated[tuple[Status, ...], Meta(description="any of these; several with a comma")]
+Statuses = Annotated[tuple[RunStatus, ...], Meta(description="any of these; several with a comma")]
 
 
 class RunItem(View, omit_defaults=False):

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ostinato import Fail
 from ostinato.core.graph import Graph
 from ostinato.definitions import compile, load
 from ostinato.testing.play import Handler, Play, snapshot
@@ -24,10 +25,6 @@ ENDS = ("job.succeeded", "job.failed", "job.skipped", "job.cancelled")
 
 
 class Oops(Exception):
-    pass
-
-
-class Fail(Exception):
     pass
 
 

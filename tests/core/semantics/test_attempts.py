@@ -2,11 +2,13 @@
 
 import pytest
 
+from ostinato import Fail
 from ostinato.core import events as e
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.facts import Failure
-from tests.core.semantics.rule import Fail, Rule, holds
+from tests.core.semantics.rule import Rule, holds
 
+OWN_FAIL = type("Fail", (Exception,), {})
 OK = [OSError("one"), OSError("two"), "fine"]
 
 
@@ -254,6 +256,22 @@ RULES = [
         status="failed",
         error="Fail",
         calls="p/a",
+    ),
+    Rule(
+        "retry-fail-name",
+        "An exception of your own that is called `Fail` is tried again like any other.",
+        retried("attempts: 5"),
+        does={"h": [OWN_FAIL("no"), 1]},
+        outputs={"p/a": 1},
+        calls="p/a p/a",
+    ),
+    Rule(
+        "retry-hopeless",
+        "What another attempt would only repeat is not tried again, whatever `on` says.",
+        retried("attempts: 5, on: ['*']"),
+        play=lambda play: report("WrongArguments")(play.start()),
+        status="failed",
+        error="WrongArguments",
     ),
     Rule(
         "retry-final",

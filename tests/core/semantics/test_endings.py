@@ -203,7 +203,7 @@ RULES = [
         "fail-sibling-succeeds",
         "A running sibling that ends while it is asked to stop has ended as it says.",
         "[{job: a, run: open}, {job: b, run: open}]",
-        play=lambda play: play.start().fail("p/a", "Fail").complete("p/b", 1),
+        play=lambda play: play.start().fail("p/a", "Fail", final=True).complete("p/b", 1),
         status="failed",
         error="Fail",
         jobs={"p/a": "failed", "p/b": "succeeded"},

@@ -8,6 +8,7 @@ server   the server process: started, killed, started again, stopped
 story    the acts, from the first order to the last run's end
 burst    a second of load
 picture  what is known of each tenant's run, fact by fact
+clock    the time that the demo shows
 stage    where it is seen: lines, or …
 screen   … a terminal
 record   what the store holds in the end, beside what it must hold

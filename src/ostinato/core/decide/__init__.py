@@ -1,12 +1,13 @@
 """Events to facts and commands: the rules of a run, as one table.
 
-``decide`` reads and changes nothing. What it says is of three kinds: facts (remembered),
+A rule reads and changes nothing. What it says is of three kinds: facts (remembered),
 commands (leave after the commit) and moves (what follows inside the run, decided next).
 ``advance`` runs it to rest: each fact is folded as soon as the decision that made it is whole,
 so a move always sees what came before it.
 
 moves      what follows inside a run
-entering   a token enters a node: conditions, scopes, each
+entering   a token enters a node: scopes, each
+skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
 steps      the timers of an open step
 flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
@@ -16,8 +17,8 @@ takeover   the process that ran this run is gone
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 
-from ostinato.core.decide.advance import MAX_FACTS, advance, decide
+from ostinato.core.decide.advance import MAX_FACTS, advance
 from ostinato.core.decide.jobs import outstanding
 from ostinato.core.decide.steps import armed
 
-__all__ = ["MAX_FACTS", "advance", "armed", "decide", "outstanding"]
+__all__ = ["MAX_FACTS", "advance", "armed", "outstanding"]

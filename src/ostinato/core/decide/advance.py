@@ -8,7 +8,7 @@ from typing import Any
 from ostinato.core import events as e
 from ostinato.core.commands import Command
 from ostinato.core.decide import ending, entering, flowing, moves, reporting, takeover, timers
-from ostinato.core.decide.moves import Said, Settle, Told
+from ostinato.core.decide.moves import Settle
 from ostinato.core.facts import Fact
 from ostinato.core.fold import FOLD, fold
 from ostinato.core.state import State
@@ -41,11 +41,6 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     moves.Stop: ending.stop,
     moves.Finish: ending.finish,
 }
-
-
-def decide(state: State, told: Told, now: int) -> list[Said]:
-    """What follows from ``told``, all at once, with the state left as it is."""
-    return DECIDE[type(told)](state, told, now)
 
 
 def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Command]]:

@@ -34,7 +34,7 @@ from ostinato.core.facts import (
 )
 from ostinato.core.graph import FINALLY, Node
 from ostinato.core.names import Names
-from ostinato.core.results import results
+from ostinato.core.outputs import outputs
 from ostinato.core.state import BUSY, Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
 
@@ -158,7 +158,7 @@ def _output(state: State) -> Raw:
     if output is not None:
         return encode_value(output.render(names))
     last = state.graph.last
-    return Raw(json.encode({} if last is None else results(state.root, last)))
+    return Raw(json.encode({} if last is None else outputs(state.root, last)))
 
 
 def _next(state: State, now: int) -> list[Said]:

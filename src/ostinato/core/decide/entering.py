@@ -1,22 +1,20 @@
-"""Tokens enter nodes: a job becomes ready, a wait is armed, a scope or an ``each`` opens."""
+"""Tokens enter nodes: a job begins, a scope or an ``each`` opens, or what is entered is skipped."""
 
 from __future__ import annotations
 
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer
-from ostinato.core.decide.flowing import holds
 from ostinato.core.decide.jobs import begin_job, job_failed
 from ostinato.core.decide.moves import Begin, Enter, Fail, Leave, Said, Settle
+from ostinato.core.decide.skipping import skip
 from ostinato.core.events import Start
 from ostinato.core.facts import (
     NOTHING,
     Failure,
     GatewayPassed,
     ItemsResolved,
-    JobSkipped,
     RunStarted,
     ScopeOpened,
-    ScopeSkipped,
 )
 from ostinato.core.graph import Node
 from ostinato.core.model import Each, Kind
@@ -68,9 +66,8 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
     if _is_full(state):
         return [Fail(state.root, _too_many(state, key))]
     try:
-        if node.when is not None and not holds(node.when, Names(state, scope, job_key=key)):
-            why = f"{node.when.text} is false"
-            return [*_skipped(node, key, why), Leave(scope, node)]
+        if (skipped := skip(state, scope, node, key)) is not None:
+            return skipped
         if node.each is not None:
             return _each(state, scope, node, node.each, key, now)
     except (ExpressionError, UsageError) as error:
@@ -89,17 +86,6 @@ def _too_many(state: State, key: str) -> Failure:
     return Failure(
         "TooManySteps", f"{key} would be one more than {state.graph.most_steps:,} steps of one run"
     )
-
-
-def _skipped(node: Node, key: str, why: str) -> list[Said]:
-    """A skipped scope skips each job in it."""
-    if node.kind is Kind.JOB:
-        return [JobSkipped(key, why)]
-    said: list[Said] = [ScopeSkipped(key, why)]
-    for child in node.children:
-        if child.kind is Kind.JOB or child.kind is Kind.SCOPE:
-            said += _skipped(child, f"{key}/{child.name}", why)
-    return said
 
 
 def _broken(scope: Scope, node: Node, key: str, error: ExpressionError | UsageError) -> list[Said]:

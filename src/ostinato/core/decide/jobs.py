@@ -54,8 +54,7 @@ def start_job(
     if data is None and job.input is not None and job.input.constant:
         data = constant(node)
     timeout = None if job.callback else job.timeout
-    token = state.token(key) if job.callback else ""
-    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, token, deaths)
+    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, deaths)
 
 
 def outstanding(state: State) -> list[StartJob]:

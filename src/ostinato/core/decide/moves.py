@@ -9,7 +9,6 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ostinato.core.commands import Command
-from ostinato.core.events import Event
 from ostinato.core.facts import Fact, Failure
 from ostinato.core.graph import Flow, Node
 from ostinato.core.state import Scope
@@ -69,4 +68,3 @@ class Finish(Struct, frozen=True, gc=False):
 
 Move = Enter | Leave | Join | Begin | Settle | Fail | Stop | Finish
 Said = Fact | Command | Move
-Told = Event | Move

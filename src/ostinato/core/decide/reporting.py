@@ -104,14 +104,11 @@ def attempt_failed(
 
 def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | None) -> int | None:
     job = step.node.job
-    if job is None or not isinstance(job.action, Run) or error.name in NEVER_RETRIED:
+    if job is None or not isinstance(job.action, Run):
         return None
     seed = f"{state.seed}:{step.key}:{step.attempt}"
     failures = step.failures + 1
     return next_attempt(job.retry, error.name, failures, step.ready_at, now, seed, after)
-
-
-NEVER_RETRIED = frozenset({"Fail", "WrongArguments", "ExpressionError", "ExpressionTooCostly"})
 
 
 def cancelled(step: Step) -> list[Said]:

@@ -1,7 +1,7 @@
-"""What jobs gave, seen from a place in the run: ``jobs.x`` in an expression, and a run's result.
+"""What jobs gave, seen from a place in the run: ``jobs.x``, and the outputs of a last phase.
 
-The activation nearest to the place is meant. Inside an ``each``, ``jobs.x`` is this item's;
-outside, its output is the list over the items.
+The activation nearest to the place is meant. Inside an ``each``, ``jobs.x.output`` is this item's;
+outside, it is the list over the items.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ostinato.core.state import Scope, State, Step
 PENDING: dict[str, Any] = {"status": "pending", "output": None, "error": None, "attempts": 0}
 
 
-class View(Mapping[str, Any]):
+class Members(Mapping[str, Any]):
     """A mapping whose members are made when asked for."""
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class View(Mapping[str, Any]):
         return getattr(self, f"_{name}")()
 
 
-class Jobs(View):
+class Jobs(Members):
     __slots__ = ("scope", "state")
 
     def __init__(self, state: State, scope: Scope) -> None:
@@ -66,10 +66,10 @@ class Jobs(View):
         node = self.state.graph.jobs.get(name)
         if node is None:
             return default
-        return _view(self.state, _find(self.scope, node))
+        return _names(self.state, _find(self.scope, node))
 
 
-class JobView(View):
+class JobNames(Members):
     __slots__ = ("state", "step")
     members = ("status", "output", "error", "attempts")
 
@@ -107,19 +107,19 @@ def error_value(error: Failure | None) -> dict[str, Any] | None:
     return value | {"job": error.job} if error.job else value
 
 
-def results(scope: Scope, node: Node) -> dict[str, Any]:
+def outputs(scope: Scope, node: Node) -> dict[str, Any]:
     """Job name to output, as encoded, for the jobs below ``node``: a result without ``output``."""
     return {job.name: _encoded(_find(scope, job)) for job in node.jobs}
 
 
-class Items(NamedTuple):
+class Gathered(NamedTuple):
     """What was found for each item of an ``each``."""
 
     each: Scope
     found: list[Any]
 
 
-Found = Step | Items | None
+Found = Step | Gathered | None
 
 WORST = ("failed", "cancelled", "running", "ready", "waiting", "pending")
 
@@ -150,26 +150,26 @@ def _descend(scope: Scope, way: tuple[Node, ...], at: int) -> Found:
         return here
     below = min(at + 1, len(way) - 1)  # a job's own item is on the job's place
     if _gathers(here) and here.status != "skipped":
-        return Items(here, [_descend(item, way, below) for item in here.elements])
+        return Gathered(here, [_descend(item, way, below) for item in here.elements])
     return _descend(here, way, below) if below > at else None
 
 
-def _view(state: State, found: Found) -> Mapping[str, Any]:
+def _names(state: State, found: Found) -> Mapping[str, Any]:
     if found is None:
         return PENDING
     if isinstance(found, Step):
-        return JobView(state, found)
-    views = [_view(state, item) for item in found.found]
+        return JobNames(state, found)
+    shown = [_names(state, item) for item in found.found]
     return {
-        "status": _together(found.each, [view["status"] for view in views]),
-        "output": [view["output"] for view in views],
-        "error": next((view["error"] for view in views if view["error"]), None),
-        "attempts": max((view["attempts"] for view in views), default=0),
+        "status": _together(found.each, [each["status"] for each in shown]),
+        "output": [each["output"] for each in shown],
+        "error": next((each["error"] for each in shown if each["error"]), None),
+        "attempts": max((each["attempts"] for each in shown), default=0),
     }
 
 
 def _encoded(found: Found) -> Raw | list[Any] | None:
-    if isinstance(found, Items):
+    if isinstance(found, Gathered):
         return [_encoded(item) for item in found.found]
     return None if found is None else found.output
 

@@ -22,16 +22,16 @@ from ostinato.runtime.attempt import Attempt
 TURN = 0.005
 
 
-class Lane:
-    """``slots`` attempts run at once; ``on_taken`` hears of each that has got a slot."""
+class Slots:
+    """``count`` attempts run at once; ``on_taken`` hears of each that has got a slot."""
 
     def __init__(
         self,
-        slots: int,
+        count: int,
         run: Callable[[Attempt], Coroutine[Any, Any, None]],
         on_taken: Callable[[], None],
     ) -> None:
-        self._slots = slots
+        self._count = count
         self._run = run
         self._on_taken = on_taken
         self._heap: list[tuple[int, int, int, Attempt]] = []
@@ -61,7 +61,7 @@ class Lane:
             if not future.done():
                 future.set_result(None)
                 wanted -= 1
-        for _ in range(min(wanted, self._slots - len(self._tasks))):
+        for _ in range(min(wanted, self._count - len(self._tasks))):
             task = asyncio.create_task(
                 self._slot(), name="ostinato-slot", context=self._clean.copy()
             )
