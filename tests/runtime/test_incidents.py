@@ -7,8 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from ostinato.app import Run
+from ostinato.core import events as e
 from ostinato.errors import Unloadable
 from ostinato.ports import Page, RunQuery
+from ostinato.runtime.posts import Tell
 from tests.stage import Gate, one_job, reached, until_crash
 
 HOUR = one_job({"wait": "1h"})
@@ -61,6 +63,21 @@ async def test_one_among_others_is_an_incident_and_goes_on_once_it_is_readable(c
         await Run(app, runs[1]).result(5)
         head = await app.storage.head(runs[1])
         assert (head.status, head.error_name) == ("succeeded", None)
+
+
+async def test_it_goes_on_without_a_restart_once_something_is_posted_to_it(clocked):
+    async with until_crash(clocked.app(GATE, {"gate": Gate().__call__})) as app:
+        run_id = (await app.start("w")).id
+    bad, gate = {run_id}, Gate()
+    gate.open.set()
+    store = spoilt(clocked.place.store(), bad)
+    async with clocked.app(GATE, {"gate": gate.__call__}, store=store) as app:
+        await incident(app, run_id)
+        bad.clear()
+        app.service.engine.post(Tell(run_id, e.Heard("p/j", 1)))
+        await Run(app, run_id).result(5)
+        assert gate.calls == 1
+        assert (await app.storage.head(run_id)).waiting_for is None
 
 
 async def test_timers_of_unreadable_runs_hold_nobody_up(clocked):

@@ -8,6 +8,7 @@ import pytest
 from ostinato.app import Run, RunEnded
 from ostinato.errors import StoreError, StoreLocked
 from ostinato.ports import Batch, RunQuery
+from ostinato.runtime import executor
 from ostinato.testing.history_checker import check_store
 from tests.stage import Gate, crash, facts_of, one_job, reached, types_of, until_crash
 
@@ -157,6 +158,22 @@ async def test_a_suspect_begins_after_its_start_fact_and_can_be_cancelled(here):
         await app.cancel(run.id)
         with pytest.raises(RunEnded):
             await Run(app, run.id).result(5)
+
+
+async def test_a_suspect_that_lives_on_lets_the_next_one_begin(here, monkeypatch):
+    monkeypatch.setattr(executor, "PROBATION", 0.01)
+    for _ in range(2):
+        gate = Gate()
+        async with until_crash(here.app(many(3), {"long": gate.__call__})) as app:
+            if not await app.count_runs(RunQuery()):
+                run = await app.start("w")
+            await gate.begun.wait()
+    gate = Gate()
+    async with here.app(many(3), {"long": gate.__call__}) as app:
+        while gate.calls < 3:
+            await asyncio.sleep(0.001)
+        gate.open.set()
+        await Run(app, run.id).result(5)
 
 
 async def test_a_suspect_that_waits_at_a_stop_is_no_death(stage):

@@ -112,7 +112,7 @@ def early(kind, key):
             for index in reversed(range(len(facts)))
             if isinstance(facts[index][1], kind) and getattr(facts[index][1], "key", "") == key
         )
-        facts[index][0] -= 10
+        facts[index][0] -= 10_000
 
     return plant
 

@@ -33,7 +33,7 @@ from ostinato.errors import (
 from ostinato.ports import Batch, Clock, Storage
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
-from ostinato.runtime.incidents import Unreadable
+from ostinato.runtime.incidents import Recheck, Unreadable
 from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import GraphOf, Resident, Residents
@@ -169,6 +169,10 @@ class Engine:
         elif post.fired is None:
             return
         self.post(Unreadable(post, error))
+
+    def readable_again(self, run_id: str) -> None:
+        self.unreadable.discard(run_id)
+        self.post(Recheck(run_id))
 
     def _apply(self, posts: list[Post], now: int) -> list[Applied]:
         applied: list[Applied] = []

@@ -2,7 +2,8 @@
 
 Async handlers share the loop, sync ones have a thread each; the two do not take each other's
 slots. Jobs that have died with a process are at work one at a time, each after its start fact is
-stored: when the process dies again, that tells on one of them.
+stored: when the process dies again, that tells on one of them. One that has lived on for
+``PROBATION`` seconds lets the next one begin.
 
 A handler that ignores its cancellation keeps its slot and is counted as ``overdue``, but its run
 goes on: the outcome of an attempt is reported once.
@@ -37,6 +38,9 @@ log = logger("ostinato.executor")
 LONG = 1.0
 """Seconds after which a running job gets a start fact."""
 
+PROBATION = 30.0
+"""Seconds after which a job that had died is trusted, and the next such job may begin."""
+
 LAST_WORDS = 1.0
 """Seconds that a cancelled handler is given when the executor closes."""
 
@@ -63,6 +67,7 @@ class Executor:
         self._limit = result
         self._report = report
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
+        self._suspects: set[asyncio.Task[None]] = set()
         self._here = Slots(slots, self._run, lambda: self.on_taken())
         self._threads = Slots(threads, self._run, lambda: self.on_taken())
         self._alone = Slots(1, self._run_alone, lambda: self.on_taken())
@@ -130,7 +135,10 @@ class Executor:
             if not attempt.reported:
                 self._report(run_id, e.HandedOver(key, number))
         elif stands:
-            await self._run(attempt)
+            task = asyncio.create_task(self._run(attempt), name="ostinato-suspect")
+            self._suspects.add(task)
+            task.add_done_callback(self._suspects.discard)
+            await asyncio.wait({task}, timeout=PROBATION)
         else:
             self._forget(attempt)
 
@@ -280,6 +288,9 @@ class Executor:
         if self._look is not None:
             self._look.cancel()
         tasks = self._here.close() | self._threads.close() | self._alone.close()
+        tasks |= self._suspects
+        for task in self._suspects:
+            task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)

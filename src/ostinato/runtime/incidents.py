@@ -1,8 +1,8 @@
 """A stored run that cannot be loaded waits visibly for a person, and goes on once it can be.
 
 Its history is not touched: the incident is in its head alone. Timers of it that are due are
-cleared, so that they stand in nobody's way; when the run can be read again (a process that starts
-looks), its timers are armed anew and its work is taken over.
+cleared, so that they stand in nobody's way. A process that starts looks whether the run can be read
+again, and so does whatever is posted to it: then its timers are armed anew and its work goes on.
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ class Tell(Post):
     async def ready(self, engine: Engine) -> None:
         there = engine.residents.get(self.run_id)
         self.resident = await engine.residents.load(self.run_id) if there is None else there
+        if self.run_id in engine.unreadable:
+            engine.readable_again(self.run_id)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
         if self.resident.stale:
