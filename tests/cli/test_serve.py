@@ -98,6 +98,30 @@ def test_a_stream_does_not_hold_up_the_end(here):
             assert server.end()[0] == 0
 
 
+def test_a_second_signal_no_longer_waits_for_jobs_at_work(here):
+    (here / "slow.py").write_text(
+        STUCK.replace("def stay", "async def stay")
+        .replace("threading.Event().wait()", "await asyncio.Event().wait()")
+        .replace("import threading", "import asyncio")
+    )
+    (here / "slow.yaml").write_text(
+        "workflow: slow\nphases: [{phase: one, jobs: [{job: hi, run: stay}]}]\n"
+    )
+    with serving(
+        here, "slow.yaml", "slow:app", "--port", 0, "--json", OSTINATO_DRAIN="10m"
+    ) as server:
+        server.facts()
+        assert command(here, "start", "slow").returncode == 0
+        while not (here / "begun").exists():
+            time.sleep(0.01)
+        server.process.send_signal(signal.SIGTERM)
+        while (here / "ostinato.db.url").exists():  # taken away as the stop begins
+            time.sleep(0.01)
+        code, _, err = server.end(signal.SIGTERM)
+        assert code == 130
+        assert "without waiting for jobs at work" in err
+
+
 def test_a_thread_that_never_ends_does_not_hold_up_the_end(here):
     (here / "stuck.py").write_text(STUCK)
     (here / "stuck.yaml").write_text(

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ostinato.errors import StoreLocked
+from ostinato.errors import StoreError, StoreLocked
 from ostinato.ports import Batch
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.samples import record
@@ -157,3 +157,14 @@ async def test_a_forked_child_does_not_keep_the_lock(tmp_path):
     await storage.open()
     await storage.close()
     process.communicate()  # the orphan ends with its input
+
+
+async def test_a_file_that_was_deleted_takes_nothing_more(tmp_path):
+    storage = SqliteStorage(tmp_path / "store.db")
+    await storage.open()
+    epoch = await storage.join()
+    await storage.commit(Batch(epoch=epoch, records=[record()]))
+    (tmp_path / "store.db").unlink()
+    with pytest.raises(StoreError, match="deleted or replaced while it was in use"):
+        await storage.commit(Batch(epoch=epoch, records=[record(seq=9)]))
+    await storage.close()

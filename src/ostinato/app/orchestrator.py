@@ -177,10 +177,10 @@ class App(Deploying, Doing):
         service = self._service
         if service is None:
             return {"ready": False, "reason": "not started"}
-        room = service.load < service.limits.ready
+        reason = service.unready
         return {
-            "ready": service.ready and room,
-            "reason": "" if service.ready and room else "full" if service.ready else "stopping",
+            "ready": not reason,
+            "reason": reason,
             "posts": len(service.engine),
             "readyJobs": len(service.executor),
             "runningJobs": service.executor.running,

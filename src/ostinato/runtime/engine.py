@@ -269,6 +269,7 @@ class Engine:
                 kept = await self._was_kept(batch)
             except StoreError as error:
                 log.error("store.failed", error=str(error))
+                self._refuse_queued(error)
                 await asyncio.sleep(self._slow_down())
             else:
                 break
@@ -277,6 +278,16 @@ class Engine:
             self.outlets.leave(applied, now)
         else:
             self._put_back(applied)
+
+    def _refuse_queued(self, error: StoreError) -> None:
+        """Whoever waits is told now; what nobody waits for goes on waiting."""
+        waiting = list(self._queue)
+        self._queue.clear()
+        for post in waiting:
+            if post.answer is None:
+                self._queue.append(post)
+            else:
+                post.failed(error)
 
     async def _was_kept(self, batch: Batch) -> bool:
         """By its first record or event; without either it can be written twice."""

@@ -26,10 +26,12 @@ from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.state import State
+from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Report
-from ostinato.runtime.reports import failure_of, report_of
+from ostinato.runtime.outcomes import Fail
+from ostinato.runtime.reports import failure_of, raised, report_of
 from ostinato.runtime.slots import Slots
 from ostinato.telemetry.logger import logger
 
@@ -183,11 +185,18 @@ class Executor:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a handler may raise anything, even SystemExit
+            self._tell(attempt, error)
             return failure_of(command, error)
         try:
             return report_of(command, value, self._limit)
         except BaseException as error:  # what it returned runs code too, when it is looked at
             return failure_of(command, error)
+
+    def _tell(self, attempt: Attempt, error: BaseException) -> None:
+        """The run keeps name and message; the log keeps where it came from."""
+        if not isinstance(error, Fail | OstinatoError):
+            run_id, key, number = attempt.key
+            log.warning("job.raised", run=run_id, job=key, attempt=number, exception=raised(error))
 
     async def _call(self, attempt: Attempt, handler: Handler) -> Any:
         if not handler.sync:

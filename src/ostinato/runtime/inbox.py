@@ -13,7 +13,7 @@ from ostinato.core import events as e
 from ostinato.core.cloudevents import Event
 from ostinato.core.triggers import Found, Starting, Trigger, event_value, match
 from ostinato.core.views import View
-from ostinato.errors import ExpressionError, InvalidInput, Problem
+from ostinato.errors import OstinatoError, Problem
 from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
@@ -100,7 +100,10 @@ class Accept(Post):
     def _take(self, engine: Engine, change: Change, found: Found, now: int) -> Accepted:
         event, runs, dead = found.event, [], []
         for start in found.starts:
-            runs.append(self._start(engine, change, start, found.encoded, now))
+            try:
+                runs.append(self._start(engine, change, start, found.encoded, now))
+            except OstinatoError as why:  # of this trigger alone: the event's others go on
+                dead.append(self._bury(engine, change, event, start.trigger, why, now))
         for trigger, error in found.misfits:
             dead.append(self._bury(engine, change, event, trigger, error, now))
         answer = Accepted(
@@ -121,7 +124,7 @@ class Accept(Post):
 
     def _bury(
         self, engine: Engine, change: Change, event: Event, trigger: Trigger,
-        error: InvalidInput | ExpressionError, now: int,
+        error: OstinatoError, now: int,
     ) -> dict[str, str]:  # fmt: skip
         reasons = [
             {"pointer": problem.path, "message": problem.message}

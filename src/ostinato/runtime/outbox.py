@@ -49,7 +49,7 @@ class Outbox:
             dead = await self._sent(outgoing)
             numbers = [one.number for one in outgoing]
             await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
-        except Unready:
+        except (Unready, NothingIsRunning):
             return  # sent, but that is not stored: it goes out again
         except Exception as error:  # a bus may fail in any way
             log.warning("outbox.delayed", error=f"{type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,9 @@ from ostinato.runtime.outcomes import Fail, Later, Retry
 
 MESSAGE = 2_000
 """Characters of an error's text that are kept."""
+
+FRAMES = 12
+"""Frames of a handler's traceback that are logged: the last ones."""
 
 
 def report_of(command: StartJob, value: Any, limit: int) -> e.Event:
@@ -78,6 +82,14 @@ def failure_of(command: StartJob, error: BaseException) -> e.Failed:
         return e.Failed(key, attempt, Failure(_name(error.name), _text(error)), final=True)
     name = _name(error.code if isinstance(error, OstinatoError) else type(error).__name__)
     return e.Failed(key, attempt, Failure(name, _text(error)))
+
+
+def raised(error: BaseException) -> str:
+    """The traceback as text, for the log: what the error holds is not kept alive by it."""
+    try:
+        return "".join(traceback.format_exception(error, limit=-FRAMES))
+    except BaseException:  # its own __str__ is broken
+        return type(error).__name__
 
 
 def _name(value: Any) -> str:

@@ -136,6 +136,15 @@ class Service:
         """Posts and jobs that wait for their turn."""
         return len(self.engine) + len(self.executor)
 
+    @property
+    def unready(self) -> str:
+        """Why no start is taken now; empty when they are."""
+        if not self.ready:
+            return "stopping"
+        if self.engine.backoff:
+            return "the store fails"
+        return "" if self.load < self.limits.ready else "full"
+
     def check_room(self) -> None:
         if self.load >= self.limits.ready:
             raise Busy(
@@ -200,7 +209,12 @@ class Service:
         self.ready = False
         self.engine.stopping = True
         self._room.set()
-        await self.executor.drain(self.limits.drain if drain is None else drain)
+        try:
+            await self.executor.drain(self.limits.drain if drain is None else drain)
+        finally:  # also when whoever stops us will not wait any longer
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
         cut_off = self.executor.cut_off()
         await self.executor.close()
         for run_id, key, attempt in cut_off:  # what it said by now stands before this

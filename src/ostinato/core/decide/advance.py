@@ -12,7 +12,7 @@ from ostinato.core.decide.moves import Settle
 from ostinato.core.facts import Fact
 from ostinato.core.fold import FOLD, fold
 from ostinato.core.state import State
-from ostinato.errors import OstinatoError
+from ostinato.errors import UsageError
 
 MAX_FACTS = 200_000
 """More facts than this from one event is a loop without a wait in it."""
@@ -70,7 +70,10 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
                 else:
                     commands.append(said)
             if len(facts) > MAX_FACTS:
-                raise OstinatoError(f"over {MAX_FACTS} facts from one event: a loop with no wait")
+                raise UsageError(
+                    f"more than {MAX_FACTS:,} facts from one event: an `each` over too many items "
+                    "at once, or a loop with no wait in it"
+                )
         agenda = [Settle(resting.popitem()[0])] if resting else []
     if not facts:  # nothing will tell a replay of this moment
         state.now = before

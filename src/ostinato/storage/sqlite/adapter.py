@@ -8,6 +8,7 @@ list stalls nobody.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -58,6 +59,7 @@ class SqliteStorage:
         self._turn = asyncio.Lock()
         self._writing: Future[None] | None = None
         self._main: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
         self._open: _Open | None = None
 
     def announce(self, address: str) -> None:
@@ -70,6 +72,7 @@ class SqliteStorage:
         self._owner.take()
         try:
             self._main = self._connect()
+            self._inode = inode(self.file)
             self._open = _Open(self.file)
         except BaseException:
             self._let_go()
@@ -103,6 +106,11 @@ class SqliteStorage:
 
     def _write(self, batch: Batch) -> None:
         started = perf_counter()
+        if inode(self.file) != self._inode:  # what is written now would be nobody's
+            raise StoreError(
+                f"{self.file} was deleted or replaced while it was in use: stop this server, put "
+                "the file back or choose another one, and start again"
+            )
         try:
             batches.write(self.file, self._writer(), batch, self.finish)
         except UnknownCommit:
@@ -225,6 +233,15 @@ class SqliteStorage:
 
     async def dead_letters(self, page: Page) -> list[DeadLetter]:
         return await self._list(lists.dead_letters, page)
+
+
+def inode(file: Path) -> tuple[int, int] | None:
+    """Which file this is, whatever it is called; None when it is gone."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _Open:
