@@ -13,11 +13,11 @@ from ostinato.app.reading import Reading
 from ostinato.app.remote import RemoteRun, find_server
 from ostinato.app.run import Run
 from ostinato.core import events as e
+from ostinato.core.callbacks import holder
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
 from ostinato.core.facts import Failure
 from ostinato.core.state import State, Step
-from ostinato.core.tokens import holder
 from ostinato.core.views import RunView, run_view
 from ostinato.errors import ConflictError, InvalidInput, UsageError
 from ostinato.runtime.inbox import Accept, Accepted

@@ -11,7 +11,7 @@ fold          fact -> state (the only code that writes a state), until nothing m
 names         what an expression can see
 outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
 triggers      event -> runs: inputs and uids from events, misfits
-tokens        who holds a callback token, and whether it still counts
+callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

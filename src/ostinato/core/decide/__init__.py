@@ -10,7 +10,8 @@ entering   a token enters a node: scopes, each
 skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
 steps      the timers of an open step
-flowing    a token leaves a node: splits, joins, the end of a scope, deadlock
+flowing    a token leaves a node: splits, the end of a scope, deadlock
+joining    tokens meet: when a parallel or an inclusive join may fire
 reporting  a job says how it went; answers and events arrive
 timers     retries, waits that are over, time-outs, missed heartbeats
 takeover   the process that ran this run is gone

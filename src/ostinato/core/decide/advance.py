@@ -7,7 +7,16 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.commands import Command
-from ostinato.core.decide import ending, entering, flowing, moves, reporting, takeover, timers
+from ostinato.core.decide import (
+    ending,
+    entering,
+    flowing,
+    joining,
+    moves,
+    reporting,
+    takeover,
+    timers,
+)
 from ostinato.core.decide.moves import Settle
 from ostinato.core.facts import Fact
 from ostinato.core.fold import FOLD, fold
@@ -35,7 +44,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     moves.Enter: entering.enter,
     moves.Begin: entering.begin,
     moves.Leave: flowing.leave,
-    moves.Join: flowing.join,
+    moves.Join: joining.join,
     moves.Settle: flowing.settle,
     moves.Fail: ending.fail,
     moves.Stop: ending.stop,

@@ -1,11 +1,12 @@
-"""Tokens leave nodes, meet at joins, and scopes come to their end."""
+"""Tokens leave nodes, and scopes come to their end."""
 
 from __future__ import annotations
 
 from ostinato.core.commands import ClearTimer
+from ostinato.core.decide.joining import fire, full
 from ostinato.core.decide.moves import Begin, Enter, Fail, Finish, Join, Leave, Said, Settle
 from ostinato.core.expressions import Expression
-from ostinato.core.facts import Failure, RunStuck, ScopeEnded, TokenRested, TokensJoined
+from ostinato.core.facts import Failure, RunStuck, ScopeEnded, TokenRested
 from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Split
@@ -60,20 +61,6 @@ def holds(condition: Expression, names: Names) -> bool:
     return value
 
 
-def join(state: State, move: Join, now: int) -> list[Said]:
-    scope, flow = move.scope, move.flow
-    node = flow.target
-    if scope.stopping or node.join is JoinKind.SOME:
-        return [Settle(scope.key)]
-    if scope.filled[node.index] == len(node.incoming):
-        return _fire(scope, node, node.incoming)
-    return [Settle(scope.key)]
-
-
-def _fire(scope: Scope, node: Node, flows: list[Flow]) -> list[Said]:
-    return [TokensJoined(scope.key, tuple(flow.name for flow in flows)), Enter(scope, node)]
-
-
 def settle(state: State, move: Settle, now: int) -> list[Said]:
     scope = state.scopes[move.key]
     if scope.ended_at is not None or state.ended:
@@ -81,8 +68,8 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
     if not scope.stopping and (opened := _next_items(scope)):
         return opened
     for node in scope.node.inclusive:
-        if not scope.stopping and (full := _full(scope, node)):
-            return [*_fire(scope, node, full), Settle(scope.key)]
+        if not scope.stopping and (flows := full(scope, node)):
+            return [*fire(scope, node, flows), Settle(scope.key)]
     if scope.live:
         return _stuck(state, scope) if scope.resting and _idle(scope) else []
     if scope.resting:
@@ -98,36 +85,6 @@ def _next_items(scope: Scope) -> list[Said]:
     first = len(scope.elements)
     room = min(each.at_once - len(scope.live), len(items) - first)
     return [Begin(f"{scope.key}[{index}]") for index in range(first, first + room)]
-
-
-def _full(scope: Scope, node: Node) -> list[Flow]:
-    """The flows whose tokens an inclusive join takes now, or none: BPMN 2.0.2, 13.4.3.
-
-    It waits while some token elsewhere can reach an empty incoming flow, unless that token can
-    also reach one that is already filled.
-    """
-    filled = [flow for flow in node.incoming if flow.index in scope.resting]
-    if not filled:
-        return []
-    empty_mask = filled_mask = 0
-    for flow in node.incoming:
-        if flow.index in scope.resting:
-            filled_mask |= node.masks[flow.index]
-        else:
-            empty_mask |= node.masks[flow.index]
-    for place in _places(scope):
-        bit = 1 << place.index
-        if place is not node and empty_mask & bit and not filled_mask & bit:
-            return []
-    return filled
-
-
-def _places(scope: Scope) -> list[Node]:
-    """The nodes in which, or before which, this scope's tokens stand."""
-    flows = scope.node.flows
-    return [child.node for child in scope.live.values()] + [
-        flows[index].target for index in scope.resting
-    ]
 
 
 def _idle(scope: Scope) -> bool:

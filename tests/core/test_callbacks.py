@@ -3,8 +3,8 @@
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core.callbacks import holder
 from ostinato.core.facts import Failure
-from ostinato.core.tokens import holder
 from ostinato.errors import ConflictError, Gone, NotFoundError
 from ostinato.testing.play import Play
 from tests.core.semantics.rule import graph_of, handlers
