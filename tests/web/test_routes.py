@@ -69,7 +69,7 @@ def test_the_reference_page_is_current():
         ("PUT", "/runs", "GET, HEAD, OPTIONS, POST"),
         ("POST", "/runs/count", "GET, HEAD, OPTIONS"),
         ("PUT", "/events/trigger", "GET, HEAD, OPTIONS, POST"),
-        ("PATCH", "/workflows/hello", "DELETE, GET, HEAD, OPTIONS"),
+        ("PUT", "/workflows/hello", "DELETE, GET, HEAD, OPTIONS, PATCH"),
     ],
 )
 async def test_a_method_that_a_path_has_not_is_405(http, method, path, allow):

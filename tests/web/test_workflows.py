@@ -147,3 +147,34 @@ async def test_a_workflow_is_deleted_and_its_runs_go_on(http, app):
 )
 async def test_the_latest_version_stays(http, path, status):
     assert (await http.delete(path)).status_code == status
+
+
+@pytest.mark.seed("A22")
+@pytest.mark.seed("B.8-15")
+async def test_an_update_is_a_new_version_and_its_triggers_go_on(http):
+    triggered = NEW.replace("phases", "on: [{event: GO}]\nphases")
+    first = await http.post("/workflows", content=triggered, headers=typed(YAML))
+    path = f"/workflows/{first.json()['id']}"
+    changed = triggered.replace("run: noop", "run: echo")
+    for _ in range(2):  # the same content is no new version
+        answer = await http.patch(path, content=changed, headers=typed(YAML))
+        assert (answer.status_code, answer.text) == (204, "")
+    assert [one["version"] for one in (await http.get(f"{path}/versions")).json()] == [1, 2]
+    (run,) = (await http.post("/events", json={"type": "GO", "data": {}})).json()["runs"]
+    assert (await http.get(f"/runs/{run}")).json()["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/workflows/nobody", NEW, 404),
+        ("/workflows/hello", NEW, 422),
+        ("/workflows/hello", "workflow: hello\n", 422),
+        ("/workflows/hello", "", 400),
+    ],
+)
+async def test_an_update_that_does_not_fit_changes_nothing(http, path, body, status):
+    before = (await http.get("/workflows/hello/versions")).json()
+    answer = await http.patch(path, content=body, headers=typed(YAML))
+    assert answer.status_code == status, answer.text
+    assert (await http.get("/workflows/hello/versions")).json() == before

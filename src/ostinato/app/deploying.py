@@ -11,7 +11,7 @@ from ostinato.app.run import Deployed
 from ostinato.app.wired import Wired
 from ostinato.core.outline import outline
 from ostinato.definitions import Document, check, compile, load, read
-from ostinato.definitions.registry import Registry
+from ostinato.definitions.registry import Registry, id_of
 from ostinato.errors import ConflictError, DefinitionError, UsageError
 from ostinato.ports import Storage, Version
 from ostinato.runtime.posts import Keep
@@ -34,6 +34,15 @@ class Deploying(Wired):
         return await self.deploy_documents(
             [each for text in texts for each in load(text, limit=limit)]
         )
+
+    async def update_workflow(self, name: str, text: bytes) -> Deployed:
+        """A new version of a workflow that is there; the same content is no new one."""
+        row = self._registry.find(name)
+        documents = load(text, limit=self.settings.limits.document)
+        if [id_of(document.workflow) for document in documents] != [row.workflow_id]:
+            found = ", ".join(repr(document.workflow) for document in documents)
+            raise UsageError(f"this document is of {found}, not of {row.workflow!r} alone")
+        return (await self.deploy_documents(documents))[0]
 
     async def deploy_part(self, data: dict[str, Any]) -> str:
         """A workflow that Ostinato itself makes; its name."""

@@ -13,7 +13,7 @@ from email.policy import HTTP
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.web.answers import json_answer, url_of
+from ostinato.web.answers import json_answer, nothing, url_of
 from ostinato.web.bodies import malformed, members, read_body
 from ostinato.web.door import door_of, headers_of
 from ostinato.web.errors import Refusal, not_yet, unfit
@@ -28,10 +28,9 @@ XML = frozenset(("application/xml", "text/xml", "application/bpmn+xml"))
 _TEXT = {"type": "string", "examples": ["workflow: hello\nphases: [{phase: one, jobs: []}]\n"]}
 _OURS = {"type": "object", "required": ["workflow"]}
 ONE_OR_MORE = WorkflowView | list[WorkflowView]
+DOCUMENT = {"application/yaml": _TEXT, "text/yaml": _TEXT, JSON: _OURS}
 BODIES = {
-    "application/yaml": _TEXT,
-    "text/yaml": _TEXT,
-    JSON: _OURS,
+    **DOCUMENT,
     "multipart/form-data": {"type": "object", "description": "each part one document"},
 }
 
@@ -62,6 +61,18 @@ async def deploy_workflow(request: Request) -> Response:
         return json_answer(shown, status)
     where = {"location": url_of(request, f"/workflows/{deployed[0].name}")}
     return json_answer(shown[0], status, where)
+
+
+@doors.patch(
+    "/workflows/{name}", may="workflow:write", seed=True, bodies=DOCUMENT, answers={204: None}
+)
+async def update_workflow(request: Request) -> Response:
+    """Deploy another version of a workflow that is there; the same content changes nothing."""
+    door = door_of(request)
+    body = await read_body(request, door.bounds.documents)
+    kind, _ = _kind(headers_of(request).get("content-type", ""))
+    await door.app.update_workflow(request.path_params["name"], _document(kind, body))
+    return nothing()
 
 
 def _kind(content_type: str) -> tuple[str, str]:

@@ -79,6 +79,9 @@ class Operations(list[Operation]):
     def post(self, path: str, **more: Any) -> Callable[[Endpoint], Endpoint]:
         return self.add("POST", path, **more)
 
+    def patch(self, path: str, **more: Any) -> Callable[[Endpoint], Endpoint]:
+        return self.add("PATCH", path, **more)
+
     def delete(self, path: str, **more: Any) -> Callable[[Endpoint], Endpoint]:
         return self.add("DELETE", path, **more)
 
