@@ -1,6 +1,7 @@
 """The threads and connections of the SQLite store, and the plans of its statements."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -199,13 +200,12 @@ READS = [name for name in vars(statements) if name.isupper() and name not in ("V
 
 @pytest.mark.parametrize("name", READS)
 def test_no_statement_scans_a_table(name, tmp_path):
-    db = connection.writer(tmp_path / "store.db")
-    schema.migrate(tmp_path, db, schema.shipped())
     sql = getattr(statements, name)
     if sql.startswith("event."):
         return
-    plan = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).fetchall()
-    db.close()
+    with contextlib.closing(connection.writer(tmp_path / "store.db")) as db:
+        schema.migrate(tmp_path, db, schema.shipped())
+        plan = db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).fetchall()
     steps = [row[3] for row in plan]
     scans = [step for step in steps if step.startswith("SCAN") and step not in SMALL]
     assert scans == []
