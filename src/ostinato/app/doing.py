@@ -18,6 +18,7 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
 from ostinato.core.facts import Failure
 from ostinato.core.state import State, Step
+from ostinato.core.triggers import uid_problem
 from ostinato.core.views import RunView, run_view
 from ostinato.errors import ConflictError, InvalidInput, UsageError
 from ostinato.runtime.inbox import Accept, Accepted
@@ -65,6 +66,8 @@ class Doing(Reading):
         """
         service = self.service
         name, number = self._catalog.resolve(workflow, version)
+        if uid is not None and (why := uid_problem(uid)):
+            raise InvalidInput(why)
         data = self._checked_input(name, number, input)
         await self._room(wait)
         post = self._idempotency(once)

@@ -120,9 +120,23 @@ def _made(source: Expression | Template, names: dict[str, Any]) -> Any:
     return source.evaluate(names) if isinstance(source, Expression) else source.render(names)
 
 
+LONGEST_UID = 256
+
+
 def _uid(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, bool | float) or not isinstance(value, int):
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
         raise ExpressionError(f"uid gave {value!r:.80}, not a text")
-    return str(value)
+    if why := uid_problem(value):
+        raise ExpressionError(why)
+    return value
+
+
+def uid_problem(uid: str) -> str:
+    """Why this cannot be a uid; empty when it can."""
+    if 0 < len(uid) <= LONGEST_UID and uid.isprintable():
+        return ""
+    return f"a uid has 1 to {LONGEST_UID} printable characters, not {uid!r:.40}"
