@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ostinato.core.expressions import parse
 
-cel = pytest.importorskip("cel", reason="the package common-expression-language is not installed")
+cel = pytest.importorskip("cel", reason="missing: common-expression-language")
 
 CONTEXT: dict[str, Any] = {
     "n": 7,
