@@ -18,14 +18,10 @@ from ostinato.core.facts import Fact
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
-    DeadLetter,
     Head,
     Outgoing,
     Record,
-    Reply,
-    StoredEvent,
     Timer,
-    Version,
     Wait,
 )
 from ostinato.runtime.resident import Resident
@@ -57,43 +53,34 @@ class Told:
 
 
 class Change:
-    """Everything one post writes."""
+    """Everything one post writes: what it told runs, and ``rows`` that belong to no run's facts."""
 
-    __slots__ = (
-        "dead_letters",
-        "events",
-        "fired",
-        "heads",
-        "replies",
-        "retired",
-        "sent",
-        "tolds",
-        "versions",
-    )
+    __slots__ = ("_rows", "tolds")
 
     def __init__(self) -> None:
         self.tolds: list[Told] = []
-        self.fired: list[Timer] = []
-        self.heads: list[Head] = []
-        self.events: list[StoredEvent] = []
-        self.replies: list[Reply] = []
-        self.dead_letters: list[DeadLetter] = []
-        self.versions: list[Version] = []
-        self.retired: list[tuple[str, int]] = []
-        self.sent: list[int] = []
+        self._rows: Batch | None = None
+
+    @property
+    def rows(self) -> Batch:
+        """Made when it is asked for: a step has none."""
+        if self._rows is None:
+            self._rows = Batch()
+        return self._rows
+
+    def drop_timer(self, timer: Timer) -> None:
+        """It has fired."""
+        self.rows.timers[timer.run_id, timer.key, timer.kind] = None
+
+    def write(self, batch: Batch, now: int, fresh: dict[str, int]) -> None:
+        """Add all of it to ``batch``; ``fresh`` says where the heads of its new runs are."""
+        if self._rows is not None:  # before what runs ask for: that may set a timer again
+            _join(batch, self._rows)
+        for told in self.tolds:
+            _add(batch, told, now, fresh)
 
     def __bool__(self) -> bool:
-        return bool(
-            any(told.facts or told.head for told in self.tolds)
-            or self.fired
-            or self.heads
-            or self.events
-            or self.replies
-            or self.dead_letters
-            or self.versions
-            or self.retired
-            or self.sent
-        )
+        return self._rows is not None or any(told.facts or told.head for told in self.tolds)
 
     @property
     def stands(self) -> bool:
@@ -124,19 +111,19 @@ def _joined(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
     batch = Batch(epoch)
     fresh: dict[str, int] = {}
     for change in changes:
-        for timer in change.fired:  # before what its run asks for: that may set it again
-            batch.timers[timer.run_id, timer.key, timer.kind] = None
-        for head in change.heads:
-            batch.heads[head.run_id] = head
-        for told in change.tolds:
-            _add(batch, told, now, fresh)
-        batch.events += change.events
-        batch.dead_letters += change.dead_letters
-        batch.replies += change.replies
-        batch.versions += change.versions
-        batch.retired += change.retired
-        batch.sent += change.sent
+        change.write(batch, now, fresh)
     return batch
+
+
+def _join(batch: Batch, rows: Batch) -> None:
+    batch.timers |= rows.timers
+    batch.heads |= rows.heads
+    batch.events += rows.events
+    batch.replies += rows.replies
+    batch.dead_letters += rows.dead_letters
+    batch.versions += rows.versions
+    batch.retired += rows.retired
+    batch.sent += rows.sent
 
 
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:

@@ -99,19 +99,15 @@ class Executor:
         """Take these jobs; they start as slots become free."""
         if self._stopping:
             return  # they stay open in the store, for the next process
-        in_thread = alone = 0
         for state, command in jobs:
             attempt = Attempt(state, command, self.handlers.get(command.handler))
             self._attempts[attempt.key] = attempt
             if command.deaths:
-                alone += 1
                 self._alone.push(attempt)
-                continue
-            in_thread += attempt.in_thread
-            (self._threads if attempt.in_thread else self._here).push(attempt)
-        self._threads.wake(in_thread)
-        self._here.wake(len(jobs) - in_thread - alone)
-        self._alone.wake(alone)
+            else:
+                (self._threads if attempt.in_thread else self._here).push(attempt)
+        for slots in (self._threads, self._here, self._alone):
+            slots.wake()
 
     def stop_job(self, run_id: str, key: str, attempt: int) -> None:
         """Cancel one attempt; ``Stopped`` or its own outcome is reported."""

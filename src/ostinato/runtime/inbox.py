@@ -109,7 +109,7 @@ class Accept(Post):
         answer = Accepted(
             id=event.id, source=event.source, runs=runs, dead_letters=dead if dead else UNSET
         )
-        change.events.append(
+        change.rows.events.append(
             StoredEvent(event, now, msgspec.json.encode(answer), tuple(found.values_keys))
         )
         return answer
@@ -135,7 +135,7 @@ class Accept(Post):
             letter_id, now, "trigger", trigger.name, event.source, event.id,
             msgspec.json.encode(reasons),
         )  # fmt: skip
-        change.dead_letters.append(letter)
+        change.rows.dead_letters.append(letter)
         return {"trigger": trigger.name, "id": letter_id}
 
     def done(self, result: list[Accepted]) -> None:

@@ -38,7 +38,7 @@ class Unreadable(Post):
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         if self.post.fired is not None:
-            change.fired.append(self.post.fired)
+            change.drop_timer(self.post.fired)
         head = self.head
         if head is None or head.ended_at is not None:
             return
@@ -47,7 +47,7 @@ class Unreadable(Post):
             error_name="Incident", error_message=str(self.error),
         )  # fmt: skip
         if shown != head:
-            change.heads.append(shown)
+            change.rows.heads[shown.run_id] = shown
 
     def done(self, result: object) -> None:
         if self.post.fired is not None:

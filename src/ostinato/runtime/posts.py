@@ -70,7 +70,7 @@ class Tell(Post):
         if self.resident.stale:
             raise NotYet
         if self.fired is not None:
-            change.fired.append(self.fired)
+            change.drop_timer(self.fired)
         if self.resident.state.ended:
             return None
         return engine.tell(change, self.resident, self.event, now)
@@ -97,10 +97,11 @@ class Keep(Post):
         self.dead_letters = dead_letters or []
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
-        change.versions += self.versions
-        change.retired += self.retired
-        change.sent += self.sent
-        change.dead_letters += self.dead_letters
+        rows = change.rows
+        rows.versions += self.versions
+        rows.retired += self.retired
+        rows.sent += self.sent
+        rows.dead_letters += self.dead_letters
 
 
 class NotYet(Exception):

@@ -126,7 +126,7 @@ class Begin(Post):
             answer = once.answer(resident.state, begun.duplicate) if resident else b""
             reply = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
             engine.fresh["reply", once.scope, once.key] = change
-            change.replies.append(reply)
+            change.rows.replies.append(reply)
         return begun
 
 
