@@ -69,6 +69,12 @@ class RunCancelled(Fact, frozen=True, tag="run.cancelled"):
     why: str = ""
 
 
+class RunHalting(Fact, frozen=True, tag="run.halting"):
+    """The job of this key ends the run with success; nothing new starts."""
+
+    key: str
+
+
 class RunStuck(Fact, frozen=True, tag="run.stuck"):
     """An incident: nothing can move any more. ``tokens`` name the flows where tokens rest."""
 
@@ -102,6 +108,12 @@ class ScopeEnded(Fact, frozen=True, tag="phase.ended"):
 
     key: str
     status: str
+
+
+class ScopeSatisfied(Fact, frozen=True, tag="phase.satisfied"):
+    """Enough of its children have succeeded: nothing new starts, the others are cancelled."""
+
+    key: str
 
 
 class ItemsResolved(Fact, frozen=True, tag="each.resolved"):
@@ -171,6 +183,32 @@ class JobRetried(Fact, frozen=True, tag="job.retried"):
     due_at: int
 
 
+class JobRepeated(Fact, frozen=True, tag="job.repeated"):
+    """It succeeded with ``output``, which is not yet what is waited for: again at ``due_at``."""
+
+    key: str
+    attempt: int
+    output: Raw
+    due_at: int
+
+
+class JobCaught(Fact, frozen=True, tag="job.caught"):
+    """It failed for good, and its catch number ``catch`` stands in for it."""
+
+    key: str
+    attempt: int
+    error: Failure
+    catch: int
+
+
+class JobHeld(Fact, frozen=True, tag="job.held"):
+    """It failed for good and waits for a person."""
+
+    key: str
+    attempt: int
+    error: Failure
+
+
 class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     """Its process died; what the attempt did is not known."""
 
@@ -216,8 +254,8 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
-    | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
-    | ItemsResolved | TokenRested | TokensJoined | GatewayPassed | JobReady | JobStarted
-    | JobWaiting | JobHeard | JobRetried | JobAbandoned | JobReturned | JobCancelling
+    | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
+    | ScopeSatisfied     | ItemsResolved | TokenRested | TokensJoined | GatewayPassed | JobReady | JobStarted
+    | JobWaiting | JobRepeated | JobCaught | JobHeld | JobHeard | JobRetried | JobAbandoned | JobReturned | JobCancelling
     | JobSucceeded | JobFailed | JobSkipped | JobCancelled
 )  # fmt: skip

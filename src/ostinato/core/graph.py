@@ -14,10 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Raw
-
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Each, Job, Join, Kind, Split
+from ostinato.core.model import Each, Job, Join, Kind, OnError, Split
 from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
@@ -44,14 +42,14 @@ class Node:
     """``children``, ``starts``, ``flows`` and ``inclusive`` (joins) are those inside a scope node,
     ``jobs`` all that are anywhere below it.
 
-    ``constant`` is its encoded input, when no expression is in it. ``way`` are the nodes that lead
-    to it.
+    A scope with ``enough`` is over once so many of its children have succeeded. ``way`` are the
+    nodes that lead to it.
     """
 
     __slots__ = (
         "children",
-        "constant",
         "each",
+        "enough",
         "flows",
         "inclusive",
         "incoming",
@@ -62,6 +60,7 @@ class Node:
         "kind",
         "masks",
         "name",
+        "on_error",
         "optional",
         "outgoing",
         "parent",
@@ -86,6 +85,8 @@ class Node:
         when: Expression | None = None,
         optional: bool = False,
         timeout: int | None = None,
+        enough: int | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -96,6 +97,8 @@ class Node:
         self.when = when
         self.optional = optional
         self.timeout = timeout
+        self.enough = enough
+        self.on_error = on_error
         self.path = name
         self.index = -1
         self.parent: Node | None = None
@@ -108,7 +111,6 @@ class Node:
         self.flows: dict[int, Flow] = {}
         self.inclusive: list[Node] = []
         self.masks: dict[int, int] = {}
-        self.constant: Raw | None = None
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.path or 'run'}>"
@@ -119,6 +121,15 @@ class Node:
         if self.job is None:
             raise DefinitionError(f"{self.path!r} is not a job")
         return self.job
+
+    def mode(self) -> OnError:
+        """What happens when this fails for good: the nearest word about it."""
+        node: Node | None = self
+        while node is not None:
+            if node.on_error is not None:
+                return node.on_error
+            node = node.parent
+        return OnError.CANCEL
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it, top down, in the order they were added."""

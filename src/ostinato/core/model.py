@@ -7,6 +7,7 @@ Durations are whole milliseconds. A ``Template`` is a value with expressions in 
 from __future__ import annotations
 
 import enum
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -83,11 +84,28 @@ class WaitEvent(msgspec.Struct, frozen=True, tag=True):
     look_back: int | None = None
 
 
-Action = Run | Emit | Set | WaitUntil | WaitEvent
+class End(msgspec.Struct, frozen=True, tag=True):
+    """The run ends here: ``status`` is succeeded, failed or cancelled."""
+
+    status: str
+
+
+Action = Run | Emit | Set | WaitUntil | WaitEvent | End
+
+
+class Repeat(msgspec.Struct, frozen=True, kw_only=True):
+    """Do it again ``every`` so many ms until the condition holds, at most ``limit`` times."""
+
+    until: Expression
+    every: int
+    limit: int = 1_000
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``timeout`` is for one attempt; for a wait or a callback it is for the whole."""
+    """``timeout`` is for one attempt; for a wait or a callback it is for the whole.
+
+    ``catch``: the first that fits the error stands in for the job once it has failed for good.
+    """
 
     action: Action
     input: Template | None = None
@@ -96,6 +114,27 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     expect: Expression | None = None
     callback: bool = False
     heartbeat: int | None = None
+    repeat: Repeat | None = None
+    catch: tuple[Catch, ...] = ()
+
+
+class Catch(msgspec.Struct, frozen=True, kw_only=True):
+    """For errors with one of these names (globs): do ``job``, or give ``output``."""
+
+    on: tuple[str, ...]
+    job: Job | None = None
+    output: Template | None = None
+
+    def fits(self, error: str) -> bool:
+        return any(fnmatchcase(error, glob) for glob in self.on)
+
+
+class OnError(enum.Enum):
+    """What happens around a job that has failed for good."""
+
+    CANCEL = "cancel"  # running siblings are cancelled
+    FINISH = "finish"  # they may end first
+    HOLD = "hold"  # the job waits for an operator
 
 
 class Each(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph, Node
+from ostinato.core.model import Catch, Job
 
 RunStatus = Literal["pending", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
 JobStatus = Literal[
@@ -45,6 +46,7 @@ class Step:
     __slots__ = (
         "attempt",
         "beat_at",
+        "caught",
         "deaths",
         "due_at",
         "ended_at",
@@ -57,6 +59,7 @@ class Step:
         "node",
         "output",
         "ready_at",
+        "repeats",
         "scope",
         "started",
         "started_at",
@@ -76,6 +79,8 @@ class Step:
         self.attempt = 0
         self.failures = 0
         self.deaths = 0
+        self.caught: Catch | None = None
+        self.repeats = 0
         self.started = False
         self.ready_at = at
         self.started_at: int | None = None
@@ -94,6 +99,12 @@ class Step:
         self.waiting_from = 0
 
     @property
+    def job(self) -> Job:
+        """What it does: the node's job, or what stands in for it."""
+        standing = None if self.caught is None else self.caught.job
+        return self.node.spec if standing is None else standing
+
+    @property
     def open(self) -> bool:
         return self.status in OPEN
 
@@ -106,6 +117,7 @@ class Step:
 class Scope:
     """An instance of a scope node, of an ``each`` (``items`` is set), or of one of its items.
 
+    ``succeeded`` and ``lost`` count the children that have ended with success and otherwise.
     ``latest`` and ``visits`` are by node index: the last activation, and how many there were;
     ``filled`` too: on how many of its incoming flows tokens rest.
     """
@@ -123,13 +135,16 @@ class Scope:
         "key",
         "latest",
         "live",
+        "lost",
         "node",
         "opened_at",
         "parent",
         "prefix",
         "resting",
+        "satisfied",
         "status",
         "stopping",
+        "succeeded",
         "visits",
     )
 
@@ -152,6 +167,9 @@ class Scope:
         self.items: list[Any] | None = None
         self.elements: list[Scope] = []
         self.failed = 0
+        self.succeeded = 0
+        self.lost = 0
+        self.satisfied = False
         self.index: int | None = None
         self.item: Any = None
 
@@ -182,6 +200,7 @@ class State:
         self.output: Raw | None = None
         self.error: Failure | None = None
         self.cancelled: str | None = None
+        self.halted = False
         self.status = "pending"
         self.doing = "work"
         self.started_at = 0
@@ -210,7 +229,7 @@ class State:
 
     @property
     def waiting_for(self) -> str | None:
-        """repair, or the kind of the oldest open wait: event, timer, callback, retry."""
+        """repair, or the kind of the oldest open wait: event, timer, callback, retry, repeat."""
         if self.stuck:
             return "repair"
         if self.ended or self.busy:

@@ -11,6 +11,7 @@ from ostinato.core.decide import (
     ending,
     entering,
     flowing,
+    jobs,
     joining,
     moves,
     reporting,
@@ -47,6 +48,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     moves.Join: joining.join,
     moves.Settle: flowing.settle,
     moves.Fail: ending.fail,
+    moves.StandIn: jobs.stand_in,
     moves.Stop: ending.stop,
     moves.Finish: ending.finish,
 }

@@ -15,6 +15,7 @@ from msgspec import Raw, json
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import ClearTimer, SetTimer, StopJob
+from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, Said, Settle, Stop
 from ostinato.core.decide.steps import quiet
 from ostinato.core.expressions import Expression
@@ -47,7 +48,8 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
     if scope.stopping:
         return [Settle(move.scope.key)]
     failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
-    return [*failing, Stop(scope.key), Settle(move.scope.key)]
+    stops = [] if move.finish else [Stop(scope.key)]
+    return [*failing, *stops, Settle(move.scope.key)]
 
 
 def _up_to(last: Scope, first: Scope) -> Iterator[Scope]:
@@ -73,7 +75,7 @@ def _answerable(state: State, scope: Scope) -> Scope:
 def _forgives(scope: Scope) -> bool:
     container, each = scope.parent, scope.node.each
     if scope.index is None or container is None or each is None:
-        return scope.node.optional
+        return scope.node.optional or (container is not None and can_spare(container))
     return container.failed < each.may_fail(len(container.items or ()))
 
 
@@ -139,7 +141,7 @@ def finish(state: State, move: Finish, now: int) -> list[Said]:
 
 
 def _work_over(state: State, now: int) -> list[Said]:
-    if state.doing != "work":
+    if not (state.doing == "work" or (state.halted and state.output is None)):
         return _next(state, now)
     try:
         output = _output(state)

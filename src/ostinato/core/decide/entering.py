@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer
-from ostinato.core.decide.jobs import begin_job, job_failed
+from ostinato.core.decide.failing import job_failed
+from ostinato.core.decide.jobs import begin_job
 from ostinato.core.decide.moves import Begin, Enter, Fail, Leave, Said, Settle
 from ostinato.core.decide.skipping import skip
 from ostinato.core.events import Start
@@ -71,7 +72,7 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
         if node.each is not None:
             return _each(state, scope, node, node.each, key, now)
     except (ExpressionError, UsageError) as error:
-        return _broken(scope, node, key, error)
+        return _broken(state, scope, node, key, error)
     if node.kind is Kind.JOB:
         return begin_job(state, scope, node, key, now)
     return [*_opened(node, key, now), Begin(key)]
@@ -88,11 +89,13 @@ def _too_many(state: State, key: str) -> Failure:
     )
 
 
-def _broken(scope: Scope, node: Node, key: str, error: ExpressionError | UsageError) -> list[Said]:
+def _broken(
+    state: State, scope: Scope, node: Node, key: str, error: ExpressionError | UsageError
+) -> list[Said]:
     failure = Failure(error.code, f"{node.path}: {error}", node.name)
     if node.kind is Kind.SCOPE:
         return [Fail(scope, failure)]
-    return job_failed(scope, node, key, 1, failure)
+    return job_failed(state, scope, node, key, 1, failure)
 
 
 def _each(state: State, scope: Scope, node: Node, each: Each, key: str, now: int) -> list[Said]:

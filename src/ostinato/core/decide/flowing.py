@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from ostinato.core.commands import ClearTimer
+from ostinato.core.decide.enough import has_enough
 from ostinato.core.decide.joining import fire, full
-from ostinato.core.decide.moves import Begin, Enter, Fail, Finish, Join, Leave, Said, Settle
+from ostinato.core.decide.moves import (
+    Begin,
+    Enter,
+    Fail,
+    Finish,
+    Join,
+    Leave,
+    Said,
+    Settle,
+    Stop,
+)
 from ostinato.core.expressions import Expression
-from ostinato.core.facts import Failure, RunStuck, ScopeEnded, TokenRested
+from ostinato.core.facts import Failure, RunStuck, ScopeEnded, ScopeSatisfied, TokenRested
 from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Split
@@ -17,6 +28,8 @@ from ostinato.errors import ExpressionError
 
 def leave(state: State, move: Leave, now: int) -> list[Said]:
     scope, node = move.scope, move.node
+    if has_enough(scope) and not scope.stopping:
+        return [ScopeSatisfied(scope.key), Stop(scope.key)]
     if scope.stopping or not node.outgoing:
         return [Settle(scope.key)]
     try:
@@ -74,7 +87,20 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
         return _stuck(state, scope) if scope.resting and _idle(scope) else []
     if scope.resting:
         return _stuck(state, scope)
+    if (missed := _too_few(scope)) is not None:
+        return [Fail(scope, missed)]
     return close(state, scope)
+
+
+def _too_few(scope: Scope) -> Failure | None:
+    """Some failed and were forgiven, as long as enough others could succeed."""
+    enough = scope.node.enough
+    if enough is None or scope.stopping or has_enough(scope):
+        return None
+    failed = [child for child in scope.latest.values() if child.status == "failed"]
+    if not failed:
+        return None
+    return Failure("TooFew", f"{scope.succeeded} of {enough} in {scope.key} have succeeded")
 
 
 def _next_items(scope: Scope) -> list[Said]:
@@ -117,7 +143,7 @@ def close(state: State, scope: Scope) -> list[Said]:
 def _status(scope: Scope) -> str:
     if scope.error is not None:
         return "failed"
-    return "cancelled" if scope.stopping else "succeeded"
+    return "cancelled" if scope.stopping and not scope.satisfied else "succeeded"
 
 
 def _onward(scope: Scope, parent: Scope) -> Said:

@@ -8,51 +8,75 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
-from ostinato.core import correlation
-from ostinato.core.codec import encode_value
-from ostinato.core.commands import OpenWait, Publish, SetTimer, StartJob
+from ostinato.core.codec import NULL, encode_value
+from ostinato.core.commands import Publish, StartJob
+from ostinato.core.decide import waits
+from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import onward
-from ostinato.core.decide.moves import Fail, Said
+from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
 from ostinato.core.decide.steps import beat_at, timeout_at, watch
-from ostinato.core.durations import parse_duration
-from ostinato.core.facts import NOTHING, Failure, JobFailed, JobReady, JobSucceeded, JobWaiting
+from ostinato.core.expressions import Template
+from ostinato.core.facts import (
+    NOTHING,
+    Failure,
+    JobReady,
+    JobSucceeded,
+    JobWaiting,
+    RunCancelling,
+    RunHalting,
+)
 from ostinato.core.graph import Node
-from ostinato.core.instants import parse_instant
-from ostinato.core.model import Emit, Run, Set, WaitEvent, WaitUntil
-from ostinato.core.names import Names
-from ostinato.core.patterns import Pattern
+from ostinato.core.model import Emit, End, Job, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
-from ostinato.errors import DefinitionError, ExpressionError, PatternError, UsageError
+from ostinato.errors import ExpressionError, UsageError
 
 
 def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    job = node.spec
+    return begin(Activation(state, scope, node, node.spec, key, 1, now))
+
+
+def begin(at: Activation) -> list[Said]:
     try:
-        return ACTIONS[type(job.action)](state, scope, node, key, now)
+        return ACTIONS[type(at.job.action)](at)
     except (ExpressionError, UsageError) as error:
-        failure = Failure(error.code, f"{node.path}: {error}", node.name)
-        return job_failed(scope, node, key, 1, failure)
+        failure = Failure(error.code, f"{at.node.path}: {error}", at.node.name)
+        return job_failed(at.state, at.scope, at.node, at.key, at.attempt, failure)
 
 
-def _run(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    job = node.spec
-    data = None
+def stand_in(state: State, move: StandIn, now: int) -> list[Said]:
+    """A failure was caught: what the document has for it begins, under the same key."""
+    step = state.steps[move.key]
+    caught = step.caught
+    if caught is None:
+        return []
+    at = Activation(state, step.scope, step.node, step.job, step.key, step.attempt + 1, now)
+    if caught.job is not None:
+        return begin(at)
+    try:
+        output = NULL if caught.output is None else encode_value(caught.output.render(at.names))
+    except (ExpressionError, UsageError) as error:
+        failure = Failure(error.code, f"{step.node.path}: {error}", step.node.name)
+        return job_failed(state, step.scope, step.node, step.key, step.attempt, failure)
+    return [JobSucceeded(step.key, step.attempt, output), onward(step.scope, step.node)]
+
+
+def _run(at: Activation) -> list[Said]:
+    job, key, data = at.job, at.key, None
     if job.input is not None and not job.input.constant:
-        data = encode_value(job.input.render(Names(state, scope, job_key=key)))
-    start = start_job(state, node, key, 1, data)
+        data = encode_value(job.input.render(at.names))
+    start = start_job(job, key, at.attempt, data)
     if not job.callback:
-        return [JobReady(key, data or NOTHING), start]
-    timeout, beat = timeout_at(job, now), beat_at(job, now)
-    return [JobReady(key, data or NOTHING, 1, timeout, beat), start, *watch(key, timeout, beat)]
+        return [JobReady(key, data or NOTHING, at.attempt), start]
+    timeout, beat = timeout_at(job, at.now), beat_at(job, at.now)
+    ready = JobReady(key, data or NOTHING, at.attempt, timeout, beat)
+    return [ready, start, *watch(key, timeout, beat)]
 
 
-def start_job(
-    state: State, node: Node, key: str, attempt: int, data: Raw | None, deaths: int = 0
-) -> StartJob:
+def start_job(job: Job, key: str, attempt: int, data: Raw | None, deaths: int = 0) -> StartJob:
     """One attempt of the job, with its recorded input or the definition's constant."""
-    job = node.spec
     if data is None and job.input is not None and job.input.constant:
-        data = constant(node)
+        data = constant(job.input)
     timeout = None if job.callback else job.timeout
     return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, deaths)
 
@@ -60,31 +84,29 @@ def start_job(
 def outstanding(state: State) -> list[StartJob]:
     """The attempts that are open: what a process that lost its memory of them must start."""
     return [
-        start_job(state, step.node, step.key, step.attempt, step.input, step.deaths)
+        start_job(step.job, step.key, step.attempt, step.input, step.deaths)
         for step in state.open.values()
         if step.status in ("ready", "running")
     ]
 
 
-def constant(node: Node) -> Raw:
-    """A constant input, encoded once per graph."""
-    if node.constant is None:
-        job = node.spec
-        node.constant = encode_value(None if job.input is None else job.input.render({}))
-    return node.constant
+def constant(template: Template) -> Raw:
+    """What a constant template gives, encoded once per graph."""
+    if template.encoded is None:
+        template.encoded = encode_value(template.render({}))
+    return cast(Raw, template.encoded)
 
 
-def _emit(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    job = node.spec
-    event = _rendered(state, scope, node, key)
-    event_id = f"{state.run_id}:{key}"
+def _emit(at: Activation) -> list[Said]:
+    event = at.values()
+    event_id = f"{at.state.run_id}:{at.key}"
     publish = _publish(event_id, event)
-    if job.callback:
-        timeout, beat = timeout_at(job, now), beat_at(job, now)
-        waiting = JobWaiting(key, "callback", timeout_at=timeout, beat_at=beat)
-        return [waiting, publish, *watch(key, timeout, beat)]
+    if at.job.callback:
+        timeout, beat = timeout_at(at.job, at.now), beat_at(at.job, at.now)
+        waiting = JobWaiting(at.key, "callback", at.attempt, timeout_at=timeout, beat_at=beat)
+        return [waiting, publish, *watch(at.key, timeout, beat)]
     output = Raw(msgspec.json.encode({"id": event_id}))
-    return [JobSucceeded(key, 1, output), publish, onward(scope, node)]
+    return [JobSucceeded(at.key, at.attempt, output), publish, onward(at.scope, at.node)]
 
 
 def _publish(event_id: str, event: dict[str, Any]) -> Publish:
@@ -98,103 +120,28 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
     return Publish(event_id, event["type"], data, event.get("subject"), event.get("source"))
 
 
-def _set(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    values = encode_value(_rendered(state, scope, node, key))
-    return [JobSucceeded(key, 1, values), onward(scope, node)]
+def _set(at: Activation) -> list[Said]:
+    values = encode_value(at.values())
+    return [JobSucceeded(at.key, at.attempt, values), onward(at.scope, at.node)]
 
 
-def _wait_until(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    span = cast(WaitUntil, node.spec.action).span
-    if span is not None:
-        due_at = now + span
-    else:
-        due_at = _instant(_rendered(state, scope, node, key).get("until"), now)
-    return [JobWaiting(key, "timer", due_at=due_at), SetTimer(key, "due", due_at)]
+def _end(at: Activation) -> list[Said]:
+    """The job is done, and with it the run; what is still open is cancelled."""
+    done, why = JobSucceeded(at.key, at.attempt, NULL), f"{at.key} ended the run"
+    match cast(End, at.job.action).status:
+        case "failed":
+            return [done, Fail(at.state.root, Failure("Ended", why, at.node.name))]
+        case "cancelled":
+            return [done, RunCancelling(at.key, why), Stop("")]
+        case _:
+            return [done, RunHalting(at.key), Stop("")]
 
 
-LATEST = parse_instant("9999-12-31T23:59:59Z")
-
-
-def _instant(value: Any, now: int) -> int:
-    """An RFC 3339 text, ms since epoch, or a duration from now."""
-    if isinstance(value, str):
-        return _read_instant(value, now)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
-        return int(value)
-    raise ExpressionError(f"wait.until gave {value!r:.80}, not an instant")
-
-
-def _read_instant(text: str, now: int) -> int:
-    try:
-        return (
-            now + parse_duration(text)
-            if text[:1] in "P0123456789" and "-" not in text
-            else (parse_instant(text))
-        )
-    except (DefinitionError, ValueError) as error:
-        raise ExpressionError(f"wait.until: {error}") from None
-
-
-def _wait_event(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    job = node.spec
-    action = cast(WaitEvent, job.action)
-    match = _rendered(state, scope, node, key) if job.input is not None else {}
-    values_key = correlation.key_of_values(action.paths, _values(action.paths, match))
-    since: int | None = state.started_at
-    if action.look_back is not None:
-        since = max(state.started_at, now - action.look_back)
-    if action.look_back == 0:
-        since = None
-    timeout = timeout_at(job, now)
-    pattern = _pattern(match)
-    waiting = JobWaiting(key, "event", timeout_at=timeout, types=action.types, match=pattern)
-    wait = OpenWait(key, action.types, action.paths, values_key, since)
-    return [waiting, wait, *watch(key, timeout, None)]
-
-
-def _pattern(match: dict[str, Any]) -> Raw:
-    """Looked at now: at an event's arrival nobody could be told that it is none."""
-    if not match:
-        return NOTHING
-    try:
-        Pattern(match)
-    except PatternError as error:
-        raise ExpressionError(f"wait.match: {error}") from None
-    return encode_value(match)
-
-
-def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
-    """What the pattern wants at each of ``paths``: one plain value each."""
-    found = []
-    for path in paths:
-        leaf: Any = match
-        for name in path.split("."):
-            leaf = leaf[name]
-        found.append(leaf[0])
-    return found
-
-
-def _rendered(state: State, scope: Scope, node: Node, key: str) -> dict[str, Any]:
-    job = node.spec
-    value = None if job.input is None else job.input.render(Names(state, scope, job_key=key))
-    if not isinstance(value, dict):
-        raise ExpressionError(f"the values are {value!r:.80}, not a map")
-    return value
-
-
-def job_failed(scope: Scope, node: Node, key: str, attempt: int, error: Failure) -> list[Said]:
-    """The job has failed for good; an optional one lets its token go on."""
-    fact = JobFailed(key, attempt, error)
-    forgiven = node.optional and scope.node is not node  # an item asks its `each`
-    if forgiven or scope.stopping:
-        return [fact, onward(scope, node)]
-    return [fact, Fail(scope, Failure(error.name, error.message, node.name))]
-
-
-ACTIONS: dict[type, Callable[[State, Scope, Node, str, int], list[Said]]] = {
+ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {
     Run: _run,
     Emit: _emit,
     Set: _set,
-    WaitUntil: _wait_until,
-    WaitEvent: _wait_event,
+    End: _end,
+    WaitUntil: waits.until,
+    WaitEvent: waits.event,
 }

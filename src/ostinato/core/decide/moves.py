@@ -48,10 +48,20 @@ class Settle(Struct, frozen=True, gc=False):
 
 
 class Fail(Struct, frozen=True, gc=False):
-    """Something in ``scope`` failed for good, and nothing there forgives it."""
+    """Something in ``scope`` failed for good, and nothing there forgives it.
+
+    ``finish``: what is open may end first.
+    """
 
     scope: Scope
     error: Failure
+    finish: bool = False
+
+
+class StandIn(Struct, frozen=True, gc=False):
+    """The failure of the step of this key was caught."""
+
+    key: str
 
 
 class Stop(Struct, frozen=True, gc=False):
@@ -66,5 +76,5 @@ class Finish(Struct, frozen=True, gc=False):
     key: str
 
 
-Move = Enter | Leave | Join | Begin | Settle | Fail | Stop | Finish
+Move = Enter | Leave | Join | Begin | Settle | Fail | StandIn | Stop | Finish
 Said = Fact | Command | Move

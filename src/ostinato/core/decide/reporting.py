@@ -14,7 +14,7 @@ from msgspec import Raw
 from ostinato.core import events as e
 from ostinato.core.commands import SetTimer
 from ostinato.core.decide.flowing import holds, onward
-from ostinato.core.decide.jobs import job_failed
+from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.steps import beat_at, quiet, unarm
 from ostinato.core.expressions import Expression
@@ -22,13 +22,14 @@ from ostinato.core.facts import (
     Failure,
     JobCancelled,
     JobHeard,
+    JobRepeated,
     JobRetried,
     JobReturned,
     JobStarted,
     JobSucceeded,
     JobWaiting,
 )
-from ostinato.core.model import Run, WaitEvent
+from ostinato.core.model import Repeat, Run, WaitEvent
 from ostinato.core.names import Names
 from ostinato.core.patterns import Pattern
 from ostinato.core.state import BUSY, State, Step
@@ -48,8 +49,7 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
     if step is None:
         return []
-    job = step.node.job
-    if job is not None and job.callback:
+    if step.job.callback:
         return _wait_for_answer(step)
     return _succeeded(state, step, event.output, now)
 
@@ -57,24 +57,49 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
 def _succeeded(
     state: State, step: Step, output: Raw, now: int, *, final: bool = False
 ) -> list[Said]:
-    job = step.node.job
-    if job is not None and job.expect is not None:
+    job = step.job
+    if job.expect is not None:
         error = _unexpected(state, step, job.expect, output)
         if error is not None:
             return attempt_failed(state, step, error, now, final=final)
+    if job.repeat is not None and step.status != "cancelling":
+        return _repeated(state, step, job.repeat, output, now)
+    return _done(step, output)
+
+
+def _done(step: Step, output: Raw) -> list[Said]:
     fact = JobSucceeded(step.key, step.attempt, output)
     return [fact, *quiet(step), onward(step.scope, step.node)]
 
 
 def _unexpected(state: State, step: Step, expect: Expression, output: Raw) -> Failure | None:
-    names = Names(state, step.scope, step, extra={"output": msgspec.json.decode(output)})
     try:
-        if holds(expect, names):
+        if holds(expect, _over(state, step, output)):
             return None
     except ExpressionError as error:
         return Failure(error.code, f"expect: {error}")
     shown = bytes(output).decode(errors="replace")
     return Failure("Unexpected", f"expected {expect.text}, got {shown:.200}")
+
+
+def _over(state: State, step: Step, output: Raw) -> Names:
+    return Names(state, step.scope, step, extra={"output": msgspec.json.decode(output)})
+
+
+def _repeated(state: State, step: Step, repeat: Repeat, output: Raw, now: int) -> list[Said]:
+    """Done when the condition holds over what came; else once more."""
+    try:
+        if holds(repeat.until, _over(state, step, output)):
+            return _done(step, output)
+    except ExpressionError as error:
+        failure = Failure(error.code, f"repeat.until: {error}")
+        return attempt_failed(state, step, failure, now, final=True)
+    if step.repeats + 1 >= repeat.limit:
+        text = f"{repeat.until.text} did not hold after {repeat.limit:,} times"
+        return attempt_failed(state, step, Failure("RepeatLimit", text), now, final=True)
+    due_at = now + repeat.every
+    again = JobRepeated(step.key, step.attempt, output, due_at)
+    return [*unarm(step), again, SetTimer(step.key, "repeat", due_at)]
 
 
 def failed(state: State, event: e.Failed, now: int) -> list[Said]:
@@ -97,14 +122,18 @@ def attempt_failed(
         return cancelled(step)
     due_at = None if final or step.scope.stopping else _retry_at(state, step, error, now, after)
     if due_at is None:
-        return [*quiet(step), *job_failed(step.scope, step.node, step.key, step.attempt, error)]
+        return [*quiet(step), *_lost(state, step, error)]
     retried = JobRetried(step.key, step.attempt, error, due_at)
     return [*unarm(step), retried, SetTimer(step.key, "retry", due_at)]
 
 
+def _lost(state: State, step: Step, error: Failure) -> list[Said]:
+    return job_failed(state, step.scope, step.node, step.key, step.attempt, error)
+
+
 def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | None) -> int | None:
-    job = step.node.job
-    if job is None or not isinstance(job.action, Run):
+    job = step.job
+    if not isinstance(job.action, Run):
         return None
     seed = f"{state.seed}:{step.key}:{step.attempt}"
     failures = step.failures + 1
@@ -157,7 +186,7 @@ def heard(state: State, event: e.Heard, now: int) -> list[Said]:
     step = state.steps.get(event.key)
     if step is None or step.attempt != event.attempt or step.beat_at is None:
         return []
-    due_at = beat_at(step.node.spec, now) or now
+    due_at = beat_at(step.job, now) or now
     return [JobHeard(step.key, due_at), SetTimer(step.key, "heartbeat", due_at)]
 
 
@@ -168,7 +197,7 @@ def answered(state: State, event: e.Answered, now: int) -> list[Said]:
         return []
     if event.error is None:
         return _succeeded(state, step, event.output or Raw(b"null"), now, final=True)
-    if step.kind == "retry":
+    if step.kind in ("retry", "repeat"):
         return []
     return attempt_failed(state, step, event.error, now, final=True)
 
@@ -194,7 +223,6 @@ def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:
 
 def fits(step: Step, event: dict[str, Any]) -> bool:
     """Whether the event is one that this wait looks for."""
-    job = step.node.job
-    if job is None or not isinstance(job.action, WaitEvent) or event["type"] not in step.types:
+    if not isinstance(step.job.action, WaitEvent) or event["type"] not in step.types:
         return False
     return step.match is None or Pattern(msgspec.json.decode(step.match)).matches(event)

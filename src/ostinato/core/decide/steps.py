@@ -46,7 +46,7 @@ def armed(state: State) -> list[SetTimer]:
 def _purpose(step: Step) -> str:
     if step.status == "cancelling":
         return "grace"
-    return "retry" if step.kind == "retry" else "due"
+    return step.kind if step.kind in ("retry", "repeat") else "due"
 
 
 def timeout_at(job: Job, now: int) -> int | None:

@@ -8,7 +8,8 @@ among suspects, so one more death tells on one of them, and few kills never end 
 from __future__ import annotations
 
 from ostinato.core import events as e
-from ostinato.core.decide.jobs import job_failed, start_job
+from ostinato.core.decide.failing import job_failed
+from ostinato.core.decide.jobs import start_job
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.reporting import cancelled
 from ostinato.core.decide.steps import quiet
@@ -34,10 +35,10 @@ def _taken_up(state: State, step: Step) -> list[Said]:
         times = state.graph.most_deaths
         error = Failure("Abandoned", f"{step.key} died with its process {times} times")
         return [lost, *quiet(step), *job_failed(
-            step.scope, step.node, step.key, step.attempt, error
+            state, step.scope, step.node, step.key, step.attempt, error
         )]  # fmt: skip
     attempt = step.attempt + 1
-    begin = start_job(state, step.node, step.key, attempt, step.input, deaths)
+    begin = start_job(step.job, step.key, attempt, step.input, deaths)
     if deaths:
         return [lost, JobReady(step.key, attempt=attempt, beat_at=step.beat_at), begin]
     return [lost, JobStarted(step.key, attempt), begin]

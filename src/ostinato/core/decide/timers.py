@@ -28,14 +28,14 @@ def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
     return rule(state, step, event.due_at, now) if rule is not None else []
 
 
-def _retry_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.kind != "retry" or step.due_at != due_at:
+def _again_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
+    if step.kind not in ("retry", "repeat") or step.due_at != due_at:
         return []
     attempt = step.attempt + 1
-    beat = None if step.node.job is None else beat_at(step.node.job, now)
+    beat = beat_at(step.job, now)
     return [
         JobReady(step.key, attempt=attempt, beat_at=beat),
-        start_job(state, step.node, step.key, attempt, step.input, step.deaths),
+        start_job(step.job, step.key, attempt, step.input, step.deaths),
         *watch(step.key, None, beat),
     ]
 
@@ -73,7 +73,8 @@ def _grace_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
 
 
 RULES = {
-    "retry": _retry_due,
+    "retry": _again_due,
+    "repeat": _again_due,
     "due": _wait_over,
     "timeout": _step_timed_out,
     "heartbeat": _heartbeat_missed,

@@ -26,9 +26,12 @@ Piece = str | Expression
 
 
 class Template:
-    """``constant`` ones cost nothing and always give the same object: treat it as read-only."""
+    """``constant`` ones cost nothing and always give the same object: treat it as read-only.
 
-    __slots__ = ("_render", "_value", "constant", "names", "paths")
+    ``encoded`` is for whoever keeps what a constant one gives in another form.
+    """
+
+    __slots__ = ("_render", "_value", "constant", "encoded", "names", "paths")
 
     def __init__(self, value: Any, render: Render | None, expressions: list[Expression]) -> None:
         self.constant = render is None
@@ -36,6 +39,7 @@ class Template:
         self.paths: frozenset[tuple[str, ...]] = frozenset().union(
             *(one.paths for one in expressions)
         )
+        self.encoded: Any = None
         self._value = value
         self._render = render
 

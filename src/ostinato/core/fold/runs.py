@@ -25,6 +25,11 @@ def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
     stop(state.root)
 
 
+def run_halting(state: State, fact: f.RunHalting, at: int) -> None:
+    state.halted, state.doing = True, "stopping"
+    stop(state.root)
+
+
 def run_succeeded(state: State, fact: f.RunSucceeded, at: int) -> None:
     state.output = fact.output
     _end(state, "succeeded", at)

@@ -57,7 +57,16 @@ def scope_skipped(state: State, fact: f.ScopeSkipped, at: int) -> None:
 def _close(scope: Scope, status: str, at: int) -> None:
     scope.status, scope.ended_at = status, at
     if scope.parent is not None:
-        scope.parent.live.pop(scope.key, None)
+        leave(scope.parent, scope, status)
+
+
+def leave(parent: Scope, child: Step | Scope, status: str) -> None:
+    """A child has ended: it is live no longer, and counts."""
+    parent.live.pop(child.key, None)
+    if status == "succeeded":
+        parent.succeeded += 1
+    else:
+        parent.lost += 1
 
 
 def scope_failing(state: State, fact: f.ScopeFailing, at: int) -> None:
@@ -90,6 +99,12 @@ def scope_ended(state: State, fact: f.ScopeEnded, at: int) -> None:
     _close(scope, fact.status, at)
     if scope.node is state.graph.on_failure:
         state.doing = "stopping"
+
+
+def scope_satisfied(state: State, fact: f.ScopeSatisfied, at: int) -> None:
+    scope = state.scopes[fact.key]
+    scope.satisfied = True
+    stop(scope)
 
 
 def items_resolved(state: State, fact: f.ItemsResolved, at: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ostinato.core import facts as f
-from ostinato.core.fold.scopes import parent_of, visit
+from ostinato.core.fold.scopes import leave, parent_of, visit
 from ostinato.core.model import Set
 from ostinato.core.state import BUSY, State, Step, path_of
 
@@ -68,6 +68,30 @@ def job_retried(state: State, fact: f.JobRetried, at: int) -> None:
     step.failures += 1
 
 
+def job_repeated(state: State, fact: f.JobRepeated, at: int) -> None:
+    step = state.steps[fact.key]
+    _become(state, step, "waiting")
+    step.kind, step.due_at, step.output = "repeat", fact.due_at, fact.output
+    step.beat_at, step.failures = None, 0
+    step.repeats += 1
+
+
+def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
+    step = _step(state, fact.key, at)
+    step.error, step.attempt, step.failures = fact.error, fact.attempt, 0
+    step.caught = step.node.spec.catch[fact.catch]
+    step.due_at = step.beat_at = step.timeout_at = None
+    step.input = step.output = None
+
+
+def job_held(state: State, fact: f.JobHeld, at: int) -> None:
+    step = _step(state, fact.key, at)
+    _become(state, step, "waiting")
+    step.kind, step.error, step.attempt = "repair", fact.error, fact.attempt
+    step.due_at = step.beat_at = step.timeout_at = None
+    step.waiting_since, step.waiting_from = at, state.seq
+
+
 def job_abandoned(state: State, fact: f.JobAbandoned, at: int) -> None:
     step = state.steps[fact.key]
     step.deaths += step.started
@@ -88,12 +112,13 @@ def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
 
 def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
     step = _step(state, fact.key, at)
-    step.output, step.attempt, step.error = fact.output, fact.attempt, None
+    step.output, step.attempt = fact.output, fact.attempt
+    if step.caught is None:
+        step.error = None
     if step.kind == "event":
         _hear(state, fact.output)
     _close_step(state, step, "succeeded", at)
-    job = step.node.job
-    if job is not None and isinstance(job.action, Set):
+    if isinstance(step.job.action, Set):
         state.vars.update(msgspec.json.decode(fact.output))
 
 
@@ -124,4 +149,4 @@ def _close_step(state: State, step: Step, status: str, at: int) -> None:
     step.ended_at = at
     step.due_at = step.beat_at = step.timeout_at = None
     del state.open[step.key]
-    step.scope.live.pop(step.key, None)
+    leave(step.scope, step, status)

@@ -1,0 +1,44 @@
+"""A job has failed for good: something stands in for it, somebody is waited for, or it is told on.
+"""
+
+from __future__ import annotations
+
+from ostinato.core.decide.enough import can_spare
+from ostinato.core.decide.flowing import onward
+from ostinato.core.decide.moves import Fail, Said, StandIn
+from ostinato.core.facts import Failure, JobCaught, JobFailed, JobHeld
+from ostinato.core.graph import Node
+from ostinato.core.model import OnError
+from ostinato.core.state import Scope, State
+
+
+def job_failed(
+    state: State, scope: Scope, node: Node, key: str, attempt: int, error: Failure
+) -> list[Said]:
+    if scope.stopping:
+        return [JobFailed(key, attempt, error), onward(scope, node)]
+    caught = _catch(state, node, key, error)
+    if caught is not None:
+        return [JobCaught(key, attempt, error, caught), StandIn(key)]
+    if _forgiven(scope, node):
+        return [JobFailed(key, attempt, error), onward(scope, node)]
+    mode = node.mode()
+    if mode is OnError.HOLD:
+        return [JobHeld(key, attempt, error)]
+    told = Failure(error.name, error.message, node.name)
+    return [JobFailed(key, attempt, error), Fail(scope, told, mode is OnError.FINISH)]
+
+
+def _catch(state: State, node: Node, key: str, error: Failure) -> int | None:
+    """Which of the job's catches stands in. What stands in itself is not caught again."""
+    step = state.steps.get(key)
+    if node.job is None or (step is not None and step.caught is not None):
+        return None
+    fitting = (index for index, one in enumerate(node.job.catch) if one.fits(error.name))
+    return next(fitting, None)
+
+
+def _forgiven(scope: Scope, node: Node) -> bool:
+    if scope.node is node:  # an item asks its `each`
+        return False
+    return node.optional or can_spare(scope)

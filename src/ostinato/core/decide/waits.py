@@ -1,0 +1,92 @@
+"""A wait begins: for a span, an instant, or an event."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from msgspec import Raw
+
+from ostinato.core import correlation
+from ostinato.core.codec import encode_value
+from ostinato.core.commands import OpenWait, SetTimer
+from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.moves import Said
+from ostinato.core.decide.steps import timeout_at, watch
+from ostinato.core.durations import parse_duration
+from ostinato.core.facts import NOTHING, JobWaiting
+from ostinato.core.instants import parse_instant
+from ostinato.core.model import WaitEvent, WaitUntil
+from ostinato.core.patterns import Pattern
+from ostinato.errors import DefinitionError, ExpressionError, PatternError
+
+
+def until(at: Activation) -> list[Said]:
+    span = cast(WaitUntil, at.job.action).span
+    due_at = _instant(at.values().get("until"), at.now) if span is None else at.now + span
+    waiting = JobWaiting(at.key, "timer", at.attempt, due_at=due_at)
+    return [waiting, SetTimer(at.key, "due", due_at)]
+
+
+LATEST = parse_instant("9999-12-31T23:59:59Z")
+
+
+def _instant(value: Any, now: int) -> int:
+    """An RFC 3339 text, ms since epoch, or a duration from now."""
+    if isinstance(value, str):
+        return _read_instant(value, now)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
+        return int(value)
+    raise ExpressionError(f"wait.until gave {value!r:.80}, not an instant")
+
+
+def _read_instant(text: str, now: int) -> int:
+    try:
+        return (
+            now + parse_duration(text)
+            if text[:1] in "P0123456789" and "-" not in text
+            else (parse_instant(text))
+        )
+    except (DefinitionError, ValueError) as error:
+        raise ExpressionError(f"wait.until: {error}") from None
+
+
+def event(at: Activation) -> list[Said]:
+    action = cast(WaitEvent, at.job.action)
+    match = at.values() if at.job.input is not None else {}
+    values_key = correlation.key_of_values(action.paths, _values(action.paths, match))
+    timeout = timeout_at(at.job, at.now)
+    waiting = JobWaiting(
+        at.key, "event", at.attempt, timeout_at=timeout, types=action.types, match=_pattern(match)
+    )
+    wait = OpenWait(at.key, action.types, action.paths, values_key, _since(at, action))
+    return [waiting, wait, *watch(at.key, timeout, None)]
+
+
+def _since(at: Activation, action: WaitEvent) -> int | None:
+    """From when on an event may have come: never before the run's own trigger."""
+    if action.look_back == 0:
+        return None
+    begun = at.state.started_at
+    return begun if action.look_back is None else max(begun, at.now - action.look_back)
+
+
+def _pattern(match: dict[str, Any]) -> Raw:
+    """Looked at now: at an event's arrival nobody could be told that it is none."""
+    if not match:
+        return NOTHING
+    try:
+        Pattern(match)
+    except PatternError as error:
+        raise ExpressionError(f"wait.match: {error}") from None
+    return encode_value(match)
+
+
+def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
+    """What the pattern wants at each of ``paths``: one plain value each."""
+    found = []
+    for path in paths:
+        leaf: Any = match
+        for name in path.split("."):
+            leaf = leaf[name]
+        found.append(leaf[0])
+    return found
