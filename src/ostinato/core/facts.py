@@ -216,6 +216,24 @@ class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     attempt: int
 
 
+class UndoNoted(Fact, frozen=True, tag="undo.noted"):
+    """The step of this key can be taken back, with this input; or why that is not known."""
+
+    key: str
+    input: Raw = NOTHING
+    error: Failure | None = None
+
+
+class UndoPlanned(Fact, frozen=True, tag="undo.planned"):
+    """The steps to be taken back, in this order."""
+
+    keys: tuple[str, ...]
+
+
+class JobUndone(Fact, frozen=True, tag="job.undone"):
+    key: str
+
+
 class JobReturned(Fact, frozen=True, tag="job.returned"):
     """Its process stopped in order before the attempt had ended: no death, it is begun again."""
 
@@ -255,7 +273,8 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
     | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
-    | ScopeSatisfied     | ItemsResolved | TokenRested | TokensJoined | GatewayPassed | JobReady | JobStarted
-    | JobWaiting | JobRepeated | JobCaught | JobHeld | JobHeard | JobRetried | JobAbandoned | JobReturned | JobCancelling
-    | JobSucceeded | JobFailed | JobSkipped | JobCancelled
+    | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
+    | JobReady | JobStarted | JobWaiting | JobHeard | JobRetried | JobRepeated | JobCaught | JobHeld
+    | JobAbandoned | JobReturned | JobCancelling | JobSucceeded | JobFailed | JobSkipped
+    | JobCancelled | UndoNoted | UndoPlanned | JobUndone
 )  # fmt: skip

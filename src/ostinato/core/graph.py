@@ -20,6 +20,7 @@ from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
 FINALLY = "finally"
+UNDO = "~undo"
 
 
 class Flow:
@@ -69,6 +70,7 @@ class Node:
         "split",
         "starts",
         "timeout",
+        "undo",
         "way",
         "when",
     )
@@ -87,6 +89,7 @@ class Node:
         timeout: int | None = None,
         enough: int | None = None,
         on_error: OnError | None = None,
+        undo: Job | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -99,6 +102,7 @@ class Node:
         self.timeout = timeout
         self.enough = enough
         self.on_error = on_error
+        self.undo = undo
         self.path = name
         self.index = -1
         self.parent: Node | None = None
@@ -204,6 +208,8 @@ class Graph:
 
     def seal(self) -> Graph:
         """Number everything, find each scope's start, and compute the masks."""
+        if any(node.undo is not None for node in self.nodes.values()) and self.undo is None:
+            self.add(Node(Kind.UNDO, UNDO))
         for number, flow in enumerate(self.flows.values()):
             flow.index = number
         for number, node in enumerate(self.root.walk()):
@@ -227,6 +233,10 @@ class Graph:
         return self.nodes.get(ON_FAILURE)
 
     @property
+    def undo(self) -> Node | None:
+        return self.nodes.get(UNDO)
+
+    @property
     def finally_(self) -> Node | None:
         return self.nodes.get(FINALLY)
 
@@ -234,7 +244,7 @@ class Graph:
 def _begins(node: Node) -> bool:
     if node.parent is not None and not node.parent.path and node.name in (ON_FAILURE, FINALLY):
         return False
-    return not node.incoming
+    return node.kind is not Kind.UNDO and not node.incoming
 
 
 def _mask(flow: Flow, join: Node) -> int:

@@ -20,6 +20,7 @@ class Kind(enum.Enum):
     JOB = "job"
     GATEWAY = "gateway"
     SCOPE = "scope"
+    UNDO = "undo"  # the scope in which what was done is taken back
 
 
 class Join(enum.Enum):

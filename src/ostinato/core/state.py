@@ -30,6 +30,9 @@ RUN_STATUSES: tuple[str, ...] = get_args(RunStatus)
 JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 """As everyone sees them; to the rules a job that is asked to stop is ``cancelling``."""
 
+TAKEN_BACK = ":undo"
+"""Behind the key of a step: the step that takes it back."""
+
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
 
@@ -40,7 +43,8 @@ class Step:
     ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
     the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails. ``waiting_from`` is the
-    number of the fact that made it wait.
+    number of the fact that made it wait. ``ended_seq`` is that of the fact that ended it;
+    ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
     __slots__ = (
@@ -50,6 +54,7 @@ class Step:
         "deaths",
         "due_at",
         "ended_at",
+        "ended_seq",
         "error",
         "failures",
         "input",
@@ -66,6 +71,8 @@ class Step:
         "status",
         "timeout_at",
         "types",
+        "undo_error",
+        "undo_input",
         "waiting_from",
         "waiting_since",
         "why",
@@ -85,11 +92,14 @@ class Step:
         self.ready_at = at
         self.started_at: int | None = None
         self.ended_at: int | None = None
+        self.ended_seq = -1
         self.due_at: int | None = None
         self.beat_at: int | None = None
         self.timeout_at: int | None = None
         self.input: Raw | None = None
         self.output: Raw | None = None
+        self.undo_input: Raw | None = None
+        self.undo_error: Failure | None = None
         self.error: Failure | None = None
         self.kind = ""
         self.types: tuple[str, ...] = ()
@@ -100,7 +110,9 @@ class Step:
 
     @property
     def job(self) -> Job:
-        """What it does: the node's job, or what stands in for it."""
+        """What it does: the node's job, what stands in for it, or what takes it back."""
+        if self.node.undo is not None and self.key.endswith(TAKEN_BACK):
+            return self.node.undo
         standing = None if self.caught is None else self.caught.job
         return self.node.spec if standing is None else standing
 
@@ -126,6 +138,7 @@ class Scope:
         "due_at",
         "elements",
         "ended_at",
+        "ended_seq",
         "error",
         "failed",
         "filled",
@@ -158,6 +171,7 @@ class Scope:
         self.error: Failure | None = None
         self.opened_at = at
         self.ended_at: int | None = None
+        self.ended_seq = -1
         self.due_at: int | None = None
         self.live: dict[str, Step | Scope] = {}
         self.resting: dict[int, int] = {}
@@ -215,6 +229,8 @@ class State:
         self.steps: dict[str, Step] = {}
         self.scopes: dict[str, Scope] = {"": Scope("", graph.root, None, 0)}
         self.open: dict[str, Step] = {}
+        self.to_undo: list[str] = []  # keys, the next one last
+        self.undoing: str | None = None
         self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
         self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
@@ -261,6 +277,7 @@ class State:
 
 def path_of(key: str) -> str:
     """The node's path in a step or scope key: without item indexes and activation numbers."""
+    key = key.removesuffix(TAKEN_BACK)
     if "[" not in key and "#" not in key:
         return key
     return "/".join(part.split("[", 1)[0].split("#", 1)[0] for part in key.split("/"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.core.correlation import shape_of
 from ostinato.core.expressions import Expression, Template, parse, parse_template
-from ostinato.core.model import Action, Each, Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Action, Each, Emit, End, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
 from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader, ReadKind
@@ -38,6 +38,8 @@ def done_by(key: str, members: dict[str, Any]) -> Done | None:
         return value
     if key == "run":
         return Done(Run(value), members.get("with"))
+    if key == "end":
+        return Done(End(value))
     return Done(Set(), value)
 
 

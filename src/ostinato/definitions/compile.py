@@ -15,7 +15,7 @@ from typing import Any
 from ostinato.core import model
 from ostinato.core.graph import FINALLY, ON_FAILURE, Graph, Node
 from ostinato.core.model import Join, Kind, Run
-from ostinato.definitions.document import Document, Job, Phase
+from ostinato.definitions.document import Body, Document, Job, Phase
 from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.source import MAX_PROBLEMS, refused
 
@@ -44,6 +44,7 @@ def compile(
     if problems := list(islice(needs_problems(document), MAX_PROBLEMS)):
         raise refused(problems)
     graph = Graph(document.workflow, version, timeout=document.timeout, output=document.output)
+    graph.root.on_error = document.on_error
     before: Node | None = None
     for phase in document.phases:
         node = _phase(graph, phase, handlers or {})
@@ -58,7 +59,15 @@ def compile(
 
 
 def _phase(graph: Graph, phase: Phase, handlers: Mapping[str, HandlerDefaults]) -> Node:
-    node = Node(Kind.SCOPE, phase.name, each=phase.each, when=phase.when, timeout=phase.timeout)
+    node = Node(
+        Kind.SCOPE,
+        phase.name,
+        each=phase.each,
+        when=phase.when,
+        timeout=phase.timeout,
+        enough=phase.enough,
+        on_error=phase.on_error,
+    )
     scope = graph.add(node)
     nodes = _nodes(graph, scope, phase.jobs, handlers)
     if phase.sequential:
@@ -79,35 +88,52 @@ def _nodes(
 
 
 def _node(job: Job, handlers: Mapping[str, HandlerDefaults]) -> Node:
-    defaults = _NOTHING
-    if isinstance(job.action, Run):
-        defaults = handlers.get(job.action.handler, _NOTHING)
-    heartbeat = defaults.heartbeat if job.heartbeat is None else job.heartbeat
-    spec = model.Job(
-        action=job.action,
-        input=job.input,
-        retry=_retry(job, defaults),
-        timeout=defaults.timeout if job.timeout is None else job.timeout,
-        expect=job.expect,
-        callback=job.callback,
-        heartbeat=heartbeat if job.callback else None,
+    catches = tuple(
+        model.Catch(on=one.on, job=_body(one.body, handlers), output=one.output)
+        for one in job.catch
     )
     return Node(
         Kind.JOB,
         job.name,
         join=Join.ALL,
-        job=spec,
+        job=_spec(job, handlers, catches),
         each=job.each,
         when=job.when,
         optional=job.optional,
+        on_error=job.on_error,
+        undo=_body(job.undo, handlers),
     )
 
 
-def _retry(job: Job, defaults: HandlerDefaults) -> model.Retry:
+def _body(body: Body | None, handlers: Mapping[str, HandlerDefaults]) -> model.Job | None:
+    return None if body is None else _spec(body, handlers)
+
+
+def _spec(
+    body: Body, handlers: Mapping[str, HandlerDefaults], catches: tuple[model.Catch, ...] = ()
+) -> model.Job:
+    defaults = _NOTHING
+    if isinstance(body.action, Run):
+        defaults = handlers.get(body.action.handler, _NOTHING)
+    heartbeat = defaults.heartbeat if body.heartbeat is None else body.heartbeat
+    return model.Job(
+        action=body.action,
+        input=body.input,
+        retry=_retry(body, defaults),
+        timeout=defaults.timeout if body.timeout is None else body.timeout,
+        expect=body.expect,
+        callback=body.callback,
+        heartbeat=heartbeat if body.callback else None,
+        repeat=body.repeat,
+        catch=catches,
+    )
+
+
+def _retry(body: Body, defaults: HandlerDefaults) -> model.Retry:
     """Only what calls something can be tried again."""
-    if not isinstance(job.action, Run):
+    if not isinstance(body.action, Run):
         return model.Retry(attempts=1)
-    return model.Retry(**{**defaults.retry, **job.retry})
+    return model.Retry(**{**defaults.retry, **body.retry})
 
 
 def _chain(graph: Graph, scope: Node, nodes: list[Node]) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Action, Each
+from ostinato.core.model import Action, Each, OnError, Repeat
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path, Place, member, shown
 from ostinato.errors import Problem
 
-__all__ = ["Document", "Job", "Phase", "TriggerSpec"]
+__all__ = ["Body", "Catch", "Document", "Job", "Phase", "TriggerSpec"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +27,49 @@ class TriggerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """``retry`` and ``timeout`` hold only what the document says: the rest is the handler's."""
+class Body:
+    """What is done: by a job, instead of one, or to take one back.
 
-    name: str
+    ``retry`` and ``timeout`` hold only what the document says: the rest is the handler's.
+    """
+
     path: Path
     action: Action
     input: Template | None = None
-    needs: tuple[str, ...] = ()
-    when: Expression | None = None
-    each: Each | None = None
-    optional: bool = False
     expect: Expression | None = None
+    repeat: Repeat | None = None
     retry: Mapping[str, Any] = field(default_factory=dict)
     timeout: int | None = None
     callback: bool = False
     heartbeat: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """For errors with one of these names, ``body`` or ``output`` stands in for the job."""
+
+    on: tuple[str, ...]
+    body: Body | None = None
+    output: Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Body):
+    name: str
+    needs: tuple[str, ...] = ()
+    when: Expression | None = None
+    each: Each | None = None
+    optional: bool = False
+    on_error: OnError | None = None
+    catch: tuple[Catch, ...] = ()
+    undo: Body | None = None
+
+    def bodies(self) -> Iterator[Body]:
+        """Its own, and those that stand in for it or take it back."""
+        yield self
+        yield from (catch.body for catch in self.catch if catch.body is not None)
+        if self.undo is not None:
+            yield self.undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +80,8 @@ class Phase:
     when: Expression | None = None
     each: Each | None = None
     sequential: bool = False
+    enough: int | None = None
+    on_error: OnError | None = None
     timeout: int | None = None
 
 
@@ -71,6 +100,7 @@ class Document:
     input_schema: dict[str, Any] | None = None
     output: Expression | Template | None = None
     timeout: int | None = None
+    on_error: OnError | None = None
     description: str = ""
 
     def jobs(self) -> Iterator[Job]:

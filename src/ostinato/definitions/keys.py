@@ -15,7 +15,7 @@ __all__ = [
     "HTTP_METHODS",
     "LATER",
     "LATER_ACTIONS",
-    "LATER_VALUES",
+    "NEEDS_CALLBACK",
     "SECTIONS",
     "Key",
 ]
@@ -28,6 +28,24 @@ class Key(NamedTuple):
     required: bool = False
 
 
+_ACTIONS = (
+    Key("run", "handler", "Call a handler, or offer this topic to workers"),
+    Key("wait", "wait", "Wait for a span, an instant or an event"),
+    Key("emit", "emit", "Publish an event"),
+    Key("set", "values", "Set variables: `vars.<key>`"),
+    Key("http", "http", "Make a request"),
+    Key("end", "end", "End the run here: `succeeded`, `failed` or `cancelled`"),
+)
+_WITH = (Key("with", "template", "The arguments of `run`"),)
+_HOW = (
+    Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
+    Key("repeat", "repeat", "Do it again until its output is what is waited for"),
+    Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
+    Key("timeout", "span", "For one attempt; for a wait or callback, for the whole"),
+    Key("callback", "flag", "Done when someone calls `job.callback_url`"),
+    Key("heartbeat", "span", "Fails when nothing is heard for so long"),
+)
+
 SECTIONS: dict[str, tuple[Key, ...]] = {
     "workflow": (
         Key("workflow", "name", "The name of the workflow", True),
@@ -35,6 +53,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("on", "triggers", "The events that start a run"),
         Key("input_schema", "json_schema", "JSON Schema: checks the input and fills its defaults"),
         Key("timeout", "span", "Wall time of a whole run"),
+        Key("on_error", "on_error", "What happens when a job has failed for good"),
         Key("phases", "phases", "What is done, one phase after the other", True),
         Key("output", "output", "The run's result; without it, the last phase's job outputs"),
         Key("on_failure", "jobs", "Done in sequence when the run has failed"),
@@ -52,28 +71,36 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("description", "text", "What it is for"),
         Key("when", "condition", "The phase is skipped unless this is true"),
         Key("each", "each", "A chain of the phase's jobs per item of a list"),
-        Key("mode", "mode", "`parallel` (default) or `sequential`"),
+        Key("mode", "mode", "`parallel` (default), `sequential` or `race`"),
+        Key("enough", "count", "The phase is over when so many of its jobs have succeeded"),
+        Key("on_error", "on_error", "What happens when a job of it has failed for good"),
         Key("timeout", "span", "Wall time of the phase"),
         Key("jobs", "jobs", "What is done in it", True),
     ),
     "job": (
         Key("job", "name", "The name of the job, unique in the workflow", True),
         Key("description", "text", "What it is for"),
-        Key("run", "handler", "Call a handler, or offer this topic to workers"),
-        Key("wait", "wait", "Wait for a span, an instant or an event"),
-        Key("emit", "emit", "Publish an event"),
-        Key("set", "values", "Set variables: `vars.<key>`"),
-        Key("http", "http", "Make a request"),
-        Key("with", "template", "The arguments of `run`"),
+        *_ACTIONS,
+        *_WITH,
         Key("needs", "names", "Jobs that must be done first"),
         Key("when", "condition", "The job is skipped unless this is true"),
         Key("each", "each", "The job once per item of a list"),
         Key("optional", "flag", "Its failure does not fail the run"),
-        Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
-        Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
-        Key("timeout", "span", "For one attempt; for a wait or callback, for the whole"),
-        Key("callback", "flag", "Done when someone calls `job.callback_url`"),
-        Key("heartbeat", "span", "Fails when nothing is heard for so long"),
+        Key("on_error", "on_error", "What happens when it has failed for good"),
+        *_HOW,
+        Key("catch", "catches", "What stands in for it when it has failed for good"),
+        Key("undo", "undo", "What takes it back when the run fails or is cancelled"),
+    ),
+    "body": (*_ACTIONS, *_WITH, *_HOW),
+    "catch": (
+        Key("on", "globs", "For errors with these names; `*` stands for anything", True),
+        Key("do", "body", "What is done instead; it may read `error`"),
+        Key("output", "output", "What the job gives instead; it may read `error`"),
+    ),
+    "repeat": (
+        Key("until", "condition", "Over `output`: it is done when this is true", True),
+        Key("every", "span", "From one answer to the next attempt", True),
+        Key("limit", "count", "So many times at most, else `RepeatLimit` (default 1000)"),
     ),
     "each": (
         Key("in", "list", "The list", True),
@@ -112,8 +139,8 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     ),
 }
 
-ACTIONS = ("run", "wait", "emit", "set", "http")
-LATER_ACTIONS = ("task", "call", "end")
+ACTIONS = tuple(key.name for key in _ACTIONS)
+LATER_ACTIONS = ("task", "call")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -124,7 +151,12 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     "expect": ("run", "http", "emit"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
+    "repeat": ("run", "http"),
+    "catch": ("run", "http", "wait", "emit", "set"),
+    "undo": ("run", "http", "wait", "emit", "set"),
 }
+NEEDS_CALLBACK = ("timeout", "expect", "heartbeat")
+"""Beside `emit`, these do something only with `callback: true`."""
 
 _FLOW = {
     "concurrency": "limits on runs or jobs at the same time",
@@ -134,7 +166,7 @@ _FLOW = {
 }
 
 LATER: dict[str, dict[str, str]] = {
-    "workflow": _FLOW | {"on_error": "what happens when a job fails for good"},
+    "workflow": _FLOW,
     "trigger": {
         "schedule": "starts by the clock",
         "every": "starts by the clock",
@@ -145,22 +177,11 @@ LATER: dict[str, dict[str, str]] = {
     },
     "phase": {
         "activity": "stages whose jobs are done by plugins",
-        "enough": "the phase ends after so many jobs",
-        "on_error": "what happens when a job fails for good",
     },
     "job": _FLOW
     | {
         "task": "work for people",
         "call": "another workflow",
-        "end": "stops the run",
-        "undo": "what takes the job back",
-        "catch": "what stands in for a failed job",
-        "repeat": "polling",
-        "on_error": "what happens when the job fails for good",
     },
     "emit": {"headers": "headers of the event"},
-}
-
-LATER_VALUES: dict[tuple[str, str], dict[str, str]] = {
-    ("phase", "mode"): {"race": "the first job to succeed ends the phase"},
 }

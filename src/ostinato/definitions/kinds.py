@@ -12,7 +12,7 @@ from typing import Any
 
 from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
-from ostinato.definitions.keys import HTTP_METHODS, LATER_VALUES
+from ostinato.definitions.keys import HTTP_METHODS
 from ostinato.definitions.reader import Reader, ReadKind, nearest
 from ostinato.definitions.source import Path, Place
 from ostinato.errors import DefinitionError
@@ -148,17 +148,10 @@ def _tolerance(reader: Reader, place: Place, path: Path) -> tuple[float, bool] |
     return None
 
 
-def _one_of(
-    reader: Reader, place: Place, path: Path, *, section: str, key: str, known: tuple[str, ...]
-) -> str | None:
-    value = place.value
-    if value in known:
-        return str(value)
-    later = LATER_VALUES.get((section, key), {})
-    if isinstance(value, str) and value in later:
-        reader.later(place, path, f"{key}: {value}", later[value])
-    else:
-        reader.wants(place, path, " or ".join(known))
+def _one_of(reader: Reader, place: Place, path: Path, *, known: tuple[str, ...]) -> str | None:
+    if isinstance(place.value, str) and place.value in known:
+        return place.value
+    reader.wants(place, path, " or ".join(known))
     return None
 
 
@@ -217,7 +210,9 @@ KINDS: dict[str, ReadKind] = {
     "span": _span,
     "look_back": _look_back,
     "tolerance": _tolerance,
-    "mode": partial(_one_of, section="phase", key="mode", known=("parallel", "sequential")),
+    "mode": partial(_one_of, known=("parallel", "sequential", "race")),
+    "on_error": partial(_one_of, known=("cancel", "finish", "hold")),
+    "end": partial(_one_of, known=("succeeded", "failed", "cancelled")),
     "method": _method,
     "names": _names,
     "types": _types,

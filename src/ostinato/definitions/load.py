@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ostinato.definitions.actions import ACTION_KINDS, Done, done_by
+from ostinato.definitions.actions import ACTION_KINDS
+from ostinato.definitions.bodies import BODY_KINDS, job_of, mode_of
 from ostinato.definitions.document import Document, Job, Phase, TriggerSpec
-from ostinato.definitions.keys import ACTIONS, GOES_WITH, LATER_ACTIONS
 from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader
 from ostinato.definitions.source import MAX_BYTES, MAX_DEPTH, Path, Place, decoded, refused, shown
@@ -109,6 +109,7 @@ def _read(place: Place, lines: list[str]) -> Document:
         input_schema=members.get("input_schema"),
         output=members.get("output"),
         timeout=members.get("timeout"),
+        on_error=mode_of(members),
         description=members.get("description", ""),
     )
 
@@ -190,89 +191,30 @@ def _phase(reader: Reader, place: Place, path: Path) -> Phase | None:
         when=members.get("when"),
         each=members.get("each"),
         sequential=members.get("mode") == "sequential",
+        enough=_enough(reader, place, path, members),
+        on_error=mode_of(members),
         timeout=members.get("timeout"),
     )
 
 
+def _enough(reader: Reader, place: Place, path: Path, members: dict[str, Any]) -> int | None:
+    """How many jobs have to succeed, when that is not all of them."""
+    enough: int | None = members.get("enough")
+    if members.get("mode") == "race":
+        if enough is not None:
+            hint = "a race is `enough: 1`; for more take `mode: race` out"
+            reader.say(place.value["enough"], (*path, "enough"), "`enough` beside a race", hint)
+        return 1
+    jobs = len(members.get("jobs") or ())
+    if enough is not None and enough > jobs:
+        message = f"{enough} jobs are to succeed, and there are {jobs}"
+        reader.say(place.value["enough"], (*path, "enough"), message)
+    return enough
+
+
 def _jobs(reader: Reader, place: Place, path: Path) -> tuple[Job, ...]:
-    found = [_job(reader, item, here) for item, here in reader.items(place, path)]
+    found = [job_of(reader, item, here) for item, here in reader.items(place, path)]
     return tuple(job for job in found if job is not None)
-
-
-def _job(reader: Reader, place: Place, path: Path) -> Job | None:
-    members = reader.section("job", place, path)
-    if members is None:
-        return None
-    action = _action(reader, place, path, members)
-    if action is None:
-        return None
-    _refuse_idle_keys(reader, place, path, members, action)
-    done = done_by(action, members)
-    if done is None or members.get("job") is None:
-        return None
-    return Job(
-        name=members["job"],
-        path=path,
-        action=done.action,
-        input=done.input,
-        needs=members.get("needs") or (),
-        when=members.get("when"),
-        each=members.get("each"),
-        optional=members.get("optional") or False,
-        expect=members.get("expect") or done.expect,
-        retry=members.get("retry") or {},
-        timeout=_timeout(reader, place, path, members, done),
-        callback=members.get("callback") or False,
-        heartbeat=members.get("heartbeat"),
-    )
-
-
-def _action(reader: Reader, place: Place, path: Path, members: dict[str, Any]) -> str | None:
-    found = [key for key in ACTIONS if key in members]
-    later = [key for key in LATER_ACTIONS if key in members]
-    if len(found) + len(later) > 1:
-        names = " and ".join(f"`{key}`" for key in found + later)
-        reader.say(
-            place, path, f"a job does one thing, and this one has {names}", "make it two jobs"
-        )
-        return None
-    if not found and not later:
-        hint = "one of " + " ".join((*ACTIONS, *LATER_ACTIONS))
-        reader.say(place, path, "a job does one thing, and this one has nothing to do", hint)
-    return found[0] if found else None
-
-
-def _refuse_idle_keys(
-    reader: Reader, place: Place, path: Path, members: dict[str, Any], action: str
-) -> None:
-    """Nothing that is written is ignored: a key that would do nothing here is an error."""
-    for key, actions in GOES_WITH.items():
-        if key not in members:
-            continue
-        if action not in actions:
-            hint = f"it goes with {', '.join(actions)}"
-        elif action == "emit" and key != "callback" and not members.get("callback"):
-            hint = "it goes with emit when the job has `callback: true`"
-        else:
-            continue
-        reader.say(place.value[key], (*path, key), f"`{key}` does nothing beside `{action}`", hint)
-    if "heartbeat" in members and action != "emit" and not members.get("callback"):
-        hint = "it goes with `callback: true`"
-        reader.say(
-            place.value["heartbeat"], (*path, "heartbeat"), "`heartbeat` does nothing here", hint
-        )
-
-
-def _timeout(
-    reader: Reader, place: Place, path: Path, members: dict[str, Any], done: Done
-) -> int | None:
-    outer: int | None = members.get("timeout")
-    if "timeout" in members and done.timed is False:
-        message = "`timeout` does nothing beside a wait for a span or an instant"
-        reader.say(place.value["timeout"], (*path, "timeout"), message)
-    if outer is not None and done.timeout is not None:
-        reader.say(place.value["timeout"], (*path, "timeout"), "the wait already has a timeout")
-    return done.timeout if outer is None else outer
 
 
 _KINDS = {
@@ -282,4 +224,5 @@ _KINDS = {
     "triggers": _triggers,
     "phases": _phases,
     "jobs": _jobs,
+    **BODY_KINDS,
 }

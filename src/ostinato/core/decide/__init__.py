@@ -6,6 +6,7 @@ commands (leave after the commit) and moves (what follows inside the run, decide
 so a move always sees what came before it.
 
 moves      what follows inside a run
+activation a job that is about to begin, and where
 entering   a token enters a node: scopes, each
 skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
@@ -15,6 +16,9 @@ joining    tokens meet: when a parallel or an inclusive join may fire
 reporting  a job says how it went; answers and events arrive
 timers     retries, waits that are over, time-outs, missed heartbeats
 takeover   the process that ran this run is gone
+failing    a job has failed for good: caught, held, forgiven or told on
+enough     a scope that needs only so many of its children
+undoing    what was done is taken back
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import Raw
+
 from ostinato.core.graph import Node
 from ostinato.core.model import Job
 from ostinato.core.names import Names
@@ -13,7 +16,10 @@ from ostinato.errors import ExpressionError
 
 
 class Activation(NamedTuple):
-    """``job`` is the node's own, or what stands in for it after a failure was caught."""
+    """``job`` is the node's own, or what stands in for it or takes it back.
+
+    ``given`` is its input when that is known already: recorded before, or a person's.
+    """
 
     state: State
     scope: Scope
@@ -22,6 +28,7 @@ class Activation(NamedTuple):
     key: str
     attempt: int
     now: int
+    given: Raw | None = None
 
     @property
     def names(self) -> Names:
@@ -31,7 +38,12 @@ class Activation(NamedTuple):
 
     def values(self) -> dict[str, Any]:
         """The job's input, where it has to be a map."""
-        value = None if self.job.input is None else self.job.input.render(self.names)
+        value = self._value()
         if not isinstance(value, dict):
             raise ExpressionError(f"the values are {value!r:.80}, not a map")
         return value
+
+    def _value(self) -> Any:
+        if self.given is not None:
+            return msgspec.json.decode(self.given)
+        return None if self.job.input is None else self.job.input.render(self.names)

@@ -17,6 +17,7 @@ from ostinato.core.decide import (
     reporting,
     takeover,
     timers,
+    undoing,
 )
 from ostinato.core.decide.moves import Settle
 from ostinato.core.facts import Fact
@@ -49,6 +50,8 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     moves.Settle: flowing.settle,
     moves.Fail: ending.fail,
     moves.StandIn: jobs.stand_in,
+    moves.NoteUndo: undoing.note,
+    moves.TakeBack: undoing.take_back,
     moves.Stop: ending.stop,
     moves.Finish: ending.finish,
 }

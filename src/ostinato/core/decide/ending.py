@@ -2,8 +2,8 @@
 
 When something fails for good, the nearest scope that forgives it (an item within ``tolerate``,
 an optional one) fails, and all in between; else the run does. A failing scope starts nothing new
-and asks what is open to stop; once empty it ends. Then, for the run: ``on_failure`` unless
-cancelled, then ``finally``, then the end.
+and asks what is open to stop; once empty it ends. Then, for the run: what was done is taken back
+(``undoing``), ``on_failure`` unless cancelled, ``finally``, and the end.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import ClearTimer, SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
-from ostinato.core.decide.moves import Begin, Fail, Finish, Said, Settle, Stop
+from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
 from ostinato.core.decide.steps import quiet
+from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
     Failure,
@@ -38,6 +39,8 @@ from ostinato.core.names import Names
 from ostinato.core.outputs import outputs
 from ostinato.core.state import BUSY, Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
+
+UNDOING = "undo"
 
 GRACE = 10_000
 """Milliseconds that running siblings are given to stop."""
@@ -98,6 +101,8 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
         return []
     if state.cancelled is not None and state.doing != FINALLY:
         return []
+    if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
+        return [RunCancelling(event.by, event.why)]
     return [RunCancelling(event.by, event.why), Stop("")]
 
 
@@ -117,7 +122,9 @@ def stop(state: State, move: Stop, now: int) -> list[Said]:
 
 def _stop_step(step: Step, now: int) -> list[Said]:
     if step.status not in BUSY:
-        return [*quiet(step), JobCancelled(step.key, step.attempt), Settle(step.scope.key)]
+        noted = [] if step.node.undo is None else [NoteUndo(step.key)]
+        cancelled = JobCancelled(step.key, step.attempt)
+        return [*quiet(step), cancelled, *noted, Settle(step.scope.key)]
     if step.status == "cancelling":
         return []
     due_at = now + GRACE
@@ -165,6 +172,8 @@ def _output(state: State) -> Raw:
 
 def _next(state: State, now: int) -> list[Said]:
     graph = state.graph
+    if (state.error is not None or state.cancelled is not None) and (begun := undo(state)):
+        return begun
     failed = state.error is not None and state.cancelled is None
     if failed and (opened := _stage(state, graph.on_failure)):
         return opened

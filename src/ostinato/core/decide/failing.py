@@ -1,5 +1,4 @@
-"""A job has failed for good: something stands in for it, somebody is waited for, or it is told on.
-"""
+"""A job has failed for good: something stands in for it, somebody is waited for, or it is told on."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.moves import Fail, Said, StandIn
 from ostinato.core.facts import Failure, JobCaught, JobFailed, JobHeld
 from ostinato.core.graph import Node
-from ostinato.core.model import OnError
+from ostinato.core.model import Kind, OnError
 from ostinato.core.state import Scope, State
 
 
@@ -16,12 +15,14 @@ def job_failed(
     state: State, scope: Scope, node: Node, key: str, attempt: int, error: Failure
 ) -> list[Said]:
     if scope.stopping:
-        return [JobFailed(key, attempt, error), onward(scope, node)]
+        return [JobFailed(key, attempt, error), *onward(scope, node, key)]
+    if scope.node.kind is Kind.UNDO:  # nobody may take it for done
+        return [JobHeld(key, attempt, error)]
     caught = _catch(state, node, key, error)
     if caught is not None:
         return [JobCaught(key, attempt, error, caught), StandIn(key)]
     if _forgiven(scope, node):
-        return [JobFailed(key, attempt, error), onward(scope, node)]
+        return [JobFailed(key, attempt, error), *onward(scope, node, key)]
     mode = node.mode()
     if mode is OnError.HOLD:
         return [JobHeld(key, attempt, error)]

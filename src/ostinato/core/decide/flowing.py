@@ -12,15 +12,17 @@ from ostinato.core.decide.moves import (
     Finish,
     Join,
     Leave,
+    NoteUndo,
     Said,
     Settle,
     Stop,
+    TakeBack,
 )
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import Failure, RunStuck, ScopeEnded, ScopeSatisfied, TokenRested
 from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
-from ostinato.core.model import Split
+from ostinato.core.model import Kind, Split
 from ostinato.core.names import Names
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError
@@ -78,6 +80,8 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
     scope = state.scopes[move.key]
     if scope.ended_at is not None or state.ended:
         return []
+    if scope.node.kind is Kind.UNDO:
+        return [] if scope.live else [TakeBack(scope)]
     if not scope.stopping and (opened := _next_items(scope)):
         return opened
     for node in scope.node.inclusive:
@@ -135,7 +139,7 @@ def close(state: State, scope: Scope) -> list[Said]:
     said: list[Said] = [ScopeEnded(scope.key, _status(scope))]
     if scope.due_at is not None:
         said.append(ClearTimer(scope.key, "timeout"))
-    if scope.node in (state.graph.on_failure, state.graph.finally_):
+    if scope.node in (state.graph.on_failure, state.graph.finally_, state.graph.undo):
         return [*said, Finish(scope.key)]
     return [*said, _onward(scope, scope.parent)]
 
@@ -150,7 +154,12 @@ def _onward(scope: Scope, parent: Scope) -> Said:
     return Settle(parent.key) if scope.index is not None else Leave(parent, scope.node)
 
 
-def onward(scope: Scope, node: Node) -> Said:
-    """What follows when the job ``node`` is done in ``scope``."""
-    item = scope.node is node
-    return Settle(scope.key) if item else Leave(scope, node)
+def onward(scope: Scope, node: Node, key: str) -> list[Said]:
+    """What follows when the job ``node`` is done in ``scope``, as the step of this key."""
+    if scope.node is node:
+        following: Said = Settle(scope.key)
+    elif scope.node.kind is Kind.UNDO:
+        return [Settle(scope.key)]
+    else:
+        following = Leave(scope, node)
+    return [following] if node.undo is None else [NoteUndo(key), following]

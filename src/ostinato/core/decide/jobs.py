@@ -58,12 +58,12 @@ def stand_in(state: State, move: StandIn, now: int) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         failure = Failure(error.code, f"{step.node.path}: {error}", step.node.name)
         return job_failed(state, step.scope, step.node, step.key, step.attempt, failure)
-    return [JobSucceeded(step.key, step.attempt, output), onward(step.scope, step.node)]
+    return [JobSucceeded(step.key, step.attempt, output), *onward(step.scope, step.node, step.key)]
 
 
 def _run(at: Activation) -> list[Said]:
-    job, key, data = at.job, at.key, None
-    if job.input is not None and not job.input.constant:
+    job, key, data = at.job, at.key, at.given
+    if data is None and job.input is not None and not job.input.constant:
         data = encode_value(job.input.render(at.names))
     start = start_job(job, key, at.attempt, data)
     if not job.callback:
@@ -106,7 +106,7 @@ def _emit(at: Activation) -> list[Said]:
         waiting = JobWaiting(at.key, "callback", at.attempt, timeout_at=timeout, beat_at=beat)
         return [waiting, publish, *watch(at.key, timeout, beat)]
     output = Raw(msgspec.json.encode({"id": event_id}))
-    return [JobSucceeded(at.key, at.attempt, output), publish, onward(at.scope, at.node)]
+    return [JobSucceeded(at.key, at.attempt, output), publish, *onward(at.scope, at.node, at.key)]
 
 
 def _publish(event_id: str, event: dict[str, Any]) -> Publish:
@@ -122,7 +122,7 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
 
 def _set(at: Activation) -> list[Said]:
     values = encode_value(at.values())
-    return [JobSucceeded(at.key, at.attempt, values), onward(at.scope, at.node)]
+    return [JobSucceeded(at.key, at.attempt, values), *onward(at.scope, at.node, at.key)]
 
 
 def _end(at: Activation) -> list[Said]:

@@ -64,6 +64,18 @@ class StandIn(Struct, frozen=True, gc=False):
     key: str
 
 
+class NoteUndo(Struct, frozen=True, gc=False):
+    """The step of this key has ended, and its document says how to take it back."""
+
+    key: str
+
+
+class TakeBack(Struct, frozen=True, gc=False):
+    """The next step that was done is taken back, or none is left."""
+
+    scope: Scope
+
+
 class Stop(Struct, frozen=True, gc=False):
     """End everything that is open in the scope of this key."""
 
@@ -76,5 +88,5 @@ class Finish(Struct, frozen=True, gc=False):
     key: str
 
 
-Move = Enter | Leave | Join | Begin | Settle | Fail | StandIn | Stop | Finish
+Move = Enter | Leave | Join | Begin | Settle | Fail | StandIn | NoteUndo | TakeBack | Stop | Finish
 Said = Fact | Command | Move

@@ -13,8 +13,8 @@ from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.commands import SetTimer
-from ostinato.core.decide.flowing import holds, onward
 from ostinato.core.decide.failing import job_failed
+from ostinato.core.decide.flowing import holds, onward
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.steps import beat_at, quiet, unarm
 from ostinato.core.expressions import Expression
@@ -69,7 +69,7 @@ def _succeeded(
 
 def _done(step: Step, output: Raw) -> list[Said]:
     fact = JobSucceeded(step.key, step.attempt, output)
-    return [fact, *quiet(step), onward(step.scope, step.node)]
+    return [fact, *quiet(step), *onward(step.scope, step.node, step.key)]
 
 
 def _unexpected(state: State, step: Step, expect: Expression, output: Raw) -> Failure | None:
@@ -142,7 +142,7 @@ def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | N
 
 def cancelled(step: Step) -> list[Said]:
     fact = JobCancelled(step.key, step.attempt)
-    return [*quiet(step), fact, onward(step.scope, step.node)]
+    return [*quiet(step), fact, *onward(step.scope, step.node, step.key)]
 
 
 def deferred(state: State, event: e.Deferred, now: int) -> list[Said]:

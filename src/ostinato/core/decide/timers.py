@@ -44,7 +44,7 @@ def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.kind != "timer" or step.due_at != due_at:
         return []
     output = Raw(json.encode(due_at))
-    return [JobSucceeded(step.key, step.attempt, output), onward(step.scope, step.node)]
+    return [JobSucceeded(step.key, step.attempt, output), *onward(step.scope, step.node, step.key)]
 
 
 def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
@@ -69,7 +69,7 @@ def _stopped(step: Step) -> list[Said]:
 def _grace_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.status != "cancelling" or step.due_at != due_at:
         return []
-    return [JobCancelled(step.key, step.attempt), onward(step.scope, step.node)]
+    return [JobCancelled(step.key, step.attempt), *onward(step.scope, step.node, step.key)]
 
 
 RULES = {

@@ -6,6 +6,7 @@ needs stands in the fact.
 runs     a run starts, turns and ends
 scopes   scopes open and close; tokens rest and join
 steps    what happens to a job
+undo     what was done is taken back
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ostinato.core import facts as f
-from ostinato.core.fold import runs, scopes, steps
+from ostinato.core.fold import runs, scopes, steps, undo
 from ostinato.core.graph import Graph
 from ostinato.core.state import State
 
@@ -52,6 +53,9 @@ FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
     f.JobFailed: steps.job_failed,
     f.JobSkipped: steps.job_skipped,
     f.JobCancelled: steps.job_cancelled,
+    f.UndoNoted: undo.undo_noted,
+    f.UndoPlanned: undo.undo_planned,
+    f.JobUndone: undo.job_undone,
 }
 
 

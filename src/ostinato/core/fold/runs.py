@@ -20,6 +20,8 @@ def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
 
 def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
     state.cancelled = fact.why
+    if state.doing == "undo":  # which is what a cancel asks for
+        return
     state.doing = "stopping"
     state.stuck = None
     stop(state.root)

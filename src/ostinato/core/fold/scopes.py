@@ -11,8 +11,8 @@ from ostinato.core.state import Scope, State, Step, path_of
 def scope_opened(state: State, fact: f.ScopeOpened, at: int) -> None:
     scope = _new_scope(state, fact.key, at)
     scope.due_at = fact.due_at
-    if scope.node is state.graph.on_failure or scope.node is state.graph.finally_:
-        state.doing = scope.node.name
+    if scope.node in (state.graph.on_failure, state.graph.finally_, state.graph.undo):
+        state.doing = scope.node.name.strip("~")
 
 
 def _new_scope(state: State, key: str, at: int) -> Scope:
@@ -51,11 +51,11 @@ def visit(parent: Scope, child: Step | Scope) -> None:
 
 def scope_skipped(state: State, fact: f.ScopeSkipped, at: int) -> None:
     scope = _new_scope(state, fact.key, at)
-    _close(scope, "skipped", at)
+    _close(state, scope, "skipped", at)
 
 
-def _close(scope: Scope, status: str, at: int) -> None:
-    scope.status, scope.ended_at = status, at
+def _close(state: State, scope: Scope, status: str, at: int) -> None:
+    scope.status, scope.ended_at, scope.ended_seq = status, at, state.seq
     if scope.parent is not None:
         leave(scope.parent, scope, status)
 
@@ -96,8 +96,8 @@ def stop(scope: Scope) -> None:
 
 def scope_ended(state: State, fact: f.ScopeEnded, at: int) -> None:
     scope = state.scopes[fact.key]
-    _close(scope, fact.status, at)
-    if scope.node is state.graph.on_failure:
+    _close(state, scope, fact.status, at)
+    if scope.node in (state.graph.on_failure, state.graph.undo):
         state.doing = "stopping"
 
 

@@ -6,8 +6,9 @@ import msgspec
 
 from ostinato.core import facts as f
 from ostinato.core.fold.scopes import leave, parent_of, visit
+from ostinato.core.graph import UNDO
 from ostinato.core.model import Set
-from ostinato.core.state import BUSY, State, Step, path_of
+from ostinato.core.state import BUSY, TAKEN_BACK, State, Step, path_of
 
 
 def _step(state: State, key: str, at: int) -> Step:
@@ -15,12 +16,24 @@ def _step(state: State, key: str, at: int) -> Step:
     step = state.steps.get(key)
     if step is not None:
         return step
+    if key.endswith(TAKEN_BACK):
+        return _taking_back(state, key, at)
     item = state.scopes.get(key) if key.endswith("]") else None
     scope = item if item is not None else parent_of(state, key)
     step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
-    state.steps[key] = step
-    visit(scope, step)
-    state.open[key] = step
+    return _opened(state, step)
+
+
+def _taking_back(state: State, key: str, at: int) -> Step:
+    undone = key.removesuffix(TAKEN_BACK)
+    state.undoing = state.to_undo.pop()
+    return _opened(state, Step(key, state.steps[undone].node, state.scopes[UNDO], at))
+
+
+def _opened(state: State, step: Step) -> Step:
+    state.steps[step.key] = step
+    visit(step.scope, step)
+    state.open[step.key] = step
     state.busy += 1
     return step
 
@@ -146,7 +159,7 @@ def job_cancelled(state: State, fact: f.JobCancelled, at: int) -> None:
 
 def _close_step(state: State, step: Step, status: str, at: int) -> None:
     _become(state, step, status)
-    step.ended_at = at
+    step.ended_at, step.ended_seq = at, state.seq
     step.due_at = step.beat_at = step.timeout_at = None
     del state.open[step.key]
     leave(step.scope, step, status)
