@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench test test-quick check format docs lock clean core-set test-set
+.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -16,8 +16,8 @@ demo: core-set          ## a tenant is set up from an event; the server is kille
 serve: core-set         ## run a server here (ARGS="hello.yaml")
 	@$(BIN)/ostinato serve $(ARGS)
 
-bench: core-set         ## measure steps per second on this machine, beside DBOS (ARGS="all")
-	@$(BIN)/ostinato bench --peer dbos $(ARGS)
+bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line is JSON
+	@$(BIN)/ostinato bench W1 W3 --peer dbos --rounds 3 --json $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)

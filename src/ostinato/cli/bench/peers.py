@@ -6,7 +6,6 @@ Scripts and pins are part of a checkout, not of the package: ``--peer`` works wh
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ostinato.cli.bench.machine import sync_ms
+from ostinato.cli.bench.meter import Figures
+from ostinato.cli.bench.processes import round_of
 from ostinato.cli.failure import USAGE, Stop
 
 
@@ -24,7 +26,10 @@ class Unobtainable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """``sizes`` says how much of each workload one round does: peers are slower, rates compare."""
+    """``sizes`` says how much of each workload one round does: peers are slower, rates compare.
+
+    For W1b it is how many runs are at once.
+    """
 
     name: str
     column: str
@@ -73,18 +78,18 @@ class Peer:
             [python, "-m", "pip", "install", "--no-input", *pinned],
         ]
 
-    def measure(self, workload: str, folder: Path) -> dict[str, float]:
-        """One round in a new process; the last line it prints is its figures."""
-        count = str(self.sizes[workload])
-        done = _call([str(self.python), self.script, workload, count, str(folder)])
-        if done.returncode:
-            last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            raise Stop(f"{self.script} {workload} failed: {last[0]}")
-        figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-        return figures
+    def measure(self, workload: str, folder: Path) -> Figures:
+        """One round; ``sync_ms`` is what the disk took just before."""
+        command = [str(self.python), self.script, workload, str(self.sizes[workload])]
+        sync = sync_ms(folder)
+        return round_of(command, folder, _environment()) | {"sync_ms": sync}
+
+    def version(self) -> str:
+        said = f"from importlib.metadata import version; print(version({self.name!r}))"
+        return _call([str(self.python), "-c", said]).stdout.strip()
 
 
-def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _environment() -> dict[str, str]:
     cache = Path(".cache").resolve()
     env = os.environ | {
         "PIP_CACHE_DIR": str(cache / "pip"),
@@ -94,7 +99,11 @@ def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         "UV_PYTHON_DOWNLOADS": "never",
     }
     env.pop("PYTHONPATH", None)  # what is ours is not to be imported there
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return env
+
+
+def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
 
 
 PEERS = {
@@ -102,6 +111,15 @@ PEERS = {
         "dbos",
         "dbos_sqlite",
         "benchmarks/dbos_sqlite.py",
-        {"W1": 60, "W3": 100, "W4": 300},
+        {
+            "W1": 60,
+            "W1b-50": 50,
+            "W1b-600": 600,
+            "W2": 4,
+            "W3": 60,
+            "W4": 200,
+            "W5-light": 3,
+            "W5-heavy": 4,
+        },
     )
 }
