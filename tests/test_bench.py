@@ -148,7 +148,7 @@ def test_a_peer_needs_a_checkout(capsys):
 @pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
 def test_a_peer_is_in_the_checkout(peer):
     assert (ROOT / peer.script).is_file()
-    assert "--hash=" in (ROOT / peer.pins).read_text()
+    assert "--hash=" in (ROOT / peer.environment.pins).read_text()
     assert set(peer.sizes) <= set(WORKLOADS)
     assert all(f'"{name}":' in (ROOT / peer.script).read_text() for name in peer.sizes)
 

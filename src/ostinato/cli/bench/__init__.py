@@ -7,6 +7,7 @@ shape      … what must not grow               meter      time, CPU, commits, m
 rounds     ours and the peer's in turn        one        one round, a process of its own
 processes  a round leaves nothing behind      peers      the engines beside it
 summary    medians, ranges, ratios            machine    what it was measured on
+environment  packages that are not ours, apart
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def _chosen(names: list[str]) -> list[str]:
 
 def _peer(name: str | None) -> Peer | None:
     from ostinato.cli import output
-    from ostinato.cli.bench.peers import PEERS, Unobtainable
+    from ostinato.cli.bench.environment import Unobtainable
+    from ostinato.cli.bench.peers import PEERS
 
     if name is None:
         return None
