@@ -24,7 +24,7 @@ from sqlalchemy.engine import Engine
 
 STEPS, FAN, LIGHT = 10, 100, 40
 PAUSE = 0.010  # seconds
-WINDOW = 6.0  # seconds: how long W1b looks on; all 600 to their end would take minutes
+WINDOW = 4.0  # seconds: how long W1b looks on; all 600 to their end would take minutes
 
 chance = random.Random(0)
 done = Counter()

@@ -98,12 +98,13 @@ def machine(answer: Answer) -> Iterator[str]:
     )
     yield (
         f"- the disk makes 4 KiB safe in {shown(syncs[len(syncs) // 2])} ms "
-        f"[{shown(syncs[0])}–{shown(syncs[-1])}]: no commit can be faster"
+        f"[{shown(syncs[0])}–{shown(syncs[-1])}] (`disk ms`: around each row's rounds); no commit "
+        "can be faster"
     )
 
 
 def _columns() -> list[str]:
-    return ["counts", *NAMES.values(), "ratio", "µs CPU", "commits a run", "peak MiB"]
+    return ["counts", *NAMES.values(), "ratio", "µs CPU", "commits a run", "peak MiB", "disk ms"]
 
 
 def _row(name: str, each: Answer) -> list[str]:
@@ -113,7 +114,7 @@ def _row(name: str, each: Answer) -> list[str]:
         each["unit"],
         *(_median(each, who) for who in NAMES),
         "–" if ratio is None else f"**{shown(ratio)}**",
-        *(_both(each, key) for key in ("cpu_us_per_", "commits_per_run", "peak_mib")),
+        *(_both(each, key) for key in ("cpu_us_per_", "commits_per_run", "peak_mib", "sync_ms")),
     ]
 
 

@@ -48,7 +48,7 @@ FIGURES = {
     "W5-light": SPAN,
     "W5-heavy": {"times_bare_cpu", "times_bare"} | SPAN - {"max_ms"},
     "length": {"times_step_10", "cpu_us_step_10", "cpu_us_step_1000", "cpu_us_per_step"} | COSTS,
-    "memory": {"times_a_tenth", "first_mib", "last_mib"} | RUNS,
+    "memory": {"times_half", "tenth_mib", "half_mib", "last_mib"} | RUNS,
     "waiting": {
         "start_s",
         "start_empty_s",

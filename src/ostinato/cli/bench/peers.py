@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato.cli.bench.environment import Environment, call, variables
-from ostinato.cli.bench.machine import sync_ms
 from ostinato.cli.bench.meter import Figures
 from ostinato.cli.bench.processes import round_of
 from ostinato.cli.failure import USAGE, Stop
@@ -41,10 +40,9 @@ class Peer:
         self.environment.make()
 
     def measure(self, workload: str, folder: Path) -> Figures:
-        """One round; ``sync_ms`` is what the disk took just before."""
+        """One round."""
         command = [self.environment.python, self.script, workload, str(self.sizes[workload])]
-        sync = sync_ms(folder)
-        return round_of(command, folder, variables()) | {"sync_ms": sync}
+        return round_of(command, folder, variables())
 
     def version(self) -> str:
         said = f"from importlib.metadata import version; print(version({self.name!r}))"

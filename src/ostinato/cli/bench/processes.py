@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from ostinato.cli.bench.machine import sync_ms
 from ostinato.cli.bench.meter import Figures
 from ostinato.cli.failure import Stop
 
@@ -23,15 +24,17 @@ def round_of(
 ) -> Figures:
     """Run ``command`` with a new folder below ``folder`` as its last argument.
 
-    The last line it prints is its figures. It leaves neither files nor processes.
+    The last line it prints is its figures; ``sync_ms`` is what the disk took for a sync just
+    before, or just after if that was more. It leaves neither files nor processes.
     """
+    before = sync_ms(folder)
     with tempfile.TemporaryDirectory(prefix=".ostinato-bench-", dir=folder) as place:
         code, out, err = _ended([*command, place], environ)
     if code:
         last = err.strip().splitlines()[-1:] or [f"exit code {code}"]
         raise Stop(f"{' '.join(command[1:4])} failed: {last[0]}")
     figures: Figures = json.loads(out.strip().splitlines()[-1])
-    return figures
+    return figures | {"sync_ms": max(before, sync_ms(folder))}
 
 
 def _ended(command: Sequence[str], environ: Mapping[str, str] | None) -> tuple[int, str, str]:

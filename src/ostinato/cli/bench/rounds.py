@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.cli import output
-from ostinato.cli.bench.machine import machine, sync_ms
+from ostinato.cli.bench.machine import machine
 from ostinato.cli.bench.meter import Figures
 from ostinato.cli.bench.peers import Peer
 from ostinato.cli.bench.processes import round_of
@@ -48,7 +48,6 @@ def _rounds(name: str, rounds: int, scale: Scale, peer: Peer | None, folder: Pat
 
 
 def measure(name: str, scale: Scale, folder: Path) -> Figures:
-    """One round of ours; ``sync_ms`` is what the disk took just before."""
+    """One round of ours."""
     command = [sys.executable, "-m", "ostinato.cli.bench.one", name, json.dumps(asdict(scale))]
-    sync = sync_ms(folder)
-    return round_of(command, folder) | {"sync_ms": sync}
+    return round_of(command, folder)

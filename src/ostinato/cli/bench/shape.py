@@ -47,7 +47,7 @@ def _cost(marks: list[int], step: int) -> float:
 
 
 async def memory(place: Path, scale: Scale) -> Figures:
-    """The first tenth fills what is kept on purpose: statements, pages, buffers of the store."""
+    """The first half fills what is kept on purpose: pages of the store, its buffers."""
     samples, tenth_of = [], scale.ended // 10
     crowd = min(CROWD, tenth_of)
     async with opened(place) as app:
@@ -58,8 +58,9 @@ async def memory(place: Path, scale: Scale) -> Figures:
             samples.append(memory_mib())
         done = 10 * (tenth_of // crowd) * crowd
         rates = begun.rates("run", done, done)
-    growth = {"times_a_tenth": samples[-1] / samples[0], "first_mib": samples[0]}
-    return {**growth, "last_mib": samples[-1], **rates}
+    first, half, last = samples[0], samples[4], samples[-1]
+    growth = {"times_half": last / half, "tenth_mib": first, "half_mib": half, "last_mib": last}
+    return {**growth, **rates}
 
 
 async def asleep(place: Path, scale: Scale) -> Figures:

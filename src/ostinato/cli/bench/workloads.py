@@ -95,8 +95,8 @@ WORKLOADS: dict[str, Workload] = {
         once=True,
     ),
     "memory": Workload(
-        "{ended:,} runs of one step, 1,000 at once: memory at the end beside that at a tenth",
-        "× the memory at a tenth",
+        "{ended:,} runs of one step, 1,000 at once: memory after all beside that after half",
+        "× the memory at half",
         shape.memory,
         less=True,
         once=True,
