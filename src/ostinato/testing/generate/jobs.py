@@ -115,7 +115,7 @@ def _wait(chance: Chance, sight: Sight) -> Members:
         case "span":
             return {"wait": chance.one(SHORT)}
         case "until":
-            return {"wait": {"until": chance.one(["'90s'", "now() + 5000", "run.startedAt"])}}
+            return {"wait": {"until": chance.one(["'90s'", "now()", "run.startedAt + 5000"])}}
         case "text":
             return {"wait": chance.one(["${ '2m' }", "${ input.n }s"])}
         case _:

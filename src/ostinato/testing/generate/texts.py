@@ -27,14 +27,14 @@ class Sight:
 
 def condition(chance: Chance, sight: Sight, depth: int = 0) -> str:
     known = ["input.flag", "true", "false", "input.n > 1", 'input.key == "k1"', "!input.flag"]
-    known += ["size(input.items) == 2", "now() > 0", 'run.status == "running"']
+    known += ["size(input.items) == 2", "now() != ''", 'run.status == "running"']
     known += [f"vars.{name} == null" for name in VARIABLES]
     for job in sight.jobs:
         known += [f'jobs.{job}.status == "succeeded"', f"jobs.{job}.output != null"]
         known += [f"jobs.{job}.attempts < 2"]
     known += [f'{sight.item} != "k2"', "index < 1"] if sight.item else []
     known += ["job.attempt < 2", 'startsWith(job.key, "p")'] if sight.job else []
-    known += ["output != null", "default(output.again, true)"] * 3 if sight.output else []
+    known += ["output != false", "default(output, 1) != 0"] * 8 if sight.output else []
     if depth < 2 and chance.happens(0.2):
         return _joined(chance, sight, depth)
     return chance.one(known)

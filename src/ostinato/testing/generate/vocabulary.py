@@ -32,7 +32,7 @@ KEYS = ("k1", "k2", "k3")
 ERRORS = ("Oops", "Timeout", "Unexpected", "Too*", "*")
 VARIABLES = ("first", "second")
 SHORT = ("1s", "1500ms", "30s", "PT2M", "10m")
-LONG = ("20m", "1h30m", "2h")
+LONG = ("20m", "2h", "PT6H", "1d12h")
 
 
 def any_data(random: Random) -> dict[str, Any]:
