@@ -78,7 +78,7 @@ class _Drawing:
 
     def _sources(self, made: list[Node]) -> list[Node]:
         """Mostly the node before; none makes one more start."""
-        found = self.chance.some(made[-4:], 0.35)
+        found = self.chance.some(made[-4:], 0.45)
         return found or ([] if self.chance.happens(0.1) else made[-1:])
 
     def _loops(self, graph: Graph, made: list[Node]) -> None:
