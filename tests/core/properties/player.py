@@ -21,9 +21,8 @@ from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph
 from ostinato.core.state import Step
 from ostinato.definitions import compile, read
-from ostinato.errors import UsageError
 from ostinato.testing.generate import EVENTS, TRIGGERS, any_data, any_document, any_graph
-from ostinato.testing.play import Play, snapshot
+from ostinato.testing.play import Play
 
 CHANCE = st.randoms(use_true_random=False)
 SEEDS = st.integers(0, 2**32)
@@ -194,5 +193,5 @@ def fitting(step: Step) -> dict[str, Any]:
 
 def _fits(test: Any) -> Any:
     if isinstance(test, dict):
-        return test["prefix"] if "prefix" in test else 1
+        return test.get("prefix", 1)
     return test

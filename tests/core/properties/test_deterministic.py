@@ -1,4 +1,4 @@
-"""The same state, event and instant give the same facts and commands, and deciding changes nothing."""
+"""The same state, event and instant give the same facts and commands; a rule only reads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Graphs of any shape: what no document can write, also what locks, loops or is never reached.
 
-Loops go back from jobs only, and not from those with an ``each`` (it may be empty): so no loop spins
-without a step, and ``most_steps`` ends it.
+Loops go back from jobs only, and not from those with an ``each``, which may be empty: no loop goes
+round without a step, and ``most_steps`` ends it.
 """
 
 from __future__ import annotations
