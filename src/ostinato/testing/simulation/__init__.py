@@ -1,0 +1,1 @@
+"""Deterministic simulation of the whole runtime, with crashes at every ``await``."""
