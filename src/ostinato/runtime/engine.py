@@ -242,7 +242,7 @@ class Engine:
             self._put_back(applied, error)
         else:
             self._backoff = 0.0
-            self.outlets.leave(applied, now)
+            self.outlets.leave(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""
@@ -275,7 +275,7 @@ class Engine:
                 break
         self._backoff = 0.0
         if kept:
-            self.outlets.leave(applied, now)
+            self.outlets.leave(applied)
         else:
             self._put_back(applied)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ostinato.app.doing import Once
@@ -12,6 +13,7 @@ from ostinato.core.codec import encode_value
 from ostinato.errors import (
     Busy,
     ConflictError,
+    DefinitionError,
     Fenced,
     NothingIsRunning,
     NotFoundError,
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
 
 Serve = Callable[[Any], Awaitable[Any]]
 
-AGAIN = (ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, LookupError)
-"""What is no answer: the client asks again. ``LookupError`` is the bug of an adapter."""
+AGAIN = (
+    ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, LookupError,
+    DefinitionError,
+)  # fmt: skip
+"""What is no answer: the client asks again. ``LookupError`` is the bug of an adapter,
+``DefinitionError`` a process that cannot read what a later one can."""
 
 SOURCE = "clients"
 MANY = list(range(25))
@@ -158,11 +164,12 @@ class Clients:
                     self._ledger.breaks("stream.gap", f"{fact['seq']} after {last}", run_id)
                 last = fact["seq"]
 
+        self._world.outside(self._watched(serve))
+
+    async def _watched(self, serve: Serve) -> None:
         process = await self._world.serving()
-        try:
+        with suppress(*AGAIN):
             await process.ask(serve)
-        except AGAIN:
-            return
 
     async def nonsense(self, workflow: str) -> None:
         """Bad input gets a clear error, and changes nothing."""

@@ -48,13 +48,6 @@ class Ledger:
 
     # what the store keeps
 
-    def before_commit(self, batch: Batch) -> None:
-        """A head is written only when what it shows changes."""
-        for head in batch.heads.values():
-            before = self.heads.get(head.run_id)
-            if before is not None and _shown(before) == _shown(head):
-                self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
-
     def kept(self, batch: Batch, process: Process, newest: int) -> None:
         if process.number < newest and _writes(batch):
             self.breaks(
@@ -62,13 +55,20 @@ class Ledger:
             )
         self.commits += 1
         for head in (*batch.new_heads, *batch.heads.values()):
-            self.heads[head.run_id] = head
+            self._show(head)
         for outgoing in batch.outgoing:
             self.outgoing.setdefault(outgoing.event.id, outgoing.event)
         for record in batch.records:
             for fact in decode_facts(record.data, record.version):
                 self.facts[fact_type(fact)] += 1
                 self._note(record.run_id, fact)
+
+    def _show(self, head: Head) -> None:
+        """A head is written only when what it shows changes."""
+        before = self.heads.get(head.run_id)
+        if before is not None and _shown(before) == _shown(head):
+            self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
+        self.heads[head.run_id] = head
 
     def _note(self, run_id: str, fact: Any) -> None:
         if isinstance(fact, f.JobReady):

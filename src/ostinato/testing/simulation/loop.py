@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import Context, ContextVar, copy_context
@@ -46,6 +47,15 @@ class Spinning(Exception):
 
 class Asleep(Exception):
     """Nothing is ready and nothing is due, yet somebody waits."""
+
+
+class VirtualTask(asyncio.Task[Any]):
+    """Its hash is its number, so that sets of tasks have the same order in every process."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
 
 
 class Call:
@@ -136,7 +146,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any
     ) -> asyncio.Task[Any]:
         context = copy_context() if context is None else context
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        VirtualTask.number = self._number = self._number + 1  # asyncio hashes it at once
+        task = VirtualTask(coro, loop=self, name=name or "", context=context)
+        task.number = self._number
         owner = context.get(OWNER)
         if owner is not None:
             owner.tasks.append(task)
@@ -177,8 +189,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Turn until ``main`` has ended."""
-        before = asyncio._get_running_loop()
+        before, hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
         asyncio._set_running_loop(self)
+        sys.set_asyncgen_hooks(lambda made: None, lambda lost: None)  # of the dead: nothing runs
         try:
             task = self.create_task(main)
             while not task.done():
@@ -187,6 +200,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             return result
         finally:
             asyncio._set_running_loop(before)
+            sys.set_asyncgen_hooks(*hooks)
 
     def _turn(self) -> None:
         self._look_at_timers()

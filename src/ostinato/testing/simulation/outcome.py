@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,19 +43,27 @@ def simulate(plan: Plan) -> Outcome:
     world = World(plan)
     with _in_peace(world):
         try:
-            broken = world.loop.run(_whole(world))
-        except (Spinning, Asleep) as error:
-            broken = [*world.ledger.broken, Violation("", -1, "loop.hangs", str(error))]
+            broken = _played(world)
+            return Outcome(
+                plan=plan,
+                broken=broken,
+                digest=_digest(world, broken),
+                covered=set(world.covered),
+                counts=_counts(world),
+                lines=list(world.lines),
+            )
         finally:
             _clean_up(world)
-    return Outcome(
-        plan=plan,
-        broken=broken,
-        digest=_digest(world, broken),
-        covered=set(world.covered),
-        counts=_counts(world),
-        lines=world.lines,
-    )
+
+
+def _played(world: World) -> list[Violation]:
+    try:
+        return world.loop.run(_whole(world))
+    except (Spinning, Asleep) as error:
+        rule, text = "loop.hangs", str(error)
+    except Exception as error:
+        rule, text = "world.raised", "".join(traceback.format_exception(error, limit=-6))
+    return [*world.ledger.broken, Violation("", -1, rule, text)]
 
 
 async def _whole(world: World) -> list[Violation]:
@@ -84,9 +93,14 @@ def _text(event: dict[str, object]) -> str:
 
 
 def _clean_up(world: World) -> None:
+    world.loop.run(_bury(world))
+    world.place.remove()
+
+
+async def _bury(world: World) -> None:
+    """On the loop, which what they still try may ask for."""
     for process in world.processes:
         process.bury()
-    world.place.remove()
 
 
 def _digest(world: World, broken: list[Violation]) -> str:

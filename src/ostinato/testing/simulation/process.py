@@ -94,11 +94,11 @@ class Process(Owner):
     def bury(self) -> None:
         """Free its memory. Nothing that its tasks still try reaches anybody."""
         self.state = "dead"
-        for task in self.tasks:
+        while self.tasks:  # a ``finally`` may make another one
+            task = self.tasks.pop()
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             if not task.done():
-                _close(task.get_coro())
-        self.tasks.clear()
+                self._context.copy().run(_close, task.get_coro())
 
 
 def _close(coroutine: Any) -> None:

@@ -75,14 +75,13 @@ class UnreliableStore:
             await self._keep(batch)
 
     async def _keep(self, batch: Batch) -> None:
-        ledger = self._world.ledger
-        ledger.before_commit(batch)
         try:
             await self.inner.commit(batch)
         except Fenced:
+            self._fault("fenced")
             self._world.faults.met["fenced"] += 1
             raise
-        ledger.kept(batch, self._process, self._world.newest)
+        self._world.ledger.kept(batch, self._process, self._world.newest)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""

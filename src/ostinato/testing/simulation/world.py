@@ -20,7 +20,7 @@ from ostinato.testing.simulation.faults import Faults
 from ostinato.testing.simulation.ledger import Ledger
 from ostinato.testing.simulation.loop import Call, VirtualLoop
 from ostinato.testing.simulation.place import MemoryPlace, Place, SqlitePlace
-from ostinato.testing.simulation.plan import Action, Plan
+from ostinato.testing.simulation.plan import SPAN, Action, Plan
 from ostinato.testing.simulation.points import Point, suspended_at
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.server import SimulatedApp
@@ -161,17 +161,19 @@ class World:
         supervising = self.outside(self.supervise())
         await self._deploy([DOCUMENTS[name] for name in self.plan.documents])
         asked = [self.outside(self._do(action)) for action in self.plan.actions]
-        if asked:
-            _, late = await asyncio.wait(asked, timeout=PATIENCE)
-            if late:
-                self.ledger.breaks("client.hangs", f"{len(late)} clients were never answered")
-        self.calm()
+        await asyncio.sleep(SPAN)
         for task in asked:
-            if task.done() and task.exception() is not None:
-                raise task.exception() or AssertionError
-        supervising_goes_on = not supervising.done()
-        if not supervising_goes_on:
+            await self._answered(task)
+        self.calm()
+        if supervising.done():
             supervising.result()
+
+    async def _answered(self, task: asyncio.Task[Any]) -> None:
+        _, late = await asyncio.wait({task}, timeout=PATIENCE)
+        if late:
+            self.ledger.breaks("client.hangs", f"{task.get_name()} was never answered")
+        else:
+            task.result()
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
