@@ -54,5 +54,6 @@ def _innocence(world: World, head: Head) -> Iterator[Violation]:
     if head.waiting_for == "repair" and head.workflow not in MAY_NEED_REPAIR:
         yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
     planned = sum(n for how, n in world.crashes.items() if how in ("kill", "aimed"))
-    if head.error_name == "Abandoned" and planned < QUICK_KILLS:
+    gave_up = head.error_name == "Abandoned" and head.workflow not in MAY_NEED_REPAIR
+    if gave_up and planned < QUICK_KILLS:
         yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

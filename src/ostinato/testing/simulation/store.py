@@ -58,7 +58,14 @@ class UnreliableStore:
         if kind in ("commit.lost", "commit.late"):
             raise UnknownCommit("the connection was lost during COMMIT (simulated)")
         await self._keep(batch)
-        await self._travel()
+        await self._answer(kind)
+
+    async def _answer(self, kind: str) -> None:
+        """It is kept; whether that is heard is another matter."""
+        try:
+            await self._travel()
+        except StoreError as error:
+            raise UnknownCommit("the store went away during COMMIT (simulated)") from error
         if kind == "commit.kept":
             raise UnknownCommit("the connection was lost after COMMIT (simulated)")
 

@@ -162,9 +162,9 @@ class World:
         await self._deploy([DOCUMENTS[name] for name in self.plan.documents])
         asked = [self.outside(self._do(action)) for action in self.plan.actions]
         await asyncio.sleep(SPAN)
+        self.calm()
         for task in asked:
             await self._answered(task)
-        self.calm()
         if supervising.done():
             supervising.result()
 
