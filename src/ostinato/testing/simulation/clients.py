@@ -70,7 +70,7 @@ class Clients:
             await self._start(workflow, number, how)
 
         await asyncio.gather(*[self._soon(once) for _ in range(copies)])
-        if how == "once":
+        if how in ("once", "both"):
             self.repeats.append(once)
 
     async def _soon(self, ask: Callable[[], Awaitable[Any]]) -> None:
@@ -79,12 +79,12 @@ class Clients:
 
     async def _start(self, workflow: str, number: int, how: str) -> None:
         name = f"{workflow}-{number}"
-        uid = f"u{number % 3}" if how == "uid" else None
-        key = Once("runs", name, name.encode(), _answer) if how == "once" else None
+        uid = f"u{number % 3}" if how in ("uid", "both") else None
+        key = Once("runs", name, name.encode(), _answer) if how in ("once", "both") else None
 
         async def serve(app: Any) -> str:
             run = await app.start_run(workflow, input_of(number), uid=uid, once=key)
-            if how == "once":
+            if key is not None:
                 self._ledger.told_run(name, run.id)
             else:
                 self._ledger.journal.starts.add(run.id)
@@ -130,7 +130,7 @@ class Clients:
 
     async def batch(self, count: int) -> None:
         """Many events at once, that nobody waits for."""
-        await self.accept([self.event("NOISE", number) for number in range(count)])
+        await self.accept([self.event(f"NOISE-{count}", number) for number in range(count)])
 
     # the rest
 
@@ -143,6 +143,11 @@ class Clients:
             await app.cancel(run_id, by="client", why="no longer wanted")
 
         await self._allowed(serve, ConflictError)
+
+    async def look(self, number: int) -> None:
+        run_id = self.runs.get(number)
+        if run_id is not None:
+            await self.until_answered(lambda app: app.run_view(run_id))
 
     async def answer(self, token: str, number: int) -> None:
         async def serve(app: Any) -> None:

@@ -17,6 +17,10 @@ def phase(name: str, *jobs: Data, **more: Any) -> Data:
     return {"phase": name, "jobs": list(jobs)} | more
 
 
+def tell(type: str) -> Data:
+    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
+
+
 RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
@@ -51,7 +55,7 @@ PLAIN: Data = {
     "workflow": "plain",
     "phases": [
         phase("p", job("x", "quick"), job("y", "thread", needs=["x"], retry=RETRY)),
-        phase("q", job("z", "steady"), job("l", "thread_then_loop")),
+        phase("q", job("z", "steady"), job("l", "thread_then_loop"), tell("PLAIN_DONE")),
     ],
 }
 
@@ -127,7 +131,7 @@ EARLY: Data = {
             {"job": "late", "wait": {"event": "PING", "match": MINE, "look_back": "none"}},
             {"job": "short", "wait": {"event": "PAID", "match": MINE, "look_back": "1s"}},
         ),
-        phase("after", job("done", "quick")),
+        phase("after", job("done", "quick"), tell("EARLY_DONE")),
     ],
 }
 
@@ -146,6 +150,8 @@ WEB: Data = {
             {"job": "vars", "set": {"seen": "${ input.n }"}},
             {"job": "say", "run": "echo", "with": {"n": "${ vars.seen }"}, "needs": ["vars"]},
             {"job": "none", "run": "noop"},
+            {"job": "doze", "run": "sleep", "with": {"for": "700ms"}},
+            tell("WEB_DONE"),
             {"job": "until", "wait": {"until": "run.startedAt"}, "optional": True},
         ),
     ],

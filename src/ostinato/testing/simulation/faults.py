@@ -8,12 +8,13 @@ from random import Random
 from ostinato.errors import StoreError
 from ostinato.testing.simulation.loop import VirtualLoop
 
-COMMIT_FAULTS = ("commit.error", "commit.lost", "commit.kept", "commit.late")
-"""Nothing kept; not known: not kept, kept, or kept only later."""
+COMMIT_FAULTS = (
+    "commit.error", "commit.lost", "commit.kept", "commit.late", "commit.gone", "commit.odd",
+)  # fmt: skip
+"""Nothing kept; not known: not kept, kept, kept only later, or kept by a store that then is gone
+for a while. ``odd``: the adapter has a bug, and raises what no port allows."""
 
 READ_FAULTS = ("read.error", "read.odd")
-"""``odd``: the adapter has a bug, and raises what no port allows."""
-
 WINDOWS = ("outage", "slow")
 
 BUS_FAULTS = ("bus.error", "bus.partial", "bus.twice", "bus.hang", "bus.refuses")

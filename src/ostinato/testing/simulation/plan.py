@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from ostinato.testing.simulation.aims import aim_of
 from ostinato.testing.simulation.documents import DOCUMENTS, NEIGHBOURS, SECOND, TRIGGERS, WAITS
 from ostinato.testing.simulation.faults import BUS_FAULTS, COMMIT_FAULTS, READ_FAULTS, WINDOWS
-from ostinato.testing.simulation.points import crash_points
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
+
+AIMED = 0.85
+"""The share of seeds that crash at a point of their own."""
 
 SQLITE_EVERY = 10
 """One seed in so many has its data in a SQLite file."""
@@ -56,15 +59,21 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     chance = Random(f"plan:{seed}")
     sqlite = seed % SQLITE_EVERY == 7
-    documents = _documents(chance)
-    actions = [*_work(chance, documents), *_trouble(chance, seed, sqlite=sqlite)]
+    documents, actions, small = _documents(chance), [], chance.random() < 0.25
+    if chance.random() < AIMED:
+        point, need = aim_of(seed)
+        documents = tuple(dict.fromkeys([*need.documents, *documents]))
+        small = small or need.small
+        actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 2, 4)))))
+        actions += [Action(_moment(chance), *one) for one in need.happenings]
+    actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     if any(name in SECOND for name in documents):
         actions.append(Action(_moment(chance), "deploy", ("changing",)))
     return Plan(
         seed=seed,
         store="sqlite" if sqlite else "memory",
         shuffled=chance.random() < 0.7,
-        small=chance.random() < 0.25,
+        small=small,
         documents=documents,
         actions=tuple(sorted(actions, key=lambda action: action.at)),
     )
@@ -88,7 +97,7 @@ def _documents(chance: Random) -> tuple[str, ...]:
 def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
     actions = []
     for number in range(1, chance.choice((2, 3, 4, 6)) + 1):
-        name = chance.choice(documents if number == 1 else _harmless(documents))
+        name = documents[0] if number == 1 else chance.choice(_harmless(documents))
         at = _moment(chance)
         actions.append(Action(at, *_beginning(chance, name, number)))
         actions += _events(chance, name, number, at)
@@ -100,8 +109,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
     if chance.random() < 0.3:
         actions.append(Action(_moment(chance), "nonsense", (chance.choice(documents),)))
-    if chance.random() < 0.1:
-        actions.append(Action(_moment(chance), "batch", (200,)))
+    if chance.random() < 0.3:
+        actions.append(Action(_moment(chance), "batch", (chance.choice((1, 3, 80)),)))
     return actions
 
 
@@ -114,7 +123,7 @@ def _beginning(chance: Random, name: str, number: int) -> tuple[str, tuple[Any, 
     copies = chance.choice((1, 1, 2, 3))
     if name in TRIGGERS and chance.random() < 0.8:
         return "emit", (TRIGGERS[name], number, copies)
-    return "start", (name, number, chance.choice(("plain", "once", "once", "uid")), copies)
+    return "start", (name, number, chance.choice(("plain", "once", "once", "uid", "both")), copies)
 
 
 def _events(chance: Random, name: str, number: int, begun: float) -> list[Action]:
@@ -130,12 +139,8 @@ def _events(chance: Random, name: str, number: int, begun: float) -> list[Action
 # what goes wrong
 
 
-def _trouble(chance: Random, seed: int, *, sqlite: bool) -> list[Action]:
+def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
     actions = [Action(_moment(chance), "crash") for _ in range(chance.choice((0, 0, 1, 2, 3)))]
-    if chance.random() < 0.7:
-        points = crash_points()
-        nth = chance.choice((1, 1, 1, 2, 4))
-        actions.append(Action(0.0, "aim", (*points[seed % len(points)], nth)))
     if chance.random() < 0.25:
         actions.append(Action(_moment(chance), "stop", (chance.choice((0, 0.05, 2)),)))
     if chance.random() < 0.2 and not sqlite:

@@ -24,14 +24,24 @@ SUSPENDS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 @cache
-def crash_points() -> tuple[Point, ...]:
-    found = {
-        (path.stem, node.lineno)
+def _functions() -> dict[Point, str]:
+    return {
+        (path.stem, node.lineno): function.name
         for path in PACKAGE.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(), str(path)))
+        for function in ast.walk(ast.parse(path.read_text(), str(path)))
+        if isinstance(function, ast.AsyncFunctionDef)
+        for node in ast.walk(function)
         if isinstance(node, SUSPENDS)
     }
-    return tuple(sorted(found))
+
+
+@cache
+def crash_points() -> tuple[Point, ...]:
+    return tuple(sorted(_functions()))
+
+
+def function_of(point: Point) -> str:
+    return _functions()[point]
 
 
 def line_of(point: Point) -> str:

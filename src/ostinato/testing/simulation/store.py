@@ -66,7 +66,11 @@ class UnreliableStore:
             await self._travel()
         except StoreError as error:
             raise UnknownCommit("the store went away during COMMIT (simulated)") from error
-        if kind == "commit.kept":
+        if kind == "commit.odd":
+            raise LookupError("a bug of an adapter (simulated)")
+        if kind == "commit.gone":
+            self._faults.arm("outage", 0.4)
+        if kind in ("commit.kept", "commit.gone"):
             raise UnknownCommit("the connection was lost after COMMIT (simulated)")
 
     def _fault(self, kind: str) -> str:

@@ -91,7 +91,7 @@ class World:
             self, process, UnreliableStore(process.inner, self, process), blind
         )
         try:
-            await process.app.__aenter__()
+            await self._begin(process.app)
         except (StoreError, Fenced, LookupError) as error:
             self.trace("process", f"{process.number} does not start: {error}")
             self.crash(process, "failed start")
@@ -99,6 +99,17 @@ class World:
         self.trace("process", f"{process.number} is up")
         process.up = True
         self._came_up.set()
+
+    async def _begin(self, app: SimulatedApp) -> None:
+        """Two events are taken in while it owns the store and does not turn yet."""
+        try:
+            await app.open()
+            number = self.current.number
+            await asyncio.gather(*[app.emit("HELLO", id=f"{number}-{n}") for n in (1, 2)])
+            await app.begin()
+        except BaseException:
+            await app.close(drain=0)
+            raise
 
     async def serving(self) -> Process:
         while not (self.processes and self.current.up):
