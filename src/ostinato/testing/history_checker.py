@@ -144,13 +144,20 @@ def _attempts_rise(entries: list[Entry]) -> Found:
 
 
 def _not_early(entries: list[Entry]) -> Found:
-    """A timer's wait and a retry go on when they are due, never before."""
+    """A timer's wait and a retry go on when they are due, never before.
+
+    An answer from outside may end a job between two attempts.
+    """
     due: dict[str, int] = {}
+    retried: set[str] = set()
     for entry in entries:
         fact = entry.fact
+        if isinstance(fact, f.JobRetried):
+            retried.add(fact.key)
         if isinstance(fact, f.JobReady | f.JobSucceeded):
             at = due.pop(fact.key, None)
-            if at is not None and entry.at < at:
+            answered = isinstance(fact, f.JobSucceeded) and fact.key in retried
+            if at is not None and entry.at < at and not answered:
                 yield entry.seq, "timer.early", f"{fact.key}: {at - entry.at} ms before it was due"
         elif isinstance(fact, f.JobRetried) or (
             isinstance(fact, f.JobWaiting) and fact.kind == "timer" and fact.due_at is not None

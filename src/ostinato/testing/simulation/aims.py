@@ -26,17 +26,19 @@ class Need:
 
 
 BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)),))
-STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP))
+STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
 STARTS = tuple[Happening, ...](
-    ("start", ("changing", number, "both", 3)) for number in (901, 902, 903)
+    ("start", ("changing", number, "both", 3)) for number in (901, 904, 907)  # which have one uid
 )
+
+EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
     "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
-    "engine._halve": Need(("bad", "plain")),
+    "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
     "engine._was_kept": Need(
         (), (("fault", ("commit.lost", 9)), *[("batch", (number,)) for number in (1, 2, 3)])
@@ -47,14 +49,15 @@ NEEDS: dict[str, Need] = {
     "executor.drain": STOPPED,
     "http": Need(("web",)),
     "http.close": Need(("web",), (STOP, STOP)),
-    "incidents": Need((), (("blind", ()), ("blind", ()))),
+    "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
+    "incidents": Need(("early",), (*EARLY, ("blind", ()), ("blind", ()))),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
     "service._store_start": Need(
-        ("poisoned",), (CRASH, *[("fault", ("commit.error", 6)) for _ in range(3)])
+        ("poisoned",), (CRASH, CRASH, *[("fault", ("commit.error", 1)) for _ in range(12)])
     ),
     "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
     "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),

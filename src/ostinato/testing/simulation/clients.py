@@ -19,6 +19,7 @@ from ostinato.errors import (
     NotFoundError,
     OstinatoError,
     StoreError,
+    Unloadable,
     Unready,
 )
 from ostinato.testing.simulation.clock import NOON
@@ -31,10 +32,10 @@ Serve = Callable[[Any], Awaitable[Any]]
 
 AGAIN = (
     ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, LookupError,
-    DefinitionError,
+    DefinitionError, Unloadable,
 )  # fmt: skip
 """What is no answer: the client asks again. ``LookupError`` is the bug of an adapter,
-``DefinitionError`` a process that cannot read what a later one can."""
+the last two a process that cannot read what a later one can."""
 
 SOURCE = "clients"
 MANY = list(range(25))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+from ostinato.testing.simulation.handlers import HANDLERS
 
 Data = dict[str, Any]
 N = {"n": "${ input.n }"}
@@ -196,6 +199,14 @@ DOCUMENTS: dict[str, Data] = {
 
 SECOND: dict[str, Data] = {"changing": CHANGED}
 """What a second deployment brings while runs of the first are open."""
+
+
+@cache
+def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The simulated handlers that these workflows, in any version, call."""
+    texts = [repr(table.get(name)) for name in names for table in (DOCUMENTS, SECOND)]
+    return tuple(handler for handler in HANDLERS if any(f"'{handler}'" in text for text in texts))
+
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",

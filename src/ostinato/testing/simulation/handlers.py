@@ -7,7 +7,7 @@ that others draw from too, so that a shorter plan changes as little as may be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Generator, Iterable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,17 @@ ODD: tuple[type[BaseException], ...] = (
 )  # fmt: skip
 
 
+class Rest:
+    """Work that goes on where it is awaited."""
+
+    def __init__(self, done: Callable[[], str]) -> None:
+        self._done = done
+
+    def __await__(self) -> Generator[Any, Any, str]:
+        yield from asyncio.sleep(0.02).__await__()
+        return self._done()
+
+
 class Workshop:
     """The handlers of one process."""
 
@@ -43,8 +54,8 @@ class Workshop:
         self._world = world
         self._process = process
 
-    def register(self, app: App) -> None:
-        for name in HANDLERS:
+    def register(self, app: App, names: Iterable[str]) -> None:
+        for name in names:
             app.handler(name)(getattr(self, name))
 
     def _begin(self, job: Job) -> Random:
@@ -99,16 +110,11 @@ class Workshop:
         job.heartbeat()
         return self._outcome(job, chance)
 
-    def thread_then_loop(self, job: Job, **_: Any) -> Coroutine[Any, Any, str]:
+    def thread_then_loop(self, job: Job, **_: Any) -> Rest:
         """What it returns is awaited on the loop."""
         self._begin(job)
         self._world.loop.busy(0.01)
-
-        async def rest() -> str:
-            await asyncio.sleep(0.02)
-            return self._done(job)
-
-        return rest()
+        return Rest(lambda: self._done(job))
 
     async def ask(self, job: Job, **_: Any) -> Any:
         self._begin(job)
@@ -150,7 +156,7 @@ class Workshop:
         return POISON.decode()
 
 
-HANDLERS = (
+HANDLERS: tuple[str, ...] = (
     "work", "steady", "quick", "thread", "thread_then_loop", "ask", "hang", "stubborn", "cancelled",
     "poison", "unstorable",
 )  # fmt: skip

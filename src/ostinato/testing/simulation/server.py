@@ -14,6 +14,7 @@ from ostinato.ports import Storage
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.service import Service
 from ostinato.testing.simulation.bus import UnreliableBus
+from ostinato.testing.simulation.documents import handlers_of
 from ostinato.testing.simulation.handlers import Workshop
 from ostinato.testing.simulation.store import UnreliableStore
 from ostinato.testing.simulation.web import client_of
@@ -43,7 +44,7 @@ class SimulatedApp(App):
         self._world = world
         self._blind = blind
         self._http._client = client_of(world.chance)
-        Workshop(world, process).register(self)
+        Workshop(world, process).register(self, handlers_of(world.plan.documents))
         self.workflow_document(_own_document(process.number))
 
     def _make_service(self, storage: Storage) -> Service:

@@ -58,8 +58,7 @@ async def _until_quiet(world: World) -> None:
 
 
 def quiet(world: World) -> bool:
-    ledger = world.ledger
-    return not open_runs(world) and not (ledger.outgoing.keys() - ledger.delivered.keys())
+    return not open_runs(world) and len(world.ledger.taken_away) == world.ledger.stored
 
 
 def open_runs(world: World) -> list[str]:

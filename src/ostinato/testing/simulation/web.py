@@ -32,6 +32,8 @@ class _Body(httpx2.AsyncByteStream):
         for part in (b"half, ", b"and half"):
             await asyncio.sleep(self._chance.random() * 0.02)
             yield part
+            if self._chance.random() < 0.1:
+                raise httpx2.ReadError("the connection broke (simulated)")
 
     async def aclose(self) -> None:
         await asyncio.sleep(0.001)
