@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench test test-quick check format docs lock clean core-set test-set
+.PHONY: help demo serve bench simulate test test-quick check format docs lock clean core-set test-set
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -18,6 +18,9 @@ serve: core-set         ## run a server here (ARGS="hello.yaml")
 
 bench: core-set         ## measure steps per second on this machine, beside DBOS (ARGS="all")
 	@$(BIN)/ostinato bench --peer dbos $(ARGS)
+
+simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
+	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)

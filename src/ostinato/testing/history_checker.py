@@ -227,7 +227,7 @@ async def check_store(
     found += _one_run_per_event(heads)
     for outgoing in await storage.outbox(1_000):
         found.append(Violation(outgoing.run_id, -1, "outbox.left", f"{outgoing.event.id} not sent"))
-    found += await _unheard(storage, {head.run_id for head in heads if head.ended_at is None})
+    found += await unheard(storage, {head.run_id for head in heads if head.ended_at is None})
     if journal is not None:
         found += await _acknowledged(storage, journal)
     return found
@@ -267,7 +267,7 @@ def _one_run_per_event(heads: Iterable[Head]) -> Iterator[Violation]:
             yield Violation("", -1, "event.started_twice", text)
 
 
-async def _unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
+async def unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
     """An open wait, and an event it should have found. What its run has had does not count."""
     found = []
     for wait, event in await storage.missed():

@@ -29,7 +29,8 @@ BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)),))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
 STARTS = tuple[Happening, ...](
-    ("start", ("changing", number, "both", 3)) for number in (901, 904, 907)  # which have one uid
+    ("start", ("changing", number, "both", 3))
+    for number in (901, 904, 907)  # which have one uid
 )
 
 EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))

@@ -15,8 +15,8 @@ from ostinato.errors import (
     ConflictError,
     DefinitionError,
     Fenced,
-    NothingIsRunning,
     NotFoundError,
+    NothingIsRunning,
     OstinatoError,
     StoreError,
     Unloadable,
@@ -113,7 +113,12 @@ class Clients:
     def event(self, type: str, number: int, again: str = "") -> Event:
         data = encode_value(input_of(number))
         return Event(
-            id=f"{type}-{number}{again}", source=SOURCE, type=type, time=NOON, subject=None, data=data
+            id=f"{type}-{number}{again}",
+            source=SOURCE,
+            type=type,
+            time=NOON,
+            subject=None,
+            data=data,
         )
 
     async def accept(self, events: list[Event]) -> list[str]:

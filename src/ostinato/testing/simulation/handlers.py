@@ -160,4 +160,3 @@ HANDLERS: tuple[str, ...] = (
     "work", "steady", "quick", "thread", "thread_then_loop", "ask", "hang", "stubborn", "cancelled",
     "poison", "unstorable",
 )  # fmt: skip
-

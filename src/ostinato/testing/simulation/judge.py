@@ -22,12 +22,12 @@ async def judge(world: World) -> list[Violation]:
     found += [Violation("", -1, "loop.broken", text) for text in world.loop.problems]
     found += _hanging(world)
     found += _outside(world)
-    app = world.current.app
+    app = world.current.app  # its documents, not what the engine is told of them
     store = world.place.store()
     await store.open()
     try:
         found += await check_store(
-            store, app._catalog.graph, world.ledger.journal, world.clock.now()
+            store, app._registry.graph, world.ledger.journal, world.clock.now()
         )
     finally:
         await store.close()

@@ -85,7 +85,11 @@ class Call:
         return self.due
 
 
-class VirtualLoop(asyncio.AbstractEventLoop):
+Base: Any = asyncio.AbstractEventLoop
+"""What a simulation does not need (sockets, signals, processes) raises NotImplementedError."""
+
+
+class VirtualLoop(Base):  # type: ignore[misc]
     """``shuffled``: tasks that are ready take turns in a seeded order, else in the order asked.
 
     ``watch`` hears of each step of a task, just after it.

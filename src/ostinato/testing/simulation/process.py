@@ -12,7 +12,6 @@ from typing import Any
 from ostinato.testing.simulation.loop import OWNER, Owner, VirtualLoop
 from ostinato.testing.simulation.points import Point, suspended_at
 
-
 REQUEST = "request"
 """The name of tasks that serve clients."""
 

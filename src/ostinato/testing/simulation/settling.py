@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
+from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
 from ostinato.testing.simulation.world import World
@@ -21,6 +22,8 @@ ROUNDS = 60
 
 async def settle(world: World) -> None:
     """Every run ends, every client is told again what it was told, then the process stops."""
+    await asyncio.sleep(ROUND)
+    await _look_for_unheard(world)
     await _until_quiet(world)
     repeated = world.outside(_repeat(world))
     _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
@@ -36,6 +39,15 @@ async def settle(world: World) -> None:
         await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
     if process.state != "dead":
         world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
+
+
+async def _look_for_unheard(world: World) -> None:
+    """What came while everything went wrong has been heard, before anything new is sent."""
+
+    async def serve(app: Any) -> Any:
+        return await unheard(app.storage, set(open_runs(world)))
+
+    world.ledger.broken += await world.clients.until_answered(serve)
 
 
 async def _repeat(world: World) -> None:

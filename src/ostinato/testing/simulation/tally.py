@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ostinato.testing.simulation.outcome import Outcome
 from ostinato.testing.simulation.points import Point, crash_points, line_of
 
-NEVER_SUSPENDED: Mapping[Point, str] = {}
-
 
 @dataclass(slots=True)
 class Tally:
-    """``red``: the seeds that broke a rule, with the rules. Two tallies can be added."""
+    """``red``: the seeds that broke a rule, with the rules. ``cpu`` is in seconds."""
 
     seeds: int = 0
+    cpu: float = 0.0
     red: dict[int, list[str]] = field(default_factory=dict)
     covered: Counter[Point] = field(default_factory=Counter)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -31,6 +30,7 @@ class Tally:
 
     def join(self, other: Tally) -> None:
         self.seeds += other.seeds
+        self.cpu += other.cpu
         self.red |= other.red
         self.covered.update(other.covered)
         for name, counter in other.counts.items():
