@@ -130,12 +130,6 @@ MUTATIONS = (
         "history.gap", "run.hangs", "run.stuck", "history.replay",
     ),
     mutation(
-        2, "a report counts for whatever attempt is open", "core.decide.reporting:_busy",
-        "step.attempt != attempt",
-        "False",
-        "output.foreign", "attempt.order", "begun.twice",
-    ),
-    mutation(
         2, "a change on top of one that was refused is committed", "runtime.engine:Engine._halve",
         "standing = [one for one in applied[middle:] if one.change.stands]",
         "standing = applied[middle:]",
@@ -165,7 +159,7 @@ MUTATIONS = (
         3, "a job that kills its process is begun for ever", "core.decide.takeover:_taken_up",
         "deaths >= state.graph.most_deaths",
         "False",
-        "client.hangs", "run.hangs", "loop.hangs",
+        "process.restarts",
     ),
     mutation(
         3, "what was ready is not dispatched at a retry", "core.decide.timers:_retry_due",

@@ -42,27 +42,24 @@ MANY = list(range(25))
 
 
 class Clients:
-    """``runs`` by the number that the plan gave them; ``open`` requests are not answered yet."""
+    """``runs`` by the number that the plan gave them; ``repeats`` ask again what was asked."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._ledger = world.ledger
         self.runs: dict[int, str] = {}
-        self.open = 0
         self.repeats: list[Callable[[], Awaitable[Any]]] = []
 
     async def until_answered(self, serve: Serve) -> Any:
         """What was answered; errors that will not go away are raised."""
-        self.open += 1
-        try:
-            while True:
-                process = await self._world.serving()
-                try:
-                    return await process.ask(serve)
-                except AGAIN:
-                    await asyncio.sleep(0.01 + self._world.chance.random() * 0.1)
-        finally:
-            self.open -= 1
+        longest = 0.1
+        while True:
+            process = await self._world.serving()
+            try:
+                return await process.ask(serve)
+            except AGAIN:
+                await asyncio.sleep(0.01 + self._world.chance.random() * longest)
+                longest = min(2.0, longest * 1.2)
 
     # starts
 

@@ -169,7 +169,14 @@ LONG: Data = {
 
 BAD: Data = {
     "workflow": "bad",
-    "phases": [phase("p", job("fine", "quick"), job("broken", "unstorable", needs=["fine"]))],
+    "phases": [
+        phase(
+            "p",
+            job("fine", "quick"),
+            job("broken", "unstorable", needs=["fine"]),
+            job("beside", "quick", needs=["fine"]),
+        )
+    ],
 }
 
 CHANGING: Data = {

@@ -20,6 +20,8 @@ async def judge(world: World) -> list[Violation]:
     """The ledger's violations, the store's and those of the world as a whole."""
     found = list(world.ledger.broken)
     found += [Violation("", -1, "loop.broken", text) for text in world.loop.problems]
+    if world.restless:
+        found.append(Violation("", -1, "process.restarts", "each process is taken down again"))
     found += _hanging(world)
     found += _outside(world)
     app = world.current.app  # its documents, not what the engine is told of them
