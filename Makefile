@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set
+.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -23,6 +23,9 @@ bench: core-set         ## measure every workload beside DBOS, write docs/benchm
 
 bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line is JSON
 	@$(BIN)/ostinato bench W1 W3 --peer dbos --rounds 3 --json $(ARGS)
+
+simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
+	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)

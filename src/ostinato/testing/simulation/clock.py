@@ -1,0 +1,18 @@
+"""The wall clock: it goes with the loop's time, and can be set, as machines' clocks are."""
+
+from __future__ import annotations
+
+from ostinato.testing.simulation.loop import VirtualLoop
+
+NOON = 1_800_000_000_000
+
+
+class WallClock:
+    """``offset`` is in ms. What waits by the loop's time does not notice when it changes."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.offset = 0
+
+    def now(self) -> int:
+        return NOON + round(self._loop.time() * 1000) + self.offset
