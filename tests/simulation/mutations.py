@@ -197,7 +197,7 @@ MUTATIONS = (
         4, "a bus that failed is not tried again", "runtime.outbox:Outbox._send",
         "self._waiting = True",
         "pass",
-        "outbox.lost",
+        "outbox.lost", "outbox.left",
     ),
     # 5. Early events wait
     mutation(
@@ -283,10 +283,10 @@ MUTATIONS = (
         "run.hangs", "timer.missed",
     ),
     mutation(
-        9, "nobody wakes up for a timer", "runtime.timers:Timers.expect",
-        "self._arm()",
-        "pass",
-        "run.hangs",
+        9, "nobody wakes up for a timer", "runtime.timers:Timers._arm",
+        "self.engine.wake.set)",
+        "list)",
+        "run.hangs", "timer.missed",
     ),
     mutation(
         9, "a refused result is no incident", "runtime.engine:Engine._halve",
@@ -336,6 +336,6 @@ MUTATIONS = (
         10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
         "except BaseException as error:  # a handler may raise anything, even SystemExit",
         "except OstinatoError as error:",
-        "run.hangs", "loop.hangs", "world.raised",
+        "run.hangs", "loop.broken",
     ),
 )  # fmt: skip

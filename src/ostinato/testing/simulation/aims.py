@@ -20,8 +20,11 @@ CRASH: Happening = ("crash", ())
 
 @dataclass(frozen=True, slots=True)
 class Need:
+    """``happenings`` come at any moment; when there is a ``later``, it has the second half."""
+
     documents: tuple[str, ...] = ()
     happenings: tuple[Happening, ...] = ()
+    later: tuple[Happening, ...] = ()
     small: bool = False
 
 
@@ -34,6 +37,10 @@ STARTS = tuple[Happening, ...](
 )
 
 EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
+
+MET = tuple[Happening, ...](
+    ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
+)
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
@@ -52,6 +59,7 @@ NEEDS: dict[str, Need] = {
     "http.close": Need(("web",), (STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), (*EARLY, ("blind", ()), ("blind", ()))),
+    "meeting": Need(("early",), EARLY, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
     "service.stop": STOPPED,

@@ -174,7 +174,7 @@ BAD: Data = {
             "p",
             job("fine", "quick"),
             job("broken", "unstorable", needs=["fine"]),
-            job("beside", "quick", needs=["fine"]),
+            job("beside", "brief", needs=["fine"]),
         )
     ],
 }
@@ -203,6 +203,9 @@ DOCUMENTS: dict[str, Data] = {
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING,
     )
 }  # fmt: skip
+
+DOOMED = ("bad",)
+"""Workflows with data that no store takes: their runs need a person."""
 
 SECOND: dict[str, Data] = {"changing": CHANGED}
 """What a second deployment brings while runs of the first are open."""

@@ -53,16 +53,26 @@ class Workshop:
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
         self._process = process
+        self._gate: asyncio.Future[None] | None = None
 
     def register(self, app: App, names: Iterable[str]) -> None:
         for name in names:
             app.handler(name)(getattr(self, name))
 
     def _begin(self, job: Job) -> Random:
-        self._world.ledger.begins(job.run_id, job.key, job.attempt, job.idempotency_key)
+        attempt = (job.run_id, job.key, job.attempt)
+        self._world.ledger.begins(attempt, job.idempotency_key, self._process.number)
         self._world.trace("begins", f"{job.run_id[-6:]} {job.key} #{job.attempt}")
         number = job.input.get("n") if isinstance(job.input, dict) else None
         return Random(f"{self._world.seed}:{job.workflow}:{number}:{job.key}:{job.attempt}")
+
+    async def _together(self) -> None:
+        """All that wait here go on at once."""
+        loop = self._world.loop
+        if self._gate is None or self._gate.done():
+            self._gate = loop.create_future()
+            loop.call_later(0.01, self._gate.set_result, None)
+        await asyncio.shield(self._gate)
 
     def _done(self, job: Job) -> str:
         """A result that no other attempt has."""
@@ -102,6 +112,12 @@ class Workshop:
     async def quick(self, job: Job, **_: Any) -> Any:
         """Neither waits nor fails."""
         self._begin(job)
+        return self._done(job)
+
+    async def brief(self, job: Job, **_: Any) -> Any:
+        """Is heard of in the same instant as ``unstorable``."""
+        self._begin(job)
+        await self._together()
         return self._done(job)
 
     def thread(self, job: Job, **_: Any) -> Any:
@@ -153,10 +169,11 @@ class Workshop:
     async def unstorable(self, job: Job, **_: Any) -> str:
         """Its result is one that the store refuses."""
         self._begin(job)
+        await self._together()
         return POISON.decode()
 
 
 HANDLERS: tuple[str, ...] = (
-    "work", "steady", "quick", "thread", "thread_then_loop", "ask", "hang", "stubborn", "cancelled",
+    "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn", "cancelled",
     "poison", "unstorable",
 )  # fmt: skip

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from ostinato.ports import Head
 from ostinato.testing.history_checker import Violation, check_store
+from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
 from ostinato.testing.simulation.world import World
-
-MAY_NEED_REPAIR = ("bad",)
-"""Workflows with data that no store takes."""
 
 QUICK_KILLS = 2
 """Crashes that an innocent job survives whatever else happens: three deaths give it up."""
@@ -53,9 +51,9 @@ def _outside(world: World) -> Iterator[Violation]:
 
 def _innocence(world: World, head: Head) -> Iterator[Violation]:
     """Nobody pays for what another run, or another job, has done."""
-    if head.waiting_for == "repair" and head.workflow not in MAY_NEED_REPAIR:
+    if head.waiting_for == "repair" and head.workflow not in DOOMED:
         yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
     planned = sum(n for how, n in world.crashes.items() if how in ("kill", "aimed"))
-    gave_up = head.error_name == "Abandoned" and head.workflow not in MAY_NEED_REPAIR
+    gave_up = head.error_name == "Abandoned" and head.workflow not in DOOMED
     if gave_up and planned < QUICK_KILLS:
         yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

@@ -15,6 +15,7 @@ from ostinato.core.codec import decode_facts
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import Journal, Violation
+from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.process import Process
 
 Attempt = tuple[str, str, int]
@@ -34,6 +35,9 @@ class Ledger:
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
         self.begun: dict[Attempt, str] = {}
+        self.begun_by: dict[Attempt, int] = {}
+        self.in_order: set[int] = set()
+        self.handed_over: set[Attempt] = set()
         self.returned: dict[Attempt, bytes] = {}
         self.outgoing: dict[str, Event] = {}
         self.stored = 0
@@ -79,10 +83,20 @@ class Ledger:
             self.ready.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobStarted):
             self.started.add((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobReturned):
+            self.handed_over.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobAbandoned):
-            self.abandoned.add((run_id, fact.key, fact.attempt))
+            self._look_at_death((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobSucceeded):
             self._look_at_output(run_id, fact)
+
+    def _look_at_death(self, one: Attempt) -> None:
+        """A process that stops in order hands over what it has in hand: that is no death."""
+        self.abandoned.add(one)
+        if self.heads[one[0]].workflow in DOOMED:
+            return  # what was refused is not at work any more
+        if self.begun_by.get(one) in self.in_order and one not in self.handed_over:
+            self.breaks("stopped.abandoned", f"{one[1]}, attempt {one[2]}", one[0])
 
     def _look_at_output(self, run_id: str, fact: f.JobSucceeded) -> None:
         """What a handler returned counts for the attempt that returned it; what is emitted is
@@ -105,8 +119,9 @@ class Ledger:
 
     # what handlers and the bus see
 
-    def begins(self, run_id: str, key: str, attempt: int, idempotency_key: str) -> None:
-        one = (run_id, key, attempt)
+    def begins(self, one: Attempt, idempotency_key: str, process: int) -> None:
+        run_id, key, attempt = one
+        self.begun_by[one] = process
         if one not in self.ready and one not in self.started:
             self.breaks("begun.unrecorded", f"{key}, attempt {attempt}, is not stored", run_id)
         if (run_id, key, attempt - 1) in self.abandoned and one not in self.started:

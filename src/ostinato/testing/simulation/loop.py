@@ -219,7 +219,9 @@ class VirtualLoop(Base):  # type: ignore[misc]
             raise Spinning(f"{self.turns:,} turns, and no end")
         try:
             call.context.run(call.callback, *call.args)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self.problems.append(f"a callback raised {type(error).__name__}: {error}")
         if self.watch is not None and call.task is not None:
             self.watch(call)

@@ -65,7 +65,9 @@ def plan_of(seed: int) -> Plan:
         documents = tuple(dict.fromkeys([*need.documents, *documents]))
         small = small or need.small
         actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 2, 4)))))
-        actions += [Action(_moment(chance), *one) for one in need.happenings]
+        first, half = (0.5 if need.later else 1.0), SPAN / 2
+        actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
+        actions += [Action(round(half + _moment(chance) / 2, 3), *one) for one in need.later]
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     if any(name in SECOND for name in documents):
         actions.append(Action(_moment(chance), "deploy", ("changing",)))

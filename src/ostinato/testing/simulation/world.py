@@ -32,7 +32,7 @@ MOST_PROCESSES = 60
 ZOMBIE = 8.0
 """Seconds that a process lives on after it has woken up behind its successor."""
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
 
 
@@ -141,6 +141,8 @@ class World:
             await process.app.close(drain)
         except (StoreError, Fenced) as error:
             self.trace("process", f"{process.number} did not stop in order: {error}")
+        if not process.store_failed:
+            self.ledger.in_order.add(process.number)
         self.crash(process, "stopped")
 
     def _pause(self, process: Process, seconds: float) -> None:
