@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench test test-quick check format docs lock clean core-set test-set
+.PHONY: help demo serve bench test test-quick check format docs lock vectors clean core-set test-set
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -48,6 +48,9 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
 	@$(LOCK) --group dbos -o requirements/dbos.txt
+
+vectors: test-set       ## ask event-ruler for its answers again (needs Java and Maven)
+	@$(BIN)/python -m tests.core.patterns.record
 
 clean:                  ## remove .venv, caches and what was built
 	@rm -rf .venv .cache .hypothesis dist

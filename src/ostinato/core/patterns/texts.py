@@ -89,12 +89,17 @@ def _unescaped(rest: object) -> str:
 
 
 def address_in(wanted: str) -> TextTest:
-    if "/" not in wanted:
+    _, slash, mask = wanted.partition("/")
+    if not slash:
         raise ValueError("the mask is missing")
+    if not (mask.isascii() and mask.isdigit()):
+        raise ValueError("the mask is a number of bits")
+    if "%" in wanted:
+        raise ValueError("a range has no zone")
     network = ip_network(wanted, strict=False)
 
     def fits(value: str) -> bool:
-        if len(value) > _LONGEST_ADDRESS:
+        if len(value) > _LONGEST_ADDRESS or "%" in value:
             return False
         try:
             return ip_address(value) in network
