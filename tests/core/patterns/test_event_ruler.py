@@ -83,12 +83,12 @@ def test_the_vectors_cover_every_matcher_both_ways() -> None:
     for kind, _, answer in vectors():
         for said in [answer] if isinstance(answer, str) else [fits for _, fits in answer]:
             counts[kind, "refused" if isinstance(said, str) else said] += 1
-    fewest = {"exists true": 5, "exists false": 5}  # one pattern each: there is little to vary
+    fewest = {"exists true": 4, "exists false": 4}  # one pattern each: there is little to vary
     few = {
         (kind, fits): counts[kind, fits]
         for kind in MATCHERS
         for fits in (True, False)
-        if counts[kind, fits] < fewest.get(kind, 40)
+        if counts[kind, fits] < fewest.get(kind, 30)
     }
     assert few == {}
     assert counts["shapes", True] > 300
@@ -108,7 +108,7 @@ def ruler() -> Iterator[Ruler]:
 
 @pytest.mark.real
 @pytest.mark.slow
-@settings(max_examples=500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(st.one_of(*KINDS.values()))
 def test_event_ruler_itself_agrees_on_fresh_cases(ruler: Ruler, case: Case) -> None:
     answer = ruler.ask(case.pattern, case.events)
