@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate
+.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate vectors
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -57,6 +57,9 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
 	@$(LOCK) --group bench -o requirements/bench.txt
 	@$(LOCK) --group dbos -o requirements/dbos.txt
+
+vectors: test-set       ## ask event-ruler for its answers again (needs Java and Maven)
+	@$(BIN)/python -m tests.core.patterns.record
 
 clean:                  ## remove .venv, caches and what was built
 	@rm -rf .venv .cache .hypothesis dist

@@ -80,13 +80,13 @@ MUTATIONS = (
     ),
     mutation(
         1, "an idempotent answer is not kept", "runtime.starts:Begin.apply",
-        "change.replies.append(reply)",
+        "change.rows.replies.append(reply)",
         "pass",
         "answer.differs",
     ),
     mutation(
         1, "an event is not stored with its runs", "runtime.inbox:Accept._take",
-        "change.events.append(",
+        "change.rows.events.append(",
         "list().append(",
         "event.lost", "event.started_twice", "answer.differs",
     ),
