@@ -19,7 +19,6 @@ def test_a_promise_that_is_no_longer_kept_is_found(mutation):
         for seed in range(SEEDS):
             seen |= simulate(plan_of(seed)).rules
             if seen & mutation.rules:
-                print(f"red at seed {seed}")
                 return
     raise AssertionError(f"{SEEDS} seeds stay green, or break other rules: {sorted(seen)}")
 

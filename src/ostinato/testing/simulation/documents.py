@@ -177,6 +177,7 @@ BAD: Data = {
             job("beside", "brief", needs=["fine"]),
         )
     ],
+    "output": {"n": "input.n"},  # or the poison would be in the run's result, too
 }
 
 CHANGING: Data = {

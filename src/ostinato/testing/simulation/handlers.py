@@ -174,6 +174,6 @@ class Workshop:
 
 
 HANDLERS: tuple[str, ...] = (
-    "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn", "cancelled",
-    "poison", "unstorable",
+    "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn",
+    "cancelled", "poison", "unstorable",
 )  # fmt: skip
