@@ -181,6 +181,12 @@ MUTATIONS = (
         "outbox.lost",
     ),
     mutation(
+        4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
+        "self._waiting = True",
+        "pass",
+        "outbox.lost",
+    ),
+    mutation(
         4, "a published event is not in the transaction", "runtime.change:_publish",
         "batch.outgoing.append(Outgoing(event, run.run_id))",
         "pass",
@@ -304,7 +310,7 @@ MUTATIONS = (
         9, "timers fire before they are due", "runtime.timers:Timers.run_once",
         "due_timers(now, ",
         "due_timers(now + 5_000, ",
-        "timer.early", "run.hangs",
+        "time.ahead",
     ),
     mutation(
         9, "a run's time goes back with the clock", "core.decide.advance:advance",

@@ -20,7 +20,7 @@ CRASH: Happening = ("crash", ())
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """``happenings`` come at any moment; when there is a ``later``, it has the second half."""
+    """``happenings`` come at any moment; ``later`` in the second half then, and in this order."""
 
     documents: tuple[str, ...] = ()
     happenings: tuple[Happening, ...] = ()
@@ -28,12 +28,13 @@ class Need:
     small: bool = False
 
 
-BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)),))
+UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
+BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
 STARTS = tuple[Happening, ...](
-    ("start", ("changing", number, "both", 3))
-    for number in (901, 904, 907)  # which have one uid
+    ("start", ("early", number, "both", 1))
+    for number in (901, 904, 907, 910, 913, 916)  # which have one uid
 )
 
 EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
@@ -58,7 +59,7 @@ NEEDS: dict[str, Need] = {
     "http": Need(("web",)),
     "http.close": Need(("web",), (STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
-    "incidents": Need(("early",), (*EARLY, ("blind", ()), ("blind", ()))),
+    "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
     "meeting": Need(("early",), EARLY, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
@@ -71,7 +72,7 @@ NEEDS: dict[str, Need] = {
     "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
     "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
     "slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
-    "starts": Need(("changing",), (CRASH, CRASH, *STARTS)),
+    "starts": Need(("early",), STARTS[:3], later=(CRASH, *STARTS[3:])),
     "watching": Need((), tuple(("watch", (number,)) for number in (1, 2, 3))),
 }
 """By module and function, or by module."""

@@ -24,6 +24,11 @@ def tell(type: str) -> Data:
     return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
 
 
+def tell_twice(type: str) -> list[Data]:
+    """Two events in one commit."""
+    return [tell(type), tell(f"{type}_TOO")]
+
+
 RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
@@ -58,7 +63,7 @@ PLAIN: Data = {
     "workflow": "plain",
     "phases": [
         phase("p", job("x", "quick"), job("y", "thread", needs=["x"], retry=RETRY)),
-        phase("q", job("z", "steady"), job("l", "thread_then_loop"), tell("PLAIN_DONE")),
+        phase("q", job("z", "steady"), job("l", "thread_then_loop"), *tell_twice("PLAIN_DONE")),
     ],
 }
 
@@ -177,6 +182,7 @@ BAD: Data = {
             job("beside", "brief", needs=["fine"]),
         )
     ],
+    "output": {"n": "input.n"},  # or the poison would be in the run's result, too
 }
 
 CHANGING: Data = {

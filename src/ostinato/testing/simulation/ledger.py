@@ -15,6 +15,7 @@ from ostinato.core.codec import decode_facts
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import Journal, Violation
+from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.process import Process
 
@@ -28,7 +29,8 @@ MOST_READS = 3
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, clock: WallClock) -> None:
+        self.clock = clock
         self.broken: list[Violation] = []
         self.journal = Journal()
         self.ready: set[Attempt] = set()
@@ -67,6 +69,9 @@ class Ledger:
         for outgoing in batch.outgoing:
             self.outgoing.setdefault(outgoing.event.id, outgoing.event)
         for record in batch.records:
+            if record.at > self.clock.latest:
+                ahead = record.at - self.clock.latest
+                self.breaks("time.ahead", f"{ahead} ms later than any clock", record.run_id)
             for fact in decode_facts(record.data, record.version):
                 self.facts[fact_type(fact)] += 1
                 self._note(record.run_id, fact)

@@ -64,10 +64,11 @@ def plan_of(seed: int) -> Plan:
         point, need = aim_of(seed)
         documents = tuple(dict.fromkeys([*need.documents, *documents]))
         small = small or need.small
-        actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 2, 4)))))
+        actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 1, 3)))))
         first, half = (0.5 if need.later else 1.0), SPAN / 2
         actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
-        actions += [Action(round(half + _moment(chance) / 2, 3), *one) for one in need.later]
+        moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
+        actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     if any(name in SECOND for name in documents):
         actions.append(Action(_moment(chance), "deploy", ("changing",)))
@@ -155,6 +156,7 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
 
 
 def _fault(chance: Random) -> Action:
-    kind = chance.choice((*COMMIT_FAULTS, *COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS))
+    kinds = (COMMIT_FAULTS, COMMIT_FAULTS, READ_FAULTS, WINDOWS, BUS_FAULTS)
+    kind = chance.choice(chance.choice(kinds))
     amount = round(chance.random() * 2, 3) if kind in WINDOWS else chance.choice((1, 1, 2, 5))
     return Action(_moment(chance), "fault", (kind, amount))

@@ -31,7 +31,7 @@ class _Body(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in (b"half, ", b"and half"):
             await asyncio.sleep(self._chance.random() * 0.02)
-            yield part
+            yield part * (3_000_000 if self._chance.random() < 0.03 else 1)
             if self._chance.random() < 0.1:
                 raise httpx2.ReadError("the connection broke (simulated)")
 

@@ -46,7 +46,7 @@ class World:
         self.loop = VirtualLoop(Random(f"turns:{plan.seed}"), shuffled=plan.shuffled)
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
-        self.ledger = Ledger()
+        self.ledger = Ledger(self.clock)
         self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace()
         self.clients = Clients(self)
         self.newest = -1
