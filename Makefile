@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate vectors
+.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate vectors mutations
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -26,6 +26,9 @@ bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line 
 
 simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
 	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutations: test-set     ## remove the code behind each promise: the simulation must turn red (minutes)
+	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)
