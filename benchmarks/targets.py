@@ -77,6 +77,7 @@ TARGETS = [
     Target("memory", "MiB after all ÷ after half", figure("memory", "times_half"), 1.1),
     Target("waiting", "s start-up", figure("waiting", "start_s"), 2),
     Target("waiting", "ms CPU a second more than an empty store", idle, 1),
+    Target("patterns", "CPU among 10,000 ÷ among 10", figure("patterns", "times_few"), 5),
 ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ostinato.cli import run
+from ostinato.cli.bench.crowd import KINDS
 from ostinato.cli.bench.load import Caller, Refused, answer_in, request
 from ostinato.cli.bench.peers import PEERS
 from ostinato.cli.bench.rounds import measure
@@ -25,7 +26,7 @@ COMMAND = [sys.executable, "-c", "from ostinato.cli import main; main()", "bench
 
 TINY = Scale(
     runs=3, waits=4, crowd=5, fans=2, calls=3, starts=150, flows=2, heavy=1, long=1, ended=10,
-    waiting=150, idle=0.1,
+    waiting=150, idle=0.1, patterns=20,
 )  # fmt: skip
 
 COSTS = {"commits_per_run", "peak_mib", "sync_ms"}
@@ -58,6 +59,8 @@ FIGURES = {
         "waiting_runs",
         "sync_ms",
     },
+    "patterns": {"times_few", "peak_mib", "sync_ms"}
+    | {f"cpu_us_{kind}_of_{many}" for kind in KINDS for many in ("few", "many")},
 }
 
 

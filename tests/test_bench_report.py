@@ -75,6 +75,17 @@ def test_the_page_says_on_what_and_when():
         assert fact in page
 
 
+@pytest.mark.parametrize(
+    ("load", "sync", "busy"), [(1.2, 0.2, False), (2.5, 0.2, True), (1.2, 4.0, True)]
+)
+def test_a_busy_machine_is_told(load, sync, busy):
+    answer = deepcopy(ANSWER)
+    answer["machine"]["load_after"] = load
+    for one in answer["W1"]["each"]["ostinato_sqlite"] + answer["W1"]["each"]["dbos_sqlite"]:
+        one["sync_ms"] = sync
+    assert ("not times" in report.page(answer)) is busy
+
+
 def test_targets_are_judged_where_there_is_a_figure():
     judged = {(each.workload, each.text): met for each, _, met in targets.judged(ANSWER)}
     assert judged == {

@@ -55,14 +55,14 @@ PEERS = {
         "dbos_sqlite",
         "benchmarks/dbos_sqlite.py",
         {
-            "W1": 60,
+            "W1": 40,
             "W1b-50": 50,
             "W1b-600": 600,
-            "W2": 4,
-            "W3": 60,
-            "W4": 200,
-            "W5-light": 3,
-            "W5-heavy": 4,
+            "W2": 3,
+            "W3": 50,
+            "W4": 120,
+            "W5-light": 2,
+            "W5-heavy": 2,
         },
     )
 }

@@ -12,7 +12,7 @@ class Scale:
 
     ``runs`` W1 · ``waits`` W1b with 50 and 600 · ``crowd`` W1b with 2,000 · ``fans`` W2 ·
     ``calls`` W3 · ``starts`` W4 · ``flows`` W5-light · ``heavy`` W5-heavy · ``long`` length ·
-    ``ended`` memory · ``waiting`` and ``idle`` waiting.
+    ``ended`` memory · ``waiting`` and ``idle`` waiting · ``patterns`` patterns.
     """
 
     runs: int = 500
@@ -26,6 +26,7 @@ class Scale:
     long: int = 10
     ended: int = 100_000
     waiting: int = 100_000
+    patterns: int = 10_000
     idle: float = 5
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ostinato.cli.bench import inside, served, shape
+from ostinato.cli.bench import crowd, inside, served, shape
 from ostinato.cli.bench.inside import Run, side_by_side
 from ostinato.cli.bench.scale import Scale
 
@@ -105,6 +105,14 @@ WORKLOADS: dict[str, Workload] = {
         "{waiting:,} runs that wait for an event: a server starts with them, and idles",
         "s start-up",
         shape.asleep,
+        less=True,
+        once=True,
+    ),
+    "patterns": Workload(
+        "{patterns:,} patterns on one type beside 10, an event that fits one of them: the worst "
+        "of four kinds",
+        "× the CPU among 10",
+        crowd.patterns,
         less=True,
         once=True,
     ),
