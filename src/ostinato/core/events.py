@@ -16,13 +16,20 @@ class Event(Struct, frozen=True, gc=False):
 
 
 class Start(Event, frozen=True):
-    """``seed`` is chance given from outside: jitter and callback tokens are made from it."""
+    """``seed`` is chance given from outside: jitter and callback tokens are made from it.
+
+    ``given`` (a map of step keys to outputs) is what the run ``forked_from`` has done already.
+    """
 
     run_id: str
     seed: str
     uid: str | None = None
     input: Raw | None = None
     event: Raw | None = None
+    given: Raw | None = None
+    forked_from: str = ""
+    by: str = ""
+    why: str = ""
 
 
 class Completed(Event, frozen=True):
@@ -94,6 +101,46 @@ class Arrived(Event, frozen=True):
 
 
 class CancelRequested(Event, frozen=True):
+    by: str = ""
+    why: str = ""
+
+
+class PauseRequested(Event, frozen=True):
+    by: str = ""
+    why: str = ""
+
+
+class ResumeRequested(Event, frozen=True):
+    by: str = ""
+    why: str = ""
+
+
+class RetryRequested(Event, frozen=True):
+    """Do the step of this key once more, or all that need it; ``input`` replaces what it had."""
+
+    by: str = ""
+    why: str = ""
+    key: str = ""
+    input: Raw | None = None
+
+
+class SkipRequested(Event, frozen=True):
+    """Go on without the step of this key, as if it had given ``output``.
+
+    ``done``: it counts as succeeded, because somebody did its work by hand.
+    """
+
+    key: str
+    by: str = ""
+    why: str = ""
+    output: Raw | None = None
+    done: bool = False
+
+
+class Signalled(Event, frozen=True):
+    """An event for this run alone (CloudEvents members)."""
+
+    event: Raw
     by: str = ""
     why: str = ""
 

@@ -34,7 +34,10 @@ class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
 
 
 class RunStarted(Fact, frozen=True, tag="run.started"):
-    """``event`` is the trigger (CloudEvents members). Without ``input`` its data is the input."""
+    """``event`` is the trigger (CloudEvents members). Without ``input`` its data is the input.
+
+    ``given``: a map of step keys to outputs that the run ``forked_from`` had already.
+    """
 
     run_id: str
     workflow: str
@@ -44,6 +47,10 @@ class RunStarted(Fact, frozen=True, tag="run.started"):
     input: Raw = NOTHING
     event: Raw = NOTHING
     due_at: int | None = None
+    given: Raw = NOTHING
+    forked_from: str = ""
+    by: str = ""
+    why: str = ""
 
 
 class RunFinishing(Fact, frozen=True, tag="run.finishing"):
@@ -80,6 +87,43 @@ class RunStuck(Fact, frozen=True, tag="run.stuck"):
 
     reason: str
     tokens: tuple[str, ...] = ()
+
+
+class RunPaused(Fact, frozen=True, tag="run.paused"):
+    """Nothing new starts; what is in hand may end."""
+
+    by: str
+    why: str
+
+
+class RunResumed(Fact, frozen=True, tag="run.resumed"):
+    by: str
+    why: str
+
+
+class RunRepaired(Fact, frozen=True, tag="run.repaired"):
+    """What a person asked for; the facts behind it are what came of it.
+
+    ``action`` is retry, skip, complete or signal; ``keys`` are the steps that it is about.
+    """
+
+    action: str
+    by: str
+    why: str
+    keys: tuple[str, ...] = ()
+
+
+class RunReopened(Fact, frozen=True, tag="run.reopened"):
+    """A run that had failed goes on: what failed in it is done once more."""
+
+    by: str
+    why: str
+    due_at: int | None = None
+
+
+class ScopeReopened(Fact, frozen=True, tag="phase.reopened"):
+    key: str
+    due_at: int | None = None
 
 
 class RunWarned(Fact, frozen=True, tag="run.warned"):
@@ -261,8 +305,11 @@ class JobFailed(Fact, frozen=True, tag="job.failed"):
 
 
 class JobSkipped(Fact, frozen=True, tag="job.skipped"):
+    """``output``: a person said what it should have given."""
+
     key: str
     why: str
+    output: Raw = NOTHING
 
 
 class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
@@ -272,6 +319,7 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
+    | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened
     | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
     | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobHeard | JobRetried | JobRepeated | JobCaught | JobHeld

@@ -231,6 +231,10 @@ class State:
         self.open: dict[str, Step] = {}
         self.to_undo: list[str] = []  # keys, the next one last
         self.undoing: str | None = None
+        self.staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
+        self.paused = False
+        self.given: dict[str, Raw] = {}
+        self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
         self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
@@ -248,9 +252,10 @@ class State:
         """repair, or the kind of the oldest open wait: event, timer, callback, retry, repeat."""
         if self.stuck:
             return "repair"
-        if self.ended or self.busy:
+        if self.ended or self.busy or self.paused:
             return None
-        return next((step.kind for step in self.open.values()), None)
+        kinds = [step.kind for step in self.open.values()]
+        return "repair" if "repair" in kinds else next(iter(kinds), None)
 
     @property
     def input_value(self) -> Any:

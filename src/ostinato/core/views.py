@@ -85,6 +85,7 @@ class RunView(View, omit_defaults=False):
     warnings: list[str]
     incident: str | None = None
     tokens: tuple[str, ...] = ()
+    forked_from: str | UnsetType = UNSET
     duplicate: bool | UnsetType = UNSET
 
 
@@ -108,6 +109,7 @@ def run_view(state: State) -> RunView:
         error=_error(state.error),
         reason=state.cancelled or None,
         event=state.event,
+        forked_from=state.forked_from or UNSET,
         jobs=[_job(step) for step in state.steps.values()],
         phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],
         waits=[_wait(state, step) for step in state.open.values() if step.status == "waiting"],
@@ -121,6 +123,8 @@ def status_of(state: State) -> str:
     """running while some job is at work; waiting while all that is open waits."""
     if state.ended or not state.run_id:
         return state.status
+    if state.paused:
+        return "paused"
     return "running" if state.busy and not state.stuck else "waiting"
 
 

@@ -22,7 +22,7 @@ __all__ = ["GLOBAL", "KINDS", "NAME", "RESERVED", "VARIABLE"]
 NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "secrets")
-RESERVED = (*GLOBAL, "index", "output", "now", "true", "false", "null", "in")
+RESERVED = (*GLOBAL, "index", "output", "error", "now", "true", "false", "null", "in")
 
 _NAME, _VARIABLE = re.compile(NAME), re.compile(VARIABLE)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,9})?) ?%")

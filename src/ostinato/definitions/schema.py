@@ -63,7 +63,9 @@ _KINDS: dict[str, Schema] = {
             {"type": "string", "pattern": r"^\d{1,3}(\.\d+)? ?%$"},
         ]
     },
-    "mode": {"enum": ["parallel", "sequential"]},
+    "mode": {"enum": ["parallel", "sequential", "race"]},
+    "on_error": {"enum": ["cancel", "finish", "hold"]},
+    "end": {"enum": ["succeeded", "failed", "cancelled"]},
     "method": {"anyOf": [{"enum": list(HTTP_METHODS)}, _FILLED]},
     "names": {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},
     "types": _one_or_many(_FILLED),
@@ -85,6 +87,10 @@ _KINDS: dict[str, Schema] = {
     "http": {"$ref": "#/$defs/http"},
     "each": {"$ref": "#/$defs/each"},
     "retry": {"anyOf": [{"type": "integer", "minimum": 1}, {"$ref": "#/$defs/retry"}]},
+    "repeat": {"$ref": "#/$defs/repeat"},
+    "body": {"$ref": "#/$defs/body"},
+    "catches": _list_of("catch"),
+    "undo": {"anyOf": [_FILLED, {"$ref": "#/$defs/body"}]},
     "triggers": {
         "anyOf": [
             _FILLED,
@@ -101,10 +107,15 @@ def document_schema() -> Schema:
     parts = {name: _section(name) for name in SECTIONS}
     whole = parts.pop("workflow")
     parts["phase"]["properties"]["jobs"]["minItems"] = 1
-    parts["job"] |= {
-        "oneOf": [{"required": [action]} for action in ACTIONS],
-        "dependentSchemas": {key: _beside(actions) for key, actions in GOES_WITH.items()},
-    }
+    for name in ("job", "body"):
+        own = {key.name for key in SECTIONS[name]}
+        parts[name] |= {
+            "oneOf": [{"required": [action]} for action in ACTIONS],
+            "dependentSchemas": {
+                key: _beside(actions) for key, actions in GOES_WITH.items() if key in own
+            },
+        }
+    parts["catch"]["oneOf"] = [{"required": ["do"]}, {"required": ["output"]}]
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
         {"required": ["event"], "properties": {"until": False}},

@@ -75,8 +75,10 @@ class _Sight:
             names += (phase_each.name, "index")
         if job.each is not None and key[0] not in ("each", "when"):
             names += (job.each.name, "index")
-        if key[0] == "expect":
+        if _sees_output(key):
             names += ("output",)
+        if key[0] == "catch":
+            names += ("error",)
         return _From(self.stages[job.name][0], job, names)
 
     def read(self, use: Use, here: _From, read: tuple[str, ...]) -> Iterator[Told]:
@@ -113,7 +115,9 @@ class _Sight:
         elif name in (*self.items, "index"):
             hint = f"`{name}` is known inside its `each`"
         elif name == "output":
-            hint = "`output` is known in `expect`; elsewhere write jobs.NAME.output"
+            hint = "`output` is known in `expect`, `until` and `undo`; elsewhere jobs.NAME.output"
+        elif name == "error":
+            hint = "`error` is known in `catch`; elsewhere write jobs.NAME.error or run.error"
         else:
             hint = nearest(name, list(here.names)) or "names here: " + " ".join(here.names)
             if use.expression is not None and use.expression.text == name:
@@ -168,6 +172,13 @@ class _Sight:
                 yield closed, self._problem(use, message, nearest(member, [*known]))
                 return
             schema = known[member]
+
+
+def _sees_output(key: Path) -> bool:
+    """``key`` is the path inside a job; what stands in for it is three levels deeper."""
+    if key[0] == "catch":
+        key = key[3:]
+    return bool(key) and key[0] in ("expect", "repeat", "undo")
 
 
 def _plain(root: Mapping[str, Any], schema: Any) -> Any:

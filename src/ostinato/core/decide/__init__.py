@@ -19,11 +19,14 @@ takeover   the process that ran this run is gone
 failing    a job has failed for good: caught, held, forgiven or told on
 enough     a scope that needs only so many of its children
 undoing    what was done is taken back
+repairs    what people do to a run: pause, resume, retry, skip, signal
+reopening  a run that had failed goes on
 ending     failing, stopping, cancelling; on_failure, finally; how the run ends
 """
 
 from ostinato.core.decide.advance import MAX_FACTS, advance
 from ostinato.core.decide.jobs import outstanding
+from ostinato.core.decide.repairs import refuse
 from ostinato.core.decide.steps import armed
 
-__all__ = ["MAX_FACTS", "advance", "armed", "outstanding"]
+__all__ = ["MAX_FACTS", "advance", "armed", "outstanding", "refuse"]

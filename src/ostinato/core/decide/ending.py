@@ -14,10 +14,10 @@ from msgspec import Raw, json
 
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
-from ostinato.core.commands import ClearTimer, SetTimer, StopJob
+from ostinato.core.commands import SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
-from ostinato.core.decide.steps import quiet
+from ostinato.core.decide.steps import armed, no_timer, quiet
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
@@ -34,7 +34,7 @@ from ostinato.core.facts import (
     ScopeFailing,
     ScopeOpened,
 )
-from ostinato.core.graph import FINALLY, Node
+from ostinato.core.graph import FINALLY, UNDO, Node
 from ostinato.core.names import Names
 from ostinato.core.outputs import outputs
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -52,7 +52,8 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
         return [Settle(move.scope.key)]
     failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
     stops = [] if move.finish else [Stop(scope.key)]
-    return [*failing, *stops, Settle(move.scope.key)]
+    timer = [] if scope.parent is not None else no_timer(state)
+    return [*timer, *failing, *stops, Settle(move.scope.key)]
 
 
 def _up_to(last: Scope, first: Scope) -> Iterator[Scope]:
@@ -102,8 +103,9 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
     if state.cancelled is not None and state.doing != FINALLY:
         return []
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
-        return [RunCancelling(event.by, event.why)]
-    return [RunCancelling(event.by, event.why), Stop("")]
+        held = [*armed(state), Settle(UNDO)] if state.paused else []
+        return [RunCancelling(event.by, event.why), *held]
+    return [*no_timer(state), RunCancelling(event.by, event.why), Stop("")]
 
 
 def broken(state: State, event: e.Broken, now: int) -> list[Said]:
@@ -155,8 +157,8 @@ def _work_over(state: State, now: int) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
     if state.graph.finally_ is None:
-        return [*_no_timer(state), RunSucceeded(output)]
-    return [RunFinishing(output), *_next(state, now)]
+        return [*no_timer(state), RunSucceeded(output)]
+    return [*no_timer(state), RunFinishing(output), *_next(state, now)]
 
 
 def _output(state: State) -> Raw:
@@ -179,13 +181,14 @@ def _next(state: State, now: int) -> list[Said]:
         return opened
     if opened := _stage(state, graph.finally_):
         return opened
-    return [*_no_timer(state), _end(state)]
+    return [*no_timer(state), _end(state)]
 
 
 def _stage(state: State, node: Node | None) -> list[Said]:
-    if node is None or node.index in state.root.visits:
+    if node is None or node.name in state.staged:
         return []
-    return [ScopeOpened(node.name), Begin(node.name)]
+    key = state.root.next_key(node)
+    return [ScopeOpened(key), Begin(key)]
 
 
 def _end(state: State) -> Said:
@@ -193,11 +196,8 @@ def _end(state: State) -> Said:
         return RunCancelled(state.cancelled)
     if state.error is not None:
         return RunFailed(state.error)
-    last = state.scopes.get("finally")
+    finally_ = state.graph.finally_
+    last = None if finally_ is None else state.root.latest.get(finally_.index)
     if last is not None and last.error is not None:
         return RunFailed(last.error)
     return RunSucceeded(state.output if state.output is not None else Raw(b"null"))
-
-
-def _no_timer(state: State) -> list[Said]:
-    return [] if state.due_at is None else [ClearTimer("", "timeout")]

@@ -17,7 +17,7 @@ from ostinato.core.facts import (
     RunStarted,
     ScopeOpened,
 )
-from ostinato.core.graph import Node
+from ostinato.core.graph import FINALLY, ON_FAILURE, Node
 from ostinato.core.model import Each, Kind
 from ostinato.core.names import Names
 from ostinato.core.state import Scope, State
@@ -33,6 +33,7 @@ def start(state: State, event: Start, now: int) -> list[Said]:
         event.run_id, graph.workflow, graph.version, event.seed, event.uid,
         event.input or NOTHING,
         event.event or NOTHING, due_at,
+        event.given or NOTHING, event.forked_from, event.by, event.why,
     )  # fmt: skip
     said: list[Said] = [started]
     if due_at is not None:
@@ -47,10 +48,16 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
     if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:
-        return begin_job(state, scope, scope.node, scope.key, now)
+        return begin_job(state, scope, scope.node, _again(scope), now)
     if not scope.node.starts:
         return [Settle(scope.key)]
     return [Enter(scope, node) for node in scope.node.starts]
+
+
+def _again(scope: Scope) -> str:
+    """The key of an item's step: the item's own, unless it was begun before."""
+    visits = scope.visits.get(scope.node.index, 0)
+    return f"{scope.key}#{visits + 1}" if visits else scope.key
 
 
 def enter(state: State, move: Enter, now: int) -> list[Said]:
@@ -64,8 +71,8 @@ def enter(state: State, move: Enter, now: int) -> list[Said]:
 
 
 def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    if _is_full(state):
-        return [Fail(state.root, _too_many(state, key))]
+    if (full := _full(state)) is not None:
+        return [Fail(scope if state.doing in LASTLY else state.root, _too_many(full, key))]
     try:
         if (skipped := skip(state, scope, node, key)) is not None:
             return skipped
@@ -78,15 +85,21 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
     return [*_opened(node, key, now), Begin(key)]
 
 
-def _is_full(state: State) -> bool:
-    """``on_failure`` and ``finally`` may still run in a run that has become too long."""
-    return len(state.steps) >= state.graph.most_steps and state.doing == "work"
+LASTLY = {ON_FAILURE: 2, FINALLY: 3}
 
 
-def _too_many(state: State, key: str) -> Failure:
-    return Failure(
-        "TooManySteps", f"{key} would be one more than {state.graph.most_steps:,} steps of one run"
-    )
+def _full(state: State) -> int | None:
+    """The most steps that there may be by now, when there are so many.
+
+    ``on_failure`` and ``finally`` may still run in a run that has become too long; but a loop in
+    them ends too.
+    """
+    most = state.graph.most_steps * LASTLY.get(state.doing, 1)
+    return most if len(state.steps) >= most else None
+
+
+def _too_many(most: int, key: str) -> Failure:
+    return Failure("TooManySteps", f"{key} would be one more than {most:,} steps of one run")
 
 
 def _broken(

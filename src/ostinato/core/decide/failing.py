@@ -1,4 +1,4 @@
-"""A job has failed for good: something stands in for it, somebody is waited for, or it is told on."""
+"""A job has failed for good: it is caught, held for a person, forgiven, or told on."""
 
 from __future__ import annotations
 

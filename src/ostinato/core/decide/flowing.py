@@ -40,7 +40,7 @@ def leave(state: State, move: Leave, now: int) -> list[Said]:
         return [Fail(scope, Failure(error.code, f"{node.path}: {error}"))]
     said: list[Said] = []
     for flow in flows:
-        if flow.target.join is JoinKind.EACH:
+        if flow.target.join is JoinKind.EACH and not state.paused:
             said.append(Enter(scope, flow.target))
         else:
             said += (TokenRested(scope.key, flow.name), Join(scope, flow))
@@ -78,7 +78,7 @@ def holds(condition: Expression, names: Names) -> bool:
 
 def settle(state: State, move: Settle, now: int) -> list[Said]:
     scope = state.scopes[move.key]
-    if scope.ended_at is not None or state.ended:
+    if scope.ended_at is not None or state.ended or state.paused:
         return []
     if scope.node.kind is Kind.UNDO:
         return [] if scope.live else [TakeBack(scope)]
@@ -156,10 +156,13 @@ def _onward(scope: Scope, parent: Scope) -> Said:
 
 def onward(scope: Scope, node: Node, key: str) -> list[Said]:
     """What follows when the job ``node`` is done in ``scope``, as the step of this key."""
-    if scope.node is node:
-        following: Said = Settle(scope.key)
-    elif scope.node.kind is Kind.UNDO:
-        return [Settle(scope.key)]
-    else:
-        following = Leave(scope, node)
-    return [following] if node.undo is None else [NoteUndo(key), following]
+    if node.undo is None or scope.node.kind is Kind.UNDO:
+        return [after(scope, node)]
+    return [NoteUndo(key), after(scope, node)]
+
+
+def after(scope: Scope, node: Node) -> Said:
+    """Its token goes on; an item's and an undo's ends here."""
+    if scope.node is node or scope.node.kind is Kind.UNDO:
+        return Settle(scope.key)
+    return Leave(scope, node)

@@ -13,9 +13,9 @@ from ostinato.core.commands import Publish, StartJob
 from ostinato.core.decide import waits
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.failing import job_failed
-from ostinato.core.decide.flowing import onward
+from ostinato.core.decide.flowing import after, onward
 from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
-from ostinato.core.decide.steps import beat_at, timeout_at, watch
+from ostinato.core.decide.steps import beat_at, no_timer, timeout_at, watch
 from ostinato.core.expressions import Template
 from ostinato.core.facts import (
     NOTHING,
@@ -25,14 +25,17 @@ from ostinato.core.facts import (
     JobWaiting,
     RunCancelling,
     RunHalting,
+    ScopeSatisfied,
 )
 from ostinato.core.graph import Node
-from ostinato.core.model import Emit, End, Job, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Emit, End, Job, Kind, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
 
 def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+    if key in state.given:
+        return [JobSucceeded(key, 1, state.given[key]), after(scope, node)]
     return begin(Activation(state, scope, node, node.spec, key, 1, now))
 
 
@@ -48,7 +51,7 @@ def stand_in(state: State, move: StandIn, now: int) -> list[Said]:
     """A failure was caught: what the document has for it begins, under the same key."""
     step = state.steps[move.key]
     caught = step.caught
-    if caught is None:
+    if caught is None or step.kind != "catch" or state.paused:
         return []
     at = Activation(state, step.scope, step.node, step.job, step.key, step.attempt + 1, now)
     if caught.job is not None:
@@ -128,13 +131,34 @@ def _set(at: Activation) -> list[Said]:
 def _end(at: Activation) -> list[Said]:
     """The job is done, and with it the run; what is still open is cancelled."""
     done, why = JobSucceeded(at.key, at.attempt, NULL), f"{at.key} ended the run"
-    match cast(End, at.job.action).status:
+    status = cast(End, at.job.action).status
+    if at.scope.node.kind is Kind.UNDO:
+        return [done, *onward(at.scope, at.node, at.key)]
+    if (stage := _stage(at)) is not None:
+        return [done, *_end_stage(stage, status, Failure("Ended", why, at.node.name))]
+    match status:
         case "failed":
             return [done, Fail(at.state.root, Failure("Ended", why, at.node.name))]
         case "cancelled":
-            return [done, RunCancelling(at.key, why), Stop("")]
+            return [done, *no_timer(at.state), RunCancelling(at.key, why), Stop("")]
         case _:
-            return [done, RunHalting(at.key), Stop("")]
+            return [done, *no_timer(at.state), RunHalting(at.key), Stop("")]
+
+
+def _stage(at: Activation) -> Scope | None:
+    """``on_failure`` or ``finally``, when the job is in it."""
+    scope: Scope | None = at.scope
+    while scope is not None and scope.parent is not at.state.root:
+        scope = scope.parent
+    stages = (at.state.graph.on_failure, at.state.graph.finally_)
+    return scope if scope is not None and scope.node in stages else None
+
+
+def _end_stage(stage: Scope, status: str, error: Failure) -> list[Said]:
+    """There it ends what is left of the list: how the run ends is decided already."""
+    if status == "failed":
+        return [Fail(stage, error)]
+    return [ScopeSatisfied(stage.key), Stop(stage.key)]
 
 
 ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {

@@ -16,7 +16,7 @@ from ostinato.core.state import Scope, State
 def join(state: State, move: Join, now: int) -> list[Said]:
     scope, flow = move.scope, move.flow
     node = flow.target
-    if scope.stopping or node.join is JoinKind.SOME:
+    if scope.stopping or node.join is JoinKind.SOME or state.paused:
         return [Settle(scope.key)]
     if scope.filled[node.index] == len(node.incoming):
         return fire(scope, node, node.incoming)

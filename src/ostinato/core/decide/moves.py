@@ -6,7 +6,7 @@ inclusive join may fire, or that tokens can never go on.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from ostinato.core.commands import Command
 from ostinato.core.facts import Fact, Failure
@@ -76,6 +76,31 @@ class TakeBack(Struct, frozen=True, gc=False):
     scope: Scope
 
 
+class Revisit(Struct, frozen=True, gc=False):
+    """What a pause has held in this scope goes on."""
+
+    scope: Scope
+
+
+class Redo(Struct, frozen=True, gc=False):
+    """In this scope, which was reopened, what failed is done once more.
+
+    ``skip`` is asked for the job that a person goes on without.
+    """
+
+    scope: Scope
+    skip: Skip | None = None
+
+
+class Skip(Struct, frozen=True, gc=False):
+    """The job of this node counts as done, with this output; ``done``: as succeeded."""
+
+    node: Node
+    why: str
+    output: Raw
+    done: bool
+
+
 class Stop(Struct, frozen=True, gc=False):
     """End everything that is open in the scope of this key."""
 
@@ -88,5 +113,19 @@ class Finish(Struct, frozen=True, gc=False):
     key: str
 
 
-Move = Enter | Leave | Join | Begin | Settle | Fail | StandIn | NoteUndo | TakeBack | Stop | Finish
+Move = (
+    Enter
+    | Leave
+    | Join
+    | Begin
+    | Settle
+    | Fail
+    | StandIn
+    | NoteUndo
+    | TakeBack
+    | Revisit
+    | Redo
+    | Stop
+    | Finish
+)
 Said = Fact | Command | Move

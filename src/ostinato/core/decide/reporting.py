@@ -206,10 +206,15 @@ def arrived(state: State, event: e.Arrived, now: int) -> list[Said]:
     step = state.steps.get(event.key)
     if step is None or step.status != "waiting" or step.kind != "event":
         return []
-    found = msgspec.json.decode(event.event)
+    return hear(state, step, event.event, now)
+
+
+def hear(state: State, step: Step, event: Raw, now: int) -> list[Said]:
+    """What the wait of ``step`` makes of an event."""
+    found = msgspec.json.decode(event)
     if _was_heard(state, step, found) or not fits(step, found):
         return []
-    return _succeeded(state, step, event.event, now)
+    return _succeeded(state, step, event, now)
 
 
 def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:

@@ -27,6 +27,11 @@ def quiet(step: Step) -> list[Command]:
     return said
 
 
+def no_timer(state: State) -> list[Command]:
+    """The run's own time-out is over with its work."""
+    return [] if state.due_at is None else [ClearTimer("", "timeout")]
+
+
 def armed(state: State) -> list[SetTimer]:
     """Every timer that the run counts on; setting one again changes nothing."""
     said = [] if state.due_at is None else [SetTimer("", "timeout", state.due_at)]

@@ -29,7 +29,7 @@ def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
 
 
 def _again_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
-    if step.kind not in ("retry", "repeat") or step.due_at != due_at:
+    if step.kind not in ("retry", "repeat") or step.due_at != due_at or state.paused:
         return []
     attempt = step.attempt + 1
     beat = beat_at(step.job, now)

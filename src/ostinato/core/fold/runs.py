@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+from msgspec import Raw
+
 from ostinato.core import facts as f
 from ostinato.core.fold.scopes import stop
 from ostinato.core.state import State
@@ -12,14 +15,17 @@ def run_started(state: State, fact: f.RunStarted, at: int) -> None:
     state.input, state.event = f.given(fact.input), f.given(fact.event)
     state.status, state.started_at, state.due_at = "running", at, fact.due_at
     state.root.opened_at = at
+    if (given := f.given(fact.given)) is not None:
+        state.given = msgspec.json.decode(given, type=dict[str, Raw])
+    state.forked_from = fact.forked_from
 
 
 def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
-    state.output = fact.output
+    state.output, state.due_at = fact.output, None
 
 
 def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
-    state.cancelled = fact.why
+    state.cancelled, state.due_at, state.paused = fact.why, None, False
     if state.doing == "undo":  # which is what a cancel asks for
         return
     state.doing = "stopping"
@@ -28,7 +34,7 @@ def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
 
 
 def run_halting(state: State, fact: f.RunHalting, at: int) -> None:
-    state.halted, state.doing = True, "stopping"
+    state.halted, state.doing, state.due_at = True, "stopping", None
     stop(state.root)
 
 
@@ -57,3 +63,28 @@ def run_stuck(state: State, fact: f.RunStuck, at: int) -> None:
 
 def run_warned(state: State, fact: f.RunWarned, at: int) -> None:
     state.warnings.append(fact.message)
+
+
+def run_paused(state: State, fact: f.RunPaused, at: int) -> None:
+    state.paused = True
+
+
+def run_resumed(state: State, fact: f.RunResumed, at: int) -> None:
+    state.paused = False
+
+
+def run_repaired(state: State, fact: f.RunRepaired, at: int) -> None:
+    """A step that is begun again by a person counts its failures anew."""
+    for key in fact.keys if fact.action == "retry" else ():
+        step = state.steps[key]
+        step.failures = step.deaths = step.repeats = 0
+        step.started, step.ready_at = False, at
+
+
+def run_reopened(state: State, fact: f.RunReopened, at: int) -> None:
+    state.status, state.doing, state.ended_at = "running", "work", None
+    state.error, state.halted, state.due_at = None, False, fact.due_at
+    if state.root.error is not None:
+        state.output = None
+    state.root.error, state.root.stopping = None, False
+    state.staged = ()

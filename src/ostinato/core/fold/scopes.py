@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ostinato.core import facts as f
+from ostinato.core.graph import FINALLY
 from ostinato.core.state import Scope, State, Step, path_of
 
 
@@ -13,6 +14,7 @@ def scope_opened(state: State, fact: f.ScopeOpened, at: int) -> None:
     scope.due_at = fact.due_at
     if scope.node in (state.graph.on_failure, state.graph.finally_, state.graph.undo):
         state.doing = scope.node.name.strip("~")
+        state.staged = (*state.staged, scope.node.name)
 
 
 def _new_scope(state: State, key: str, at: int) -> Scope:
@@ -77,6 +79,7 @@ def scope_failing(state: State, fact: f.ScopeFailing, at: int) -> None:
         scope.parent.failed += 1
     if scope is state.root:
         state.error, state.stuck, state.doing = fact.error, None, "stopping"
+        state.due_at = None
     elif state.stuck is not None and _inside(scope, state.stuck[1]):
         state.stuck = None
 
@@ -99,6 +102,20 @@ def scope_ended(state: State, fact: f.ScopeEnded, at: int) -> None:
     _close(state, scope, fact.status, at)
     if scope.node in (state.graph.on_failure, state.graph.undo):
         state.doing = "stopping"
+
+
+def scope_reopened(state: State, fact: f.ScopeReopened, at: int) -> None:
+    scope = state.scopes[fact.key]
+    parent = scope.parent
+    if parent is not None:
+        parent.live[scope.key] = scope
+        parent.lost -= 1
+        parent.failed -= scope.index is not None and scope.error is not None
+    scope.status, scope.error, scope.stopping, scope.satisfied = "running", None, False, False
+    scope.ended_at, scope.ended_seq, scope.due_at = None, -1, fact.due_at
+    if scope.node is state.graph.finally_:
+        state.doing = FINALLY
+        state.staged = (*state.staged, FINALLY)
 
 
 def scope_satisfied(state: State, fact: f.ScopeSatisfied, at: int) -> None:

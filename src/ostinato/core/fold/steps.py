@@ -8,7 +8,7 @@ from ostinato.core import facts as f
 from ostinato.core.fold.scopes import leave, parent_of, visit
 from ostinato.core.graph import UNDO
 from ostinato.core.model import Set
-from ostinato.core.state import BUSY, TAKEN_BACK, State, Step, path_of
+from ostinato.core.state import BUSY, TAKEN_BACK, Scope, State, Step, path_of
 
 
 def _step(state: State, key: str, at: int) -> Step:
@@ -18,10 +18,18 @@ def _step(state: State, key: str, at: int) -> Step:
         return step
     if key.endswith(TAKEN_BACK):
         return _taking_back(state, key, at)
-    item = state.scopes.get(key) if key.endswith("]") else None
+    item = _item(state, key)
     scope = item if item is not None else parent_of(state, key)
     step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
     return _opened(state, step)
+
+
+def _item(state: State, key: str) -> Scope | None:
+    """The item of a job's own ``each`` that the step is: ``p/a[1]``, or ``p/a[1]#2``."""
+    end = key.rfind("]") + 1
+    if not end or "/" in key[end:]:
+        return None
+    return state.scopes.get(key[:end])
 
 
 def _taking_back(state: State, key: str, at: int) -> Step:
@@ -91,8 +99,9 @@ def job_repeated(state: State, fact: f.JobRepeated, at: int) -> None:
 
 def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
     step = _step(state, fact.key, at)
+    _become(state, step, "waiting")
     step.error, step.attempt, step.failures = fact.error, fact.attempt, 0
-    step.caught = step.node.spec.catch[fact.catch]
+    step.caught, step.kind = step.node.spec.catch[fact.catch], "catch"
     step.due_at = step.beat_at = step.timeout_at = None
     step.input = step.output = None
 
@@ -150,6 +159,10 @@ def job_failed(state: State, fact: f.JobFailed, at: int) -> None:
 def job_skipped(state: State, fact: f.JobSkipped, at: int) -> None:
     step = _step(state, fact.key, at)
     step.why = fact.why
+    if (output := f.given(fact.output)) is not None:
+        step.output = output
+    if fact.key.endswith(TAKEN_BACK):  # it was not taken back
+        state.undoing = None
     _close_step(state, step, "skipped", at)
 
 

@@ -1,0 +1,153 @@
+"""A run that had failed goes on: what failed in it, or was cancelled with it, is done once more.
+
+The scopes in which something failed are opened again, and in each the nodes that did not end well
+are entered once more, as ``push#2``. Tokens that were lost when everything stopped are laid again:
+behind each node that ended well, where nothing has come after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ostinato.core.commands import SetTimer
+from ostinato.core.decide.flowing import after
+from ostinato.core.decide.moves import Begin, Enter, Join, Redo, Said, Settle, Skip
+from ostinato.core.facts import (
+    NOTHING,
+    JobSkipped,
+    JobSucceeded,
+    RunReopened,
+    RunRepaired,
+    ScopeReopened,
+    TokenRested,
+)
+from ostinato.core.graph import Flow, Node
+from ostinato.core.model import Join as JoinKind
+from ostinato.core.model import Kind, Split
+from ostinato.core.state import Scope, State, Step
+from ostinato.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from ostinato.core.events import SkipRequested
+
+LOST = ("failed", "cancelled")
+
+
+def refuse_reopening(state: State, key: str = "") -> None:
+    """Raises ``ConflictError`` or ``NotFoundError``: who may begin again, and who must fork."""
+    run = f"run {state.run_id}"
+    if state.status != "failed":
+        raise ConflictError(f"{run} has {state.status}; only a run that has failed is retried")
+    undo = state.graph.undo
+    if undo is not None and undo.name in state.staged:
+        hint = "fork it, or start it again"
+        raise ConflictError(f"{run} has been taken back (`undo` has run); {hint}")
+    if not _is_plain(state.graph.root):
+        raise ConflictError(f"{run} has gateways: nobody can tell where it stood; fork it")
+    if key and key not in state.steps:
+        raise NotFoundError(f"{run} has no step {key!r}")
+    if key and state.steps[key].status not in LOST:
+        raise ConflictError(f"step {key} has {state.steps[key].status}; it is not what failed")
+
+
+def _is_plain(root: Node) -> bool:
+    """Jobs and scopes in an order: what every document is."""
+    return all(
+        node.kind in (Kind.JOB, Kind.SCOPE, Kind.UNDO)
+        and node.split is Split.ALL
+        and node.join is not JoinKind.SOME
+        for node in root.walk()
+    )
+
+
+def reopen(
+    state: State, by: str, why: str, now: int, skipped: SkipRequested | None = None
+) -> list[Said]:
+    scopes = [state.root, *_lost_below(state, state.root)]
+    due_at = _due(state.graph.timeout, now) if state.root.error is not None else None
+    said: list[Said] = [RunReopened(by, why, due_at)]
+    if due_at is not None:
+        said.append(SetTimer("", "timeout", due_at))
+    for scope in scopes[1:]:
+        item = scope.index is not None
+        due_at = None if item else _due(scope.node.timeout, now)
+        said.append(ScopeReopened(scope.key, due_at))
+        if due_at is not None:
+            said.append(SetTimer(scope.key, "timeout", due_at))
+    skip = None
+    if skipped is not None:
+        step = state.steps[skipped.key]
+        action = "complete" if skipped.done else "skip"
+        said.append(RunRepaired(action, by, why, (skipped.key,)))
+        output = NOTHING if skipped.output is None else skipped.output
+        skip = Skip(step.node, why or "skipped by a person", output, skipped.done)
+    for scope in scopes:
+        mine = skip if skipped and state.steps[skipped.key].scope is scope else None
+        said.append(Redo(scope, mine))
+    return said
+
+
+def _due(timeout: int | None, now: int) -> int | None:
+    return None if timeout is None else now + timeout
+
+
+def _lost_below(state: State, scope: Scope) -> Iterator[Scope]:
+    """The scopes that did not end well, from the top down; of stages only the last that failed."""
+    below = scope.elements if scope.items is not None else list(scope.latest.values())
+    for child in below:
+        if isinstance(child, Scope) and child.status in LOST and _is_part(state, child):
+            yield child
+            yield from _lost_below(state, child)
+
+
+def _is_part(state: State, scope: Scope) -> bool:
+    """A failed ``finally`` is done again only where nothing else had failed."""
+    if scope.node is state.graph.finally_:
+        return state.root.error is None
+    return scope.node is not state.graph.on_failure
+
+
+def redo(state: State, move: Redo, now: int) -> list[Said]:
+    scope = move.scope
+    if scope.items is not None:
+        return [Settle(scope.key)]
+    if scope.node.kind is Kind.JOB:
+        return _skip(scope, move.skip) if move.skip is not None else [Begin(scope.key)]
+    said: list[Said] = []
+    for node in scope.node.children:
+        if node.kind is Kind.UNDO or node in (state.graph.on_failure, state.graph.finally_):
+            continue
+        said += _redone(scope, node, move.skip)
+    return [*said, Settle(scope.key)]
+
+
+def _redone(scope: Scope, node: Node, skip: Skip | None) -> list[Said]:
+    last = scope.latest.get(node.index)
+    if last is None:
+        return [] if node.incoming else [Enter(scope, node)]
+    if last.ended_at is None:  # a scope that was opened again
+        return []
+    if last.status in LOST and not (node.optional and last.status == "failed"):
+        if skip is not None and skip.node is node:
+            return _skip(scope, skip)
+        return [Enter(scope, node)] if isinstance(last, Step) else []
+    said: list[Said] = []
+    for flow in node.outgoing:
+        if flow.target.index not in scope.latest:
+            said += _laid(scope, flow)
+    return said
+
+
+def _laid(scope: Scope, flow: Flow) -> list[Said]:
+    if flow.target.join is JoinKind.EACH:
+        return [Enter(scope, flow.target)]
+    return [TokenRested(scope.key, flow.name), Join(scope, flow)]
+
+
+def _skip(scope: Scope, skip: Skip) -> list[Said]:
+    key = scope.next_key(skip.node) if scope.node is not skip.node else f"{scope.key}#2"
+    fact = (
+        JobSucceeded(key, 1, skip.output) if skip.done else JobSkipped(key, skip.why, skip.output)
+    )
+    return [fact, after(scope, skip.node)]

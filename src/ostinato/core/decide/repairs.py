@@ -1,0 +1,198 @@
+"""What people do to a run: pause, resume, retry, skip, signal. Each stands in the history with who
+and why.
+
+``refuse`` says why a request cannot be met; one that cannot changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from ostinato.core import events as e
+from ostinato.core.commands import StopJob
+from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.flowing import onward
+from ostinato.core.decide.jobs import begin
+from ostinato.core.decide.moves import Enter, Join, Revisit, Said, Settle, StandIn
+from ostinato.core.decide.reopening import refuse_reopening, reopen
+from ostinato.core.decide.reporting import fits, hear
+from ostinato.core.decide.steps import armed, quiet
+from ostinato.core.facts import (
+    NOTHING,
+    JobSkipped,
+    JobSucceeded,
+    RunPaused,
+    RunRepaired,
+    RunResumed,
+    TokensJoined,
+)
+from ostinato.core.model import Join as JoinKind
+from ostinato.core.state import BUSY, State, Step
+from ostinato.errors import ConflictError, NotFoundError, OstinatoError
+
+Asked = e.PauseRequested | e.ResumeRequested | e.RetryRequested | e.SkipRequested | e.Signalled
+AGAIN = ("repair", "retry")
+"""Kinds of waiting after which a job can be begun at once."""
+
+
+def refuse(state: State, event: Asked) -> None:
+    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be met now."""
+    match event:
+        case e.PauseRequested():
+            _open(state)
+            if state.paused:
+                raise ConflictError(f"run {state.run_id} is paused already")
+        case e.ResumeRequested():
+            _open(state)
+            if not state.paused:
+                raise ConflictError(f"run {state.run_id} is not paused")
+        case e.RetryRequested(key=key):
+            _refuse_retry(state, key)
+        case e.SkipRequested(key=key):
+            _refuse_skip(state, key)
+        case e.Signalled(event=sent):
+            _refuse_signal(state, sent)
+
+
+def _open(state: State) -> None:
+    if state.ended:
+        raise ConflictError(f"run {state.run_id} has {state.status}")
+
+
+def _step(state: State, key: str) -> Step:
+    step = state.steps.get(key)
+    if step is None:
+        known = ", ".join([*state.open][:5]) or "none"
+        raise NotFoundError(f"run {state.run_id} has no step {key!r}; open are {known}")
+    return step
+
+
+def _refuse_retry(state: State, key: str) -> None:
+    if state.ended:
+        refuse_reopening(state, key)
+    elif key and _step(state, key).status != "waiting":
+        raise ConflictError(f"step {key} is {state.steps[key].shown}; it does not wait for a retry")
+    elif not _to_retry(state, key):
+        raise ConflictError(
+            f"no step of run {state.run_id} waits for repair or for its next attempt"
+        )
+
+
+def _to_retry(state: State, key: str) -> list[Step]:
+    """The step of this key, or all that need a person."""
+    if key:
+        step = state.open.get(key)
+        return [step] if step is not None and step.kind in AGAIN else []
+    return [step for step in state.open.values() if step.kind == "repair"]
+
+
+def _refuse_skip(state: State, key: str) -> None:
+    step = _step(state, key)
+    if state.ended:
+        refuse_reopening(state, key)
+    elif not step.open:
+        raise ConflictError(f"step {key} has already {step.status}")
+    elif step.status == "cancelling":
+        raise ConflictError(f"step {key} is being cancelled")
+
+
+def _refuse_signal(state: State, event: Raw) -> None:
+    _open(state)
+    found = msgspec.json.decode(event)
+    if any(fits(step, found) for step in _listening(state)):
+        return
+    waits = ", ".join(f"{step.key} for {'/'.join(step.types)}" for step in _listening(state))
+    raise ConflictError(
+        f"no wait of run {state.run_id} fits {found['type']}; open are {waits or 'none'}"
+    )
+
+
+def _listening(state: State) -> Iterator[Step]:
+    return (one for one in state.open.values() if one.status == "waiting" and one.kind == "event")
+
+
+def _refused(state: State, event: Asked) -> bool:
+    try:
+        refuse(state, event)
+    except OstinatoError:
+        return True
+    return not state.run_id
+
+
+def pause(state: State, event: e.PauseRequested, now: int) -> list[Said]:
+    return [] if _refused(state, event) else [RunPaused(event.by, event.why)]
+
+
+def resume(state: State, event: e.ResumeRequested, now: int) -> list[Said]:
+    """What was held goes on; a retry that was due meanwhile is due now."""
+    if _refused(state, event):
+        return []
+    scopes = [scope for scope in state.scopes.values() if scope.ended_at is None]
+    said: list[Said] = [RunResumed(event.by, event.why), *armed(state)]
+    said += [StandIn(step.key) for step in state.open.values() if step.kind == "catch"]
+    return said + [Revisit(scope) for scope in scopes]
+
+
+def revisit(state: State, move: Revisit, now: int) -> list[Said]:
+    scope = move.scope
+    said: list[Said] = []
+    for index in list(scope.resting):
+        flow = scope.node.flows[index]
+        if flow.target.join is JoinKind.EACH:
+            for _ in range(scope.resting[index]):
+                said += (TokensJoined(scope.key, (flow.name,)), Enter(scope, flow.target))
+        else:
+            said.append(Join(scope, flow))
+    return [*said, Settle(scope.key)]
+
+
+def retry(state: State, event: e.RetryRequested, now: int) -> list[Said]:
+    if _refused(state, event):
+        return []
+    if state.ended:
+        return reopen(state, event.by, event.why, now)
+    steps = _to_retry(state, event.key)
+    keys = tuple(step.key for step in steps)
+    said: list[Said] = [RunRepaired("retry", event.by, event.why, keys)]
+    for step in steps:
+        given = step.input if event.input is None else event.input
+        at = Activation(
+            state, step.scope, step.node, step.job, step.key, step.attempt + 1, now, given
+        )
+        said += [*quiet(step), *begin(at)]
+    return said
+
+
+def skip(state: State, event: e.SkipRequested, now: int) -> list[Said]:
+    if _refused(state, event):
+        return []
+    if state.ended:
+        return reopen(state, event.by, event.why, now, event)
+    step = state.steps[event.key]
+    repaired = RunRepaired("complete" if event.done else "skip", event.by, event.why, (event.key,))
+    stop = [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+    following = onward(step.scope, step.node, step.key)
+    return [repaired, *quiet(step), *stop, _skipped(step, event), *following]
+
+
+def _skipped(step: Step, event: e.SkipRequested) -> Said:
+    output = NOTHING if event.output is None else event.output
+    if event.done:
+        return JobSucceeded(step.key, step.attempt, output)
+    return JobSkipped(step.key, event.why or "skipped by a person", output)
+
+
+def signal(state: State, event: e.Signalled, now: int) -> list[Said]:
+    """Every wait that it fits goes on."""
+    if _refused(state, event):
+        return []
+    found = msgspec.json.decode(event.event)
+    steps = [step for step in _listening(state) if fits(step, found)]
+    keys = tuple(step.key for step in steps)
+    said: list[Said] = [RunRepaired("signal", event.by, event.why, keys)]
+    for step in steps:
+        said += hear(state, step, event.event, now)
+    return said
