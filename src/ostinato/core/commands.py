@@ -63,6 +63,32 @@ class CloseWait(Command, frozen=True):
     key: str
 
 
+class Want(Struct, frozen=True, array_like=True, gc=False):
+    """A place under ``name``: one of ``limit`` at once, or, with ``per`` (ms), of so many in it.
+
+    ``overflow`` is queue, reject or cancel-running.
+    """
+
+    name: str
+    limit: int
+    overflow: str = "queue"
+    per: int | None = None
+
+
+class TakePlaces(Command, frozen=True):
+    """Wait for a turn: all of these places at once. Key "" is the run itself."""
+
+    key: str
+    wants: tuple[Want, ...]
+    priority: int
+
+
+class FreePlaces(Command, frozen=True):
+    """What the step of this key has or waits for is free again."""
+
+    key: str
+
+
 class Publish(Command, frozen=True):
     """Send an event out. ``id`` is stable, so receivers can tell a repetition.
 

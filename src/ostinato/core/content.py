@@ -17,6 +17,8 @@ def content(graph: Graph) -> dict[str, Any]:
         "version": graph.version,
         "timeout": graph.timeout,
         "on_error": _plain(graph.root.on_error),
+        "limits": _plain(graph.limits),
+        "priority": graph.priority,
         "output": _plain(graph.output),
         "last": None if graph.last is None else graph.last.path,
         "nodes": {node.path: _node(node) for node in graph.root.walk() if node.parent is not None},
@@ -27,7 +29,7 @@ def content(graph: Graph) -> dict[str, Any]:
 def _node(node: Node) -> dict[str, Any]:
     said = (
         "kind", "join", "split", "job", "each", "when", "optional", "timeout", "enough",
-        "on_error", "undo",
+        "on_error", "undo", "limits",
     )  # fmt: skip
     return {name: _plain(getattr(node, name)) for name in said}
 

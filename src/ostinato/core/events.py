@@ -145,6 +145,26 @@ class Signalled(Event, frozen=True):
     why: str = ""
 
 
+class PlacesTaken(Event, frozen=True):
+    """The step of this key, or the run (""), has the places that it waited for."""
+
+    key: str
+
+
+class PlacesRefused(Event, frozen=True):
+    """There is none under ``name``, and it is not to wait."""
+
+    key: str
+    name: str
+
+
+class Displaced(Event, frozen=True):
+    """The step of this key gives its place to one that came later."""
+
+    key: str
+    name: str
+
+
 class TakenOver(Event, frozen=True):
     """The process that ran this run is gone."""
 

@@ -245,6 +245,25 @@ class JobCaught(Fact, frozen=True, tag="job.caught"):
     catch: int
 
 
+class RunQueued(Fact, frozen=True, tag="run.queued"):
+    """It waits for its turn under these names."""
+
+    names: tuple[str, ...]
+
+
+class RunAdmitted(Fact, frozen=True, tag="run.admitted"):
+    """It has its places, and begins."""
+
+
+class JobQueued(Fact, frozen=True, tag="job.queued"):
+    """It waits for its turn under these names; once it begins, it has a place under each."""
+
+    key: str
+    names: tuple[str, ...]
+    attempt: int = 1
+    input: Raw = NOTHING
+
+
 class JobHeld(Fact, frozen=True, tag="job.held"):
     """It failed for good and waits for a person."""
 
@@ -320,6 +339,7 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
     | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened
+    | RunQueued | RunAdmitted | JobQueued
     | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
     | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobHeard | JobRetried | JobRepeated | JobCaught | JobHeld

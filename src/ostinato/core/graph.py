@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Each, Job, Join, Kind, OnError, Split
+from ostinato.core.model import Each, Job, Join, Kind, Limit, OnError, Split
 from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
@@ -59,6 +59,7 @@ class Node:
         "jobs",
         "join",
         "kind",
+        "limits",
         "masks",
         "name",
         "on_error",
@@ -90,6 +91,7 @@ class Node:
         enough: int | None = None,
         on_error: OnError | None = None,
         undo: Job | None = None,
+        limits: tuple[Limit, ...] = (),
     ) -> None:
         self.kind = kind
         self.name = name
@@ -103,6 +105,7 @@ class Node:
         self.enough = enough
         self.on_error = on_error
         self.undo = undo
+        self.limits = limits
         self.path = name
         self.index = -1
         self.parent: Node | None = None
@@ -148,7 +151,8 @@ class Graph:
     Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
     web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
-    does a job whose process died ``most_deaths`` times: set by whoever loads the graph.
+    does a job whose process died ``most_deaths`` times: set by whoever loads the graph. A run takes
+    a place under each of ``limits`` before it begins; ``priority`` (0 to 9) is that of its jobs.
     """
 
     def __init__(
@@ -166,6 +170,8 @@ class Graph:
         self.address = ""
         self.most_steps = 100_000
         self.most_deaths = 3
+        self.limits: tuple[Limit, ...] = ()
+        self.priority = 5
         self.root = Node(Kind.SCOPE, "")
         self.nodes: dict[str, Node] = {}
         self.jobs: dict[str, Node] = {}

@@ -138,6 +138,23 @@ class OnError(enum.Enum):
     HOLD = "hold"  # the job waits for an operator
 
 
+class Overflow(enum.Enum):
+    """What happens to who finds no place."""
+
+    QUEUE = "queue"  # it waits for its turn
+    REJECT = "reject"  # it fails
+    CANCEL = "cancel-running"  # who has the place is cancelled for it
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """``limit`` at the same time per value of ``key``; with ``per`` (ms) so many in that time."""
+
+    key: Expression | None = None
+    limit: int
+    overflow: Overflow = Overflow.QUEUE
+    per: int | None = None
+
+
 class Each(msgspec.Struct, frozen=True, kw_only=True):
     """``tolerate`` items may fail: a number, or a share of all items when ``percent``."""
 

@@ -44,6 +44,7 @@ class Step:
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
     the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails. ``waiting_from`` is the
     number of the fact that made it wait. ``ended_seq`` is that of the fact that ended it;
+    ``places`` are the names under which it has a place, or waits for one (kind ``turn``).
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
@@ -63,6 +64,7 @@ class Step:
         "match",
         "node",
         "output",
+        "places",
         "ready_at",
         "repeats",
         "scope",
@@ -102,6 +104,7 @@ class Step:
         self.undo_error: Failure | None = None
         self.error: Failure | None = None
         self.kind = ""
+        self.places: tuple[str, ...] = ()
         self.types: tuple[str, ...] = ()
         self.match: Raw | None = None
         self.why = ""
@@ -233,6 +236,8 @@ class State:
         self.undoing: str | None = None
         self.staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
         self.paused = False
+        self.queued = False
+        self.places: tuple[str, ...] = ()
         self.given: dict[str, Raw] = {}
         self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
@@ -249,9 +254,11 @@ class State:
 
     @property
     def waiting_for(self) -> str | None:
-        """repair, or the kind of the oldest open wait: event, timer, callback, retry, repeat."""
+        """turn, repair, or the kind of the oldest open wait: event, timer, callback, retry, …"""
         if self.stuck:
             return "repair"
+        if self.queued:
+            return "turn"
         if self.ended or self.busy or self.paused:
             return None
         kinds = [step.kind for step in self.open.values()]

@@ -123,6 +123,8 @@ def status_of(state: State) -> str:
     """running while some job is at work; waiting while all that is open waits."""
     if state.ended or not state.run_id:
         return state.status
+    if state.queued:
+        return "pending"
     if state.paused:
         return "paused"
     return "running" if state.busy and not state.stuck else "waiting"

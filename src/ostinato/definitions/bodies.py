@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template, parse_template
-from ostinato.core.model import End, OnError, Repeat, Run
+from ostinato.core.model import End, Limit, OnError, Overflow, Repeat, Run
 from ostinato.definitions.actions import Done, done_by
 from ostinato.definitions.document import Body, Catch, Job
 from ostinato.definitions.keys import ACTIONS, GOES_WITH, LATER_ACTIONS, NEEDS_CALLBACK
 from ostinato.definitions.reader import Reader, ReadKind
 from ostinato.definitions.source import Path, Place
 
-__all__ = ["BODY_KINDS", "job_of", "mode_of"]
+__all__ = ["BODY_KINDS", "job_of", "limits_of", "mode_of"]
 
 
 def job_of(reader: Reader, place: Place, path: Path) -> Job | None:
@@ -30,9 +30,15 @@ def job_of(reader: Reader, place: Place, path: Path) -> Job | None:
         each=members.get("each"),
         optional=members.get("optional") or False,
         on_error=mode_of(members),
+        limits=limits_of(members),
         catch=members.get("catch") or (),
         undo=members.get("undo"),
     )
+
+
+def limits_of(members: dict[str, Any]) -> tuple[Limit, ...]:
+    found = (members.get("concurrency"), members.get("rate"))
+    return tuple(limit for limit in found if limit is not None)
 
 
 def mode_of(members: dict[str, Any]) -> OnError | None:
@@ -166,9 +172,26 @@ def _repeat(reader: Reader, place: Place, path: Path) -> Repeat | None:
     return Repeat(until=members["until"], every=members["every"], **limit)
 
 
+def _concurrency(reader: Reader, place: Place, path: Path) -> Limit | None:
+    members = reader.section("concurrency", place, path)
+    if members is None or members.get("limit") is None:
+        return None
+    overflow = Overflow(members.get("overflow") or "queue")
+    return Limit(key=members.get("key"), limit=members["limit"], overflow=overflow)
+
+
+def _rate(reader: Reader, place: Place, path: Path) -> Limit | None:
+    members = reader.section("rate", place, path)
+    if members is None or members.get("limit") is None or members.get("per") is None:
+        return None
+    return Limit(key=members.get("key"), limit=members["limit"], per=members["per"])
+
+
 BODY_KINDS: dict[str, ReadKind] = {
     "body": _body,
     "catches": _catches,
     "undo": _undo,
     "repeat": _repeat,
+    "concurrency": _concurrency,
+    "rate": _rate,
 }

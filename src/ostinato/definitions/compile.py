@@ -45,6 +45,7 @@ def compile(
         raise refused(problems)
     graph = Graph(document.workflow, version, timeout=document.timeout, output=document.output)
     graph.root.on_error = document.on_error
+    graph.limits, graph.priority = document.limits, document.priority
     before: Node | None = None
     for phase in document.phases:
         node = _phase(graph, phase, handlers or {})
@@ -102,6 +103,7 @@ def _node(job: Job, handlers: Mapping[str, HandlerDefaults]) -> Node:
         optional=job.optional,
         on_error=job.on_error,
         undo=_body(job.undo, handlers),
+        limits=job.limits,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Action, Each, OnError, Repeat
+from ostinato.core.model import Action, Each, Limit, OnError, Repeat
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path, Place, member, shown
 from ostinato.errors import Problem
@@ -61,6 +61,7 @@ class Job(Body):
     each: Each | None = None
     optional: bool = False
     on_error: OnError | None = None
+    limits: tuple[Limit, ...] = ()
     catch: tuple[Catch, ...] = ()
     undo: Body | None = None
 
@@ -101,6 +102,8 @@ class Document:
     output: Expression | Template | None = None
     timeout: int | None = None
     on_error: OnError | None = None
+    limits: tuple[Limit, ...] = ()
+    priority: int = 5
     description: str = ""
 
     def jobs(self) -> Iterator[Job]:

@@ -54,6 +54,9 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("input_schema", "json_schema", "JSON Schema: checks the input and fills its defaults"),
         Key("timeout", "span", "Wall time of a whole run"),
         Key("on_error", "on_error", "What happens when a job has failed for good"),
+        Key("concurrency", "concurrency", "How many runs at once"),
+        Key("rate", "rate", "How many runs begin in a span of time"),
+        Key("priority", "priority", "Whose jobs go first: 0 to 9 (default 5)"),
         Key("phases", "phases", "What is done, one phase after the other", True),
         Key("output", "output", "The run's result; without it, the last phase's job outputs"),
         Key("on_failure", "jobs", "Done in sequence when the run has failed"),
@@ -85,6 +88,8 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("needs", "names", "Jobs that must be done first"),
         Key("when", "condition", "The job is skipped unless this is true"),
         Key("each", "each", "The job once per item of a list"),
+        Key("concurrency", "concurrency", "How many of this job at once, in all runs"),
+        Key("rate", "rate", "How many of this job begin in a span of time"),
         Key("optional", "flag", "Its failure does not fail the run"),
         Key("on_error", "on_error", "What happens when it has failed for good"),
         *_HOW,
@@ -101,6 +106,16 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("until", "condition", "Over `output`: it is done when this is true", True),
         Key("every", "span", "From one answer to the next attempt", True),
         Key("limit", "count", "So many times at most, else `RepeatLimit` (default 1000)"),
+    ),
+    "concurrency": (
+        Key("key", "expression", "Each of its values has places of its own"),
+        Key("limit", "count", "How many at once", True),
+        Key("overflow", "overflow", "Without one: `queue` (default), `reject`, `cancel-running`"),
+    ),
+    "rate": (
+        Key("key", "expression", "Each of its values is counted on its own"),
+        Key("limit", "count", "How many", True),
+        Key("per", "span", "In so long", True),
     ),
     "each": (
         Key("in", "list", "The list", True),
@@ -151,6 +166,8 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     "expect": ("run", "http", "emit"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
+    "concurrency": ("run", "http", "wait", "emit"),
+    "rate": ("run", "http", "emit"),
     "repeat": ("run", "http"),
     "catch": ("run", "http", "wait", "emit", "set"),
     "undo": ("run", "http", "wait", "emit", "set"),
@@ -158,15 +175,8 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
 NEEDS_CALLBACK = ("timeout", "expect", "heartbeat")
 """Beside `emit`, these do something only with `callback: true`."""
 
-_FLOW = {
-    "concurrency": "limits on runs or jobs at the same time",
-    "rate": "limits on runs or jobs per time",
-    "priority": "which goes first when slots are few",
-    "dedup": "a window in which a second start counts as the first",
-}
-
 LATER: dict[str, dict[str, str]] = {
-    "workflow": _FLOW,
+    "workflow": {"dedup": "a window in which a second start counts as the first"},
     "trigger": {
         "schedule": "starts by the clock",
         "every": "starts by the clock",
@@ -178,8 +188,7 @@ LATER: dict[str, dict[str, str]] = {
     "phase": {
         "activity": "stages whose jobs are done by plugins",
     },
-    "job": _FLOW
-    | {
+    "job": {
         "task": "work for people",
         "call": "another workflow",
     },

@@ -212,6 +212,13 @@ KINDS: dict[str, ReadKind] = {
     "tolerance": _tolerance,
     "mode": partial(_one_of, known=("parallel", "sequential", "race")),
     "on_error": partial(_one_of, known=("cancel", "finish", "hold")),
+    "overflow": partial(_one_of, known=("queue", "reject", "cancel-running")),
+    "priority": partial(
+        _number,
+        wanted="a whole number from 0 to 9",
+        fits=lambda n: 0 <= n <= 9,
+        whole=True,
+    ),
     "end": partial(_one_of, known=("succeeded", "failed", "cancelled")),
     "method": _method,
     "names": _names,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ostinato.definitions.actions import ACTION_KINDS
-from ostinato.definitions.bodies import BODY_KINDS, job_of, mode_of
+from ostinato.definitions.bodies import BODY_KINDS, job_of, limits_of, mode_of
 from ostinato.definitions.document import Document, Job, Phase, TriggerSpec
 from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader
@@ -110,6 +110,8 @@ def _read(place: Place, lines: list[str]) -> Document:
         output=members.get("output"),
         timeout=members.get("timeout"),
         on_error=mode_of(members),
+        limits=limits_of(members),
+        priority=5 if members.get("priority") is None else members["priority"],
         description=members.get("description", ""),
     )
 

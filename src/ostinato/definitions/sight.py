@@ -58,6 +58,8 @@ class _Sight:
         match path:
             case ("on", *_):
                 return _From(-1, None, ("event", "input") if path[-1] == "uid" else ("event",))
+            case ("concurrency" | "rate", *_):
+                return _From(-1, None, ("input", "event"))
             case ("output", *_):
                 return _From(len(self.document.phases), None, _BASE)
             case ("phases", int() as number, "jobs", int(), *_):

@@ -6,6 +6,7 @@ said in one. What only a document knows (``on``, ``input_schema``, descriptions)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,8 @@ from ostinato.core.model import (
     Emit,
     End,
     Job,
+    Limit,
+    Overflow,
     Repeat,
     Retry,
     Run,
@@ -78,6 +81,8 @@ def _document(graph: Graph) -> Members:
         workflow=graph.workflow,
         timeout=_span(graph.timeout),
         on_error=_on_error(graph.root),
+        **_limits(graph.limits),
+        priority=None if graph.priority == 5 else graph.priority,
         phases=[_phase(node) for node in phases],
         output=_output(graph.output),
     ) | {key: [_job(job, ()) for job in node.children] for key, node in ends.items() if node}
@@ -143,6 +148,21 @@ def _job(node: Node, needs: tuple[str, ...]) -> Members:
         on_error=_on_error(node),
         catch=[_catch(one) for one in node.spec.catch] or None,
         undo=None if node.undo is None else _undo(node.undo),
+        **_limits(node.limits),
+    )
+
+
+def _limits(limits: Iterable[Limit]) -> Members:
+    return {"concurrency" if limit.per is None else "rate": _limit(limit) for limit in limits}
+
+
+def _limit(limit: Limit) -> Members:
+    usual = limit.overflow is Overflow.QUEUE
+    return _given(
+        key=_text(limit.key),
+        limit=limit.limit,
+        overflow=None if usual else limit.overflow.value,
+        per=_span(limit.per),
     )
 
 

@@ -19,6 +19,7 @@ from ostinato.core.decide import (
     reporting,
     takeover,
     timers,
+    turns,
     undoing,
 )
 from ostinato.core.decide.moves import Settle
@@ -45,6 +46,9 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.TakenOver: takeover.taken_over,
     e.CancelRequested: ending.cancel_requested,
     e.Broken: ending.broken,
+    e.PlacesTaken: turns.taken,
+    e.PlacesRefused: turns.refused,
+    e.Displaced: turns.displaced,
     e.PauseRequested: repairs.pause,
     e.ResumeRequested: repairs.resume,
     e.RetryRequested: repairs.retry,

@@ -17,7 +17,7 @@ from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
-from ostinato.core.decide.steps import armed, no_timer, quiet
+from ostinato.core.decide.steps import armed, freed, no_timer, quiet, silent
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
@@ -124,14 +124,14 @@ def stop(state: State, move: Stop, now: int) -> list[Said]:
 
 def _stop_step(step: Step, now: int) -> list[Said]:
     if step.status not in BUSY:
-        noted = [] if step.node.undo is None else [NoteUndo(step.key)]
+        noted: list[Said] = [] if step.node.undo is None else [NoteUndo(step.key)]
         cancelled = JobCancelled(step.key, step.attempt)
         return [*quiet(step), cancelled, *noted, Settle(step.scope.key)]
     if step.status == "cancelling":
         return []
     due_at = now + GRACE
     return [
-        *quiet(step),
+        *silent(step),
         JobCancelling(step.key, due_at),
         StopJob(step.key, step.attempt),
         SetTimer(step.key, "grace", due_at),
@@ -157,7 +157,7 @@ def _work_over(state: State, now: int) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
     if state.graph.finally_ is None:
-        return [*no_timer(state), RunSucceeded(output)]
+        return [*no_timer(state), *freed(state), RunSucceeded(output)]
     return [*no_timer(state), RunFinishing(output), *_next(state, now)]
 
 
@@ -181,7 +181,7 @@ def _next(state: State, now: int) -> list[Said]:
         return opened
     if opened := _stage(state, graph.finally_):
         return opened
-    return [*no_timer(state), _end(state)]
+    return [*no_timer(state), *freed(state), _end(state)]
 
 
 def _stage(state: State, node: Node | None) -> list[Said]:

@@ -7,6 +7,7 @@ from ostinato.core.commands import SetTimer
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.jobs import begin_job
 from ostinato.core.decide.moves import Begin, Enter, Fail, Leave, Said, Settle
+from ostinato.core.decide.queueing import queue_run
 from ostinato.core.decide.skipping import skip
 from ostinato.core.events import Start
 from ostinato.core.facts import (
@@ -45,6 +46,8 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
     if move.key.endswith("]") and move.key not in state.scopes:
         return [ScopeOpened(move.key), move]
     scope = state.scopes[move.key]
+    if not move.key and state.graph.limits and not state.places:
+        return queue_run(state)
     if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:

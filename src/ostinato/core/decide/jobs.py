@@ -9,12 +9,13 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core.codec import NULL, encode_value
-from ostinato.core.commands import Publish, StartJob
+from ostinato.core.commands import FreePlaces, Publish, StartJob
 from ostinato.core.decide import waits
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
 from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
+from ostinato.core.decide.queueing import queue_job
 from ostinato.core.decide.steps import beat_at, no_timer, timeout_at, watch
 from ostinato.core.expressions import Template
 from ostinato.core.facts import (
@@ -41,10 +42,24 @@ def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
 
 def begin(at: Activation) -> list[Said]:
     try:
+        if at.node.limits and at.job is at.node.job:
+            return queue_job(at)
         return ACTIONS[type(at.job.action)](at)
     except (ExpressionError, UsageError) as error:
         failure = Failure(error.code, f"{at.node.path}: {error}", at.node.name)
         return job_failed(at.state, at.scope, at.node, at.key, at.attempt, failure)
+
+
+def admitted(at: Activation) -> list[Said]:
+    """It has the places that it needs. One that is over at once keeps none."""
+    try:
+        said = ACTIONS[type(at.job.action)](at)
+    except (ExpressionError, UsageError) as error:
+        failure = Failure(error.code, f"{at.node.path}: {error}", at.node.name)
+        said = job_failed(at.state, at.scope, at.node, at.key, at.attempt, failure)
+    if isinstance(said[0], JobReady | JobWaiting):
+        return said
+    return [FreePlaces(at.key), *said]
 
 
 def stand_in(state: State, move: StandIn, now: int) -> list[Said]:

@@ -45,6 +45,8 @@ def refuse(state: State, event: Asked) -> None:
             _open(state)
             if state.paused:
                 raise ConflictError(f"run {state.run_id} is paused already")
+            if state.queued:
+                raise ConflictError(f"run {state.run_id} has not begun, it waits for its turn")
         case e.ResumeRequested():
             _open(state)
             if not state.paused:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ostinato.core.commands import ClearTimer, CloseWait, Command, SetTimer
+from ostinato.core.commands import ClearTimer, CloseWait, Command, FreePlaces, SetTimer, StopJob
 from ostinato.core.model import Job
-from ostinato.core.state import State, Step
+from ostinato.core.state import BUSY, State, Step
 
 
 def unarm(step: Step) -> list[Command]:
@@ -18,7 +18,12 @@ def unarm(step: Step) -> list[Command]:
 
 
 def quiet(step: Step) -> list[Command]:
-    """All timers and waits of a step that is over, taken away."""
+    """All timers, waits and places of a step that is over, taken away."""
+    return [*silent(step), *placeless(step)]
+
+
+def silent(step: Step) -> list[Command]:
+    """All timers and waits, taken away; its places are its own until it has ended."""
     said = unarm(step)
     if step.timeout_at is not None:
         said.append(ClearTimer(step.key, "timeout"))
@@ -27,9 +32,24 @@ def quiet(step: Step) -> list[Command]:
     return said
 
 
+def placeless(step: Step) -> list[Command]:
+    """Its places are free."""
+    return [FreePlaces(step.key)] if step.places else []
+
+
+def halted(step: Step) -> list[Command]:
+    """A handler that still runs has nothing more to say."""
+    return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+
+
 def no_timer(state: State) -> list[Command]:
     """The run's own time-out is over with its work."""
     return [] if state.due_at is None else [ClearTimer("", "timeout")]
+
+
+def freed(state: State) -> list[Command]:
+    """The run's own places are free with its end."""
+    return [FreePlaces("")] if state.places else []
 
 
 def armed(state: State) -> list[SetTimer]:

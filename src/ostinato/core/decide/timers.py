@@ -5,15 +5,14 @@ from __future__ import annotations
 from msgspec import Raw, json
 
 from ostinato.core import events as e
-from ostinato.core.commands import StopJob
 from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import start_job
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.reporting import attempt_failed
-from ostinato.core.decide.steps import beat_at, watch
+from ostinato.core.decide.steps import beat_at, halted, placeless, watch
 from ostinato.core.facts import Failure, JobCancelled, JobReady, JobSucceeded
-from ostinato.core.state import BUSY, State, Step
+from ostinato.core.state import State, Step
 
 
 def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
@@ -44,32 +43,29 @@ def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.kind != "timer" or step.due_at != due_at:
         return []
     output = Raw(json.encode(due_at))
-    return [JobSucceeded(step.key, step.attempt, output), *onward(step.scope, step.node, step.key)]
+    done = JobSucceeded(step.key, step.attempt, output)
+    return [done, *placeless(step), *onward(step.scope, step.node, step.key)]
 
 
 def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.timeout_at != due_at:
         return []
     error = Failure("Timeout", f"{step.key}: nothing came in time", step.node.name)
-    return [*_stopped(step), *attempt_failed(state, step, error, now, final=True)]
+    return [*halted(step), *attempt_failed(state, step, error, now, final=True)]
 
 
 def _heartbeat_missed(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.beat_at != due_at:
         return []
     error = Failure("HeartbeatTimeout", f"{step.key}: no sign of life in time", step.node.name)
-    return [*_stopped(step), *attempt_failed(state, step, error, now)]
-
-
-def _stopped(step: Step) -> list[Said]:
-    """A handler that still runs has nothing more to say."""
-    return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+    return [*halted(step), *attempt_failed(state, step, error, now)]
 
 
 def _grace_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.status != "cancelling" or step.due_at != due_at:
         return []
-    return [JobCancelled(step.key, step.attempt), *onward(step.scope, step.node, step.key)]
+    gone = JobCancelled(step.key, step.attempt)
+    return [gone, *placeless(step), *onward(step.scope, step.node, step.key)]
 
 
 RULES = {

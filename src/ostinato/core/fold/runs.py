@@ -20,12 +20,21 @@ def run_started(state: State, fact: f.RunStarted, at: int) -> None:
     state.forked_from = fact.forked_from
 
 
+def run_queued(state: State, fact: f.RunQueued, at: int) -> None:
+    state.places, state.queued = fact.names, True
+
+
+def run_admitted(state: State, fact: f.RunAdmitted, at: int) -> None:
+    state.queued = False
+
+
 def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
     state.output, state.due_at = fact.output, None
 
 
 def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
     state.cancelled, state.due_at, state.paused = fact.why, None, False
+    state.queued = False
     if state.doing == "undo":  # which is what a cancel asks for
         return
     state.doing = "stopping"
@@ -54,7 +63,7 @@ def run_cancelled(state: State, fact: f.RunCancelled, at: int) -> None:
 
 def _end(state: State, status: str, at: int) -> None:
     state.status, state.ended_at = status, at
-    state.stuck = None
+    state.stuck, state.queued, state.places = None, False, ()
 
 
 def run_stuck(state: State, fact: f.RunStuck, at: int) -> None:

@@ -79,7 +79,7 @@ def scope_failing(state: State, fact: f.ScopeFailing, at: int) -> None:
         scope.parent.failed += 1
     if scope is state.root:
         state.error, state.stuck, state.doing = fact.error, None, "stopping"
-        state.due_at = None
+        state.due_at, state.queued = None, False
     elif state.stuck is not None and _inside(scope, state.stuck[1]):
         state.stuck = None
 

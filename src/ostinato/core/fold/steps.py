@@ -104,12 +104,23 @@ def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
     step.caught, step.kind = step.node.spec.catch[fact.catch], "catch"
     step.due_at = step.beat_at = step.timeout_at = None
     step.input = step.output = None
+    step.places = ()
+
+
+def job_queued(state: State, fact: f.JobQueued, at: int) -> None:
+    step = _step(state, fact.key, at)
+    _become(state, step, "waiting")
+    step.kind, step.attempt, step.places = "turn", fact.attempt, fact.names
+    if (data := f.given(fact.input)) is not None:
+        step.input = data
+    step.waiting_since, step.waiting_from = at, state.seq
 
 
 def job_held(state: State, fact: f.JobHeld, at: int) -> None:
     step = _step(state, fact.key, at)
     _become(state, step, "waiting")
     step.kind, step.error, step.attempt = "repair", fact.error, fact.attempt
+    step.places = ()
     step.due_at = step.beat_at = step.timeout_at = None
     step.waiting_since, step.waiting_from = at, state.seq
 
@@ -172,7 +183,7 @@ def job_cancelled(state: State, fact: f.JobCancelled, at: int) -> None:
 
 def _close_step(state: State, step: Step, status: str, at: int) -> None:
     _become(state, step, status)
-    step.ended_at, step.ended_seq = at, state.seq
+    step.ended_at, step.ended_seq, step.places = at, state.seq, ()
     step.due_at = step.beat_at = step.timeout_at = None
     del state.open[step.key]
     leave(step.scope, step, status)

@@ -1,0 +1,59 @@
+"""Limits: a job, or a run, that needs a place waits for its turn before it begins.
+
+A place is held from there to the end of the step, over all its attempts; it is free again in the
+transaction that records the end. Who waits is told by the runtime, which knows who has the places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ostinato.core.codec import encode_value
+from ostinato.core.commands import TakePlaces, Want
+from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.moves import Fail, Said
+from ostinato.core.facts import NOTHING, Failure, JobQueued, RunQueued
+from ostinato.core.model import Limit
+from ostinato.core.names import Names
+from ostinato.core.state import State
+from ostinato.errors import ExpressionError
+
+LONGEST = 1_000
+"""Characters of a name."""
+
+
+def queue_job(at: Activation) -> list[Said]:
+    """Raises ``ExpressionError``: no key is no limit that anybody meant."""
+    node, workflow = at.node, at.state.workflow
+    wants = _wants(f"{workflow}/{node.path}", node.limits, at.names)
+    names = tuple(want.name for want in wants)
+    queued = JobQueued(at.key, names, at.attempt, NOTHING if at.given is None else at.given)
+    return [queued, TakePlaces(at.key, wants, at.state.graph.priority)]
+
+
+def queue_run(state: State) -> list[Said]:
+    graph = state.graph
+    try:
+        wants = _wants(graph.workflow, graph.limits, Names(state, state.root))
+    except ExpressionError as error:
+        return [Fail(state.root, Failure(error.code, str(error)))]
+    names = tuple(want.name for want in wants)
+    return [RunQueued(names), TakePlaces("", wants, graph.priority)]
+
+
+def _wants(place: str, limits: Iterable[Limit], names: Names) -> tuple[Want, ...]:
+    return tuple(_want(place, limit, names) for limit in limits)
+
+
+def _want(place: str, limit: Limit, names: Names) -> Want:
+    what = "concurrency" if limit.per is None else "rate"
+    name = f"{what}:{place}"
+    if limit.key is not None:
+        value = limit.key.evaluate(names)
+        if value is None:
+            raise ExpressionError(f"{what}.key: {limit.key.text} gave null, which is no key")
+        shown = value if isinstance(value, str) else bytes(encode_value(value)).decode()
+        name = f"{name}:{shown}"
+    if len(name) > LONGEST:
+        raise ExpressionError(f"{what}.key is longer than {LONGEST} characters")
+    return Want(name, limit.limit, limit.overflow.value, limit.per)
