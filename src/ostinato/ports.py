@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.commands import Want
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -143,13 +144,40 @@ class DeadLetter:
     reasons: bytes
 
 
+Owner = tuple[str, str]
+"""(run, key of the step, or "" for the run itself)."""
+
+
+class Turn(Struct, frozen=True, gc=False):
+    """Someone who waits for places. One per (run, key)."""
+
+    run_id: str
+    key: str
+    priority: int
+    wants: tuple[Want, ...]
+
+    @property
+    def owner(self) -> Owner:
+        return self.run_id, self.key
+
+
+class Place(Struct, frozen=True, gc=False):
+    """The ``n``-th place under ``name`` is taken. One per (name, n): another is refused."""
+
+    name: str
+    n: int
+    run_id: str
+    key: str
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
 
     Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
     ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
-    ``versions``.
+    ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
+    (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     """
 
     epoch: int = 0
@@ -166,6 +194,11 @@ class Batch:
     versions: list[Version] = field(default_factory=list)
     retired: list[tuple[str, int]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    freed: list[Owner] = field(default_factory=list)
+    turns: dict[Owner, Turn] = field(default_factory=dict)
+    served: list[Owner] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    buckets: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +292,13 @@ class Storage(Protocol):
 
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""
+
+    async def places(self) -> list[Place]: ...
+
+    async def turns(self) -> list[Turn]:
+        """In the order in which they were stored."""
+
+    async def buckets(self) -> dict[str, int]: ...
 
     # what lists and pages read
 

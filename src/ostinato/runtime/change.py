@@ -22,6 +22,7 @@ from ostinato.ports import (
     Outgoing,
     Record,
     Timer,
+    Turn,
     Wait,
 )
 from ostinato.runtime.resident import Resident
@@ -128,6 +129,10 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.versions += rows.versions
     batch.retired += rows.retired
     batch.sent += rows.sent
+    batch.freed += rows.freed
+    batch.served += rows.served
+    batch.places += rows.places
+    batch.buckets |= rows.buckets
 
 
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
@@ -179,10 +184,24 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
     batch.outgoing.append(Outgoing(event, run.run_id))
 
 
+def _take_places(batch: Batch, run: Resident, command: c.TakePlaces, now: int) -> None:
+    turn = Turn(run.run_id, command.key, command.priority, command.wants)
+    batch.turns[turn.owner] = turn
+
+
+def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -> None:
+    owner = run.run_id, command.key
+    batch.turns.pop(owner, None)
+    batch.places = [place for place in batch.places if (place.run_id, place.key) != owner]
+    batch.freed.append(owner)
+
+
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
     c.OpenWait: _open_wait,
     c.CloseWait: _close_wait,
     c.Publish: _publish,
+    c.TakePlaces: _take_places,
+    c.FreePlaces: _free_places,
 }

@@ -24,6 +24,8 @@ class Outlets:
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
+        self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
+        self.on_free: Callable[[str, str], None] = lambda run_id, key: None
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
@@ -57,5 +59,9 @@ class Outlets:
                 self.on_timer(due_at)
             case c.Publish():
                 self.on_outgoing()
+            case c.TakePlaces():
+                self.on_turn(state.run_id, command)
+            case c.FreePlaces(key):
+                self.on_free(state.run_id, key)
             case c.OpenWait(since=int()):
                 self.on_wait(state.run_id, command)

@@ -22,6 +22,7 @@ from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
@@ -79,6 +80,7 @@ class Service:
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
+        self.limiter = Limiter(self.engine)
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
@@ -93,6 +95,8 @@ class Service:
         self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
         outlets.on_outgoing = self.outbox.expect
+        outlets.on_turn = self.limiter.on_turn
+        outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
 
@@ -170,6 +174,7 @@ class Service:
         self.engine.outlets.dispatch = self.executor.dispatch
         await take_over(self.engine)
         await self.timers.refresh()
+        await self.limiter.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
@@ -180,6 +185,7 @@ class Service:
         done = await self.engine.run_once(now)
         done += await self.meeting.run_once(moment)
         done += await self.timers.run_once(moment)
+        done += await self.limiter.run_once(moment)
         return done + await self.outbox.run_once(moment)
 
     async def _turn(self) -> None:
@@ -225,6 +231,7 @@ class Service:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
         self.timers.close()
+        self.limiter.close()
         self.engine.close()
         self._pace_back()
 

@@ -4,9 +4,9 @@ A slot is one long-lived task that takes job after job: a handler that never wai
 and no turn of the loop, but a turn is given after ``TURN`` seconds of such work. A slot that finds
 more work than it takes wakes ``WAVE`` others, and so does each of them: a thousand handlers that
 wait have all begun after four turns of the loop, and for a thousand that do not, eight slots were
-woken. Ready jobs stand
-in one heap: fewest deaths first, then fair between workflows (each job's rank is one after its
-workflow's last, but never behind what is already being served), then by age.
+woken. Ready jobs stand in one heap: fewest deaths first, then the higher priority, then fair between
+workflows (each job's rank is one after its workflow's last, but never behind what is already being
+served), then by age.
 
 What a handler leaves in its context dies with its slot: the next job gets a clean one.
 """
@@ -42,7 +42,7 @@ class Slots:
         self._count = count
         self._run = run
         self._on_taken = on_taken
-        self._heap: list[tuple[int, int, int, Attempt]] = []
+        self._heap: list[tuple[int, int, int, int, Attempt]] = []
         self._ranks: dict[str, int] = {}
         self._served = 0
         self._number = 0
@@ -62,7 +62,8 @@ class Slots:
         rank = max(self._ranks.get(workflow, 0), self._served) + 1
         self._ranks[workflow] = rank
         self._number += 1
-        heapq.heappush(self._heap, (attempt.command.deaths, rank, self._number, attempt))
+        order = (attempt.command.deaths, -attempt.state.graph.priority, rank)
+        heapq.heappush(self._heap, (*order, self._number, attempt))
 
     def wake(self) -> None:
         """Let up to ``WAVE`` more slots come for what waits; each wakes as many when it begins."""
@@ -117,7 +118,7 @@ class Slots:
         return loop.time()
 
     def _take(self) -> Attempt:
-        _, self._served, _, attempt = heapq.heappop(self._heap)
+        _, _, self._served, _, attempt = heapq.heappop(self._heap)
         if not self._heap:
             self._ranks.clear()
         self._on_taken()

@@ -51,8 +51,8 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
     if scope.stopping:
         return [Settle(move.scope.key)]
     failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
-    stops = [] if move.finish else [Stop(scope.key)]
-    timer = [] if scope.parent is not None else no_timer(state)
+    stops: list[Said] = [] if move.finish else [Stop(scope.key)]
+    timer: list[Said] = [] if scope.parent is not None else [*no_timer(state)]
     return [*timer, *failing, *stops, Settle(move.scope.key)]
 
 
@@ -103,7 +103,7 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
     if state.cancelled is not None and state.doing != FINALLY:
         return []
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
-        held = [*armed(state), Settle(UNDO)] if state.paused else []
+        held: list[Said] = [*armed(state), Settle(UNDO)] if state.paused else []
         return [RunCancelling(event.by, event.why), *held]
     return [*no_timer(state), RunCancelling(event.by, event.why), Stop("")]
 

@@ -14,11 +14,13 @@ from ostinato.ports import (
     Head,
     Outgoing,
     Page,
+    Place,
     Record,
     Reply,
     RunQuery,
     StoredEvent,
     Timer,
+    Turn,
     Version,
     Wait,
 )
@@ -123,6 +125,15 @@ class MemoryStorage:
     async def versions(self) -> list[Version]:
         versions = self._disk.versions
         return [versions[key] for key in sorted(versions)]
+
+    async def places(self) -> list[Place]:
+        return list(self._disk.places.values())
+
+    async def turns(self) -> list[Turn]:
+        return list(self._disk.turns.values())
+
+    async def buckets(self) -> dict[str, int]:
+        return dict(self._disk.buckets)
 
     # what lists and pages read
 

@@ -14,9 +14,12 @@ from ostinato.ports import (
     DeadLetter,
     Head,
     Outgoing,
+    Owner,
+    Place,
     Record,
     Reply,
     StoredEvent,
+    Turn,
     Version,
     Wait,
 )
@@ -47,6 +50,9 @@ class Disk:
         self.sent_up_to = 0
         self.versions: dict[tuple[str, int], Version] = {}
         self.dead_letters: dict[str, DeadLetter] = {}
+        self.turns: dict[Owner, Turn] = {}
+        self.places: dict[tuple[str, int], Place] = {}
+        self.buckets: dict[str, int] = {}
 
     def keep(self, batch: Batch) -> None:
         after = len(self.events)
@@ -63,6 +69,7 @@ class Disk:
             self._move_timer(timer, due_at)
         self._send(batch)
         self._deploy(batch)
+        self._limit(batch)
         self.dead_letters.update((letter.id, letter) for letter in batch.dead_letters)
 
     def event_number(self, event: StoredEvent) -> int:
@@ -125,6 +132,19 @@ class Disk:
         for outgoing in batch.outgoing:
             self.sent_up_to += 1
             self.outbox[self.sent_up_to] = replace(outgoing, number=self.sent_up_to)
+
+    def _limit(self, batch: Batch) -> None:
+        freed = set(batch.freed)
+        for owner in freed:
+            self.turns.pop(owner, None)
+        if freed:
+            kept = self.places.items()
+            self.places = {at: one for at, one in kept if (one.run_id, one.key) not in freed}
+        self.turns |= batch.turns
+        for owner in batch.served:
+            self.turns.pop(owner, None)
+        self.places.update(((place.name, place.n), place) for place in batch.places)
+        self.buckets |= batch.buckets
 
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():

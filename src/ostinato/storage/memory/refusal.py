@@ -26,6 +26,13 @@ def check(disk: Disk, batch: Batch) -> None:
     _check_heads(disk, batch)
     _check_new("dead letter", (letter.id for letter in batch.dead_letters), disk.dead_letters)
     _check_versions(disk, batch)
+    _check_places(disk, batch)
+
+
+def _check_places(disk: Disk, batch: Batch) -> None:
+    freed = set(batch.freed)
+    kept = [at for at, one in disk.places.items() if (one.run_id, one.key) not in freed]
+    _check_new("place", ((place.name, place.n) for place in batch.places), kept)
 
 
 def _event_key(event: Event) -> tuple[str, str]:

@@ -26,11 +26,13 @@ from ostinato.ports import (
     Head,
     Outgoing,
     Page,
+    Place,
     Record,
     Reply,
     RunQuery,
     StoredEvent,
     Timer,
+    Turn,
     Version,
     Wait,
 )
@@ -207,6 +209,15 @@ class SqliteStorage:
 
     async def reply(self, scope: str, key: str, now: int) -> Reply | None:
         return self._read(reads.reply, scope, key, now)
+
+    async def places(self) -> list[Place]:
+        return self._read(reads.places)
+
+    async def turns(self) -> list[Turn]:
+        return self._read(reads.turns)
+
+    async def buckets(self) -> dict[str, int]:
+        return self._read(reads.buckets)
 
     async def outbox(self, limit: int) -> list[Outgoing]:
         return self._read(reads.outbox, limit)

@@ -68,8 +68,19 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_outbox(db, batch, outgoing)
     if batch.versions or batch.retired:
         _write_versions(db, batch)
+    if batch.freed or batch.turns or batch.served:
+        _write_limits(db, batch)
     if batch.dead_letters:
         db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))
+
+
+def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
+    db.executemany(sql.FREE_TURN, batch.freed)
+    db.executemany(sql.FREE_PLACES, batch.freed)
+    db.executemany(sql.ADD_TURN, map(rows.turn_row, batch.turns.values()))
+    db.executemany(sql.FREE_TURN, batch.served)
+    db.executemany(sql.ADD_PLACE, map(rows.place_row, batch.places))
+    db.executemany(sql.PUT_BUCKET, batch.buckets.items())
 
 
 def _check_fence(db: sqlite3.Connection, epoch: int) -> int:

@@ -41,6 +41,8 @@ def _rows(batch: Batch) -> int:
         + len(batch.replies)
         + len(batch.versions)
         + len(batch.dead_letters)
+        + len(batch.turns)
+        + len(batch.places)
     )
 
 

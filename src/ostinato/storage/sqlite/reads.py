@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from itertools import starmap
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import Head, Outgoing, Record, Reply, StoredEvent, Timer, Version, Wait
+from ostinato.ports import (
+    Head,
+    Outgoing,
+    Place,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Turn,
+    Version,
+    Wait,
+)
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
 
@@ -70,6 +81,18 @@ def known_events(
 def reply(db: sqlite3.Connection, scope: str, key: str, now: int) -> Reply | None:
     row = db.execute(sql.ONE_REPLY, (scope, key, now)).fetchone()
     return None if row is None else Reply(*row)
+
+
+def places(db: sqlite3.Connection) -> list[Place]:
+    return list(starmap(Place, db.execute(sql.PLACES)))
+
+
+def turns(db: sqlite3.Connection) -> list[Turn]:
+    return list(map(rows.turn, db.execute(sql.TURNS)))
+
+
+def buckets(db: sqlite3.Connection) -> dict[str, int]:
+    return dict(db.execute(sql.BUCKETS).fetchall())
 
 
 def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import DeadLetter, Head, Outgoing, StoredEvent, Version, Wait
+from ostinato.core.commands import Want
+from ostinato.ports import DeadLetter, Head, Outgoing, StoredEvent, Turn, Version, Wait
 
 Row = tuple[Any, ...]
 
@@ -24,9 +25,11 @@ head_change_row = attrgetter(
 reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
 letter_row = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+place_row = attrgetter("name", "n", "run_id", "key")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
+_decode_wants = msgspec.json.Decoder(tuple[Want, ...]).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
 
@@ -70,6 +73,15 @@ def wait_row(wait: Wait, after: int) -> Row:
 
 def outgoing_row(number: int, outgoing: Outgoing) -> Row:
     return number, outgoing.run_id, _encoder.encode(outgoing.event)
+
+
+def turn_row(turn: Turn) -> Row:
+    return turn.run_id, turn.key, turn.priority, _encoder.encode(turn.wants)
+
+
+def turn(row: Row) -> Turn:
+    run_id, key, priority, wants = row
+    return Turn(run_id, key, priority, _decode_wants(wants))
 
 
 def head(row: Row) -> Head:

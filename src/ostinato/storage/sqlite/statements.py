@@ -63,6 +63,15 @@ INSERT INTO dead_letter (id, at, kind, target, event_source, event_id, reasons)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
+ADD_TURN = "INSERT INTO turn (run_id, key, priority, wants) VALUES (?, ?, ?, ?)"
+FREE_TURN = "DELETE FROM turn WHERE run_id = ? AND key = ?"
+ADD_PLACE = "INSERT INTO place (name, n, run_id, key) VALUES (?, ?, ?, ?)"
+FREE_PLACES = "DELETE FROM place WHERE run_id = ? AND key = ?"
+PUT_BUCKET = """
+INSERT INTO bucket (name, full_at) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
+"""
+
 # what the engine reads; lists of keys come as one JSON text, so that the statement stays constant
 
 HISTORY = """
@@ -108,6 +117,9 @@ SELECT {STORED} FROM json_each(?) AS asked CROSS JOIN event
 WHERE event.id = json_extract(asked.value, '$[1]')
     AND event.source = json_extract(asked.value, '$[0]')
 """
+TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
+PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"
+BUCKETS = "SELECT name, full_at FROM bucket"
 ONE_REPLY = """
 SELECT scope, key, digest, answer, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?

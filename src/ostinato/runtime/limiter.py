@@ -1,0 +1,225 @@
+"""Limits: who has a place under which name, and whose turn is next.
+
+A turn is a row, and so is a place; what is held here in memory is what the store holds, plus the
+places that are on their way into it. Whoever waits gets all the places that it needs at once, so
+nobody holds one while it waits for another. First comes who has the higher priority, then who has
+waited longer. With one name full, who waits only for others goes first.
+
+A rate is a bucket of tokens, kept as the instant at which it is full again (the generic cell rate
+algorithm): ``limit`` may begin at once, then one every ``per / limit``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from ostinato.core import events as e
+from ostinato.core.commands import TakePlaces, Want
+from ostinato.errors import NotFoundError, Unloadable
+from ostinato.ports import Owner, Place, Turn
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.change import Change
+from ostinato.runtime.engine import Engine
+from ostinato.runtime.posts import NotYet, Tell
+
+LOOKED_AT = 32
+"""Turns behind a blocked one that are looked at, each time something changes under a name."""
+
+US = 1_000
+"""Microseconds in a millisecond: intervals of a rate are rarely whole milliseconds."""
+
+Entry = tuple[int, int, Owner]
+
+
+class Limiter:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._alarm = Alarm(engine.clock, engine.wake)
+        self._holders: dict[str, dict[int, Owner]] = {}
+        self._held: dict[Owner, list[Place]] = {}
+        self._full_at: dict[str, int] = {}
+        self._waiting: dict[Owner, Turn] = {}
+        self._queues: dict[str, list[Entry]] = {}
+        self._changed: dict[str, None] = {}
+        self._displaced: set[tuple[Owner, Owner]] = set()
+        self._number = 0
+
+    def __len__(self) -> int:
+        """Turns that wait."""
+        return len(self._waiting)
+
+    async def refresh(self) -> None:
+        """What the store holds: places that are taken, turns that wait, buckets."""
+        for place in await self.engine.storage.places():
+            self._hold(place)
+        self._full_at = await self.engine.storage.buckets()
+        for turn in await self.engine.storage.turns():
+            self._wait(turn)
+
+    def on_turn(self, run_id: str, asked: TakePlaces) -> None:
+        self._wait(Turn(run_id, asked.key, asked.priority, asked.wants))
+        self.engine.wake.set()
+
+    def on_free(self, run_id: str, key: str) -> None:
+        self.release((run_id, key))
+        self.engine.wake.set()
+
+    def close(self) -> None:
+        self._alarm.close()
+
+    # memory
+
+    def _wait(self, turn: Turn) -> None:
+        owner = turn.owner
+        self._waiting[owner] = turn
+        self._number += 1
+        for want in turn.wants:
+            entry = (-turn.priority, self._number, owner)
+            heapq.heappush(self._queues.setdefault(want.name, []), entry)
+            self._changed[want.name] = None
+
+    def _hold(self, place: Place) -> None:
+        self._holders.setdefault(place.name, {})[place.n] = (place.run_id, place.key)
+        self._held.setdefault((place.run_id, place.key), []).append(place)
+
+    def release(self, owner: Owner) -> None:
+        """It neither holds nor waits any more."""
+        turn = self._waiting.pop(owner, None)
+        for name in [want.name for want in turn.wants] if turn is not None else ():
+            self._changed[name] = None
+        for place in self._held.pop(owner, ()):
+            holders = self._holders[place.name]
+            del holders[place.n]
+            if not holders:
+                del self._holders[place.name]
+            self._changed[place.name] = None
+
+    # turns
+
+    async def run_once(self, now: int) -> int:
+        """Tell those whose turn it is. Returns how many."""
+        if self._alarm.is_due(now):
+            self._alarm.set(None)
+            self._changed.update(dict.fromkeys(self._full_at))
+        told = 0
+        while self._changed:
+            name = next(iter(self._changed))
+            del self._changed[name]
+            told += sum(1 for _ in self._served(name, now))
+        return told
+
+    def _served(self, name: str, now: int) -> Iterator[Owner]:
+        queue, passed = self._queues.get(name, []), list[Entry]()
+        while queue and len(passed) < LOOKED_AT:
+            entry = heapq.heappop(queue)
+            turn = self._waiting.get(entry[2])
+            if turn is None or all(want.name != name for want in turn.wants):
+                continue
+            blocking = self._blocking(turn, now)
+            if blocking is None:
+                self._admit(turn, now)
+                yield turn.owner
+            elif self._refuses(turn, blocking):
+                yield turn.owner
+            else:
+                passed.append(entry)
+                if blocking.name == name and blocking.overflow != "cancel-running":
+                    break
+        for entry in passed:
+            heapq.heappush(queue, entry)
+        if not queue:
+            self._queues.pop(name, None)
+
+    def _blocking(self, turn: Turn, now: int) -> Want | None:
+        for want in turn.wants:
+            if want.per is not None:
+                ready_at = self._ready_at(want, want.per, now)
+                if ready_at > now * US:
+                    self._alarm.expect(-(-ready_at // US))
+                    return want
+            elif len(self._holders.get(want.name, ())) >= want.limit:
+                return want
+        return None
+
+    def _ready_at(self, want: Want, per: int, now: int) -> int:
+        return self._tokens_back(want, per, now) - per * US + per * US // want.limit
+
+    def _tokens_back(self, want: Want, per: int, now: int) -> int:
+        """When the bucket is full again; a clock that went back does not make that later."""
+        return min(max(self._full_at.get(want.name, 0), now * US), (now + per) * US)
+
+    def _admit(self, turn: Turn, now: int) -> None:
+        del self._waiting[turn.owner]
+        places, buckets = [], {}
+        for want in turn.wants:
+            if want.per is None:
+                places.append(self._place(want, turn))
+            else:
+                full_at = self._tokens_back(want, want.per, now) + want.per * US // want.limit
+                buckets[want.name] = self._full_at[want.name] = full_at
+        self.engine.post(Admit(self, turn, places, buckets))
+
+    def _place(self, want: Want, turn: Turn) -> Place:
+        holders = self._holders.get(want.name, {})
+        n = next(n for n in range(want.limit) if n not in holders)
+        place = Place(want.name, n, turn.run_id, turn.key)
+        self._hold(place)
+        return place
+
+    # who finds no place
+
+    def _refuses(self, turn: Turn, blocking: Want) -> bool:
+        """Whether it is told that it gets none. Who cancels others waits until they are gone."""
+        if blocking.overflow == "reject":
+            del self._waiting[turn.owner]
+            self.engine.post(Tell(turn.run_id, e.PlacesRefused(turn.key, blocking.name)))
+            return True
+        if blocking.overflow == "cancel-running":
+            self._displace(turn, blocking.name)
+        return False
+
+    def _displace(self, turn: Turn, name: str) -> None:
+        """The place that has been held longest is asked for, once."""
+        for _, owner in sorted(self._holders[name].items(), key=lambda item: item[1]):
+            if (turn.owner, owner) in self._displaced:
+                return
+            if any(other == owner for _, other in self._displaced):
+                continue
+            self._displaced.add((turn.owner, owner))
+            run_id, key = owner
+            why = f"its place under {name} went to run {turn.run_id}"
+            event = e.Displaced(key, name) if key else e.CancelRequested("concurrency", why)
+            self.engine.post(Tell(run_id, event))
+            return
+
+
+class Admit(Tell):
+    """It has its places: stored with what it does then. One that has ended keeps none."""
+
+    __slots__ = ("buckets", "limiter", "places", "turn")
+
+    def __init__(
+        self, limiter: Limiter, turn: Turn, places: list[Place], buckets: dict[str, int]
+    ) -> None:
+        super().__init__(turn.run_id, e.PlacesTaken(turn.key))
+        self.limiter = limiter
+        self.turn = turn
+        self.places = places
+        self.buckets = buckets
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        if self.resident.stale:
+            raise NotYet
+        told = super().apply(engine, change, now)
+        if told is None or not told.facts:
+            change.rows.freed.append(self.turn.owner)
+            self.limiter.release(self.turn.owner)
+            return
+        change.rows.served.append(self.turn.owner)
+        change.rows.places += self.places
+        change.rows.buckets |= self.buckets
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Unloadable | NotFoundError):  # nobody is told, and nobody comes back
+            self.limiter.release(self.turn.owner)
