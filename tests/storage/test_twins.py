@@ -19,8 +19,10 @@ from ostinato.testing.storage_contract.samples import (
     head,
     letter,
     outgoing,
+    place,
     record,
     reply,
+    turn,
     version,
     wait,
 )
@@ -42,6 +44,7 @@ heads = st.one_of(
     st.builds(lambda name, uid, busy: head(name, uid=uid, busy=busy), new_run, uid, st.booleans()),
     st.builds(lambda name, uid: ended(name, "failed", uid=uid), new_run, uid),
 )
+owner = st.tuples(run, st.sampled_from(["a", "b"]))
 batches = st.builds(
     Batch,
     events=few(
@@ -75,6 +78,12 @@ batches = st.builds(
         st.builds(version, st.integers(1, 2), key, st.sampled_from(["d1", "d1", "d1", "d2"]))
     ),
     retired=few(st.tuples(key, st.integers(1, 2))),
+    freed=few(owner),
+    turns=st.dictionaries(owner, st.just(0), max_size=2).map(
+        lambda owners: {one: turn(*one) for one in owners}
+    ),
+    served=few(owner),
+    places=few(st.builds(lambda name, n, own: place(name, n, *own), key, st.integers(0, 1), owner)),
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
 )
 
@@ -119,4 +128,7 @@ async def everything(storage):
         await storage.outbox(9),
         await storage.versions(),
         await storage.dead_letters(Page()),
+        await storage.turns(),
+        sorted(await storage.places(), key=lambda one: (one.name, one.n)),
+        await storage.buckets(),
     ]

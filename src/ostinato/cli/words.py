@@ -60,7 +60,7 @@ def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]
         tokens = ", ".join(run.get("tokens") or ())
         yield f"needs a person: {incident}" + (f" (at {tokens})" if tokens else "")
     for wait in run.get("waits") or ():
-        yield f"{wait['key']}: {reason(wait, now, place)}"
+        yield f"{wait['key'] or 'the run'}: {reason(wait, now, place)}"
 
 
 def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
@@ -75,6 +75,9 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "timer":
             goes_on = f" until {moment(due)} (in {span(due - now)})" if due else ""
             return f"waiting{goes_on}; goes on by itself"
+        case "turn":
+            names = " and ".join(wait.get("types") or ())
+            return f"waiting for its turn under {names} {since}; goes on by itself"
         case "retry":
             again = f" in {span(due - now)}" if due else ""
             return f"failed, will be tried again{again}; goes on by itself"

@@ -44,7 +44,10 @@ class JobView(View, omit_defaults=False):
 
 
 class WaitView(View, omit_defaults=False):
-    """Why a step waits, since when, and what would continue it."""
+    """Why a step waits, since when, and what would continue it. Key "" is the run itself.
+
+    ``types`` are those of the events that it waits for; for a turn, the names of its places.
+    """
 
     key: str
     kind: str
@@ -112,7 +115,7 @@ def run_view(state: State) -> RunView:
         forked_from=state.forked_from or UNSET,
         jobs=[_job(step) for step in state.steps.values()],
         phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],
-        waits=[_wait(state, step) for step in state.open.values() if step.status == "waiting"],
+        waits=[*_own_turn(state), *_waits(state)],
         warnings=list(state.warnings),
         incident=reason,
         tokens=tokens,
@@ -179,13 +182,23 @@ def _phase(scope: Scope) -> PhaseView:
     )
 
 
+def _own_turn(state: State) -> list[WaitView]:
+    if not state.queued:
+        return []
+    return [WaitView(key="", kind="turn", since=state.started_at, types=state.places)]
+
+
+def _waits(state: State) -> Iterator[WaitView]:
+    return (_wait(state, step) for step in state.open.values() if step.status == "waiting")
+
+
 def _wait(state: State, step: Step) -> WaitView:
     return WaitView(
         key=step.key,
         kind=step.kind,
         since=step.waiting_since,
         due_at=step.due_at or step.timeout_at,
-        types=step.types,
+        types=step.places if step.kind == "turn" else step.types,
         match=step.match if step.match is not None else UNSET,
         token=state.token(step.key) if step.kind == "callback" else UNSET,
     )

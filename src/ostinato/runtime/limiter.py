@@ -42,7 +42,7 @@ class Limiter:
         self._waiting: dict[Owner, Turn] = {}
         self._queues: dict[str, list[Entry]] = {}
         self._changed: dict[str, None] = {}
-        self._displaced: set[tuple[Owner, Owner]] = set()
+        self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
         self._number = 0
 
     def __len__(self) -> int:
@@ -88,6 +88,7 @@ class Limiter:
         turn = self._waiting.pop(owner, None)
         for name in [want.name for want in turn.wants] if turn is not None else ():
             self._changed[name] = None
+        self._giving.pop(owner, None)
         for place in self._held.pop(owner, ()):
             holders = self._holders[place.name]
             del holders[place.n]
@@ -180,18 +181,17 @@ class Limiter:
         return False
 
     def _displace(self, turn: Turn, name: str) -> None:
-        """The place that has been held longest is asked for, once."""
-        for _, owner in sorted(self._holders[name].items(), key=lambda item: item[1]):
-            if (turn.owner, owner) in self._displaced:
-                return
-            if any(other == owner for _, other in self._displaced):
-                continue
-            self._displaced.add((turn.owner, owner))
-            run_id, key = owner
-            why = f"its place under {name} went to run {turn.run_id}"
-            event = e.Displaced(key, name) if key else e.CancelRequested("concurrency", why)
-            self.engine.post(Tell(run_id, event))
+        """The oldest run that has a place and was not asked yet is asked to give it up."""
+        if turn.owner in self._giving.values():
             return
+        for owner in sorted(self._holders[name].values()):
+            if owner not in self._giving:
+                self._giving[owner] = turn.owner
+                run_id, key = owner
+                why = f"its place under {name} went to run {turn.run_id}"
+                event = e.Displaced(key, name) if key else e.CancelRequested("concurrency", why)
+                self.engine.post(Tell(run_id, event))
+                return
 
 
 class Admit(Tell):

@@ -4,9 +4,9 @@ A slot is one long-lived task that takes job after job: a handler that never wai
 and no turn of the loop, but a turn is given after ``TURN`` seconds of such work. A slot that finds
 more work than it takes wakes ``WAVE`` others, and so does each of them: a thousand handlers that
 wait have all begun after four turns of the loop, and for a thousand that do not, eight slots were
-woken. Ready jobs stand in one heap: fewest deaths first, then the higher priority, then fair between
-workflows (each job's rank is one after its workflow's last, but never behind what is already being
-served), then by age.
+woken. Ready jobs stand in one heap: fewest deaths first, then the higher priority, then fair
+between workflows (each job's rank is one after its workflow's last, but never behind what is
+already being served), then by age.
 
 What a handler leaves in its context dies with its slot: the next job gets a clean one.
 """

@@ -140,7 +140,9 @@ class Disk:
         if freed:
             kept = self.places.items()
             self.places = {at: one for at, one in kept if (one.run_id, one.key) not in freed}
-        self.turns |= batch.turns
+        for owner, turn in batch.turns.items():
+            self.turns.pop(owner, None)  # one that waits again stands at the end
+            self.turns[owner] = turn
         for owner in batch.served:
             self.turns.pop(owner, None)
         self.places.update(((place.name, place.n), place) for place in batch.places)

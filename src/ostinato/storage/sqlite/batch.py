@@ -68,7 +68,7 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_outbox(db, batch, outgoing)
     if batch.versions or batch.retired:
         _write_versions(db, batch)
-    if batch.freed or batch.turns or batch.served:
+    if batch.freed or batch.turns or batch.served or batch.places:
         _write_limits(db, batch)
     if batch.dead_letters:
         db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))

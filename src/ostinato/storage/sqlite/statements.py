@@ -63,7 +63,7 @@ INSERT INTO dead_letter (id, at, kind, target, event_source, event_id, reasons)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
-ADD_TURN = "INSERT INTO turn (run_id, key, priority, wants) VALUES (?, ?, ?, ?)"
+ADD_TURN = "INSERT OR REPLACE INTO turn (run_id, key, priority, wants) VALUES (?, ?, ?, ?)"
 FREE_TURN = "DELETE FROM turn WHERE run_id = ? AND key = ?"
 ADD_PLACE = "INSERT INTO place (name, n, run_id, key) VALUES (?, ?, ?, ?)"
 FREE_PLACES = "DELETE FROM place WHERE run_id = ? AND key = ?"

@@ -7,14 +7,17 @@ from typing import Any
 from msgspec import Raw
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.commands import Want
 from ostinato.ports import (
     DeadLetter,
     Head,
     Outgoing,
+    Place,
     Record,
     Reply,
     StoredEvent,
     Timer,
+    Turn,
     Version,
     Wait,
 )
@@ -38,6 +41,14 @@ def head(run_id: str = "r1", **members: Any) -> Head:
 
 def ended(run_id: str = "r1", status: str = "succeeded", **members: Any) -> Head:
     return head(run_id, **{"status": status, "ended_at": NOW + 9} | members)
+
+
+def turn(run_id: str = "r1", key: str = "p/j", priority: int = 5) -> Turn:
+    return Turn(run_id, key, priority, (Want("a", 1), Want("b", 3, "reject", 1_000)))
+
+
+def place(name: str = "a", n: int = 0, run_id: str = "r1", key: str = "p/j") -> Place:
+    return Place(name, n, run_id, key)
 
 
 def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:
