@@ -41,6 +41,8 @@ class Play:
         self.stopped: list[c.StopJob] = []
         self.timers: dict[tuple[str, str], int] = {}
         self.waits: dict[str, c.OpenWait] = {}
+        self.turns: dict[str, c.TakePlaces] = {}
+        self.places: dict[str, tuple[str, ...]] = {}
         self.published: list[c.Publish] = []
         self.calls: list[str] = []
 
@@ -73,21 +75,40 @@ class Play:
                 self.waits[key] = command
             case c.CloseWait(key):
                 del self.waits[key]
+            case c.TakePlaces(key):
+                self.turns[key] = command
+            case c.FreePlaces(key):
+                self.turns.pop(key, None)
+                self.places.pop(key, None)
             case c.Publish():
                 self.published.append(command)
 
     def _compare(self) -> None:
+        if self.state.ended and (self.turns or self.places):
+            raise AssertionError(f"it has ended, and keeps {self.turns or self.places}")
         again = replay(self.graph, [(at, decode_facts(data)) for at, data in self.records])
         live, loaded = snapshot(self.state), snapshot(again)
         if live != loaded:
             raise AssertionError(f"replay differs:\n{live}\n{loaded}")
 
     def work(self) -> Play:
-        """Do the jobs that have handlers, until none is left; timers stay."""
+        """Do the jobs that have handlers, until none is left; who waits for a turn gets it."""
+        self.admit(*self.turns)
         while todo := [job for job in self.ready if job.handler in self.handlers]:
             self.ready = [job for job in self.ready if job not in todo]
             for job in todo:
                 self.do(job)
+            self.admit(*self.turns)
+        return self
+
+    def admit(self, *keys: str) -> Play:
+        """It is the turn of these."""
+        while keys:
+            for key in keys:
+                wants = self.turns.pop(key).wants
+                self.places[key] = tuple(want.name for want in wants if want.per is None)
+                self.tell(e.PlacesTaken(key))
+            keys = tuple(self.turns)
         return self
 
     def do(self, job: c.StartJob) -> Play:
