@@ -11,11 +11,14 @@ from types import ModuleType
 
 from tests.core.semantics import (
     test_attempts,
+    test_constructs,
     test_each,
     test_endings,
     test_gateways,
     test_order,
+    test_repairs,
     test_takeover,
+    test_undo,
     test_waits,
 )
 
@@ -25,7 +28,10 @@ MODULES = (
     test_each,
     test_attempts,
     test_waits,
+    test_constructs,
     test_endings,
+    test_undo,
+    test_repairs,
     test_takeover,
     test_gateways,
 )

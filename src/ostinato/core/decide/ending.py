@@ -17,7 +17,7 @@ from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
-from ostinato.core.decide.steps import armed, no_timer, quiet
+from ostinato.core.decide.steps import armed, no_timer, no_timers, quiet
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
@@ -52,8 +52,7 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
         return [Settle(move.scope.key)]
     failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
     stops = [] if move.finish else [Stop(scope.key)]
-    timer = [] if scope.parent is not None else no_timer(state)
-    return [*timer, *failing, *stops, Settle(move.scope.key)]
+    return [*no_timers(state, scope), *failing, *stops, Settle(move.scope.key)]
 
 
 def _up_to(last: Scope, first: Scope) -> Iterator[Scope]:
@@ -103,9 +102,9 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
     if state.cancelled is not None and state.doing != FINALLY:
         return []
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
-        held = [*armed(state), Settle(UNDO)] if state.paused else []
+        held: list[Said] = [*armed(state), Settle(UNDO)] if state.paused else []
         return [RunCancelling(event.by, event.why), *held]
-    return [*no_timer(state), RunCancelling(event.by, event.why), Stop("")]
+    return [*no_timers(state, state.root), RunCancelling(event.by, event.why), Stop("")]
 
 
 def broken(state: State, event: e.Broken, now: int) -> list[Said]:

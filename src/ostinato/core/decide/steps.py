@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostinato.core.commands import ClearTimer, CloseWait, Command, SetTimer
 from ostinato.core.model import Job
-from ostinato.core.state import State, Step
+from ostinato.core.state import Scope, State, Step
 
 
 def unarm(step: Step) -> list[Command]:
@@ -30,6 +30,17 @@ def quiet(step: Step) -> list[Command]:
 def no_timer(state: State) -> list[Command]:
     """The run's own time-out is over with its work."""
     return [] if state.due_at is None else [ClearTimer("", "timeout")]
+
+
+def no_timers(state: State, scope: Scope) -> list[Command]:
+    """What is stopping can take no longer than it is given: its time-outs are over."""
+    said = no_timer(state) if scope.parent is None else []
+    if scope.due_at is not None:
+        said.append(ClearTimer(scope.key, "timeout"))
+    for child in scope.live.values():
+        if isinstance(child, Scope):
+            said += no_timers(state, child)
+    return said
 
 
 def armed(state: State) -> list[SetTimer]:
