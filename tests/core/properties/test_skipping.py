@@ -15,7 +15,10 @@ from ostinato.definitions import compile, read
 from ostinato.testing.generate import any_document
 from tests.core.properties.player import CHANCE, SEEDS, Player
 
-LEFT_OUT = ("each", "expect", "timeout", "heartbeat", "output", "when", "on_failure")
+LEFT_OUT = (
+    "each", "expect", "timeout", "heartbeat", "output", "when", "on_failure", "end", "enough",
+    "race", "repeat",
+)  # fmt: skip
 CONDITIONS = st.sampled_from([None, None, "true", "false", "1 > 2"])
 
 

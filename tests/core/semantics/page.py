@@ -11,12 +11,15 @@ from types import ModuleType
 
 from tests.core.semantics import (
     test_attempts,
+    test_constructs,
     test_each,
     test_endings,
     test_gateways,
     test_limits,
     test_order,
+    test_repairs,
     test_takeover,
+    test_undo,
     test_waits,
 )
 
@@ -27,7 +30,10 @@ MODULES = (
     test_attempts,
     test_waits,
     test_limits,
+    test_constructs,
     test_endings,
+    test_undo,
+    test_repairs,
     test_takeover,
     test_gateways,
 )

@@ -17,7 +17,7 @@ from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
-from ostinato.core.decide.steps import armed, freed, no_timer, quiet, silent
+from ostinato.core.decide.steps import armed, freed, no_timer, no_timers, quiet, silent
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
@@ -52,8 +52,7 @@ def fail(state: State, move: Fail, now: int) -> list[Said]:
         return [Settle(move.scope.key)]
     failing = [ScopeFailing(one.key, move.error) for one in _up_to(scope, move.scope)]
     stops: list[Said] = [] if move.finish else [Stop(scope.key)]
-    timer: list[Said] = [] if scope.parent is not None else [*no_timer(state)]
-    return [*timer, *failing, *stops, Settle(move.scope.key)]
+    return [*no_timers(state, scope), *failing, *stops, Settle(move.scope.key)]
 
 
 def _up_to(last: Scope, first: Scope) -> Iterator[Scope]:
@@ -105,7 +104,7 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
         held: list[Said] = [*armed(state), Settle(UNDO)] if state.paused else []
         return [RunCancelling(event.by, event.why), *held]
-    return [*no_timer(state), RunCancelling(event.by, event.why), Stop("")]
+    return [*no_timers(state, state.root), RunCancelling(event.by, event.why), Stop("")]
 
 
 def broken(state: State, event: e.Broken, now: int) -> list[Said]:

@@ -111,7 +111,7 @@ def _broken(
     failure = Failure(error.code, f"{node.path}: {error}", node.name)
     if node.kind is Kind.SCOPE:
         return [Fail(scope, failure)]
-    return job_failed(state, scope, node, key, 1, failure)
+    return job_failed(state, scope, node, key, 1, failure, begun=False)
 
 
 def _each(state: State, scope: Scope, node: Node, each: Each, key: str, now: int) -> list[Said]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.flowing import onward
-from ostinato.core.decide.moves import Fail, Said, StandIn
+from ostinato.core.decide.moves import Fail, NoteUndo, Said, StandIn
 from ostinato.core.facts import Failure, JobCaught, JobFailed, JobHeld
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind, OnError
@@ -12,8 +12,16 @@ from ostinato.core.state import Scope, State
 
 
 def job_failed(
-    state: State, scope: Scope, node: Node, key: str, attempt: int, error: Failure
+    state: State,
+    scope: Scope,
+    node: Node,
+    key: str,
+    attempt: int,
+    error: Failure,
+    *,
+    begun: bool = True,
 ) -> list[Said]:
+    """What could not even begin (``begun``) cannot be held: nobody could take it up again."""
     if scope.stopping:
         return [JobFailed(key, attempt, error), *onward(scope, node, key)]
     if scope.node.kind is Kind.UNDO:  # nobody may take it for done
@@ -24,10 +32,11 @@ def job_failed(
     if _forgiven(scope, node):
         return [JobFailed(key, attempt, error), *onward(scope, node, key)]
     mode = node.mode()
-    if mode is OnError.HOLD:
+    if mode is OnError.HOLD and begun:
         return [JobHeld(key, attempt, error)]
     told = Failure(error.name, error.message, node.name)
-    return [JobFailed(key, attempt, error), Fail(scope, told, mode is OnError.FINISH)]
+    noted = [] if node.undo is None else [NoteUndo(key)]
+    return [JobFailed(key, attempt, error), *noted, Fail(scope, told, mode is OnError.FINISH)]
 
 
 def _catch(state: State, node: Node, key: str, error: Failure) -> int | None:

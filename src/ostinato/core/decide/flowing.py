@@ -18,6 +18,7 @@ from ostinato.core.decide.moves import (
     Stop,
     TakeBack,
 )
+from ostinato.core.decide.steps import no_timers
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import Failure, RunStuck, ScopeEnded, ScopeSatisfied, TokenRested
 from ostinato.core.graph import Flow, Node
@@ -31,7 +32,7 @@ from ostinato.errors import ExpressionError
 def leave(state: State, move: Leave, now: int) -> list[Said]:
     scope, node = move.scope, move.node
     if has_enough(scope) and not scope.stopping:
-        return [ScopeSatisfied(scope.key), Stop(scope.key)]
+        return [*no_timers(state, scope), ScopeSatisfied(scope.key), Stop(scope.key)]
     if scope.stopping or not node.outgoing:
         return [Settle(scope.key)]
     try:

@@ -9,14 +9,14 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core.codec import NULL, encode_value
-from ostinato.core.commands import FreePlaces, Publish, StartJob
+from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
 from ostinato.core.decide import waits
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
 from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
 from ostinato.core.decide.queueing import queue_job
-from ostinato.core.decide.steps import beat_at, no_timer, timeout_at, watch
+from ostinato.core.decide.steps import beat_at, no_timers, timeout_at, watch
 from ostinato.core.expressions import Template
 from ostinato.core.facts import (
     NOTHING,
@@ -150,14 +150,18 @@ def _end(at: Activation) -> list[Said]:
     if at.scope.node.kind is Kind.UNDO:
         return [done, *onward(at.scope, at.node, at.key)]
     if (stage := _stage(at)) is not None:
-        return [done, *_end_stage(stage, status, Failure("Ended", why, at.node.name))]
+        return [done, *_end_stage(at.state, stage, status, Failure("Ended", why, at.node.name))]
     match status:
         case "failed":
             return [done, Fail(at.state.root, Failure("Ended", why, at.node.name))]
         case "cancelled":
-            return [done, *no_timer(at.state), RunCancelling(at.key, why), Stop("")]
+            return [done, *_no_timers(at), RunCancelling(at.key, why), Stop("")]
         case _:
-            return [done, *no_timer(at.state), RunHalting(at.key), Stop("")]
+            return [done, *_no_timers(at), RunHalting(at.key), Stop("")]
+
+
+def _no_timers(at: Activation) -> list[Command]:
+    return no_timers(at.state, at.state.root)
 
 
 def _stage(at: Activation) -> Scope | None:
@@ -169,11 +173,11 @@ def _stage(at: Activation) -> Scope | None:
     return scope if scope is not None and scope.node in stages else None
 
 
-def _end_stage(stage: Scope, status: str, error: Failure) -> list[Said]:
+def _end_stage(state: State, stage: Scope, status: str, error: Failure) -> list[Said]:
     """There it ends what is left of the list: how the run ends is decided already."""
     if status == "failed":
         return [Fail(stage, error)]
-    return [ScopeSatisfied(stage.key), Stop(stage.key)]
+    return [*no_timers(state, stage), ScopeSatisfied(stage.key), Stop(stage.key)]
 
 
 ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {

@@ -193,13 +193,23 @@ def heard(state: State, event: e.Heard, now: int) -> list[Said]:
 def answered(state: State, event: e.Answered, now: int) -> list[Said]:
     """An answer is final. Between two attempts an error says nothing new, an output does."""
     step = state.steps.get(event.key)
-    if step is None or not step.open:
+    if step is None or not step.open or not _awaits_answer(step):
         return []
     if event.error is None:
         return _succeeded(state, step, event.output or Raw(b"null"), now, final=True)
-    if step.kind in ("retry", "repeat"):
+    if step.kind == "retry":
         return []
     return attempt_failed(state, step, event.error, now, final=True)
+
+
+def _awaits_answer(step: Step) -> bool:
+    """What stands in for a job has its address, and mostly nothing to be answered.
+
+    What waits for a person is for a person to end, and between two times nothing was asked.
+    """
+    if step.kind in ("repair", "catch", "repeat"):
+        return False
+    return step.caught is None or step.job.callback or step.kind == "callback"
 
 
 def arrived(state: State, event: e.Arrived, now: int) -> list[Said]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostinato.core.commands import ClearTimer, CloseWait, Command, FreePlaces, SetTimer, StopJob
 from ostinato.core.model import Job
-from ostinato.core.state import BUSY, State, Step
+from ostinato.core.state import BUSY, Scope, State, Step
 
 
 def unarm(step: Step) -> list[Command]:
@@ -50,6 +50,17 @@ def no_timer(state: State) -> list[Command]:
 def freed(state: State) -> list[Command]:
     """The run's own places are free with its end."""
     return [FreePlaces("")] if state.places else []
+
+
+def no_timers(state: State, scope: Scope) -> list[Command]:
+    """What is stopping can take no longer than it is given: its time-outs are over."""
+    said = no_timer(state) if scope.parent is None else []
+    if scope.due_at is not None:
+        said.append(ClearTimer(scope.key, "timeout"))
+    for child in scope.live.values():
+        if isinstance(child, Scope):
+            said += no_timers(state, child)
+    return said
 
 
 def armed(state: State) -> list[SetTimer]:

@@ -89,7 +89,7 @@ def _inside(scope: Scope, tokens: tuple[str, ...]) -> bool:
 
 
 def stop(scope: Scope) -> None:
-    scope.stopping = True
+    scope.stopping, scope.due_at = True, None
     scope.resting.clear()
     scope.filled.clear()
     for child in scope.live.values():

@@ -83,7 +83,7 @@ class _Writing:
                 "description": lambda: "made by chance",
                 "when": lambda: texts.condition(chance, sight),
                 "each": lambda: each(chance, sight),
-                "mode": lambda: chance.one(["sequential", "parallel", "race"]),
+                "mode": lambda: chance.word(["sequential", "parallel", "race"]),
                 "timeout": lambda: chance.one(LONG),
             }
         )

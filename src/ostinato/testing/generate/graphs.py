@@ -129,7 +129,6 @@ class _Drawing:
             timeout=600_000 if kind is Kind.SCOPE and chance.happens(0.3) else None,
             undo=self._job() if kind is Kind.JOB and chance.happens(0.1) else None,
             on_error=chance.one([*OnError]) if works and chance.happens(0.1) else None,
-            enough=chance.count(1, 2) if kind is Kind.SCOPE and chance.happens(0.15) else None,
         )
 
     def _gate(self, kind: Kind) -> tuple[Join, Split]:

@@ -1,0 +1,398 @@
+"""Repairs: what people do to a run."""
+
+import pytest
+
+from ostinato.core import events as e
+from ostinato.core.codec import encode_value
+from tests.core.semantics.rule import Oops, Rule, handler, holds
+
+TWO = "phases: [{phase: p, jobs: [{job: a, run: open}]}, {phase: q, jobs: [{job: b, run: echo}]}]"
+HELD = "[{job: a, run: x, on_error: hold, retry: 1, with: {n: '${ input.n }'}}, " \
+    "{job: b, run: echo, needs: a, with: '${ jobs.a.output }'}]"  # fmt: skip
+FAILS = """
+phases:
+  - {phase: p, jobs: [{job: a, run: echo}]}
+  - {phase: q, jobs: [{job: b, run: x, retry: 1}, {job: c, run: open},
+      {job: d, run: echo, needs: [b, c]}]}
+  - {phase: r, jobs: [{job: z, run: echo}]}
+"""
+PAUSE, RESUME = e.PauseRequested("me", "lunch"), e.ResumeRequested("me", "back")
+
+
+def paused(play):
+    play.start().tell(PAUSE).complete("p/a")
+
+
+def resumed(play):
+    paused(play)
+    assert play.jobs == {"p/a": "succeeded"}
+    assert play.status == "paused"
+    play.tell(RESUME).work()
+
+
+def pauses_a_retry(play):
+    play.start().fail("p/a").tell(PAUSE).tick()
+    assert play.view.status == "paused"
+    play.tell(RESUME).tick().complete("p/a")
+
+
+def pauses_items(play):
+    play.start().tell(PAUSE).complete("p/a[0]")
+    assert play.jobs == {"p/a[0]": "succeeded"}
+    play.tell(RESUME).complete("p/a[1]")
+
+
+def pauses_a_failure(play):
+    play.start().tell(PAUSE).fail("p/a", final=True)
+    assert play.status == "paused"
+    play.tell(RESUME).work()
+
+
+def pauses_a_catch(play):
+    play.start().tell(PAUSE).fail("p/a", final=True)
+    assert play.jobs == {"p/a": "waiting"}
+    play.tell(RESUME).work()
+
+
+def cancels_a_pause(play):
+    paused(play)
+    play.tell(e.CancelRequested("me", "why"))
+
+
+def pauses_twice(play):
+    paused(play)
+    play.tell(PAUSE).tell(RESUME).tell(RESUME).work()
+
+
+def retried(play):
+    play.start({"n": 1}).work()
+    play.tell(e.RetryRequested("me", "mended", "p/a")).work()
+
+
+def edited(play):
+    play.start({"n": 1}).work()
+    play.tell(e.RetryRequested("me", "wrong n", "p/a", encode_value({"n": 2}))).work()
+
+
+def skipped(play):
+    play.start({"n": 1}).work()
+    play.tell(e.SkipRequested("p/a", "me", "not needed", encode_value(9))).work()
+
+
+def completed(play):
+    play.start({"n": 1}).work()
+    play.tell(e.SkipRequested("p/a", "me", "by hand", encode_value(9), done=True)).work()
+
+
+def skips_what_runs(play):
+    play.start().tell(e.SkipRequested("p/a", "me", "hangs"))
+    assert [stop.key for stop in play.stopped] == ["p/a"]
+    play.complete("p/a", "too late").work()
+
+
+def skips_a_wait(play):
+    play.start().tell(e.SkipRequested("p/a", "me"))
+    assert (play.timers, play.waits) == ({}, {})
+
+
+def fails(play):
+    return play.start().work().obey_stops().work()
+
+
+def reopened(play):
+    fails(play).handlers["open"] = lambda data: "c"
+    play.tell(e.RetryRequested("me", "mended")).work()
+
+
+def reopened_skipping(play):
+    fails(play).handlers["open"] = lambda data: "c"
+    play.tell(e.SkipRequested("q/b", "me", "not needed", encode_value(5))).work()
+
+
+def reopened_and_fails_again(play):
+    fails(play).handlers["open"] = lambda data: "c"
+    play.tell(e.RetryRequested("me", "once more")).work().obey_stops().work()
+
+
+def refused(play):
+    fails(play).tell(e.RetryRequested("me", "mended")).work()
+
+
+def signalled(play):
+    play.start().tell(e.Signalled(encode_value(
+        {"id": "e", "source": "me", "type": "T", "data": {"n": 1}}), "me", "by hand"
+    ))  # fmt: skip
+
+
+def retry_now(play):
+    play.start().work()
+    play.tell(e.RetryRequested("me", "now", "p/a")).work()
+
+
+def forked(play):
+    given = encode_value({"p/a": "had", "q/b[0]": "had too"})
+    play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
+
+
+TWICE = {"x": [Oops("1"), "fine"]}
+
+RULES = [
+    Rule(
+        "pause",
+        "A paused run starts nothing new; what is in hand may end.",
+        TWO,
+        play=paused,
+        status="paused",
+        jobs={"p/a": "succeeded"},
+        has=("run.paused", "job.succeeded p/a"),
+    ),
+    Rule(
+        "resume",
+        "When it is resumed everything goes on where it stood.",
+        TWO,
+        play=resumed,
+        has=("run.resumed", "phase.opened q"),
+        calls="q/b",
+    ),
+    Rule(
+        "pause-twice", "Asked for twice, both change nothing.", TWO, play=pauses_twice, calls="q/b"
+    ),
+    Rule(
+        "pause-retry",
+        "A next attempt that was due meanwhile begins then …",
+        "[{job: a, run: open}]",
+        play=pauses_a_retry,
+    ),
+    Rule(
+        "pause-each",
+        "… so does a next item …",
+        "[{job: a, run: open, each: {in: '[1, 2]', at_once: 1}}]",
+        play=pauses_items,
+    ),
+    Rule(
+        "pause-catch",
+        "… and what stands in for a job that failed.",
+        "[{job: a, run: open, catch: [{on: '*', do: {run: echo}}]}]",
+        play=pauses_a_catch,
+        calls="p/a",
+    ),
+    Rule(
+        "pause-failure",
+        "A failure meanwhile is told on then.",
+        "[{job: a, run: open}]",
+        more="on_failure: [{job: t, run: echo}]",
+        play=pauses_a_failure,
+        status="failed",
+        error="Oops",
+        calls="on_failure/t",
+    ),
+    Rule(
+        "pause-cancel",
+        "A paused run can be cancelled.",
+        TWO,
+        play=cancels_a_pause,
+        status="cancelled",
+        jobs={"p/a": "succeeded"},
+    ),
+    Rule(
+        "repair-retry",
+        "A held job is tried again, with its input as it was and its attempts counted anew …",
+        HELD,
+        does=TWICE,
+        play=retried,
+        outputs={"p/b": "fine"},
+        has=("job.held p/a", "run.repaired", "job.ready p/a", "job.succeeded p/a"),
+    ),
+    Rule(
+        "repair-edit",
+        "… or with another input.",
+        HELD,
+        does={"x": [Oops("1"), lambda data: data]},
+        play=edited,
+        outputs={"p/b": {"n": 2}},
+    ),
+    Rule(
+        "repair-skip",
+        "Or it is skipped, with a value for those who come after …",
+        HELD,
+        does=TWICE,
+        play=skipped,
+        outputs={"p/b": 9},
+        jobs={"p/a": "skipped", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-complete",
+        "… or counts as succeeded, because somebody did its work by hand.",
+        HELD,
+        does=TWICE,
+        play=completed,
+        outputs={"p/b": 9},
+        jobs={"p/a": "succeeded", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-skip-running",
+        "Whatever is open can be skipped: what runs is asked to stop, and its report comes too "
+        "late …",
+        TWO,
+        play=skips_what_runs,
+        jobs={"p/a": "skipped", "q/b": "succeeded"},
+    ),
+    Rule(
+        "repair-skip-wait",
+        "… what waits no longer does.",
+        "[{job: a, wait: {event: T, timeout: 1h}}]",
+        play=skips_a_wait,
+        jobs={"p/a": "skipped"},
+    ),
+    Rule(
+        "repair-retry-now",
+        "A job that waits for its next attempt can be tried at once.",
+        "[{job: a, run: x}]",
+        does=TWICE,
+        play=retry_now,
+        took=0,
+    ),
+    Rule(
+        "reopen",
+        "A run that has failed goes on from what failed: it, and what was cancelled with it, is "
+        "done once more, as `b#2`; what was done stays.",
+        FAILS,
+        does=TWICE,
+        play=reopened,
+        jobs={
+            "p/a": "succeeded",
+            "q/b": "failed",
+            "q/c": "cancelled",
+            "q/b#2": "succeeded",
+            "q/c#2": "succeeded",
+            "q/d": "succeeded",
+            "r/z": "succeeded",
+        },
+        has=("run.failed", "run.reopened", "phase.reopened q", "run.succeeded"),
+    ),
+    Rule(
+        "reopen-skip",
+        "Or it goes on without what failed.",
+        FAILS,
+        does=TWICE,
+        play=reopened_skipping,
+        outputs={"q/b#2": 5},
+        jobs={
+            "p/a": "succeeded",
+            "q/b": "failed",
+            "q/c": "cancelled",
+            "q/b#2": "skipped",
+            "q/c#2": "succeeded",
+            "q/d": "succeeded",
+            "r/z": "succeeded",
+        },
+    ),
+    Rule(
+        "reopen-again",
+        "It may fail once more; `on_failure` and `finally` then run once more too, as `finally#2`.",
+        FAILS,
+        more="finally: [{job: f, run: echo}]",
+        does={"x": Oops("always")},
+        play=reopened_and_fails_again,
+        status="failed",
+        error="Oops",
+        has=("phase.opened finally", "run.reopened", "phase.opened finally#2", "run.failed"),
+    ),
+    Rule(
+        "reopen-needs",
+        "A job that waited for what failed and for what did not runs once both are done.",
+        "[{job: a, run: echo}, {job: b, run: x, retry: 1}, {job: c, run: echo, needs: [a, b]}]",
+        does=TWICE,
+        play=refused,
+        jobs={"p/a": "succeeded", "p/b": "failed", "p/b#2": "succeeded", "p/c": "succeeded"},
+    ),
+    Rule(
+        "reopen-each",
+        "In an `each` the items that failed, and those that never began.",
+        "[{job: a, run: x, retry: 1, each: {in: '[1, 2, 3]', at_once: 1}}]",
+        does={"x": ["1", Oops("2"), "again", "3"]},
+        play=refused,
+        output={"a": ["1", "again", "3"]},
+        calls="p/a[0] p/a[1] p/a[1]#2 p/a[2]",
+    ),
+    Rule(
+        "reopen-each-phase",
+        "In a phase with `each` the items in which something failed.",
+        "phases: [{phase: p, each: {in: '[1, 2]'}, jobs: [{job: a, run: echo}, "
+        "{job: b, run: x, retry: 1, needs: a}]}]",
+        does={"x": ["1", Oops("2"), "again"]},
+        play=refused,
+        output={"a": [None, None], "b": ["1", "again"]},
+        calls="p[0]/a p[1]/a p[0]/b p[1]/b p[1]/b#2",
+    ),
+    Rule(
+        "reopen-finally",
+        "A `finally` that failed a run that had succeeded is all that is done once more.",
+        "[{job: a, run: echo}]",
+        more="finally: [{job: f, run: x, retry: 1}]",
+        does=TWICE,
+        play=refused,
+        output={"a": None},
+        calls="p/a finally/f finally/f#2",
+        warnings=1,
+    ),
+    Rule(
+        "reopen-undone",
+        "A run that was taken back cannot go on: fork it, or start it again.",
+        "[{job: a, run: echo, undo: echo}, {job: b, run: fatal, needs: a}]",
+        play=refused,
+        status="failed",
+        error="Fail",
+        lacks=("run.reopened",),
+    ),
+    Rule(
+        "reopen-succeeded",
+        "Nor can one that has succeeded or was cancelled.",
+        "[{job: a, run: echo}]",
+        play=refused,
+        lacks=("run.reopened",),
+    ),
+    Rule(
+        "signal",
+        "A signal is an event for one run: every wait that it fits goes on.",
+        "[{job: a, wait: {event: T}}, {job: b, wait: {event: T, match: {data: {n: [1]}}}}]",
+        play=signalled,
+        has=("run.repaired", "job.succeeded p/a", "job.succeeded p/b"),
+    ),
+    Rule(
+        "signal-none",
+        "One that fits none changes nothing.",
+        "[{job: a, wait: {event: U}}]",
+        play=signalled,
+        status="waiting",
+        waits="event",
+        lacks=("run.repaired",),
+    ),
+    Rule(
+        "fork",
+        "A fork is another run, to which outputs that were recorded are given: those jobs are done "
+        "at once, under their keys, and never taken back by it.",
+        "phases: [{phase: p, jobs: [{job: a, run: echo, undo: echo}]}, {phase: q, each: "
+        "{in: '[1, 2]'}, jobs: [{job: b, run: echo}]}, {phase: r, jobs: [{job: c, run: fatal}]}]",
+        play=forked,
+        status="failed",
+        error="Fail",
+        calls="q[0]/b q[1]/b r/c",
+        outputs={"p/a": "had"},
+    ),
+]
+
+
+def test_a_repair_says_who_and_why():
+    from ostinato.testing.play import Play
+    from tests.core.semantics.rule import graph_of
+
+    play = Play(graph_of(HELD), {"x": handler(TWICE["x"]), "echo": handler(lambda data: data)})
+    edited(play)
+    (said,) = [fact for fact in play.facts if type(fact).__name__ == "RunRepaired"]
+    assert (said.action, said.by, said.why, said.keys) == ("retry", "me", "wrong n", ("p/a",))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_rule(rule):
+    holds(rule)
