@@ -17,6 +17,8 @@ __all__ = [
     "LATER_ACTIONS",
     "LATER_VALUES",
     "SECTIONS",
+    "TRIGGERS",
+    "TRIGGER_GOES_WITH",
     "Key",
 ]
 
@@ -32,7 +34,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "workflow": (
         Key("workflow", "name", "The name of the workflow", True),
         Key("description", "text", "What it is for"),
-        Key("on", "triggers", "The events that start a run"),
+        Key("on", "triggers", "The events and schedules that start a run"),
         Key("input_schema", "json_schema", "JSON Schema: checks the input and fills its defaults"),
         Key("timeout", "span", "Wall time of a whole run"),
         Key("phases", "phases", "What is done, one phase after the other", True),
@@ -41,10 +43,17 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("finally", "jobs", "Done in sequence at every end"),
     ),
     "trigger": (
-        Key("event", "types", "The event type, or a list of them", True),
+        Key("event", "types", "The event type, or a list of them"),
         Key("pattern", "pattern", "Only events that match (EventBridge pattern language)"),
+        Key("schedule", "cron", "By the clock: a cron expression"),
+        Key("zone", "zone", "The time zone of `schedule` (default UTC)"),
+        Key("every", "interval", "By the clock: so long after one another, from 1970 UTC on"),
+        Key("overlap", "overlap", "While its last run is open: `skip` (default), `queue`, `allow`"),
+        Key("catch_up", "catch_up", "Of missed instants it starts `last` (default), `all`, `none`"),
+        Key("jitter", "span", "Starts up to so long later, each instant by its own share"),
         Key("input", "output", "The run's input, over `event`; without it, the event's data"),
         Key("uid", "expression", "One open run per value, over `event`"),
+        Key("name", "name", "What it is called; without it, its position in the list"),
         Key("description", "text", "What it is for"),
     ),
     "phase": (
@@ -112,6 +121,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     ),
 }
 
+TRIGGERS = ("event", "schedule", "every")
 ACTIONS = ("run", "wait", "emit", "set", "http")
 LATER_ACTIONS = ("task", "call", "end")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -126,6 +136,14 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     "heartbeat": ("run", "http", "emit"),
 }
 
+TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
+    "pattern": ("event",),
+    "zone": ("schedule",),
+    "overlap": ("schedule", "every"),
+    "catch_up": ("schedule", "every"),
+    "jitter": ("schedule", "every"),
+}
+
 _FLOW = {
     "concurrency": "limits on runs or jobs at the same time",
     "rate": "limits on runs or jobs per time",
@@ -135,14 +153,6 @@ _FLOW = {
 
 LATER: dict[str, dict[str, str]] = {
     "workflow": _FLOW | {"on_error": "what happens when a job fails for good"},
-    "trigger": {
-        "schedule": "starts by the clock",
-        "every": "starts by the clock",
-        "zone": "the time zone of a schedule",
-        "overlap": "what a schedule does while its last run is open",
-        "catch_up": "what a schedule does about missed instants",
-        "jitter": "spreads a schedule's starts",
-    },
     "phase": {
         "activity": "stages whose jobs are done by plugins",
         "enough": "the phase ends after so many jobs",

@@ -12,6 +12,7 @@ from typing import Any
 
 from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
+from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import HTTP_METHODS, LATER_VALUES
 from ostinato.definitions.reader import Reader, ReadKind, nearest
 from ostinato.definitions.source import Path, Place
@@ -218,6 +219,8 @@ KINDS: dict[str, ReadKind] = {
     "look_back": _look_back,
     "tolerance": _tolerance,
     "mode": partial(_one_of, section="phase", key="mode", known=("parallel", "sequential")),
+    "overlap": partial(_one_of, section="trigger", key="overlap", known=OVERLAPS),
+    "catch_up": partial(_one_of, section="trigger", key="catch_up", known=CATCH_UPS),
     "method": _method,
     "names": _names,
     "types": _types,

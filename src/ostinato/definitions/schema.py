@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import (
     ACTIONS,
     GOES_WITH,
@@ -17,6 +18,8 @@ from ostinato.definitions.keys import (
     LATER,
     LATER_ACTIONS,
     SECTIONS,
+    TRIGGER_GOES_WITH,
+    TRIGGERS,
     Key,
 )
 from ostinato.definitions.kinds import NAME, VARIABLE
@@ -64,6 +67,11 @@ _KINDS: dict[str, Schema] = {
         ]
     },
     "mode": {"enum": ["parallel", "sequential"]},
+    "cron": _FILLED,
+    "zone": _FILLED,
+    "interval": _DURATION,
+    "overlap": {"enum": list(OVERLAPS)},
+    "catch_up": {"enum": list(CATCH_UPS)},
     "method": {"anyOf": [{"enum": list(HTTP_METHODS)}, _FILLED]},
     "names": {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},
     "types": _one_or_many(_FILLED),
@@ -104,6 +112,10 @@ def document_schema() -> Schema:
     parts["job"] |= {
         "oneOf": [{"required": [action]} for action in ACTIONS],
         "dependentSchemas": {key: _beside(actions) for key, actions in GOES_WITH.items()},
+    }
+    parts["trigger"] |= {
+        "oneOf": [{"required": [one]} for one in TRIGGERS],
+        "dependentSchemas": {key: _beside(one) for key, one in TRIGGER_GOES_WITH.items()},
     }
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
