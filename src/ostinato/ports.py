@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -149,7 +150,7 @@ class Batch:
 
     Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
     ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
-    ``versions``.
+    ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     """
 
     epoch: int = 0
@@ -166,6 +167,8 @@ class Batch:
     versions: list[Version] = field(default_factory=list)
     retired: list[tuple[str, int]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    dropped_schedules: list[str] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,15 @@ class Storage(Protocol):
         """Timers due by ``now``, oldest first."""
 
     async def next_timer(self) -> int | None: ...
+
+    async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
+        """By id; all of them without ``ids``."""
+
+    async def due_schedules(self, now: int, limit: int) -> list[Schedule]:
+        """Schedules due by ``now``, oldest first."""
+
+    async def next_schedule(self) -> int | None:
+        """When the next one is due."""
 
     async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]: ...
 

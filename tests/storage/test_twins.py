@@ -21,6 +21,7 @@ from ostinato.testing.storage_contract.samples import (
     outgoing,
     record,
     reply,
+    schedule,
     version,
     wait,
 )
@@ -76,6 +77,8 @@ batches = st.builds(
     ),
     retired=few(st.tuples(key, st.integers(1, 2))),
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
+    dropped_schedules=few(key),
+    schedules=few(st.builds(schedule, key, st.none() | at)),
 )
 
 
@@ -119,4 +122,7 @@ async def everything(storage):
         await storage.outbox(9),
         await storage.versions(),
         await storage.dead_letters(Page()),
+        await storage.schedules(),
+        await storage.due_schedules(NOW + 2, 9),
+        await storage.next_schedule(),
     ]

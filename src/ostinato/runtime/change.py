@@ -124,6 +124,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.versions += rows.versions
     batch.retired += rows.retired
     batch.sent += rows.sent
+    batch.dropped_schedules += rows.dropped_schedules
+    batch.schedules += rows.schedules
 
 
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:

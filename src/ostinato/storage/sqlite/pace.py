@@ -41,6 +41,7 @@ def _rows(batch: Batch) -> int:
         + len(batch.replies)
         + len(batch.versions)
         + len(batch.dead_letters)
+        + len(batch.schedules)
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Raw
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     DeadLetter,
     Head,
@@ -42,6 +43,11 @@ def ended(run_id: str = "r1", status: str = "succeeded", **members: Any) -> Head
 
 def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:
     return Timer(run_id, key, kind, due_at)
+
+
+def schedule(id: str = "order/on/0", due_at: int | None = NOW, **members: Any) -> Schedule:
+    given = {"workflow": "order", "says": "every 1h", "next_for": due_at, "planned_at": NOW - 9}
+    return Schedule(id, due_at=due_at, **given | members)
 
 
 def wait(run_id: str = "r1", key: str = "paid", since: int | None = NOW, **members: Any) -> Wait:
