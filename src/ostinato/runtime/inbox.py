@@ -58,9 +58,7 @@ class Accept(Post):
         pairs = [(event.source, event.id) for event in self.events]
         self.known = await engine.storage.known_events(pairs)
         self.found = [
-            match(self.catalog, event)
-            for event in self.events
-            if (event.source, event.id) not in self.known
+            self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
         uids = [
             (start.trigger.workflow, start.uid)
@@ -69,6 +67,9 @@ class Accept(Post):
             if start.uid is not None
         ]
         self.taken = await self.starter.look(uids) if uids else {}
+
+    def match(self, event: Event) -> Found:
+        return match(self.catalog, event)
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}

@@ -23,6 +23,7 @@ class Outlets:
         self.watching = Watching()
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
@@ -48,6 +49,7 @@ class Outlets:
             self.watching.tell(told, now)
         if told.ended:
             self._residents.drop(state.run_id)
+            self.on_ended(state.run_id)
 
     def _obey(self, state: State, command: c.Command) -> None:
         match command:

@@ -25,6 +25,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
@@ -79,6 +80,7 @@ class Service:
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
+        self.schedules = Schedules(self.engine, catalog, self.starter)
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
@@ -92,6 +94,8 @@ class Service:
         self.executor.on_taken = self._make_room
         self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
+        self.schedules.has_room = self._has_room
+        outlets.on_ended = self.schedules.run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
@@ -145,6 +149,9 @@ class Service:
             return "the store fails"
         return "" if self.load < self.limits.ready else "full"
 
+    def _has_room(self) -> bool:
+        return self.load < self.limits.ready
+
     def check_room(self) -> None:
         if self.load >= self.limits.ready:
             raise Busy(
@@ -170,6 +177,7 @@ class Service:
         self.engine.outlets.dispatch = self.executor.dispatch
         await take_over(self.engine)
         await self.timers.refresh()
+        await self.schedules.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
@@ -180,6 +188,7 @@ class Service:
         done = await self.engine.run_once(now)
         done += await self.meeting.run_once(moment)
         done += await self.timers.run_once(moment)
+        done += await self.schedules.run_once(moment)
         return done + await self.outbox.run_once(moment)
 
     async def _turn(self) -> None:
@@ -225,6 +234,7 @@ class Service:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
         self.timers.close()
+        self.schedules.close()
         self.engine.close()
         self._pace_back()
 
