@@ -98,7 +98,7 @@ class Fire(Planned):
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         row, after = self.row, self.after
-        if row is None or after is None or after == row:
+        if row is None or after is None or (after == row and not self.events):
             return []
         claim(engine, change, row.id)
         answers = super().apply(engine, change, now)
@@ -120,7 +120,17 @@ class Fire(Planned):
 class FireNow(Fire):
     """A run now, whatever the plan, a pause and an open run say."""
 
-    __slots__ = ()
+    __slots__ = ("by",)
+
+    def __init__(
+        self,
+        role: Schedules,
+        found: tuple[Trigger, Plan],
+        by: str,
+        answer: asyncio.Future[list[Accepted]],
+    ) -> None:
+        super().__init__(role, found, answer)
+        self.by = by
 
     async def ready(self, engine: Engine) -> None:
         await super().ready(engine)
@@ -128,7 +138,8 @@ class FireNow(Fire):
             raise NotFoundError(f"there is no schedule {self.trigger.name!r}")
         now = engine.clock.now()
         event = event_of(self.row.id, now)
-        self.events = [replace(event, id=f"{event.id}/{engine.identity.event_id()}")]
+        mark = engine.identity.event_id()  # it stands in for no planned instant
+        self.events = [by_hand(replace(event, id=f"{event.id}/{mark}"), self.by)]
         self.after = replace(self.row, last_for=now, last_at=now)
         await Planned.ready(self, engine)
 
@@ -219,6 +230,11 @@ class Schedules:
 
     def close(self) -> None:
         self.alarm.close()
+
+
+def by_hand(event: Event, by: str) -> Event:
+    """It keeps whose hand it was."""
+    return replace(event, extensions={"by": by}) if by else event
 
 
 def park(plan: Plan | None, row: Schedule, now: int) -> Schedule:
