@@ -78,9 +78,8 @@ async def test_a_pause_in_the_tick_of_a_start(stage):
 
 async def test_fire_starts_at_once_and_counts_as_the_last_run(stage):
     gate = Gate()
-    async with stage.app(
-        clockwork({"every": "1h"}, {"run": "gate"}), {"gate": gate.__call__}
-    ) as app:
+    at_work = {"gate": gate.__call__}
+    async with stage.app(clockwork({"every": "1h"}, {"run": "gate"}), at_work) as app:
         await app.pause_schedule("w")
         first = await app.fire_schedule("w", by="ann")
         second = await app.fire_schedule("w")

@@ -131,9 +131,8 @@ async def test_what_was_missed_without_a_server_is_caught_up(clocked):
 
 async def test_skip_starts_nothing_beside_an_open_run(clocked):
     gate = Gate()
-    async with clocked.app(
-        clockwork({"every": "1h"}, {"run": "gate"}), {"gate": gate.__call__}
-    ) as app:
+    at_work = {"gate": gate.__call__}
+    async with clocked.app(clockwork({"every": "1h"}, {"run": "gate"}), at_work) as app:
         clocked.jump(app, 3600)
         await until(lambda: gate.calls == 1)
         clocked.jump(app, 3600)
@@ -164,8 +163,9 @@ async def waits(app):
 )
 async def test_queue_starts_when_the_run_has_ended(clocked, catch_up, expected):
     gate = Gate()
+    at_work = {"gate": gate.__call__}
     trigger = {"every": "1h", "overlap": "queue", "catch_up": catch_up}
-    async with clocked.app(clockwork(trigger, {"run": "gate"}), {"gate": gate.__call__}) as app:
+    async with clocked.app(clockwork(trigger, {"run": "gate"}), at_work) as app:
         clocked.jump(app, 3600)
         await until(lambda: gate.calls == 1)
         clocked.jump(app, 3600)
@@ -180,14 +180,15 @@ async def test_queue_starts_when_the_run_has_ended(clocked, catch_up, expected):
 
 async def test_a_queue_outlives_the_process(clocked):
     gate, trigger = Gate(), {"every": "1h", "overlap": "queue"}
-    app = clocked.app(clockwork(trigger, {"run": "gate"}), {"gate": gate.__call__})
+    at_work = {"gate": gate.__call__}
+    app = clocked.app(clockwork(trigger, {"run": "gate"}), at_work)
     async with until_crash(app):
         clocked.jump(app, 3600)
         await until(lambda: gate.calls == 1)
         clocked.jump(app, 3600)
         await until_async(lambda: waits(app))
     gate.open.set()  # the run ends in the next process, at its first attempt there
-    async with clocked.app(handlers={"gate": gate.__call__}) as app:
+    async with clocked.app(handlers=at_work) as app:
         await until_async(lambda: counted(app, 2))
         await settled(app)
         assert await started(app) == [1, 2]
