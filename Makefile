@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench test test-quick check format docs lock clean core-set test-set
+.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate vectors mutations
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -16,8 +16,19 @@ demo: core-set          ## a tenant is set up from an event; the server is kille
 serve: core-set         ## run a server here (ARGS="hello.yaml")
 	@$(BIN)/ostinato serve $(ARGS)
 
-bench: core-set         ## measure steps per second on this machine, beside DBOS (ARGS="all")
-	@$(BIN)/ostinato bench --peer dbos $(ARGS)
+bench: core-set         ## measure every workload beside DBOS, write docs/benchmarks/ (ARGS="--rounds 3")
+	@mkdir -p .cache
+	@$(BIN)/ostinato bench all --peer dbos --json $(ARGS) >.cache/bench.json
+	@$(BIN)/python -m benchmarks.report .cache/bench.json docs/benchmarks
+
+bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line is JSON
+	@$(BIN)/ostinato bench W1 W3 --peer dbos --rounds 3 --json $(ARGS)
+
+simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
+	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+mutations: test-set     ## remove the code behind each promise: the simulation must turn red (minutes)
+	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest $(ARGS)
@@ -47,7 +58,11 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) pyproject.toml --group build --group test -o requirements/test.txt
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
+	@$(LOCK) --group bench -o requirements/bench.txt
 	@$(LOCK) --group dbos -o requirements/dbos.txt
+
+vectors: test-set       ## ask event-ruler for its answers again (needs Java and Maven)
+	@$(BIN)/python -m tests.core.patterns.record
 
 clean:                  ## remove .venv, caches and what was built
 	@rm -rf .venv .cache .hypothesis dist

@@ -1,85 +1,263 @@
-"""W1, W3 and W4 on DBOS with SQLite, as it comes: python dbos_sqlite.py WORKLOAD COUNT FOLDER.
+"""Workloads on DBOS with SQLite, as it comes: python dbos_sqlite.py WORKLOAD COUNT FOLDER.
 
 The last line is the figures as JSON. Imports nothing of Ostinato; `ostinato bench --peer dbos`
 runs it in an environment made of requirements/dbos.txt.
+
+Steps that only compute are synchronous functions in synchronous workflows, as its guides show
+them; steps that wait, and steps side by side, are coroutines, so that they need no threads.
 """
 
+import asyncio
 import json
+import os
+import random
+import resource
 import sys
-import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from dbos import DBOS
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
-STEPS = 10
+STEPS, FAN, LIGHT = 10, 100, 40
+PAUSE = 0.010  # seconds
+WINDOW = 4.0  # seconds: how long W1b looks on; all 600 to their end would take minutes
+
+chance = random.Random(0)
+done = Counter()
+
+
+# -- what is measured
 
 
 @DBOS.step()
-def noop() -> None:
+def noop():
     pass
 
 
+@DBOS.step()
+async def anoop():
+    pass
+
+
+@DBOS.step()
+async def pause():
+    await asyncio.sleep(chance.random() * PAUSE)
+    done["steps"] += 1
+
+
+@DBOS.step()
+def fibonacci_step(n):
+    return fibonacci(n)
+
+
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
 @DBOS.workflow()
-def ten() -> None:
+def ten():
     for _ in range(STEPS):
         noop()
 
 
 @DBOS.workflow()
-def one() -> None:
+def one():
     noop()
 
 
-def at_once(workflow, count, name, each):
-    begun, cpu = time.perf_counter(), time.process_time()
-    handles = [DBOS.start_workflow(workflow) for _ in range(count)]
-    accepted = time.perf_counter() - begun
-    for handle in handles:
-        handle.get_result()
-    seconds = time.perf_counter() - begun
-    figures = {
-        f"{name}s_per_second": count * each / seconds,
-        f"cpu_us_per_{name}": (time.process_time() - cpu) / (count * each) * 1e6,
-    }
-    return figures if each > 1 else figures | {"accepted_per_second": count / accepted}
+@DBOS.workflow()
+async def ten_pauses():
+    for _ in range(STEPS):
+        await pause()
 
 
-def one_by_one(count):
+@DBOS.workflow()
+async def fan():
+    await asyncio.gather(*(anoop() for _ in range(FAN)))
+
+
+@DBOS.workflow()
+def flow(count, n):
+    for _ in range(count):
+        fibonacci_step(n)
+
+
+# -- counting: commits that wrote something, CPU of all threads, memory
+
+
+class Commits:
+    """Of all connections; SQLAlchemy tells of each statement and each commit."""
+
+    def __init__(self):
+        self.made = 0
+        event.listen(Engine, "before_cursor_execute", self._statement)
+        event.listen(Engine, "commit", self._commit)
+        event.listen(Engine, "rollback", self._rollback)
+
+    def _statement(self, connection, cursor, statement, *_):
+        if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+            connection.info["wrote"] = True
+
+    def _commit(self, connection):
+        self.made += connection.info.pop("wrote", False)
+
+    def _rollback(self, connection):
+        connection.info.pop("wrote", None)
+
+
+class Meter:
+    def __init__(self):
+        self.commits, self.cpu = commits.made, time.process_time()
+        self.begun = time.perf_counter()
+
+    @property
+    def seconds(self):
+        return time.perf_counter() - self.begun
+
+    def costs(self, name, count, runs):
+        cpu = time.process_time() - self.cpu
+        return {
+            f"cpu_us_per_{name}": cpu / count * 1e6,
+            "commits_per_run": (commits.made - self.commits) / runs,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+
+    def rates(self, name, count, runs):
+        seconds = self.seconds
+        return {f"{name}s_per_second": count / seconds, **self.costs(name, count, runs)}
+
+
+def percentiles(taken):
+    taken = sorted(taken)
+    return {f"p{part}_ms": taken[len(taken) * part // 100] * 1000 for part in (50, 95, 99)}
+
+
+def times(call, count):
     taken = []
     for _ in range(count):
         begun = time.perf_counter()
-        one()
-        taken.append((time.perf_counter() - begun) * 1000)
-    taken.sort()
-    return {f"p{part}_ms": taken[len(taken) * part // 100] for part in (50, 95, 99)}
+        call()
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+# -- workloads
+
+
+def at_once(workflow, count, name, each):
+    meter = Meter()
+    handles = [DBOS.start_workflow(workflow) for _ in range(count)]
+    accepted = meter.seconds
+    for handle in handles:
+        handle.get_result()
+    figures = meter.rates(name, count * each, count)
+    return figures if each > 1 else {**figures, "accepted_per_second": count / accepted}
+
+
+def waiting(width):
+    """Steps per second while ``width`` workflows are at work.
+
+    What it takes to start them, and to end them, is left out: that flatters.
+    """
+
+    async def keep():
+        while True:
+            await (await DBOS.start_workflow_async(ten_pauses)).get_result()
+            done["runs"] += 1
+
+    async def measured():
+        keepers = [asyncio.create_task(keep()) for _ in range(width)]
+        while done["steps"] < width:  # noqa: ASYNC110 - about one step of each
+            await asyncio.sleep(0.01)
+        before, meter = done["steps"], Meter()
+        await asyncio.sleep(WINDOW)
+        steps = done["steps"] - before
+        figures = meter.rates("step", steps, steps / STEPS)
+        for keeper in keepers:
+            keeper.cancel()
+        return figures
+
+    return asyncio.run(measured())
+
+
+def fans(count):
+    async def measured():
+        taken, meter = [], Meter()
+        for _ in range(count):
+            begun = time.perf_counter()
+            await fan()
+            taken.append(time.perf_counter() - begun)
+        rates = meter.rates("step", count * FAN, count)
+        return {"p50_ms": median(taken) * 1000, "max_ms": max(taken) * 1000, **rates}
+
+    return asyncio.run(measured())
+
+
+def one_by_one(count):
+    meter = Meter()
+    taken = times(one, count)
+    return {**percentiles(taken), **meter.costs("run", count, count)}
+
+
+def light(count):
+    flow(LIGHT, 10)
+    meter = Meter()
+    taken = times(lambda: flow(LIGHT, 10), count)
+    costs = meter.costs("step", count * LIGHT, count)
+    return {"makespan_ms": median(taken) * 1000, "max_ms": max(taken) * 1000, **costs}
+
+
+def heavy(count):
+    bare, bare_cpu = bare_loop(count // 2)
+    meter = Meter()
+    flow(count, 33)
+    taken, cpu = meter.seconds, time.process_time() - meter.cpu
+    costs = meter.costs("step", count, 1)
+    more, more_cpu = bare_loop(count - count // 2)
+    bare, bare_cpu = bare + more, bare_cpu + more_cpu
+    figures = {"times_bare_cpu": cpu / bare_cpu, "times_bare": taken / bare}
+    return {**figures, "makespan_ms": taken * 1000, **costs}
+
+
+def bare_loop(count):
+    begun, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        fibonacci(33)
+    return time.perf_counter() - begun, time.process_time() - cpu
 
 
 WORKLOADS = {
     "W1": lambda count: at_once(ten, count, "step", STEPS),
+    "W1b-50": waiting,
+    "W1b-600": waiting,
+    "W2": fans,
     "W3": one_by_one,
     "W4": lambda count: at_once(one, count, "run", 1),
+    "W5-light": light,
+    "W5-heavy": heavy,
 }
 
 
 def main(workload, count, folder):
-    with tempfile.TemporaryDirectory(prefix=".dbos-bench-", dir=folder) as place:
-        file = Path(place) / "dbos.sqlite"
-        DBOS(
-            config={
-                "name": "bench",
-                "system_database_url": f"sqlite:///{file}",
-                "log_level": "ERROR",
-                "run_admin_server": False,
-            }
-        )
-        DBOS.launch()
-        ten()  # nothing of the first use is measured
-        try:
-            return WORKLOADS[workload](count)
-        finally:
-            DBOS.destroy()
+    global commits
+    commits = Commits()
+    DBOS(
+        config={
+            "name": "bench",
+            "system_database_url": f"sqlite:///{Path(folder) / 'dbos.sqlite'}",
+            "log_level": "CRITICAL",
+            "run_admin_server": False,
+        }
+    )
+    DBOS.launch()
+    ten()  # nothing of the first use is measured
+    print(json.dumps(WORKLOADS[workload](count)), flush=True)
+    os._exit(0)  # without its orderly end, which would wait for what W1b has left at work
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -1,5 +1,6 @@
 """`ostinato serve` as a real process: what it tells, how it ends, what it refuses."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ostinato.cli.server import _bound
+from ostinato.config import Settings
 from tests.cli.live import command, serving
 
 pytestmark = pytest.mark.real
@@ -182,6 +185,26 @@ def refused(folder, *arguments, **environ):
     assert out == ""
     assert "Traceback" not in err
     return code, err
+
+
+async def test_no_part_of_an_answer_waits_for_the_one_before_to_be_acknowledged():
+    loop, accepted = asyncio.get_running_loop(), asyncio.Queue()
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport):
+            accepted.put_nowait(transport)
+
+    with _bound(Settings(port=0)) as listener:
+        server = await loop.create_server(Connection, sock=listener)
+        with socket.create_connection(listener.getsockname()):
+            transport = await accepted.get()
+            at_once = transport.get_extra_info("socket").getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY
+            )
+            transport.close()
+        server.close()
+        await server.wait_closed()
+    assert at_once
 
 
 def test_a_port_in_use(here):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ostinato.core import events as e
+from ostinato.core.graph import FINALLY, ON_FAILURE, Graph, Node
+from ostinato.core.model import Job, Kind, Retry, Run
 from ostinato.definitions import compile, load
 from ostinato.testing.play import Play
 
-HANDLERS = {"echo": lambda given: given}
+
+def bad(given):
+    raise ValueError(given)
+
+
+HANDLERS = {"echo": lambda given: given, "bad": bad}
 
 
 def play(text: str, most_steps: int) -> Play:
@@ -54,3 +63,21 @@ def test_how_often_a_process_may_die_is_a_setting():
     assert played.jobs == {"p/a": "failed"}
     assert played.view.error is not None
     assert played.view.error.name == "Abandoned"
+
+
+@pytest.mark.parametrize("name", [ON_FAILURE, FINALLY])
+def test_a_loop_in_the_last_of_a_run_ends_too(name):
+    """No document can write it; a graph can."""
+    graph = Graph("w")
+    graph.add(Node(Kind.JOB, "bad", job=Job(action=Run("bad"), retry=Retry(attempts=1))))
+    scope = graph.add(Node(Kind.SCOPE, name))
+    first, second = (
+        graph.add(Node(Kind.JOB, job, job=Job(action=Run("echo"))), scope) for job in "ab"
+    )
+    graph.flow(first, second)
+    graph.flow(second, second)
+    graph.seal().most_steps = 5
+    played = Play(graph, HANDLERS).run()
+    assert played.status == "failed"
+    assert len(played.jobs) == {ON_FAILURE: 10, FINALLY: 15}[name]
+    assert "TooManySteps" in str(played.view.warnings)

@@ -149,3 +149,22 @@ def test_many_openings_are_read_in_one_pass() -> None:
         parse_template("${ " * 20_000)
     assert parse_template("$${" * 20_000).render({}) == "${" * 20_000
     assert parse_template("${ 1 }" * 5_000).render({}) == "1" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("${input.x}", "${ input.x }"),
+        ("${\n input.x  }", "${ input.x }"),
+        ("a ${ 'b}' + \"{\" } c", "a ${ 'b}' + \"{\" } c"),
+        ("$${ no } ${x}$${", "$${ no } ${ x }$${"),
+        ("$$${", "$$${"),
+        ({"k": ["${x}", 1, None], "${x}": "t"}, {"k": ["${ x }", 1, None], "${x}": "t"}),
+    ],
+)
+def test_a_template_can_be_written_again(written, source):
+    template = parse_template(written)
+    assert template.source == source
+    assert parse_template(source).source == source
+    context = {"x": 1, "input": {"x": 2}}
+    assert parse_template(source).render(context) == template.render(context)

@@ -280,3 +280,22 @@ async def test_an_event_is_picked_by_its_source(http):
 async def test_an_id_may_hold_a_slash(http):
     await http.post("/events", json=CLOUD | {"id": "topic/0/17"})
     assert (await http.get("/events/topic%2F0%2F17")).json()["id"] == "topic/0/17"
+
+
+async def test_who_leaves_amid_a_body_has_sent_nothing(app, door):
+    came = [{"type": "http.request", "body": b'{"type":', "more_body": True}]
+    sent = []
+
+    async def receive():
+        return came.pop() if came else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/events", "headers": [],
+        "client": ("127.0.0.1", 4711), "server": ("127.0.0.1", 8085),
+    }  # fmt: skip
+    await door(scope, receive, send)
+    assert sent == []
+    assert await events_of(app) == []

@@ -85,9 +85,13 @@ def _stop_signals() -> Iterator[asyncio.Event]:
 
 @contextlib.contextmanager
 def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """Listens at once, so that no other process can take the port while the store is opened."""
+    """Listens at once, so that no other process can take the port while the store is opened.
+
+    The protocol is named because asyncio sets TCP_NODELAY only where it is: without it the second
+    part of an answer waits 40 ms for the other side's acknowledgement of the first.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host.strip("[]"), settings.port))

@@ -17,6 +17,7 @@ timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them
 outline       a graph as plain values, for pictures
+content       all that a graph says, to compare two
 
 expressions   the language of `when` and `${ … }`
 patterns      the language that events are chosen with

@@ -12,7 +12,7 @@ needs         the order that `needs` make             compile       document →
 sight         what an expression may see              meaning       what it can give
 check         everything that cannot work             values        texts that are more than a word
 schema        the published JSON Schema               input         input_schema: check, defaults
-registry      versions of workflows
+registry      versions of workflows                  write         graph → document
 """
 
 from ostinato.definitions.check import check, check_text, report
@@ -20,6 +20,7 @@ from ostinato.definitions.compile import HandlerDefaults, compile
 from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.input import input_check
 from ostinato.definitions.load import load, read
+from ostinato.definitions.write import write
 
 __all__ = [
     "Document",
@@ -32,4 +33,5 @@ __all__ = [
     "load",
     "read",
     "report",
+    "write",
 ]

@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 
 
 class Told:
-    """What one event did to one run: the facts from ``seq`` on, and what the run asked for."""
+    """What one event did to one run: the facts from ``seq`` on, and what the run asked for.
 
-    __slots__ = ("commands", "ended", "facts", "head", "new", "resident", "seq")
+    ``at`` is the run's own time: the clock may have been set back, a run's time never goes back.
+    """
+
+    __slots__ = ("at", "commands", "ended", "facts", "head", "new", "resident", "seq")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Told:
         self.facts = facts
         self.commands = commands
         self.ended = ended
+        self.at = resident.state.now
         self.head: Head | None = None
         self.new = False
 
@@ -131,7 +135,7 @@ def _join(batch: Batch, rows: Batch) -> None:
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
     run_id = told.resident.run_id
     if told.facts:
-        batch.records.append(Record(run_id, told.seq, now, VERSION, encode_facts(told.facts)))
+        batch.records.append(Record(run_id, told.seq, told.at, VERSION, encode_facts(told.facts)))
     if told.head is not None:
         if told.new:
             fresh[run_id] = len(batch.new_heads)

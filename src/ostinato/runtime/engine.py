@@ -134,19 +134,20 @@ class Engine:
 
     # folding
 
-    async def _prepare(self, posts: list[Post]) -> tuple[list[Post], list[Post], StoreError | None]:
+    async def _prepare(self, posts: list[Post]) -> tuple[list[Post], list[Post], Exception | None]:
         """The posts that have what they need, those that the store could not serve, and why."""
         ready: list[Post] = []
         unread: list[Post] = []
-        failure: StoreError | None = None
+        failure: Exception | None = None
         for post in posts:
             try:
                 await post.ready(self)
-            except StoreError as error:
+            except Exception as error:
+                if not _may_pass(post, error):
+                    self._refuse(post, error)
+                    continue
                 failure = error
                 unread.append(post)
-            except Exception as error:
-                self._refuse(post, error)
             else:
                 ready.append(post)
         return ready, unread, failure
@@ -240,9 +241,12 @@ class Engine:
         except (StoreError, Fenced) as error:
             log.error("commit.failed", error=str(error))
             self._put_back(applied, error)
+        except Exception as error:  # what no store may raise: it may have kept the batch, too
+            log.error("commit.broken", exc_info=error)
+            await self._take_stock(applied, batch, now)
         else:
             self._backoff = 0.0
-            self.outlets.leave(applied, now)
+            self.outlets.leave(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""
@@ -267,19 +271,22 @@ class Engine:
         while True:
             try:
                 kept = await self._was_kept(batch)
-            except StoreError as error:
-                log.error("store.failed", error=str(error))
+            except Fenced as error:  # another process owns what this one did
+                self._put_back(applied, error)
+                return
+            except Exception as error:  # whatever it raises, nothing else can be done first
+                log.error("store.failed", error=f"{type(error).__name__}: {error}")
                 self._refuse_queued(error)
                 await asyncio.sleep(self._slow_down())
             else:
                 break
         self._backoff = 0.0
         if kept:
-            self.outlets.leave(applied, now)
+            self.outlets.leave(applied)
         else:
             self._put_back(applied)
 
-    def _refuse_queued(self, error: StoreError) -> None:
+    def _refuse_queued(self, error: Exception) -> None:
         """Whoever waits is told now; what nobody waits for goes on waiting."""
         waiting = list(self._queue)
         self._queue.clear()
@@ -326,3 +333,9 @@ class Engine:
     def backoff(self) -> float:
         """Seconds to wait before the next tick, after a store that failed."""
         return self._backoff
+
+
+def _may_pass(post: Post, error: Exception) -> bool:
+    """The store fails, or breaks its word by an error that is none of ours and nobody hears of."""
+    ours = isinstance(error, OstinatoError)
+    return isinstance(error, StoreError) or (post.answer is None and not ours)

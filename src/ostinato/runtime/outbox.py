@@ -39,7 +39,11 @@ class Outbox:
         if not self._waiting or self._sending is not None:
             return 0
         self._waiting = False
-        outgoing = await self.engine.storage.outbox(MANY)
+        try:
+            outgoing = await self.engine.storage.outbox(MANY)
+        except BaseException:
+            self._waiting = True  # what could not be read is there still
+            raise
         if outgoing:
             self._sending = asyncio.create_task(self._send(outgoing), name="ostinato-outbox")
         return len(outgoing)

@@ -29,16 +29,16 @@ class Outlets:
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
 
-    def leave(self, applied: Iterable[Applied], now: int) -> None:
+    def leave(self, applied: Iterable[Applied]) -> None:
         jobs: list[Job] = []
         for one in applied:
             for told in one.change.tolds:
-                self._leave(told, jobs, now)
+                self._leave(told, jobs)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)
 
-    def _leave(self, told: Told, jobs: list[Job], now: int) -> None:
+    def _leave(self, told: Told, jobs: list[Job]) -> None:
         state = told.resident.state
         for command in told.commands:
             if type(command) is c.StartJob:
@@ -46,7 +46,7 @@ class Outlets:
             else:
                 self._obey(state, command)
         if self.watching:
-            self.watching.tell(told, now)
+            self.watching.tell(told)
         if told.ended:
             self._residents.drop(state.run_id)
             self.on_ended(state.run_id)

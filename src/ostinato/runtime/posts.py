@@ -71,6 +71,7 @@ class Tell(Post):
             raise NotYet
         if self.fired is not None:
             change.drop_timer(self.fired)
+            now = max(now, self.fired.due_at)  # the clock may have been set back since it was due
         if self.resident.state.ended:
             return None
         return engine.tell(change, self.resident, self.event, now)

@@ -46,10 +46,10 @@ class Watching:
         if not queues:
             self._facts.pop(run_id, None)
 
-    def tell(self, told: Told, now: int) -> None:
+    def tell(self, told: Told) -> None:
         run_id = told.resident.run_id
         for queue in self._facts.get(run_id, ()):
-            queue.put_nowait(list(history_view(told.seq, now, told.facts)))
+            queue.put_nowait(list(history_view(told.seq, told.at, told.facts)))
             if told.ended:
                 queue.put_nowait(None)
         if told.ended:

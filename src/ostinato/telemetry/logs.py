@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -61,3 +62,19 @@ def _colour_wanted() -> bool:
     import os
 
     return not os.environ.get("NO_COLOR")
+
+
+def divert_logs(sink: Callable[[dict[str, Any]], object]) -> Callable[[], None]:
+    """Hand every event of ours to ``sink`` instead; returns what takes it back."""
+    before = structlog.get_config()
+
+    def give(logger: Any, name: str, event: Any) -> Any:
+        sink(dict(event))
+        raise structlog.DropEvent
+
+    structlog.configure(
+        processors=[give],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
+    return lambda: structlog.configure(**before)

@@ -144,13 +144,20 @@ def _attempts_rise(entries: list[Entry]) -> Found:
 
 
 def _not_early(entries: list[Entry]) -> Found:
-    """A timer's wait and a retry go on when they are due, never before."""
+    """A timer's wait and a retry go on when they are due, never before.
+
+    An answer from outside may end a job between two attempts.
+    """
     due: dict[str, int] = {}
+    retried: set[str] = set()
     for entry in entries:
         fact = entry.fact
+        if isinstance(fact, f.JobRetried):
+            retried.add(fact.key)
         if isinstance(fact, f.JobReady | f.JobSucceeded):
             at = due.pop(fact.key, None)
-            if at is not None and entry.at < at:
+            answered = isinstance(fact, f.JobSucceeded) and fact.key in retried
+            if at is not None and entry.at < at and not answered:
                 yield entry.seq, "timer.early", f"{fact.key}: {at - entry.at} ms before it was due"
         elif isinstance(fact, f.JobRetried) or (
             isinstance(fact, f.JobWaiting) and fact.kind == "timer" and fact.due_at is not None
@@ -220,7 +227,7 @@ async def check_store(
     found += _one_run_per_event(heads)
     for outgoing in await storage.outbox(1_000):
         found.append(Violation(outgoing.run_id, -1, "outbox.left", f"{outgoing.event.id} not sent"))
-    found += await _unheard(storage, {head.run_id for head in heads if head.ended_at is None})
+    found += await unheard(storage, {head.run_id for head in heads if head.ended_at is None})
     if journal is not None:
         found += await _acknowledged(storage, journal)
     return found
@@ -260,7 +267,7 @@ def _one_run_per_event(heads: Iterable[Head]) -> Iterator[Violation]:
             yield Violation("", -1, "event.started_twice", text)
 
 
-async def _unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
+async def unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
     """An open wait, and an event it should have found. What its run has had does not count."""
     found = []
     for wait, event in await storage.missed():

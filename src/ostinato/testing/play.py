@@ -18,7 +18,7 @@ from ostinato.core.codec import decode_facts, encode_facts, encode_value
 from ostinato.core.decide import advance
 from ostinato.core.facts import Fact, Failure
 from ostinato.core.fold import replay
-from ostinato.core.graph import Graph
+from ostinato.core.graph import Graph, Node
 from ostinato.core.state import Scope, State, Step
 from ostinato.core.views import RunView, fact_type, run_view
 from ostinato.runtime.reports import failure_of
@@ -160,17 +160,17 @@ class Play:
 
 
 def snapshot(state: State) -> dict[str, Any]:
-    """Everything a state holds, as plain values that can be compared."""
-    plain = {
-        name: value
-        for name, value in vars(state).items()
-        if name not in ("graph", "cache", "tokens", "steps", "scopes", "open", "now")
-    }
-    return plain | {
-        "steps": {key: _slots(step) for key, step in state.steps.items()},
-        "scopes": {key: _slots(scope) for key, scope in state.scopes.items()},
-        "open": list(state.open),
-    }
+    """Everything a state holds, as plain values that can be compared, the order of maps too.
+
+    Left out is what is made again when somebody asks: decoded values and tokens.
+    """
+    held = {name: value for name, value in vars(state).items() if name not in MADE_AGAIN}
+    held["steps"] = [(key, _slots(step)) for key, step in state.steps.items()]
+    held["scopes"] = [(key, _slots(scope)) for key, scope in state.scopes.items()]
+    return {name: _plain(value) for name, value in held.items()}
+
+
+MADE_AGAIN = ("graph", "cache", "tokens")
 
 
 def _slots(thing: Step | Scope) -> dict[str, Any]:
@@ -180,8 +180,12 @@ def _slots(thing: Step | Scope) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Raw):
         return bytes(value)
+    if isinstance(value, Step | Scope):
+        return value.key
+    if isinstance(value, Node):
+        return value.path
     if isinstance(value, dict):
-        return {key: _plain(member) for key, member in value.items()}
+        return [(key, _plain(member)) for key, member in value.items()]
     if isinstance(value, list):
         return [_plain(member) for member in value]
-    return getattr(value, "key", getattr(value, "path", value))
+    return value

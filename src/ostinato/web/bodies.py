@@ -9,9 +9,10 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from ostinato.errors import Problem
+from ostinato.web.door import headers_of
 from ostinato.web.errors import Refusal
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    headers = request.headers
+    headers = headers_of(request)
     coding = headers.get("content-encoding", "identity")
     if coding.strip().lower() != "identity":
         message = f"a body with content-encoding {coding[:40]!r} is not understood; send it plain"
@@ -29,8 +30,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     announced = headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
-    parts, size = [], 0
-    async for part in request.stream():
+    parts, size, more = [], 0, True
+    while more:
+        came = await request.receive()
+        if came["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part, more = came.get("body", b""), came.get("more_body", False)
         size += len(part)
         if size > limit:
             raise _too_large(limit)

@@ -16,7 +16,7 @@ from ostinato.core.facts import (
     RunStarted,
     ScopeOpened,
 )
-from ostinato.core.graph import Node
+from ostinato.core.graph import FINALLY, ON_FAILURE, Node
 from ostinato.core.model import Each, Kind
 from ostinato.core.names import Names
 from ostinato.core.state import Scope, State
@@ -63,8 +63,8 @@ def enter(state: State, move: Enter, now: int) -> list[Said]:
 
 
 def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
-    if _is_full(state):
-        return [Fail(state.root, _too_many(state, key))]
+    if (full := _full(state)) is not None:
+        return [Fail(scope if state.doing in LASTLY else state.root, _too_many(full, key))]
     try:
         if (skipped := skip(state, scope, node, key)) is not None:
             return skipped
@@ -77,15 +77,21 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
     return [*_opened(node, key, now), Begin(key)]
 
 
-def _is_full(state: State) -> bool:
-    """``on_failure`` and ``finally`` may still run in a run that has become too long."""
-    return len(state.steps) >= state.graph.most_steps and state.doing == "work"
+LASTLY = {ON_FAILURE: 2, FINALLY: 3}
 
 
-def _too_many(state: State, key: str) -> Failure:
-    return Failure(
-        "TooManySteps", f"{key} would be one more than {state.graph.most_steps:,} steps of one run"
-    )
+def _full(state: State) -> int | None:
+    """The most steps that there may be by now, when there are so many.
+
+    ``on_failure`` and ``finally`` may still run in a run that has become too long; but a loop in
+    them ends too.
+    """
+    most = state.graph.most_steps * LASTLY.get(state.doing, 1)
+    return most if len(state.steps) >= most else None
+
+
+def _too_many(most: int, key: str) -> Failure:
+    return Failure("TooManySteps", f"{key} would be one more than {most:,} steps of one run")
 
 
 def _broken(scope: Scope, node: Node, key: str, error: ExpressionError | UsageError) -> list[Said]:

@@ -28,9 +28,12 @@ Piece = str | Expression
 class Template:
     """``constant`` ones cost nothing and always give the same object: treat it as read-only."""
 
-    __slots__ = ("_render", "_value", "constant", "names", "paths")
+    __slots__ = ("_render", "_value", "_written", "constant", "names", "paths")
 
-    def __init__(self, value: Any, render: Render | None, expressions: list[Expression]) -> None:
+    def __init__(
+        self, value: Any, render: Render | None, expressions: list[Expression], written: Any
+    ) -> None:
+        self._written = written
         self.constant = render is None
         self.names: frozenset[str] = frozenset().union(*(one.names for one in expressions))
         self.paths: frozenset[tuple[str, ...]] = frozenset().union(
@@ -38,6 +41,11 @@ class Template:
         )
         self._value = value
         self._render = render
+
+    @property
+    def source(self) -> Any:
+        """The value that makes the same template, each expression in it as ``${ text }``."""
+        return _written(self._written)
 
     def render(self, context: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """Without a budget each expression has its own operations; all share the size."""
@@ -53,7 +61,20 @@ def parse_template(value: Any) -> Template:
     constant, render = reader.read(value, "", 0)
     if reader.problems:
         raise _joined(reader.problems)
-    return Template(constant, render, reader.expressions)
+    return Template(constant, render, reader.expressions, value)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _written(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    return "".join(
+        piece.replace("${", "$${") if isinstance(piece, str) else f"${{ {piece.text} }}"
+        for piece in _pieces(value)
+    )
 
 
 def _joined(problems: list[Problem]) -> ExpressionError:

@@ -3,7 +3,12 @@
 matchers  what may stand in a leaf's list, one row each     texts    tests of one text
 parse     pattern → alternatives of leaves                  compile  leaves → closure
 pattern   the public class                                  explain  why an event does not fit
-index     many patterns, one event                          shape    equalities and the rest
+shape     equalities and the rest
+
+index     many patterns, one event                          entry    an alternative and its ways
+node      few are a list, many are filed                    trail    paths, walked along once
+lookup    the keys asked of one field                       keys     what a matcher asks, roughly
+intervals  ranges of numbers
 """
 
 from ostinato.core.patterns.explain import Explanation, Failure

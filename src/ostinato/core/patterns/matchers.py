@@ -13,15 +13,19 @@ from difflib import get_close_matches
 from json import dumps
 from typing import Any, NamedTuple, NoReturn
 
-from ostinato.core.patterns import texts
+from ostinato.core.patterns import keys, texts
+from ostinato.core.patterns.keys import PRESENT, Keys, Kind
 from ostinato.errors import PatternError, Problem
 
 Test = Callable[[Any], bool]
 
 
 class Matcher(NamedTuple):
+    """``keys``: what fits the test has one of them."""
+
     test: Test
     wanted: str
+    keys: Keys = PRESENT
 
 
 def absent(value: Any) -> bool:
@@ -71,7 +75,8 @@ def exactly(values: list[Any]) -> Matcher:
             return value in constants
         return isinstance(value, (int, float)) and value in numbers
 
-    return Matcher(test, " or ".join(dumps(v, ensure_ascii=False) for v in values))
+    wanted = " or ".join(dumps(v, ensure_ascii=False) for v in values)
+    return Matcher(test, wanted, keys.of_values(values))
 
 
 def is_number(value: Any) -> bool:
@@ -118,52 +123,66 @@ def _only_text(operand: Any, path: str) -> Matcher:
 
 def _prefix(operand: Any, path: str) -> Matcher:
     if isinstance(operand, dict):
-        return _ignoring_case(operand, path, texts.prefix_ignoring_case, "begins with")
+        start = _in_any_case(operand, path)
+        return _of_text(
+            texts.prefix_ignoring_case(start),
+            "begins with, in any case,",
+            start,
+            keys.of_start_in_any_case(start),
+        )
     start = text(operand, path)
-    return _of_text(lambda value: value.startswith(start), "begins with", start)
+    by = keys.of_affix(Kind.PREFIX, start)
+    return _of_text(lambda value: value.startswith(start), "begins with", start, by)
 
 
 def _suffix(operand: Any, path: str) -> Matcher:
     if isinstance(operand, dict):
-        return _ignoring_case(operand, path, texts.suffix_ignoring_case, "ends with")
+        end = _in_any_case(operand, path)
+        return _of_text(
+            texts.suffix_ignoring_case(end),
+            "ends with, in any case,",
+            end,
+            keys.of_end_in_any_case(end),
+        )
     end = text(operand, path)
-    return _of_text(lambda value: value.endswith(end), "ends with", end)
+    by = keys.of_affix(Kind.SUFFIX, end)
+    return _of_text(lambda value: value.endswith(end), "ends with", end, by)
 
 
-def _ignoring_case(
-    operand: Any, path: str, make: Callable[[str], texts.TextTest], verb: str
-) -> Matcher:
+def _in_any_case(operand: Any, path: str) -> str:
     name, inner = one_member(operand, path)
     if name != "equals-ignore-case":
         refuse(path, f"cannot hold {dumps(name)}", 'only a text or {"equals-ignore-case": text}')
-    wanted = text(inner, f"{path}.{name}")
-    return _of_text(make(wanted), f"{verb}, in any case,", wanted)
+    return text(inner, f"{path}.{name}")
 
 
 def _equals_ignore_case(operand: Any, path: str) -> Matcher:
     wanted = text(operand, path)
-    return _of_text(texts.equal_ignoring_case(wanted), "is, in any case,", wanted)
+    by = keys.of_start_in_any_case(wanted)
+    return _of_text(texts.equal_ignoring_case(wanted), "is, in any case,", wanted, by)
 
 
 def _wildcard(operand: Any, path: str) -> Matcher:
     try:
-        test = texts.wildcard(text(operand, path))
+        parts = texts.literal_parts(text(operand, path))
     except ValueError as error:
         refuse(path, str(error))
-    return _of_text(test, "looks like", operand)
+    return _of_text(texts.wildcard(parts), "looks like", operand, keys.of_wildcard(parts))
 
 
 def _cidr(operand: Any, path: str) -> Matcher:
     try:
-        test = texts.address_in(text(operand, path))
+        network = texts.network(text(operand, path))
     except ValueError as error:
         refuse(path, f"not a range of addresses: {error}", 'as "10.0.0.0/24" or "2001:db8::/32"')
-    return Matcher(lambda v: isinstance(v, str) and test(v), f"an address in {operand}")
+    test = texts.address_in(network)
+    said = f"an address in {operand}"
+    return Matcher(lambda v: isinstance(v, str) and test(v), said, keys.of_network(network))
 
 
-def _of_text(test: texts.TextTest, verb: str, wanted: str) -> Matcher:
+def _of_text(test: texts.TextTest, verb: str, wanted: str, by: Keys) -> Matcher:
     said = f"a text that {verb} {dumps(wanted, ensure_ascii=False)}"
-    return Matcher(lambda value: isinstance(value, str) and test(value), said)
+    return Matcher(lambda value: isinstance(value, str) and test(value), said, by)
 
 
 def _exists(operand: Any, path: str) -> Matcher:
@@ -218,7 +237,8 @@ def any_of(matchers: list[Matcher]) -> Matcher:
     def test(value: Any) -> bool:
         return any(one(value) for one in tests)
 
-    return Matcher(test, " or ".join(m.wanted for m in matchers))
+    wanted = " or ".join(m.wanted for m in matchers)
+    return Matcher(test, wanted, keys.together([m.keys for m in matchers]))
 
 
 # -- numeric -----------------------------------------------------------------------------------
@@ -238,7 +258,8 @@ def _numeric(operand: Any, path: str) -> Matcher:
     bounds = [_bound(operand, i, path) for i in range(0, len(operand), 2)]
     if len(bounds) == 2:
         _check_range(bounds, path)
-    return Matcher(_within(bounds), "a number " + " and ".join(f"{o} {n}" for o, n in bounds))
+    wanted = "a number " + " and ".join(f"{o} {n}" for o, n in bounds)
+    return Matcher(_within(bounds), wanted, keys.of_bounds(bounds))
 
 
 def _bound(operand: Any, at: int, path: str) -> tuple[str, float]:

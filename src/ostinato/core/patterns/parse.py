@@ -12,6 +12,7 @@ from itertools import count
 from json import dumps
 from typing import Any, NamedTuple
 
+from ostinato.core.patterns.keys import Keys
 from ostinato.core.patterns.matchers import (
     ROWS,
     Matcher,
@@ -44,12 +45,12 @@ _RESERVED = frozenset(ROWS) | {"=", "<", "<=", ">", ">=", "regex"}
 
 
 class Leaf(NamedTuple):
-    """``test`` is None when nothing may be there; ``values`` are all, when all are exact."""
+    """``test`` is None, and there are no ``keys``, when nothing may be there."""
 
     path: tuple[str, ...]
     test: Test | None
     wanted: str
-    values: tuple[Any, ...] | None
+    keys: Keys = ()
 
     @property
     def name(self) -> str:
@@ -132,9 +133,10 @@ class _Reader:
         plain = [rule for rule in rules if not isinstance(rule, Mapping)]
         if plain:
             present.insert(0, exactly(plain))
-        leaves = [_present(present, plain, path)] if present else []
+        one = any_of(present) if present else None
+        leaves = [Leaf(path, one.test, one.wanted, one.keys)] if one else []
         if len(present) - bool(plain) < sum(m is not None for m in matchers):
-            leaves.append(Leaf(path, None, "no value", None))
+            leaves.append(Leaf(path, None, "no value"))
         return leaves
 
     def _rule(self, rule: Any, place: str) -> Matcher | None:
@@ -147,12 +149,6 @@ class _Reader:
         elif not (rule is None or isinstance(rule, (str, bool))):
             refuse(place, f"a value is text, a number, true, false or null, not {kind(rule)}")
         return None
-
-
-def _present(matchers: list[Matcher], plain: list[Any], path: tuple[str, ...]) -> Leaf:
-    one = any_of(matchers)
-    only_plain = tuple(plain) if len(matchers) == 1 and plain else None
-    return Leaf(path, one.test, one.wanted, only_plain)
 
 
 def _and(left: list[Alternative], right: list[Alternative], place: str) -> list[Alternative]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ostinato.core.patterns import explain as explaining
 from ostinato.core.patterns.compile import compiled
 from ostinato.core.patterns.explain import Explanation
 from ostinato.core.patterns.matchers import Test
-from ostinato.core.patterns.parse import canonical, parse
+from ostinato.core.patterns.parse import Leaf, parse
 
 
 class Pattern:
@@ -20,11 +20,12 @@ class Pattern:
     mapping can be asked too.
     """
 
-    __slots__ = ("_alternatives", "_test", "source")
+    __slots__ = ("_alternatives", "_test", "_tests", "source")
 
     def __init__(self, pattern: Mapping[str, Any]) -> None:
         self._alternatives = parse(pattern)
-        self._test = _any_of([compiled(leaves) for leaves in self._alternatives])
+        self._tests = [compiled(leaves) for leaves in self._alternatives]
+        self._test = _any_of(self._tests)
         self.source = pattern
 
     def matches(self, event: Mapping[str, Any]) -> bool:
@@ -34,17 +35,9 @@ class Pattern:
     def explain(self, event: Mapping[str, Any]) -> Explanation:
         return explaining.explain(self._alternatives, dict(event))
 
-    def exact_values(self, *path: str) -> frozenset[str] | None:
-        """The texts one of which an event must have at ``path``; None when others fit as well."""
-        values: set[str] = set()
-        for leaves in self._alternatives:
-            leaf = next((one for one in leaves if canonical(one.path) == path), None)
-            if leaf is None or leaf.values is None:
-                return None
-            if not all(isinstance(value, str) for value in leaf.values):
-                return None
-            values.update(leaf.values)
-        return frozenset(values)
+    def alternatives(self) -> Iterator[tuple[list[Leaf], Test]]:
+        """It fits an event when one of these tests does; a test fits when all its leaves do."""
+        return zip(self._alternatives, self._tests, strict=True)
 
     def __repr__(self) -> str:
         return f"Pattern({self.source!r})"

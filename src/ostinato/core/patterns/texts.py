@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 TextTest = Callable[[str], bool]
+Network = IPv4Network | IPv6Network
 
 # The longest IPv6 address as text; anything beyond need not be parsed to be refused.
 _LONGEST_ADDRESS = 45
@@ -42,8 +50,8 @@ def _letter(letter: str) -> str:
     return f"(?:{'|'.join(re.escape(f) for f in forms)})"
 
 
-def wildcard(wanted: str) -> TextTest:
-    parts = _literal_parts(wanted)
+def wildcard(parts: list[str]) -> TextTest:
+    """Of its literal parts: what stands before, between and after the wildcards."""
     if len(parts) == 1:
         return lambda value: value == parts[0]
     start, *middle, end = parts
@@ -67,7 +75,7 @@ def _in_order(value: str, parts: list[str], at: int, stop: int) -> bool:
     return True
 
 
-def _literal_parts(wanted: str) -> list[str]:
+def literal_parts(wanted: str) -> list[str]:
     parts, rest = [""], iter(wanted)
     previous = ""
     for char in rest:
@@ -88,17 +96,25 @@ def _unescaped(rest: object) -> str:
     return str(char)
 
 
-def address_in(wanted: str) -> TextTest:
-    if "/" not in wanted:
+def network(wanted: str) -> Network:
+    _, slash, mask = wanted.partition("/")
+    if not slash:
         raise ValueError("the mask is missing")
-    network = ip_network(wanted, strict=False)
+    if not (mask.isascii() and mask.isdigit()):
+        raise ValueError("the mask is a number of bits")
+    if "%" in wanted:
+        raise ValueError("a range has no zone")
+    return ip_network(wanted, strict=False)
 
-    def fits(value: str) -> bool:
-        if len(value) > _LONGEST_ADDRESS:
-            return False
-        try:
-            return ip_address(value) in network
-        except ValueError:
-            return False
 
-    return fits
+def address_in(wanted: Network) -> TextTest:
+    return lambda value: (found := address(value)) is not None and found in wanted
+
+
+def address(value: str) -> IPv4Address | IPv6Address | None:
+    if len(value) > _LONGEST_ADDRESS or "%" in value:
+        return None
+    try:
+        return ip_address(value)
+    except ValueError:
+        return None

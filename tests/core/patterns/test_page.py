@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "patterns.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "patterns.md"
 
 
 def test_the_samples_of_the_page_run_in_order() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.core.patterns import Pattern, PatternIndex, shape
+from ostinato.core.patterns import Pattern, shape
 from ostinato.errors import PatternError
 
 EVENT: dict[str, Any] = {
@@ -360,35 +360,6 @@ def test_an_explanation_names_path_found_and_wanted(
     explanation = Pattern(pattern).explain(EVENT)
     assert not explanation.matched
     assert all(one in str(explanation) for one in said), str(explanation)
-
-
-# -- index -------------------------------------------------------------------------------------
-
-
-def test_the_index_finds_what_matching_one_by_one_finds() -> None:
-    index: PatternIndex[int] = PatternIndex()
-    patterns = [pattern for pattern, _ in WHOLE]
-    for key, pattern in enumerate(patterns):
-        index.add(key, pattern)
-    expected = {key for key, (_, fits) in enumerate(WHOLE) if fits}
-    assert set(index.match(EVENT)) == expected
-    for key in range(0, len(patterns), 2):
-        index.remove(key)
-    assert set(index.match(EVENT)) == {key for key in expected if key % 2}
-
-
-def test_patterns_on_other_types_are_not_asked() -> None:
-    index: PatternIndex[str] = PatternIndex()
-    for n in range(1_000):
-        index.add(f"k{n}", {"type": [f"T{n}", f"U{n}"], "data": {"x": [n]}})
-    assert [key for key, _ in index._candidates({"type": "U7"})] == ["k7"]
-    assert index.match({"type": "U7", "data": {"x": 7}}) == ["k7"]
-    assert index.match({"detail-type": "T7", "detail": {"x": 7}}) == ["k7"]
-    index.add("k7", {"source": ["s"]})
-    assert index.match({"type": "U7", "data": {"x": 7}}) == []
-    index.remove("k7")
-    index.remove("never there")
-    assert len(index) == 999
 
 
 # -- shape -------------------------------------------------------------------------------------

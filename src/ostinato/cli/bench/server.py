@@ -1,0 +1,105 @@
+"""The server that is measured: `ostinato serve`, a process of its own, with the settings as they
+come, whatever is set for the user's own server."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ostinato.cli.bench.documents import Document
+from ostinato.cli.bench.meter import peak_mib
+
+_ENDS_WITHIN = 15  # seconds; it drains first
+
+
+class Server:
+    """``started_in``: seconds from the start of the process until it takes work."""
+
+    def __init__(self, folder: Path, documents: Path) -> None:
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "ostinato", "serve", str(documents), "--json"]
+        command += ["--port", "0", "--store", f"sqlite:///{folder / 'bench.db'}"]
+        with (folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, stderr=log
+            )
+        try:
+            facts = json.loads(self._first_line(folder))
+        except BaseException:
+            self.end()
+            raise
+        self.started_in = time.perf_counter() - begun
+        self.pid: int = facts["pid"]
+        where = urlsplit(facts["address"])
+        self.host, self.port = str(where.hostname), int(where.port or 0)
+        self.peak_mib = 0.0
+
+    def _first_line(self, folder: Path) -> bytes:
+        assert self.process.stdout is not None  # noqa: S101 - as it was started
+        if line := self.process.stdout.readline():
+            return line
+        said = (folder / "server.log").read_text().strip().splitlines() or ["it said nothing"]
+        raise RuntimeError(f"the server did not start: {said[-1]}")
+
+    def get(self, path: str) -> bytes:
+        link = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            link.request("GET", path)
+            answer = link.getresponse()
+            body = answer.read()
+        finally:
+            link.close()
+        if answer.status != 200:
+            raise RuntimeError(f"GET {path}: {answer.status} {body[:200]!r}")
+        return body
+
+    def count(self, status: str) -> int:
+        """Of runs."""
+        counted: dict[str, Any] = json.loads(self.get(f"/runs/count?status={status}"))
+        return int(counted["count"])
+
+    def commits(self) -> float:
+        for line in self.get("/metrics").decode().splitlines():
+            if line.startswith("ostinato_commits "):
+                return float(line.split()[1])
+        raise RuntimeError("/metrics has no ostinato_commits")
+
+    def end(self) -> None:
+        """In order; then it has written what it will write."""
+        if self.process.poll() is None:
+            with contextlib.suppress(OSError, AttributeError):
+                self.peak_mib = peak_mib(self.pid)
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, documents: Path, new: Sequence[Document]) -> Iterator[Server]:
+    """``documents`` is a directory; ``new`` ones are written there first."""
+    for each in new:
+        (documents / f"{each['workflow']}.json").write_text(json.dumps(each))
+    server = Server(folder, documents)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+def _environment() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith("OSTINATO_")}

@@ -1,0 +1,141 @@
+"""A whole workflow document by chance, with everything the language accepts today."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from ostinato.testing.generate import texts
+from ostinato.testing.generate.chance import Chance
+from ostinato.testing.generate.jobs import Members, any_job, each
+from ostinato.testing.generate.texts import Sight
+from ostinato.testing.generate.vocabulary import KEYS, LONG, TRIGGERS
+
+SCHEMA: Members = {
+    "type": "object",
+    "required": ["key"],
+    "properties": {
+        "key": {"enum": list(KEYS)},
+        "n": {"type": "integer", "default": 1},
+        "flag": {"type": "boolean", "default": False},
+        "items": {"type": "array", "default": []},
+    },
+}
+
+
+def any_document(
+    random: Random,
+    *,
+    workflow: str = "made",
+    phases: int = 3,
+    jobs: int = 4,
+    without: Collection[str] = (),
+) -> dict[str, Any]:
+    """A document without errors: at most so many ``phases`` of so many ``jobs``.
+
+    ``without`` are keys, actions and handlers to leave out: ``on``, ``http``, ``later``. Its runs
+    take an input as ``any_data`` makes it, and end once handlers end and waits are answered.
+    """
+    return _Writing(Chance(random, without), jobs).document(workflow, phases)
+
+
+class _Writing:
+    def __init__(self, chance: Chance, most: int) -> None:
+        self.chance = chance
+        self.most = most
+        self.named = 0
+
+    def document(self, workflow: str, phases: int) -> Members:
+        chance = self.chance
+        made: Members = {"workflow": workflow}
+        made |= chance.members(
+            {
+                "description": lambda: "made by chance",
+                "on": lambda: any_triggers(chance),
+                "input_schema": lambda: SCHEMA,
+                "timeout": lambda: chance.one(LONG),
+            }
+        )
+        done: tuple[str, ...] = ()
+        made["phases"] = []
+        for number in range(chance.count(1, phases)):
+            phase = self._phase(f"p{number}", Sight(done))
+            made["phases"].append(phase)
+            done += _names(phase["jobs"])
+        return made | self._ends(Sight(done))
+
+    def _ends(self, sight: Sight) -> Members:
+        made = self.chance.members({"output": lambda: texts.output(self.chance, sight)}, 0.4)
+        for key in ("on_failure", "finally"):
+            if self.chance.has(key, 0.4):
+                made[key] = self._jobs(sight, most=2, chained=True, earlier=())
+                sight = Sight(sight.jobs + _names(made[key]))
+        return made
+
+    def _phase(self, name: str, sight: Sight) -> Members:
+        chance = self.chance
+        phase: Members = {"phase": name} | chance.members(
+            {
+                "description": lambda: "made by chance",
+                "when": lambda: texts.condition(chance, sight),
+                "each": lambda: each(chance, sight),
+                "mode": lambda: chance.one(["sequential", "parallel"]),
+                "timeout": lambda: chance.one(LONG),
+            }
+        )
+        inside = sight.with_item(phase["each"].get("as", "item")) if "each" in phase else sight
+        chained = phase.get("mode") == "sequential"
+        phase["jobs"] = self._jobs(inside, self.most, chained, sight.jobs)
+        return phase
+
+    def _jobs(
+        self, sight: Sight, most: int, chained: bool, earlier: tuple[str, ...]
+    ) -> list[Members]:
+        """``earlier`` jobs may be needed too, and the jobs written here before."""
+        made: list[Members] = []
+        for _ in range(self.chance.count(1, most)):
+            before = _names(made)
+            needs = self._needs((*earlier, *before))
+            done = before if chained else needs
+            seen = replace(sight, jobs=tuple(dict.fromkeys((*sight.jobs, *done))))
+            job = any_job(self.chance, f"j{self.named}", seen)
+            made.append(job | self._written(needs))
+            self.named += 1
+        return made
+
+    def _needs(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or not self.chance.has("needs", 0.5):
+            return ()
+        return tuple(self.chance.some(names)) or names[-1:]
+
+    def _written(self, needs: tuple[str, ...]) -> Members:
+        if not needs:
+            return {}
+        alone = len(needs) == 1 and self.chance.happens(0.3)
+        return {"needs": needs[0] if alone else list(needs)}
+
+
+def _names(jobs: list[Members]) -> tuple[str, ...]:
+    return tuple(job["job"] for job in jobs)
+
+
+def any_triggers(chance: Chance) -> Any:
+    match chance.one(["list", "word", "map"]):
+        case "word":
+            return TRIGGERS[0]
+        case "map":
+            return _trigger(chance)
+        case _:
+            return [_trigger(chance) for _ in range(chance.count(1, 2))]
+
+
+def _trigger(chance: Chance) -> Members:
+    makers = {
+        "pattern": lambda: {"data": {"key": [*KEYS[: chance.count(1, 3)]]}},
+        "input": lambda: {name: f"event.data.{name}" for name in ("key", "n", "flag", "items")},
+        "uid": lambda: "event.data.key",
+        "description": lambda: "made by chance",
+    }
+    return {"event": chance.one([TRIGGERS[0], list(TRIGGERS)])} | chance.members(makers, 0.4)

@@ -1,0 +1,30 @@
+"""Deterministic simulation of the whole runtime, with crashes at every ``await``.
+
+A seed makes a plan; a world plays it in virtual time, around processes that hold the real app;
+once all is quiet it is judged. ``docs/explanation/simulation.md`` tells how to read a failure.
+
+plan       what clients ask and what goes wrong, and when
+aims       what a crash point needs to be reached
+documents  the workflows that are simulated
+world      plays a plan, and starts a process when one has ended
+clients    repeat each request until it is answered
+process    tasks that live and die together, and one app in them
+server     the app in such a process
+handlers   quick, slow, failing, odd, stubborn, deadly
+store      a store that is far away, and fails by plan
+bus        a bus that fails, and sends twice
+web        the peer of http jobs
+faults     what goes wrong, armed by the plan
+place      where the data lies: in memory, or in a SQLite file
+loop       an event loop in virtual time
+clock      the wall clock, that can be set
+points     the crash points, read from the source
+ledger     what is seen from outside, and the rules about that
+settling   whatever waits is answered, until all is quiet
+judge      what must hold then
+outcome    one simulation from beginning to end
+reading    documents are read once
+fleet      many seeds on all cores
+tally      what many simulations add up to
+shrinking  makes a failing plan small
+"""

@@ -1,0 +1,86 @@
+"""What a crash point needs to be reached: workflows, and things that happen.
+
+Without a line here a point is met by whatever a plan does; a line makes the plan suit the point
+that it aims at, so that few seeds cover much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ostinato.testing.simulation.points import Point, crash_points, function_of
+
+Happening = tuple[str, tuple[Any, ...]]
+
+STOP: Happening = ("stop", (0.05,))
+SLOW: Happening = ("fault", ("slow", 3.0))
+CRASH: Happening = ("crash", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """``happenings`` come at any moment; ``later`` in the second half then, and in this order."""
+
+    documents: tuple[str, ...] = ()
+    happenings: tuple[Happening, ...] = ()
+    later: tuple[Happening, ...] = ()
+    small: bool = False
+
+
+UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
+BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *UNREAD))
+STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
+CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
+STARTS = tuple[Happening, ...](
+    ("start", ("early", number, "both", 1))
+    for number in (901, 904, 907, 910, 913, 916)  # which have one uid
+)
+
+EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
+
+MET = tuple[Happening, ...](
+    ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
+)
+
+NEEDS: dict[str, Need] = {
+    "builtin.sleep": Need(("web",)),
+    "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
+    "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
+    "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
+    "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
+    "engine._was_kept": Need(
+        (), (("fault", ("commit.lost", 9)), *[("batch", (number,)) for number in (1, 2, 3)])
+    ),
+    "executor._run": Need(("failing", "strict"), CANCELS),
+    "executor._run_alone": Need(("poisoned",), (CRASH,)),
+    "executor.close": Need(("strict", "failing"), (STOP, STOP)),
+    "executor.drain": STOPPED,
+    "http": Need(("web",)),
+    "http.close": Need(("web",), (STOP, STOP)),
+    "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
+    "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
+    "meeting": Need(("early",), EARLY, later=MET),
+    "outbox": BUS,
+    "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
+    "service.stop": STOPPED,
+    "service._hand_over": STOPPED,
+    "service._settle": STOPPED,
+    "service._store_start": Need(
+        ("poisoned",), (CRASH, CRASH, *[("fault", ("commit.error", 1)) for _ in range(12)])
+    ),
+    "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
+    "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
+    "slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
+    "starts": Need(("early",), STARTS[:3], later=(CRASH, *STARTS[3:])),
+    "watching": Need((), tuple(("watch", (number,)) for number in (1, 2, 3))),
+}
+"""By module and function, or by module."""
+
+
+def aim_of(seed: int) -> tuple[Point, Need]:
+    """The points take turns from seed to seed."""
+    points = crash_points()
+    point = points[seed % len(points)]
+    needed = NEEDS.get(f"{point[0]}.{function_of(point)}") or NEEDS.get(point[0]) or Need()
+    return point, needed

@@ -1,0 +1,217 @@
+"""Clients: they repeat each request until it is answered, and note what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ostinato.app.doing import Once
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import encode_value
+from ostinato.errors import (
+    Busy,
+    ConflictError,
+    DefinitionError,
+    Fenced,
+    NotFoundError,
+    NothingIsRunning,
+    OstinatoError,
+    StoreError,
+    Unloadable,
+    Unready,
+)
+from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.process import ConnectionLost
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.world import World
+
+Serve = Callable[[Any], Awaitable[Any]]
+
+AGAIN = (
+    ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, LookupError,
+    DefinitionError, Unloadable,
+)  # fmt: skip
+"""What is no answer: the client asks again. ``LookupError`` is the bug of an adapter,
+the last two a process that cannot read what a later one can."""
+
+SOURCE = "clients"
+MANY = list(range(25))
+
+
+class Clients:
+    """``runs`` by the number that the plan gave them; ``repeats`` ask again what was asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ledger = world.ledger
+        self.runs: dict[int, str] = {}
+        self.repeats: list[Callable[[], Awaitable[Any]]] = []
+
+    async def until_answered(self, serve: Serve) -> Any:
+        """What was answered; errors that will not go away are raised."""
+        longest = 0.1
+        while True:
+            process = await self._world.serving()
+            try:
+                return await process.ask(serve)
+            except AGAIN:
+                await asyncio.sleep(0.01 + self._world.chance.random() * longest)
+                longest = min(2.0, longest * 1.2)
+
+    # starts
+
+    async def start(self, workflow: str, number: int, how: str, copies: int) -> None:
+        async def once() -> None:
+            await self._start(workflow, number, how)
+
+        await asyncio.gather(*[self._soon(once) for _ in range(copies)])
+        if how in ("once", "both"):
+            self.repeats.append(once)
+
+    async def _soon(self, ask: Callable[[], Awaitable[Any]]) -> None:
+        await asyncio.sleep(self._world.chance.choice((0, 0, 0.001, 0.3)))
+        await ask()
+
+    async def _start(self, workflow: str, number: int, how: str) -> None:
+        name = f"{workflow}-{number}"
+        uid = f"u{number % 3}" if how in ("uid", "both") else None
+        key = Once("runs", name, name.encode(), _answer) if how in ("once", "both") else None
+
+        async def serve(app: Any) -> str:
+            run = await app.start_run(workflow, input_of(number), uid=uid, once=key)
+            if key is not None:
+                self._ledger.told_run(name, run.id)
+            else:
+                self._ledger.journal.starts.add(run.id)
+            return str(run.id)
+
+        self.runs[number] = await self.until_answered(serve)
+
+    async def burst(self, workflow: str, count: int) -> None:
+        """More starts at once than there is room for."""
+        starts = [self._start(workflow, 1_000 + number, "plain") for number in range(count)]
+        await asyncio.gather(*starts)
+
+    # events
+
+    async def emit(self, type: str, number: int, copies: int) -> None:
+        event = self.event(type, number)
+
+        async def once() -> None:
+            for runs in await self.accept([event] * (1 + (copies > 2))):
+                self.runs.setdefault(number, runs)
+
+        await asyncio.gather(*[self._soon(once) for _ in range(copies)])
+        self.repeats.append(once)
+
+    def event(self, type: str, number: int, again: str = "") -> Event:
+        data = encode_value(input_of(number))
+        return Event(
+            id=f"{type}-{number}{again}",
+            source=SOURCE,
+            type=type,
+            time=NOON,
+            subject=None,
+            data=data,
+        )
+
+    async def accept(self, events: list[Event]) -> list[str]:
+        """The runs that these have started."""
+
+        async def serve(app: Any) -> list[str]:
+            runs = []
+            for told in await app.accept(events):
+                self._ledger.told_event(told.source, told.id, told.runs)
+                runs += told.runs
+            return runs
+
+        found: list[str] = await self.until_answered(serve)
+        return found
+
+    async def batch(self, count: int) -> None:
+        """Many events at once, that nobody waits for."""
+        await self.accept([self.event(f"NOISE-{count}", number) for number in range(count)])
+
+    # the rest
+
+    async def cancel(self, number: int) -> None:
+        run_id = self.runs.get(number)
+        if run_id is None:
+            return
+
+        async def serve(app: Any) -> None:
+            await app.cancel(run_id, by="client", why="no longer wanted")
+
+        await self._allowed(serve, ConflictError)
+
+    async def look(self, number: int) -> None:
+        run_id = self.runs.get(number)
+        if run_id is not None:
+            await self.until_answered(lambda app: app.run_view(run_id))
+
+    async def answer(self, token: str, number: int) -> None:
+        async def serve(app: Any) -> None:
+            await app.heartbeat(token)
+            await app.answer(token, output={"n": number})
+
+        await self._allowed(serve, ConflictError, NotFoundError)
+
+    async def watch(self, number: int) -> None:
+        """Follows a run to its end, or to that of the process."""
+        run_id = self.runs.get(number)
+        if run_id is None:
+            return
+
+        async def serve(app: Any) -> None:
+            last = -1
+            async for fact in app.stream(run_id):
+                if fact["seq"] != last + 1:
+                    self._ledger.breaks("stream.gap", f"{fact['seq']} after {last}", run_id)
+                last = fact["seq"]
+
+        self._world.outside(self._watched(serve))
+
+    async def _watched(self, serve: Serve) -> None:
+        process = await self._world.serving()
+        with suppress(*AGAIN):
+            await process.ask(serve)
+
+    async def nonsense(self, workflow: str) -> None:
+        """Bad input gets a clear error, and changes nothing."""
+
+        async def no_such_workflow(app: Any) -> None:
+            await app.start_run(f"{workflow}x", {})
+
+        async def no_such_run(app: Any) -> None:
+            await app.cancel("nothing")
+
+        async def no_input(app: Any) -> None:
+            await app.start_run(workflow, ["a", "list"])
+
+        for serve in (no_such_workflow, no_such_run, no_input):
+            await self._refused(serve)
+
+    async def _refused(self, serve: Serve) -> None:
+        try:
+            await self.until_answered(serve)
+        except OstinatoError as error:
+            if str(error):
+                return
+        self._ledger.breaks("error.unclear", f"{serve.__name__} was taken")
+
+    async def _allowed(self, serve: Serve, *errors: type[Exception]) -> None:
+        try:
+            await self.until_answered(serve)
+        except errors:
+            return
+
+
+def input_of(number: int) -> dict[str, Any]:
+    return {"n": number, "items": [1, 2, 3], "many": MANY}
+
+
+def _answer(view: Any) -> bytes:
+    return str(view.id).encode()

@@ -1,0 +1,239 @@
+"""The workflows that are simulated: together they use every construct that there is."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from ostinato.testing.simulation.handlers import HANDLERS
+
+Data = dict[str, Any]
+N = {"n": "${ input.n }"}
+MINE = {"data": {"n": ["${ input.n }"]}}
+
+
+def job(name: str, run: str = "work", **more: Any) -> Data:
+    return {"job": name, "run": run, "with": N} | more
+
+
+def phase(name: str, *jobs: Data, **more: Any) -> Data:
+    return {"phase": name, "jobs": list(jobs)} | more
+
+
+def tell(type: str) -> Data:
+    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
+
+
+def tell_twice(type: str) -> list[Data]:
+    """Two events in one commit."""
+    return [tell(type), tell(f"{type}_TOO")]
+
+
+RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
+
+ORDER: Data = {
+    "workflow": "order",
+    "on": [{"event": "ORDER", "uid": "string(event.data.n)"}],
+    "phases": [
+        phase("first", job("a", "quick"), job("b", "thread", retry=RETRY), mode="sequential"),
+        phase(
+            "spread",
+            job("part", retry=RETRY),
+            each={"in": "input.items", "as": "item", "at_once": 2},
+        ),
+        phase(
+            "second",
+            {"job": "nap", "wait": "300ms"},
+            {"job": "paid", "wait": {"event": "PAID", "match": MINE}},
+            job("ask", "ask", callback=True),
+            {"job": "shaky", "run": "flaky", "with": {"times": 1}, "retry": RETRY},
+        ),
+        phase("last", {"job": "tell", "emit": {"type": "ORDER_DONE", "data": N}}),
+    ],
+    "output": {"n": "input.n"},
+}
+
+AFTER: Data = {
+    "workflow": "after",
+    "on": [{"event": "ORDER_DONE"}, {"event": "ECHOED", "input": {"n": "event.data.n"}}],
+    "phases": [phase("p", job("file", retry=5))],
+}
+
+PLAIN: Data = {
+    "workflow": "plain",
+    "phases": [
+        phase("p", job("x", "quick"), job("y", "thread", needs=["x"], retry=RETRY)),
+        phase("q", job("z", "steady"), job("l", "thread_then_loop"), *tell_twice("PLAIN_DONE")),
+    ],
+}
+
+FAILING: Data = {
+    "workflow": "failing",
+    "on": [{"event": "FAIL", "pattern": {"data": {"n": [{"exists": True}]}}}],
+    "timeout": "20s",
+    "phases": [
+        phase(
+            "try",
+            job("maybe", retry={"attempts": 2, "delay": "10ms"}, optional=True),
+            job("often", retry={"attempts": 2, "delay": "10ms"}),
+            job("long", "steady"),
+            job("mute", "stubborn"),
+        ),
+        phase(
+            "tolerant",
+            job("item", each={"in": "[1, 2, 3, 4]", "at_once": 3, "tolerate": 2}, retry=1),
+            job("skipped", when="input.n == 0"),
+            job("sure", "quick", needs=["skipped", "item"], expect="output != ''"),
+        ),
+    ],
+    "on_failure": [{"job": "cry", "emit": {"type": "FAILED", "data": N}}],
+    "finally": [job("clean", "quick"), {"job": "calm", "wait": "10ms"}],
+}
+
+STRICT: Data = {
+    "workflow": "strict",
+    "phases": [
+        phase("hung", job("hang", "hang", timeout="400ms", retry=2, optional=True)),
+        phase("mute", job("deaf", "stubborn", timeout="700ms", retry=1, optional=True)),
+        phase("gone", job("dropped", "cancelled", retry=2, optional=True)),
+        phase(
+            "asked",
+            job("beat", "ask", callback=True, heartbeat="3s", timeout="20s", optional=True),
+            {
+                "job": "said",
+                "emit": {"type": "ECHOED", "data": N},
+                "callback": True,
+                "timeout": "15s",
+                "optional": True,
+            },
+            {"job": "never", "wait": {"event": "NEVER", "timeout": "2s"}, "optional": True},
+        ),
+        phase("slow", {"job": "sleep", "run": "sleep", "with": {"for": "2s"}}, timeout="1m"),
+    ],
+}
+
+POISONED: Data = {
+    "workflow": "poisoned",
+    "phases": [
+        phase(
+            "p",
+            job("bad", "poison", optional=True),
+            *[job(f"innocent{number}", "steady") for number in range(3)],
+        ),
+        phase("q", job("after", "quick")),
+    ],
+}
+
+EARLY: Data = {
+    "workflow": "early",
+    "on": [{"event": "EARLY"}],
+    "phases": [
+        phase("before", {"job": "nap", "wait": "200ms"}),
+        phase(
+            "one",
+            {"job": "first", "wait": {"event": ["PAID", "PING"], "match": MINE}},
+            {"job": "again", "wait": {"event": "PING", "match": MINE, "timeout": "30s"}},
+        ),
+        phase(
+            "two",
+            {"job": "late", "wait": {"event": "PING", "match": MINE, "look_back": "none"}},
+            {"job": "short", "wait": {"event": "PAID", "match": MINE, "look_back": "1s"}},
+        ),
+        phase("after", job("done", "quick"), tell("EARLY_DONE")),
+    ],
+}
+
+WEB: Data = {
+    "workflow": "web",
+    "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    "phases": [
+        phase(
+            "p",
+            {"job": "get", "http": {"url": "http://peer/${ input.n }"}, "retry": RETRY},
+            {
+                "job": "post",
+                "http": {"method": "POST", "url": "http://peer/", "body": N},
+                "retry": RETRY,
+            },
+            {"job": "vars", "set": {"seen": "${ input.n }"}},
+            {"job": "say", "run": "echo", "with": {"n": "${ vars.seen }"}, "needs": ["vars"]},
+            {"job": "none", "run": "noop"},
+            {"job": "doze", "run": "sleep", "with": {"for": "700ms"}},
+            tell("WEB_DONE"),
+            {"job": "until", "wait": {"until": "run.startedAt"}, "optional": True},
+        ),
+    ],
+}
+
+LONG: Data = {
+    "workflow": "long",
+    "phases": [
+        phase("p", job("step", "quick"), each={"in": "input.many", "as": "i", "at_once": 1}),
+    ],
+}
+
+BAD: Data = {
+    "workflow": "bad",
+    "phases": [
+        phase(
+            "p",
+            job("fine", "quick"),
+            job("broken", "unstorable", needs=["fine"]),
+            job("beside", "brief", needs=["fine"]),
+        )
+    ],
+    "output": {"n": "input.n"},  # or the poison would be in the run's result, too
+}
+
+CHANGING: Data = {
+    "workflow": "changing",
+    "on": [{"event": "CHANGE"}],
+    "phases": [
+        phase("one", job("a", "quick"), {"job": "gap", "wait": "500ms"}),
+        phase("two", job("b", "steady"), {"job": "told", "wait": {"event": "PAID", "match": MINE}}),
+    ],
+}
+
+CHANGED: Data = {
+    "workflow": "changing",
+    "on": [{"event": "CHANGE"}],
+    "phases": [
+        phase("other", job("c", "quick"), job("d", "steady", needs=["c"])),
+        phase("three", {"job": "said", "wait": {"event": "PING", "match": MINE}}),
+    ],
+}
+
+DOCUMENTS: dict[str, Data] = {
+    document["workflow"]: document
+    for document in (
+        ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING,
+    )
+}  # fmt: skip
+
+DOOMED = ("bad",)
+"""Workflows with data that no store takes: their runs need a person."""
+
+SECOND: dict[str, Data] = {"changing": CHANGED}
+"""What a second deployment brings while runs of the first are open."""
+
+
+@cache
+def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The simulated handlers that these workflows, in any version, call."""
+    texts = [repr(table.get(name)) for name in names for table in (DOCUMENTS, SECOND)]
+    return tuple(handler for handler in HANDLERS if any(f"'{handler}'" in text for text in texts))
+
+
+TRIGGERS = {
+    "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
+    "changing": "CHANGE",
+}  # fmt: skip
+
+WAITS = {
+    "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
+    "strict": ("NEVER",),
+}  # fmt: skip
+"""The events that runs of a workflow wait for; their data has the run's number."""
+
+NEIGHBOURS = {"order": ("after",), "strict": ("after",)}
+"""Workflows that are started by what others emit."""

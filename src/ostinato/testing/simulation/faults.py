@@ -1,0 +1,78 @@
+"""What goes wrong, and when: armed by the plan, met by stores and buses, counted when met."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from random import Random
+
+from ostinato.errors import StoreError
+from ostinato.testing.simulation.loop import VirtualLoop
+
+COMMIT_FAULTS = (
+    "commit.error", "commit.lost", "commit.kept", "commit.late", "commit.gone", "commit.odd",
+)  # fmt: skip
+"""Nothing kept; not known: not kept, kept, kept only later, or kept by a store that then is gone
+for a while. ``odd``: the adapter has a bug, and raises what no port allows."""
+
+READ_FAULTS = ("read.error", "read.odd")
+WINDOWS = ("outage", "slow")
+
+BUS_FAULTS = ("bus.error", "bus.partial", "bus.twice", "bus.hang", "bus.refuses")
+
+FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS)
+
+
+class Faults:
+    """``met`` counts those that have really happened."""
+
+    def __init__(self, loop: VirtualLoop, random: Random) -> None:
+        self._loop = loop
+        self._random = random
+        self._commits: deque[str] = deque()
+        self._reads: deque[str] = deque()
+        self._bus: deque[str] = deque()
+        self._until = dict.fromkeys(WINDOWS, 0.0)
+        self.met: Counter[str] = Counter()
+
+    def arm(self, kind: str, amount: float) -> None:
+        """``amount``: how many times, or for windows how many seconds."""
+        if kind in WINDOWS:
+            self._until[kind] = self._loop.time() + amount
+            return
+        queue = {"commit": self._commits, "read": self._reads, "bus": self._bus}
+        queue[kind.partition(".")[0]].extend([kind] * max(1, int(amount)))
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more."""
+        for queue in (self._commits, self._reads, self._bus):
+            queue.clear()
+        self._until = dict.fromkeys(WINDOWS, 0.0)
+
+    def next_commit(self) -> str:
+        return self._next(self._commits)
+
+    def next_read(self) -> str:
+        return self._next(self._reads)
+
+    def next_send(self) -> str:
+        return self._next(self._bus)
+
+    def _next(self, queue: deque[str]) -> str:
+        if not queue:
+            return ""
+        kind = queue.popleft()
+        self.met[kind] += 1
+        return kind
+
+    def check_reachable(self) -> None:
+        if self._until["outage"] > self._loop.time():
+            self.met["outage"] += 1
+            raise StoreError("the store cannot be reached (simulated); it will come back")
+
+    def latency(self) -> float:
+        """Seconds that one way to the store takes."""
+        seconds = self._random.choice((0.0, 0.000_1, 0.000_3, 0.001, 0.004))
+        if self._until["slow"] > self._loop.time():
+            self.met["slow"] += 1
+            seconds += self._random.random() * 0.2
+        return seconds

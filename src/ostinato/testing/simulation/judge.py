@@ -1,0 +1,59 @@
+"""What must hold once everything is quiet, beside what the history checker says of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ostinato.ports import Head
+from ostinato.testing.history_checker import Violation, check_store
+from ostinato.testing.simulation.documents import DOOMED
+from ostinato.testing.simulation.settling import open_runs
+from ostinato.testing.simulation.world import World
+
+QUICK_KILLS = 2
+"""Crashes that an innocent job survives whatever else happens: three deaths give it up."""
+
+
+async def judge(world: World) -> list[Violation]:
+    """The ledger's violations, the store's and those of the world as a whole."""
+    found = list(world.ledger.broken)
+    found += [Violation("", -1, "loop.broken", text) for text in world.loop.problems]
+    if world.restless:
+        found.append(Violation("", -1, "process.restarts", "each process is taken down again"))
+    found += _hanging(world)
+    found += _outside(world)
+    app = world.current.app  # its documents, not what the engine is told of them
+    store = world.place.store()
+    await store.open()
+    try:
+        found += await check_store(
+            store, app._registry.graph, world.ledger.journal, world.clock.now()
+        )
+    finally:
+        await store.close()
+    return found
+
+
+def _hanging(world: World) -> Iterator[Violation]:
+    for run_id in open_runs(world):
+        head = world.ledger.heads[run_id]
+        text = f"{head.workflow} is {head.status}, though all that it waited for has come"
+        yield Violation(run_id, -1, "run.hangs", text)
+
+
+def _outside(world: World) -> Iterator[Violation]:
+    ledger = world.ledger
+    for event_id in ledger.outgoing.keys() - ledger.delivered.keys():
+        yield Violation("", -1, "outbox.lost", f"{event_id} was stored and never sent")
+    for head in ledger.heads.values():
+        yield from _innocence(world, head)
+
+
+def _innocence(world: World, head: Head) -> Iterator[Violation]:
+    """Nobody pays for what another run, or another job, has done."""
+    if head.waiting_for == "repair" and head.workflow not in DOOMED:
+        yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
+    planned = sum(n for how, n in world.crashes.items() if how in ("kill", "aimed"))
+    gave_up = head.error_name == "Abandoned" and head.workflow not in DOOMED
+    if gave_up and planned < QUICK_KILLS:
+        yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

@@ -1,0 +1,173 @@
+"""What is seen from outside: what was begun, kept, sent and told, and the rules about that.
+
+A rule is looked at in the moment when it could be broken; ``broken`` are the violations so far.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ostinato.core import facts as f
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import decode_facts
+from ostinato.core.views import fact_type
+from ostinato.ports import Batch, Head
+from ostinato.testing.history_checker import Journal, Violation
+from ostinato.testing.simulation.clock import WallClock
+from ostinato.testing.simulation.documents import DOOMED
+from ostinato.testing.simulation.process import Process
+
+Attempt = tuple[str, str, int]
+
+DID = b'"did:'
+"""How the results of simulated handlers begin."""
+
+MOST_READS = 3
+"""How often one process may read the history of one run, while its store is well."""
+
+
+class Ledger:
+    def __init__(self, clock: WallClock) -> None:
+        self.clock = clock
+        self.broken: list[Violation] = []
+        self.journal = Journal()
+        self.ready: set[Attempt] = set()
+        self.started: set[Attempt] = set()
+        self.abandoned: set[Attempt] = set()
+        self.begun: dict[Attempt, str] = {}
+        self.begun_by: dict[Attempt, int] = {}
+        self.in_order: set[int] = set()
+        self.handed_over: set[Attempt] = set()
+        self.returned: dict[Attempt, bytes] = {}
+        self.outgoing: dict[str, Event] = {}
+        self.stored = 0
+        self.taken_away: set[int] = set()
+        self.delivered: dict[str, int] = {}
+        self.replies: dict[str, bytes] = {}
+        self.heads: dict[str, Head] = {}
+        self.facts: Counter[str] = Counter()
+        self.commits = 0
+        self._reads: Counter[tuple[int, str]] = Counter()
+
+    def breaks(self, rule: str, message: str, run_id: str = "", seq: int = -1) -> None:
+        self.broken.append(Violation(run_id, seq, rule, message))
+
+    # what the store keeps
+
+    def kept(self, batch: Batch, process: Process, newest: int) -> None:
+        if process.number < newest and _writes(batch):
+            self.breaks(
+                "zombie.recorded", f"process {process.number} wrote after {newest} took over"
+            )
+        self.commits += 1
+        for head in (*batch.new_heads, *batch.heads.values()):
+            self._show(head)
+        self.taken_away.update(batch.sent)
+        self.stored += len(batch.outgoing)
+        for outgoing in batch.outgoing:
+            self.outgoing.setdefault(outgoing.event.id, outgoing.event)
+        for record in batch.records:
+            if record.at > self.clock.latest:
+                ahead = record.at - self.clock.latest
+                self.breaks("time.ahead", f"{ahead} ms later than any clock", record.run_id)
+            for fact in decode_facts(record.data, record.version):
+                self.facts[fact_type(fact)] += 1
+                self._note(record.run_id, fact)
+
+    def _show(self, head: Head) -> None:
+        """A head is written only when what it shows changes."""
+        before = self.heads.get(head.run_id)
+        if before is not None and _shown(before) == _shown(head):
+            self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
+        self.heads[head.run_id] = head
+
+    def _note(self, run_id: str, fact: Any) -> None:
+        if isinstance(fact, f.JobReady):
+            self.ready.add((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobStarted):
+            self.started.add((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobReturned):
+            self.handed_over.add((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobAbandoned):
+            self._look_at_death((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobSucceeded):
+            self._look_at_output(run_id, fact)
+
+    def _look_at_death(self, one: Attempt) -> None:
+        """A process that stops in order hands over what it has in hand: that is no death."""
+        self.abandoned.add(one)
+        if self.heads[one[0]].workflow in DOOMED:
+            return  # what was refused is not at work any more
+        if self.begun_by.get(one) in self.in_order and one not in self.handed_over:
+            self.breaks("stopped.abandoned", f"{one[1]}, attempt {one[2]}", one[0])
+
+    def _look_at_output(self, run_id: str, fact: f.JobSucceeded) -> None:
+        """What a handler returned counts for the attempt that returned it; what is emitted is
+        stored with the fact that says so."""
+        kept = bytes(fact.output)
+        said = self.returned.get((run_id, fact.key, fact.attempt))
+        if kept.startswith(DID) and kept != said:
+            self.breaks("output.foreign", f"{fact.key} returned {said!r}, kept {kept!r}", run_id)
+        emitted = f"{run_id}:{fact.key}"
+        if kept == b'{"id":"%s"}' % emitted.encode() and emitted not in self.outgoing:
+            self.breaks("emit.unstored", f"{fact.key} is done, its event is not stored", run_id)
+
+    def read(self, process: Process, run_id: str) -> None:
+        """A step costs no look at what was before: a run is loaded once."""
+        if process.store_failed:
+            return
+        self._reads[process.number, run_id] += 1
+        if self._reads[process.number, run_id] == MOST_READS + 1:
+            self.breaks("cost.reread", f"process {process.number} loads it again", run_id)
+
+    # what handlers and the bus see
+
+    def begins(self, one: Attempt, idempotency_key: str, process: int) -> None:
+        run_id, key, attempt = one
+        self.begun_by[one] = process
+        if one not in self.ready and one not in self.started:
+            self.breaks("begun.unrecorded", f"{key}, attempt {attempt}, is not stored", run_id)
+        if (run_id, key, attempt - 1) in self.abandoned and one not in self.started:
+            text = f"{key}, attempt {attempt}, follows one that was abandoned"
+            self.breaks("begun.without_start", text, run_id)
+        if one in self.begun:
+            self.breaks("begun.twice", f"{key}, attempt {attempt}", run_id)
+        self.begun[one] = idempotency_key
+        if idempotency_key != f"{run_id}:{key}":
+            self.breaks("key.changes", f"{key} has key {idempotency_key}", run_id)
+
+    def sent(self, event: Event) -> None:
+        kept = self.outgoing.get(event.id)
+        if kept is None:
+            self.breaks("sent.unrecorded", f"{event.type} {event.id} is in no history")
+        elif (kept.type, bytes(kept.data)) != (event.type, bytes(event.data)):
+            self.breaks("sent.differs", f"{event.id} is not what was stored")
+        self.delivered[event.id] = self.delivered.get(event.id, 0) + 1
+
+    # what clients are told
+
+    def told_run(self, name: str, run_id: str) -> None:
+        """The same request is answered with the same run, always."""
+        self.journal.starts.add(run_id)
+        before = self.replies.setdefault(name, run_id.encode())
+        if before != run_id.encode():
+            self.breaks("answer.differs", f"{name} was answered {before.decode()}", run_id)
+
+    def told_event(self, source: str, event_id: str, runs: Iterable[str]) -> None:
+        now = tuple(runs)
+        before = self.journal.events.setdefault((source, event_id), now)
+        if before != now:
+            self.breaks("answer.differs", f"event {event_id} was answered {before}, then {now}")
+
+
+def _shown(head: Head) -> tuple[Any, ...]:
+    return (
+        head.status, head.doing, head.waiting_for, head.busy, head.error_name, head.error_message,
+        head.ended_at,
+    )  # fmt: skip
+
+
+def _writes(batch: Batch) -> bool:
+    return bool(batch.records or batch.events or batch.heads or batch.timers or batch.replies)

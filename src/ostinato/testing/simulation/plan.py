@@ -1,0 +1,162 @@
+"""A plan: what clients ask and what goes wrong, and when. The seed makes it; it can be made less.
+
+Everything that is not in the plan (latencies, the order of turns, what handlers do) comes from the
+seed too, so a plan with fewer actions plays as far as it can like the whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from ostinato.testing.simulation.aims import aim_of
+from ostinato.testing.simulation.documents import DOCUMENTS, NEIGHBOURS, SECOND, TRIGGERS, WAITS
+from ostinato.testing.simulation.faults import BUS_FAULTS, COMMIT_FAULTS, READ_FAULTS, WINDOWS
+
+SPAN = 6.0
+"""Seconds in which everything is asked; what was asked may take longer."""
+
+AIMED = 0.85
+"""The share of seeds that crash at a point of their own."""
+
+SQLITE_EVERY = 10
+"""One seed in so many has its data in a SQLite file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``at`` seconds after the start, the world does ``kind``."""
+
+    at: float
+    kind: str
+    args: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.at:7.3f}  {self.kind} {' '.join(map(str, self.args))}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    store: str
+    shuffled: bool
+    small: bool
+    documents: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+    def only(self, actions: tuple[Action, ...]) -> Plan:
+        return replace(self, actions=actions)
+
+    def __str__(self) -> str:
+        head = (
+            f"store {self.store}, tasks {'shuffled' if self.shuffled else 'in order'}, "
+            f"limits {'small' if self.small else 'large'}, workflows {', '.join(self.documents)}"
+        )
+        return "\n".join([head, *map(str, self.actions)])
+
+
+def plan_of(seed: int) -> Plan:
+    chance = Random(f"plan:{seed}")
+    sqlite = seed % SQLITE_EVERY == 7
+    documents, actions, small = _documents(chance), [], chance.random() < 0.25
+    if chance.random() < AIMED:
+        point, need = aim_of(seed)
+        documents = tuple(dict.fromkeys([*need.documents, *documents]))
+        small = small or need.small
+        actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 1, 3)))))
+        first, half = (0.5 if need.later else 1.0), SPAN / 2
+        actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
+        moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
+        actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
+    actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
+    if any(name in SECOND for name in documents):
+        actions.append(Action(_moment(chance), "deploy", ("changing",)))
+    return Plan(
+        seed=seed,
+        store="sqlite" if sqlite else "memory",
+        shuffled=chance.random() < 0.7,
+        small=small,
+        documents=documents,
+        actions=tuple(sorted(actions, key=lambda action: action.at)),
+    )
+
+
+def _moment(chance: Random) -> float:
+    return round(chance.random() * SPAN, 3)
+
+
+def _documents(chance: Random) -> tuple[str, ...]:
+    chosen = chance.sample(sorted(DOCUMENTS), chance.choice((1, 2, 2, 3)))
+    if chosen == ["poisoned"]:
+        chosen.append("plain")
+    more = [other for name in chosen for other in NEIGHBOURS.get(name, ())]
+    return tuple(dict.fromkeys([*chosen, *more]))
+
+
+# what clients ask
+
+
+def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
+    actions = []
+    for number in range(1, chance.choice((2, 3, 4, 6)) + 1):
+        name = documents[0] if number == 1 else chance.choice(_harmless(documents))
+        at = _moment(chance)
+        actions.append(Action(at, *_beginning(chance, name, number)))
+        actions += _events(chance, name, number, at)
+        if chance.random() < 0.15:
+            actions.append(Action(_moment(chance), "cancel", (number,)))
+        if chance.random() < 0.2:
+            actions.append(Action(_moment(chance), "watch", (number,)))
+    if chance.random() < 0.1:
+        actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
+    if chance.random() < 0.3:
+        actions.append(Action(_moment(chance), "nonsense", (chance.choice(documents),)))
+    if chance.random() < 0.3:
+        actions.append(Action(_moment(chance), "batch", (chance.choice((1, 3, 80)),)))
+    return actions
+
+
+def _harmless(documents: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the one that takes its process down four times."""
+    return tuple(name for name in documents if name != "poisoned") or documents
+
+
+def _beginning(chance: Random, name: str, number: int) -> tuple[str, tuple[Any, ...]]:
+    copies = chance.choice((1, 1, 2, 3))
+    if name in TRIGGERS and chance.random() < 0.8:
+        return "emit", (TRIGGERS[name], number, copies)
+    return "start", (name, number, chance.choice(("plain", "once", "once", "uid", "both")), copies)
+
+
+def _events(chance: Random, name: str, number: int, begun: float) -> list[Action]:
+    """What the run waits for: early or late, once or more often, in any order."""
+    actions = []
+    for type in WAITS.get(name, ()):
+        if chance.random() < 0.75:
+            at = max(0.0, begun + (chance.random() - 0.3) * 4)
+            actions.append(Action(round(at, 3), "emit", (type, number, chance.choice((1, 1, 2)))))
+    return actions
+
+
+# what goes wrong
+
+
+def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
+    actions = [Action(_moment(chance), "crash") for _ in range(chance.choice((0, 0, 1, 2, 3)))]
+    if chance.random() < 0.25:
+        actions.append(Action(_moment(chance), "stop", (chance.choice((0, 0.05, 2)),)))
+    if chance.random() < 0.2 and not sqlite:
+        actions.append(Action(_moment(chance), "pause", (round(chance.random() * 4, 3),)))
+    if chance.random() < 0.25:
+        actions.append(Action(_moment(chance), "jump", (chance.choice((-5_000, 700, 60_000)),)))
+    if chance.random() < 0.05:
+        actions.append(Action(_moment(chance), "blind"))
+    return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
+
+
+def _fault(chance: Random) -> Action:
+    kinds = (COMMIT_FAULTS, COMMIT_FAULTS, READ_FAULTS, WINDOWS, BUS_FAULTS)
+    kind = chance.choice(chance.choice(kinds))
+    amount = round(chance.random() * 2, 3) if kind in WINDOWS else chance.choice((1, 1, 2, 5))
+    return Action(_moment(chance), "fault", (kind, amount))

@@ -1,0 +1,80 @@
+"""The crash points: every ``await``, ``async for`` and ``async with`` of ``ostinato.runtime``.
+
+They are read from the source, so that none can be forgotten. A crash covers those at which a task
+of the process is suspended when it dies.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import gc
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ostinato.runtime
+
+Point = tuple[str, int]
+"""Module and line: two on one line are one point."""
+
+PACKAGE = Path(ostinato.runtime.__file__).parent
+SUSPENDS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+
+
+@cache
+def _functions() -> dict[Point, str]:
+    return {
+        (path.stem, node.lineno): function.name
+        for path in PACKAGE.glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text(), str(path)))
+        if isinstance(function, ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, SUSPENDS)
+    }
+
+
+@cache
+def crash_points() -> tuple[Point, ...]:
+    return tuple(sorted(_functions()))
+
+
+def function_of(point: Point) -> str:
+    return _functions()[point]
+
+
+def line_of(point: Point) -> str:
+    """As it stands in the source."""
+    module, line = point
+    return (PACKAGE / f"{module}.py").read_text().splitlines()[line - 1].strip()
+
+
+def suspended_at(task: asyncio.Task[Any]) -> Iterator[Point]:
+    """Where a task rests, from its outermost frame to its innermost one."""
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame, inner = _frame(awaited)
+        if frame is not None and (module := _module(frame.f_code.co_filename)):
+            yield module, frame.f_lineno
+        awaited = inner
+
+
+def _frame(awaited: Any) -> tuple[Any, Any]:
+    kind = type(awaited).__name__
+    if kind == "coroutine":
+        return awaited.cr_frame, awaited.cr_await
+    if kind == "generator":
+        return awaited.gi_frame, awaited.gi_yieldfrom
+    if kind == "async_generator":
+        return awaited.ag_frame, awaited.ag_await
+    if kind.startswith("async_generator_a"):  # its generator is no attribute of it
+        held = gc.get_referents(awaited)
+        return None, next((one for one in held if type(one).__name__ == "async_generator"), None)
+    return None, None
+
+
+@cache
+def _module(filename: str) -> str:
+    path = Path(filename)
+    return path.stem if path.parent == PACKAGE else ""

@@ -1,0 +1,68 @@
+"""The app as it runs in a simulated process: the real one, on an unreliable bus and store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from ostinato.app import App
+from ostinato.config import Settings
+from ostinato.config.settings import LimitSettings, SlotSettings
+from ostinato.core.graph import Graph
+from ostinato.errors import DefinitionError
+from ostinato.ports import Storage
+from ostinato.runtime.identity import Identity
+from ostinato.runtime.service import Service
+from ostinato.testing.simulation.bus import UnreliableBus
+from ostinato.testing.simulation.documents import handlers_of
+from ostinato.testing.simulation.handlers import Workshop
+from ostinato.testing.simulation.store import UnreliableStore
+from ostinato.testing.simulation.web import client_of
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.process import Process
+    from ostinato.testing.simulation.world import World
+
+LARGE = Settings(drain=timedelta(seconds=2), limits=LimitSettings(result=2_000))
+SMALL = Settings(
+    drain=timedelta(seconds=2),
+    limits=LimitSettings(result=2_000, ready=8),
+    slots=SlotSettings(handlers=2, threads=1),
+)
+
+
+class SimulatedApp(App):
+    """``blind`` to one workflow, as an older version of the program may be."""
+
+    def __init__(self, world: World, process: Process, store: UnreliableStore, blind: str) -> None:
+        super().__init__(
+            SMALL if world.plan.small else LARGE,
+            storage=cast(Storage, store),
+            clock=world.clock,
+            identity=Identity(world.chance.getrandbits),
+        )
+        self._world = world
+        self._blind = blind
+        self._http._client = client_of(world.chance)
+        Workshop(world, process).register(self, handlers_of(world.plan.documents))
+        self.workflow_document(_own_document(process.number))
+
+    def _make_service(self, storage: Storage) -> Service:
+        self.bus = cast(Any, UnreliableBus(self.bus, self._world))
+        return super()._make_service(storage)
+
+    async def _read_workflows(self, storage: Storage) -> None:
+        await super()._read_workflows(storage)
+        if self._blind:
+            cast(Any, self._catalog).graph = self._graph
+
+    def _graph(self, workflow: str, version: int) -> Graph:
+        if workflow == self._blind:
+            raise DefinitionError(f"{workflow} is written in a newer language (simulated)")
+        return self._registry.graph(workflow, version)
+
+
+def _own_document(number: int) -> dict[str, Any]:
+    """What each process deploys before it turns: another version each time."""
+    jobs = [{"job": "hello", "run": "log", "with": {"message": f"process {number}"}}]
+    return {"workflow": "hello", "phases": [{"phase": "p", "jobs": jobs}]}

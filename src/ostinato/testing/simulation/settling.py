@@ -1,0 +1,108 @@
+"""After the plan nothing goes wrong any more; whatever waits is answered, until all is quiet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import encode_value
+from ostinato.testing.history_checker import unheard
+from ostinato.testing.simulation.clients import SOURCE
+from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.world import World
+
+ROUND = 4.0
+ROUNDS = 60
+"""Rounds of ``ROUND`` seconds until what is still open is taken for stuck."""
+
+
+async def settle(world: World) -> None:
+    """Every run ends, every client is told again what it was told, then the process stops."""
+    await asyncio.sleep(ROUND)
+    await _look_for_unheard(world)
+    await _until_quiet(world)
+    repeated = world.outside(_repeat(world))
+    _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
+    if late:
+        world.ledger.breaks("client.hangs", "a repeated request was never answered")
+    else:
+        repeated.result()
+    await _until_quiet(world)
+    world.end()
+    process = world.current
+    if process.up:
+        process.spawn(world.stop(process, None), "stop")
+        await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
+    if process.state != "dead":
+        world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
+
+
+async def _look_for_unheard(world: World) -> None:
+    """What came while everything went wrong has been heard, before anything new is sent."""
+
+    async def serve(app: Any) -> Any:
+        return await unheard(app.storage, set(open_runs(world)))
+
+    world.ledger.broken += await world.clients.until_answered(serve)
+
+
+async def _repeat(world: World) -> None:
+    """The same requests again, now that their runs have ended."""
+    for ask in world.clients.repeats:
+        await ask()
+
+
+async def _until_quiet(world: World) -> None:
+    for number in range(ROUNDS):
+        if quiet(world):
+            return
+        work = world.outside(_answer_waits(world, number))
+        _, late = await asyncio.wait({work}, timeout=ROUND * ROUNDS)
+        if late:
+            world.ledger.breaks("client.hangs", "nobody says what runs wait for")
+            return
+        work.result()
+        await asyncio.sleep(ROUND)
+
+
+def quiet(world: World) -> bool:
+    return not open_runs(world) and len(world.ledger.taken_away) == world.ledger.stored
+
+
+def open_runs(world: World) -> list[str]:
+    """Those that nobody needs to repair."""
+    heads = world.ledger.heads.values()
+    return [one.run_id for one in heads if one.ended_at is None and one.waiting_for != "repair"]
+
+
+async def _answer_waits(world: World, number: int) -> None:
+    async def serve(app: Any) -> list[Any]:
+        views = [await app.run_view(run_id) for run_id in open_runs(world)]
+        return [(view.id, wait) for view in views for wait in view.waits]
+
+    for run_id, wait in await world.clients.until_answered(serve):
+        if wait.kind == "callback":
+            await world.clients.answer(wait.token, number)
+        elif wait.kind == "event":
+            await world.clients.accept([_fitting(wait, f"{run_id}-{wait.key}-{number}")])
+
+
+def _fitting(wait: Any, event_id: str) -> Event:
+    """An event that this wait is looking for."""
+    match = {} if wait.match is UNSET else msgspec.json.decode(wait.match)
+    data = _filled(match.get("data", {}))
+    return Event(
+        id=event_id, source=SOURCE, type=wait.types[0], time=NOON,
+        subject=_filled(match.get("subject")), data=Raw(encode_value(data)),
+    )  # fmt: skip
+
+
+def _filled(pattern: Any) -> Any:
+    """A value that a pattern of plain values matches."""
+    if isinstance(pattern, dict):
+        return {key: _filled(value) for key, value in pattern.items()}
+    return pattern[0] if isinstance(pattern, list) else pattern

@@ -1,0 +1,137 @@
+"""A store that is far away, and fails by plan; what it really keeps is told to the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
+from ostinato.ports import Batch, Storage
+from ostinato.testing.simulation.process import REQUEST, Process
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.world import World
+
+POISON = b"REFUSE ME"
+"""A batch with a record that holds this is refused, as a database refuses what it cannot hold."""
+
+
+class UnreliableStore:
+    """One process's way to the data. Reads are those of ``Storage``; see below."""
+
+    def __init__(self, inner: Storage, world: World, process: Process) -> None:
+        self.inner = inner
+        self._world = world
+        self._faults = world.faults
+        self._process = process
+
+    async def open(self) -> None:
+        await self._travel()
+        await self.inner.open()
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def join(self) -> int:
+        await self._travel()
+        self._look_if_superseded()
+        self._world.newest = self._process.number
+        return await self.inner.join()
+
+    def _look_if_superseded(self) -> None:
+        """On one machine the lock of the file says so, elsewhere the row of its member."""
+        if self._process.number < self._world.newest:
+            raise Fenced("another process has taken over; this one owns nothing any more")
+
+    async def commit(self, batch: Batch) -> None:
+        await self._travel()
+        if any(POISON in record.data for record in batch.records):
+            self._world.faults.met["commit.refused"] += 1
+            raise Refused("a row that this store does not take (simulated)")
+        kind = self._fault(self._faults.next_commit())
+        if kind == "commit.error":
+            raise StoreError("the disk says no (simulated)")
+        if kind == "commit.late":
+            self._world.outside(self._arrive(batch))
+        if kind in ("commit.lost", "commit.late"):
+            raise UnknownCommit("the connection was lost during COMMIT (simulated)")
+        await self._keep(batch)
+        await self._answer(kind)
+
+    async def _answer(self, kind: str) -> None:
+        """It is kept; whether that is heard is another matter."""
+        try:
+            await self._travel()
+        except StoreError as error:
+            raise UnknownCommit("the store went away during COMMIT (simulated)") from error
+        if kind == "commit.odd":
+            raise LookupError("a bug of an adapter (simulated)")
+        if kind == "commit.gone":
+            self._faults.arm("outage", 0.4)
+        if kind in ("commit.kept", "commit.gone"):
+            raise UnknownCommit("the connection was lost after COMMIT (simulated)")
+
+    def _fault(self, kind: str) -> str:
+        if kind:
+            self._process.store_failed = True
+            self._world.trace("store", kind)
+        return kind
+
+    async def _arrive(self, batch: Batch) -> None:
+        """What was on its way when the connection broke: the fence must stop it by then."""
+        await asyncio.sleep(self._world.chance.random() * 0.5)
+        with suppress(Fenced, StoreError):
+            await self._keep(batch)
+
+    async def _keep(self, batch: Batch) -> None:
+        try:
+            await self.inner.commit(batch)
+        except Fenced:
+            self._fault("fenced")
+            self._world.faults.met["fenced"] += 1
+            raise
+        self._world.ledger.kept(batch, self._process, self._world.newest)
+
+    def _note(self, run_id: str) -> None:
+        """The engine has read a history; what clients ask to see does not count."""
+        task = asyncio.current_task()
+        if task is not None and task.get_name() != REQUEST:
+            self._world.ledger.read(self._process, run_id)
+
+    async def _travel(self) -> None:
+        await asyncio.sleep(self._faults.latency())
+        try:
+            self._faults.check_reachable()
+        except StoreError:
+            self._process.store_failed = True
+            raise
+
+
+READS = (
+    "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
+    "early_events", "missed", "known_events", "reply", "outbox", "versions", "runs", "count_runs",
+    "events", "count_events", "events_by_id", "dead_letters",
+)  # fmt: skip
+
+
+def _read(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def read(self: UnreliableStore, *args: Any, **kwargs: Any) -> Any:
+        await self._travel()
+        kind = self._fault(self._faults.next_read())
+        if kind == "read.error":
+            raise StoreError("the disk cannot be read (simulated)")
+        if kind == "read.odd":
+            raise LookupError("a bug of an adapter (simulated)")
+        found = await getattr(self.inner, name)(*args, **kwargs)
+        if name == "history":
+            self._note(args[0])
+        await asyncio.sleep(self._faults.latency())
+        return found
+
+    return read
+
+
+for _name in READS:
+    setattr(UnreliableStore, _name, _read(_name))

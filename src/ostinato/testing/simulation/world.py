@@ -1,0 +1,249 @@
+"""The world of one simulation: it plays a plan, starts a process when one has ended, and settles.
+
+Everything here is outside of the processes, and goes on whatever becomes of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from contextvars import Context
+from random import Random
+from typing import Any
+
+from ostinato.errors import Fenced, StoreError
+from ostinato.testing.simulation.clients import Clients
+from ostinato.testing.simulation.clock import WallClock
+from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
+from ostinato.testing.simulation.faults import Faults
+from ostinato.testing.simulation.ledger import Ledger
+from ostinato.testing.simulation.loop import Call, VirtualLoop
+from ostinato.testing.simulation.place import MemoryPlace, Place, SqlitePlace
+from ostinato.testing.simulation.plan import SPAN, Action, Plan
+from ostinato.testing.simulation.points import Point, suspended_at
+from ostinato.testing.simulation.process import Process
+from ostinato.testing.simulation.server import SimulatedApp
+from ostinato.testing.simulation.store import UnreliableStore
+
+MOST_PROCESSES = 60
+"""Nothing in a plan makes so many: something takes each of them down."""
+
+ZOMBIE = 8.0
+"""Seconds that a process lives on after it has woken up behind its successor."""
+
+PATIENCE = 600.0
+"""Seconds after which a client that was not answered is given up, and that is a violation."""
+
+
+class World:
+    """``newest`` is the number of the process that has taken over last."""
+
+    def __init__(self, plan: Plan, *, traced: bool = False) -> None:
+        self.plan = plan
+        self.seed = plan.seed
+        self.chance = Random(f"world:{plan.seed}")
+        self.loop = VirtualLoop(Random(f"turns:{plan.seed}"), shuffled=plan.shuffled)
+        self.clock = WallClock(self.loop)
+        self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
+        self.ledger = Ledger(self.clock)
+        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace()
+        self.clients = Clients(self)
+        self.newest = -1
+        self.processes: list[Process] = []
+        self.covered: Counter[Point] = Counter()
+        self.crashes: Counter[str] = Counter()
+        self.handled: Counter[str] = Counter()
+        self.lines: list[tuple[float, str, str]] = []
+        self.blind = ""
+        self._came_up = asyncio.Event()
+        self._over = False
+        self.restless = False
+        self._aim: tuple[Point, int] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def current(self) -> Process:
+        return self.processes[-1]
+
+    def trace(self, what: str, text: str) -> None:
+        self.lines.append((self.loop.time(), what, text))
+
+    def outside(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task that no crash touches."""
+        task = self.loop.create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard, context=Context())
+        return task
+
+    # processes
+
+    async def supervise(self) -> None:
+        """A new process whenever one has ended, or seems to have."""
+        while not self._over:
+            if len(self.processes) == MOST_PROCESSES:
+                self.restless = True
+                return
+            process = Process(self.loop, len(self.processes))
+            self.processes.append(process)
+            blind, self.blind = self.blind, ""
+            process.spawn(self._live(process, blind), "main")
+            await process.ended
+            await asyncio.sleep(self.chance.random() * 0.1)
+
+    async def _live(self, process: Process, blind: str) -> None:
+        process.inner = self.place.store()
+        process.blind = blind
+        process.app = SimulatedApp(
+            self, process, UnreliableStore(process.inner, self, process), blind
+        )
+        try:
+            await self._begin(process.app)
+        except (StoreError, Fenced, LookupError) as error:
+            self.trace("process", f"{process.number} does not start: {error}")
+            self.crash(process, "failed start")
+            return
+        self.trace("process", f"{process.number} is up")
+        process.up = True
+        self._came_up.set()
+
+    async def _begin(self, app: SimulatedApp) -> None:
+        """Two events are taken in while it owns the store and does not turn yet."""
+        try:
+            await app.open()
+            number = self.current.number
+            await asyncio.gather(*[app.emit("HELLO", id=f"{number}-{n}") for n in (1, 2)])
+            await app.begin()
+        except BaseException:
+            await app.close(drain=0)
+            raise
+
+    async def serving(self) -> Process:
+        while not (self.processes and self.current.up):
+            self._came_up.clear()
+            await self._came_up.wait()
+        return self.current
+
+    def crash(self, process: Process, how: str) -> None:
+        if process.state == "dead":
+            return
+        where = process.kill(how)
+        if how != "stopped":
+            self.crashes[how] += 1
+            self.covered.update(where)
+        self.place.abandon(process.inner)
+        self.trace("process", f"{process.number} is gone: {how}")
+
+    async def stop(self, process: Process, drain: float | None) -> None:
+        """SIGTERM: it ends its work in order."""
+        process.up, process.stopping = False, True
+        try:
+            await process.app.close(drain)
+        except (StoreError, Fenced) as error:
+            self.trace("process", f"{process.number} did not stop in order: {error}")
+        if not process.store_failed:
+            self.ledger.in_order.add(process.number)
+        self.crash(process, "stopped")
+
+    def _pause(self, process: Process, seconds: float) -> None:
+        process.pause()
+        self.trace("process", f"{process.number} is paused for {seconds} s")
+        self.loop.call_later(seconds, self._wake, process, context=Context())
+
+    def _wake(self, process: Process) -> None:
+        if process.state == "paused":
+            self.trace("process", f"{process.number} wakes up")
+            self.handled["zombie"] += 1
+            self.loop.resume(process)
+            self.loop.call_later(ZOMBIE, self.crash, process, "zombie", context=Context())
+
+    def _look_at_aim(self, call: Call) -> None:
+        """Crash when a task of the process rests at the point aimed at, for the n-th time."""
+        task, aim = call.task, self._aim
+        if aim is None or task is None or task.done() or call.owner is None:
+            return
+        point, left = aim
+        if point in suspended_at(task):
+            self._aim = (point, left - 1) if left > 1 else None
+            if self._aim is None:
+                self.loop.watch = None
+                assert isinstance(call.owner, Process)  # noqa: S101 - there are no other owners
+                self.crash(call.owner, "aimed")
+
+    # the plan
+
+    async def play(self) -> None:
+        """All of the plan, then quiet."""
+        for action in self.plan.actions:
+            if action.kind == "aim":
+                self._aim = ((action.args[0], action.args[1]), action.args[2])
+                self.loop.watch = self._look_at_aim
+        supervising = self.outside(self.supervise())
+        await self._deploy([DOCUMENTS[name] for name in self.plan.documents])
+        asked = [self.outside(self._do(action)) for action in self.plan.actions]
+        await asyncio.sleep(SPAN)
+        self.calm()
+        for task in asked:
+            await self._answered(task)
+        if supervising.done():
+            supervising.result()
+
+    async def _answered(self, task: asyncio.Task[Any]) -> None:
+        _, late = await asyncio.wait({task}, timeout=PATIENCE)
+        if late:
+            self.ledger.breaks("client.hangs", "a client was never answered")
+        else:
+            task.result()
+
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+        self.faults.calm()
+        self._aim = self.loop.watch = None
+        if self.current.blind:
+            self.crash(self.current, "kill")
+
+    def end(self) -> None:
+        self._over = True
+
+    async def _deploy(self, documents: list[Any]) -> None:
+        async def serve(app: Any) -> None:
+            for document in documents:
+                await app.deploy(document)
+
+        await self.clients.until_answered(serve)
+
+    async def _do(self, action: Action) -> None:
+        await asyncio.sleep(action.at)
+        self.trace("plan", f"{action.kind} {' '.join(map(str, action.args))}")
+        do = getattr(self, f"_do_{action.kind}", None) or getattr(self.clients, action.kind)
+        done = do(*action.args)
+        if done is not None:
+            await done
+
+    def _do_aim(self, module: str, line: int, nth: int) -> None:
+        """It was taken when the plan began."""
+
+    def _do_crash(self) -> None:
+        self.crash(self.current, "kill")
+
+    def _do_stop(self, drain: float) -> None:
+        if self.current.up:
+            self.current.spawn(self.stop(self.current, drain), "stop")
+
+    def _do_pause(self, seconds: float) -> None:
+        if self.place.shared and self.current.up:
+            self._pause(self.current, seconds)
+
+    def _do_jump(self, milliseconds: int) -> None:
+        self.clock.offset += milliseconds
+
+    def _do_fault(self, kind: str, amount: float) -> None:
+        self.faults.arm(kind, amount)
+
+    def _do_blind(self) -> None:
+        """The next process cannot read the workflow that most runs have."""
+        self.blind = self.plan.documents[0]
+        self.crash(self.current, "kill")
+
+    def _do_deploy(self, name: str) -> Coroutine[Any, Any, None]:
+        return self._deploy([SECOND[name]])

@@ -1,0 +1,347 @@
+"""The code that keeps each promise, removed: what a simulation must turn red for.
+
+A mutation is a change of the text of one function, made while a test runs. ``rules`` are those of
+which one must be seen to break. A text that is no longer there is an error, so this table cannot
+grow old unnoticed.
+"""
+
+import ast
+import importlib
+import inspect
+import textwrap
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """``promise`` is the number in the design; ``where`` is module:function."""
+
+    promise: int
+    what: str
+    where: str
+    old: str
+    new: str
+    rules: frozenset[str]
+
+    def __str__(self):
+        return f"{self.promise}: {self.what}"
+
+
+def mutation(promise, what, where, old, new, *rules):
+    return Mutation(promise, what, f"ostinato.{where}", old, new, frozenset(rules))
+
+
+@contextmanager
+def applied(mutation):
+    function = _function(mutation.where)
+    before = function.__code__
+    function.__code__ = _mutated(function, mutation)
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+def _function(where):
+    module, _, path = where.partition(":")
+    found = importlib.import_module(module)
+    for name in path.split("."):
+        found = inspect.getattr_static(found, name)
+    return found.fget if isinstance(found, property) else found
+
+
+def _mutated(function, mutation):
+    lines, first = inspect.getsourcelines(function)
+    text = textwrap.dedent("".join(lines))
+    assert text.count(mutation.old) == 1, f"{mutation.where} does not have {mutation.old!r} once"
+    tree = ast.parse(text.replace(mutation.old, mutation.new))
+    tree.body.insert(0, ast.parse("from __future__ import annotations").body[0])
+    ast.increment_lineno(tree, first - 1)
+    code = compile(tree, inspect.getfile(function), "exec")
+    return next(one for one in code.co_consts if isinstance(one, CodeType))
+
+
+MUTATIONS = (
+    # 1. Accepted means durable
+    mutation(
+        1, "answers are given before the commit", "runtime.engine:Engine._apply",
+        "applied.append(Applied(post, change, post.apply(self, change, now)))",
+        "applied.append(Applied(post, change, post.apply(self, change, now)))\n"
+        "            Post.done(post, applied[-1].result)",
+        "event.lost", "start.lost", "answer.differs",
+    ),
+    mutation(
+        1, "an event is not looked up", "runtime.inbox:Accept.ready",
+        "self.known = await engine.storage.known_events(pairs)",
+        "self.known = {}",
+        "client.hangs", "event.started_twice", "answer.differs",
+    ),
+    mutation(
+        1, "an idempotent answer is not kept", "runtime.starts:Begin.apply",
+        "change.rows.replies.append(reply)",
+        "pass",
+        "answer.differs",
+    ),
+    mutation(
+        1, "an event is not stored with its runs", "runtime.inbox:Accept._take",
+        "change.rows.events.append(",
+        "list().append(",
+        "event.lost", "event.started_twice", "answer.differs",
+    ),
+    mutation(
+        1, "an idempotent answer is not looked up", "runtime.starts:Begin.ready",
+        "self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())",
+        "self.early = None",
+        "client.hangs", "answer.differs",
+    ),
+    # 2. Recorded before next
+    mutation(
+        2, "commands leave before the commit", "runtime.engine:Engine._commit",
+        "await self.storage.commit(batch)",
+        "self.outlets.leave(applied); await self.storage.commit(batch)",
+        "begun.unrecorded",
+    ),
+    mutation(
+        2, "an unknown commit counts as kept", "runtime.engine:Engine._take_stock",
+        "kept = await self._was_kept(batch)",
+        "kept = True",
+        "begun.unrecorded", "event.lost", "start.lost",
+    ),
+    mutation(
+        2, "an unknown commit counts as lost", "runtime.engine:Engine._take_stock",
+        "kept = await self._was_kept(batch)",
+        "self.epoch = await self.storage.join(); kept = False",
+        "answer.differs", "event.started_twice", "innocent.incident", "begun.twice", "run.hangs",
+        "client.hangs",
+    ),
+    mutation(
+        2, "no new epoch after an unknown commit", "runtime.engine:Engine._was_kept",
+        "self.epoch = await self.storage.join()",
+        "pass",
+        "innocent.incident", "transition.twice", "run.hangs", "client.hangs", "answer.differs",
+        "history.gap",
+    ),
+    mutation(
+        2, "memory stays ahead of a store that kept nothing", "runtime.engine:Engine._undo",
+        "self.residents.spoil(told.resident)",
+        "pass",
+        "history.gap", "run.hangs", "run.stuck", "history.replay",
+    ),
+    mutation(
+        2, "a change on top of one that was refused is committed", "runtime.engine:Engine._halve",
+        "standing = [one for one in applied[middle:] if one.change.stands]",
+        "standing = applied[middle:]",
+        "history.gap", "history.replay", "history.start",
+    ),
+    # 3. At least once, with a key that stays
+    mutation(
+        3, "the idempotency key changes with the attempt",
+        "runtime.handlers:Job.idempotency_key",
+        'return f"{self._state.run_id}:{self._command.key}"',
+        'return f"{self._state.run_id}:{self._command.key}:{self._command.attempt}"',
+        "key.changes",
+    ),
+    mutation(
+        3, "jobs of a dead process are not begun again", "runtime.takeover:take_over",
+        "engine.post(Tell(run_id, e.TakenOver()))",
+        "pass",
+        "run.hangs",
+    ),
+    mutation(
+        3, "a job begins again without a start fact", "runtime.executor:Executor._run_alone",
+        "stands = await self.store_start(attempt.key)",
+        "stands = True",
+        "begun.without_start",
+    ),
+    mutation(
+        3, "a job that kills its process is begun for ever", "core.decide.takeover:_taken_up",
+        "deaths >= state.graph.most_deaths",
+        "False",
+        "process.restarts",
+    ),
+    mutation(
+        3, "what was ready is not dispatched at a retry", "core.decide.timers:_retry_due",
+        "start_job(",
+        "(lambda *given: None)(",
+        "run.hangs", "innocent.incident",
+    ),
+    # 4. Out at least once
+    mutation(
+        4, "an event is taken away before the bus has it", "runtime.outbox:Outbox._send",
+        "dead = await self._sent(outgoing)\n",
+        "dead = []\n",
+        "outbox.lost",
+    ),
+    mutation(
+        4, "what an earlier process has left is not sent", "runtime.outbox:Outbox.__init__",
+        "self._waiting = True",
+        "self._waiting = False",
+        "outbox.lost",
+    ),
+    mutation(
+        4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
+        "self._waiting = True",
+        "pass",
+        "outbox.lost",
+    ),
+    mutation(
+        4, "a published event is not in the transaction", "runtime.change:_publish",
+        "batch.outgoing.append(Outgoing(event, run.run_id))",
+        "pass",
+        "emit.unstored",
+    ),
+    mutation(
+        4, "each sending has an id of its own", "runtime.outbox:Outbox._sent",
+        "await self.bus.send([one.event for one in outgoing])",
+        "await self.bus.send([msgspec.structs.replace(one.event, id=one.event.id + '!') "
+        "for one in outgoing])",
+        "sent.unrecorded",
+    ),
+    mutation(
+        4, "a bus that failed is not tried again", "runtime.outbox:Outbox._send",
+        "self._waiting = True",
+        "pass",
+        "outbox.lost", "outbox.left",
+    ),
+    # 5. Early events wait
+    mutation(
+        5, "a wait does not look back", "runtime.meeting:Meeting._look_back",
+        "self.engine.post(Tell(run_id, e.Arrived(wait.key, encoded(event))))",
+        "pass",
+        "wait.unheard",
+    ),
+    mutation(
+        5, "an event does not look for waits", "runtime.meeting:Meeting._find_waits",
+        "self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))",
+        "pass",
+        "wait.unheard",
+    ),
+    mutation(
+        5, "what met while the process died is not told", "runtime.takeover:take_over",
+        "engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))",
+        "pass",
+        "wait.unheard",
+    ),
+    mutation(
+        5, "an event counts more than once", "core.decide.reporting:_was_heard",
+        "return state.heard.get(name, step.waiting_from) < step.waiting_from",
+        "return False",
+        "event.twice",
+    ),
+    # 6. Takeover
+    mutation(
+        6, "the fence is not looked at", "storage.memory.adapter:MemoryStorage.commit",
+        "batch.epoch != disk.epoch",
+        "False",
+        "zombie.recorded",
+    ),
+    mutation(
+        6, "a takeover takes no new epoch", "storage.memory.adapter:MemoryStorage.join",
+        "self._disk.epoch += 1",
+        "pass",
+        "zombie.recorded",
+    ),
+    mutation(
+        6, "timers of a dead process are forgotten", "runtime.service:Service.start",
+        "await self.timers.refresh()",
+        "pass",
+        "run.hangs",
+    ),
+    mutation(
+        6, "suspects are not alone", "runtime.executor:Executor.__init__",
+        "Slots(1, self._run_alone",
+        "Slots(99, self._run_alone",
+        "innocent.abandoned",
+    ),
+    mutation(
+        6, "a stop waits for no report", "runtime.service:Service._hand_over",
+        "self._report(run_id, e.HandedOver(key, attempt))",
+        "pass",
+        "stopped.abandoned",
+    ),
+    # 7. Running runs keep their definition
+    mutation(
+        7, "a loaded run has the newest definition", "app.catalog:DeployedWorkflows.graph",
+        "return self.registry.graph(workflow, version)",
+        "return self.registry.graph(workflow, self.registry.find(workflow).version)",
+        "history.replay", "head.differs", "innocent.incident",
+    ),
+    # 8. No hidden ceilings
+    mutation(
+        8, "each step loads its run again", "runtime.engine:Engine.run_once",
+        "self.residents.shrink()",
+        "self.residents._runs.clear()",
+        "cost.reread",
+    ),
+    mutation(
+        8, "each step writes its head", "runtime.resident:Resident.new_head",
+        "shown == self.head",
+        "False",
+        "cost.head",
+    ),
+    # 9. Never a silent hang
+    mutation(
+        9, "what nobody waits for is not tried again", "runtime.engine:Engine._again_or_fail",
+        "self.post_first(again)",
+        "pass",
+        "run.hangs", "timer.missed",
+    ),
+    mutation(
+        9, "nobody wakes up for a timer", "runtime.timers:Timers._arm",
+        "self.engine.wake.set)",
+        "list)",
+        "run.hangs", "timer.missed",
+    ),
+    mutation(
+        9, "a refused result is no incident", "runtime.engine:Engine._halve",
+        'self._fail_run(post, error, f"the store refused: {error}")',
+        "pass",
+        "run.hangs",
+    ),
+    mutation(
+        9, "deadlines of jobs do not ring", "runtime.executor:Executor._time_out",
+        "attempt.stop()",
+        "return",
+        "run.hangs",
+    ),
+    mutation(
+        9, "timers fire before they are due", "runtime.timers:Timers.run_once",
+        "due_timers(now, ",
+        "due_timers(now + 5_000, ",
+        "time.ahead",
+    ),
+    mutation(
+        9, "a run's time goes back with the clock", "core.decide.advance:advance",
+        "max(before, now)",
+        "now",
+        "time.back",
+    ),
+    mutation(
+        9, "a store that broke its word ends the tick", "runtime.engine:Engine._commit",
+        "await self._take_stock(applied, batch, now)\n    else:",
+        "raise\n    else:",
+        "run.hangs", "client.hangs",
+    ),
+    # 10. One run's bad data never fails another's batch
+    mutation(
+        10, "a batch that is refused is not halved", "runtime.engine:Engine._commit",
+        "await self._halve(applied, now, error)",
+        "self._put_back(applied, error)",
+        "run.hangs", "client.hangs",
+    ),
+    mutation(
+        10, "the whole of a refused batch is at fault", "runtime.engine:Engine._halve",
+        "if len(applied) == 1:\n",
+        "if applied:\n        for one in applied[1:]:\n            self._undo(one.change)\n"
+        "            self._fail_run(one.post, error, 'refused')\n",
+        "innocent.incident",
+    ),
+    mutation(
+        10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
+        "except BaseException as error:  # a handler may raise anything, even SystemExit",
+        "except OstinatoError as error:",
+        "run.hangs", "loop.broken",
+    ),
+)  # fmt: skip
