@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ostinato.testing.simulation.documents import SCHEDULED
 from ostinato.testing.simulation.points import Point, crash_points, function_of
 
 Happening = tuple[str, tuple[Any, ...]]
@@ -43,6 +44,10 @@ MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
 
+HANDS: tuple[Happening, ...] = (
+    ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
+)  # fmt: skip
+
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
     "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
@@ -63,6 +68,8 @@ NEEDS: dict[str, Need] = {
     "meeting": Need(("early",), EARLY, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
+    "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
+    "schedules": Need(SCHEDULED, HANDS),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
