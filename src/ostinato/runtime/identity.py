@@ -27,15 +27,11 @@ class Identity:
             self._tail += 1 + self._random(16)
         else:
             self._last, self._tail = now, self._random(79)
-        return _text(self._last << 80 | self._tail, 26)
+        number = self._last << 80 | self._tail
+        return "".join([PAIRS[number >> shift & 1023] for shift in SHIFTS])
 
     def event_id(self) -> str:
-        return _text(self._random(125), 25)
+        return f"{self._random(128):032x}"
 
     def seed(self) -> str:
-        return _text(self._random(125), 25)
-
-
-def _text(number: int, length: int) -> str:
-    """The last ``length`` digits, 26 at most."""
-    return "".join([PAIRS[number >> shift & 1023] for shift in SHIFTS])[-length:]
+        return f"{self._random(128):032x}"

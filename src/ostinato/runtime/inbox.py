@@ -54,9 +54,12 @@ class Accept(Post):
         self.found: list[Found] = []
         self.taken: dict[Pair, str] = {}
 
+    @property
+    def pairs(self) -> list[Pair]:
+        return [(event.source, event.id) for event in self.events]
+
     async def ready(self, engine: Engine) -> None:
-        pairs = [(event.source, event.id) for event in self.events]
-        self.known = await engine.storage.known_events(pairs)
+        self.known = await engine.known_events()
         self.found = [
             match(self.catalog, event)
             for event in self.events
