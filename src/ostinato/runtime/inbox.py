@@ -133,7 +133,7 @@ class Accept(Post):
             {"pointer": problem.path, "message": problem.message}
             for problem in error.problems or (Problem(str(error)),)
         ]
-        letter_id = engine.identity.event_id()
+        letter_id = engine.identity.event_id(now)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
             msgspec.json.encode(reasons),
