@@ -54,9 +54,12 @@ class Accept(Post):
         self.found: list[Found] = []
         self.taken: dict[Pair, str] = {}
 
+    @property
+    def pairs(self) -> list[Pair]:
+        return [(event.source, event.id) for event in self.events]
+
     async def ready(self, engine: Engine) -> None:
-        pairs = [(event.source, event.id) for event in self.events]
-        self.known = await engine.storage.known_events(pairs)
+        self.known = await self.known_events(engine)
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
@@ -67,6 +70,9 @@ class Accept(Post):
             if start.uid is not None
         ]
         self.taken = await self.starter.look(uids) if uids else {}
+
+    async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
+        return await engine.known_events()
 
     def match(self, event: Event) -> Found:
         return match(self.catalog, event)
@@ -131,7 +137,7 @@ class Accept(Post):
             {"pointer": problem.path, "message": problem.message}
             for problem in error.problems or (Problem(str(error)),)
         ]
-        letter_id = engine.identity.event_id()
+        letter_id = engine.identity.event_id(now)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
             msgspec.json.encode(reasons),

@@ -17,13 +17,14 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Plan, Schedule, brought_back, event_of, turn
 from ostinato.core.triggers import Found, Trigger, met
 from ostinato.errors import NotFoundError
+from ostinato.ports import StoredEvent
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.planning import Alter, Settle, Unblock, claim, is_open, planned
-from ostinato.runtime.starts import Starter
+from ostinato.runtime.starts import Pair, Starter
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.schedules")
@@ -92,6 +93,10 @@ class Fire(Planned):
                 self.events = [event_of(row.id, planned) for planned in starts]
         await super().ready(engine)
 
+    async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
+        """Its events are made just now: whoever looked for those of the tick did not know them."""
+        return await engine.storage.known_events(self.pairs)
+
     async def turn(self, engine: Engine, row: Schedule) -> tuple[Sequence[int], Schedule]:
         busy = self.plan.overlap != "allow" and await is_open(engine, row.last_run)
         return turn(self.plan, row, engine.clock.now(), busy)
@@ -138,7 +143,7 @@ class FireNow(Fire):
             raise NotFoundError(f"there is no schedule {self.trigger.name!r}")
         now = engine.clock.now()
         event = event_of(self.row.id, now)
-        mark = engine.identity.event_id()  # it stands in for no planned instant
+        mark = engine.identity.event_id(now)  # it stands in for no planned instant
         self.events = [by_hand(replace(event, id=f"{event.id}/{mark}"), self.by)]
         self.after = replace(self.row, last_for=now, last_at=now)
         await Planned.ready(self, engine)

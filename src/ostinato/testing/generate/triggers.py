@@ -22,16 +22,18 @@ def any_triggers(chance: Chance) -> Any:
 
 
 def _trigger(chance: Chance, number: int) -> Members:
-    kind = chance.word(["event", "schedule", "every"])
-    makers = {
-        "name": lambda: f"t{number}",
-        "description": lambda: "made by chance",
-    }
-    return {
-        "event": lambda: _event(chance),
-        "schedule": lambda: {"schedule": chance.one(CRONS)} | _clock(chance, zone=True),
-        "every": lambda: {"every": chance.one(SPANS)} | _clock(chance, zone=False),
-    }[kind]() | chance.members(makers, 0.4)
+    makers = {"name": lambda: f"t{number}", "description": lambda: "made by chance"}
+    return _start(chance) | chance.members(makers, 0.4)
+
+
+def _start(chance: Chance) -> Members:
+    match chance.word(["event", "schedule", "every"]):
+        case "event":
+            return _event(chance)
+        case "schedule":
+            return {"schedule": chance.one(CRONS)} | _clock(chance, zone=True)
+        case _:
+            return {"every": chance.one(SPANS)} | _clock(chance, zone=False)
 
 
 def _event(chance: Chance) -> Members:

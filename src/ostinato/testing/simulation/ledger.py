@@ -119,7 +119,7 @@ class Ledger:
 
     def read(self, process: Process, run_id: str) -> None:
         """A step costs no look at what was before: a run is loaded once."""
-        if process.store_failed:
+        if process.store_failed or process.blind:  # what cannot be read is loaded by each attempt
             return
         self._reads[process.number, run_id] += 1
         if self._reads[process.number, run_id] == MOST_READS + 1:
