@@ -158,6 +158,8 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
         actions.append(Action(_moment(chance), "jump", (chance.choice((-5_000, 700, 60_000)),)))
     if chance.random() < 0.05:
         actions.append(Action(_moment(chance), "blind"))
+    if chance.random() < 0.2:
+        actions.append(Action(_moment(chance), "fault", ("outbox.error", 1)))
     return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
 
 
