@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
+from ostinato.core.schedules import Schedule
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -178,6 +179,7 @@ class Batch:
     ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
     ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
+    ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     """
 
     epoch: int = 0
@@ -199,6 +201,8 @@ class Batch:
     served: list[Owner] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     buckets: dict[str, int] = field(default_factory=dict)
+    dropped_schedules: list[str] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,15 @@ class Storage(Protocol):
         """Timers due by ``now``, oldest first."""
 
     async def next_timer(self) -> int | None: ...
+
+    async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
+        """By id; all of them without ``ids``."""
+
+    async def due_schedules(self, now: int, limit: int) -> list[Schedule]:
+        """Schedules due by ``now``, oldest first."""
+
+    async def next_schedule(self) -> int | None:
+        """When the next one is due."""
 
     async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]: ...
 

@@ -94,6 +94,15 @@ WARNINGS = [
     (workflow(B_OF("vars.x")), "no job sets `vars.x`"),
     (workflow("{job: a, set: {xx: 1}}", B_OF("vars.x")), "sets `vars.x` (did you mean `xx`?)"),
     (workflow(B_OF("input.plan.teir"), head=SCHEMA), "`input.plan.teir` is not in input_schema"),
+    # schedules
+    (workflow(head="on: [{every: 1h, catch_up: all}]"), "starts only the first missed instant"),
+    (workflow(head="on: [{every: 1h, catch_up: none, overlap: queue}]"), "`none` drops what"),
+    (workflow(head="on: [{every: 5m, jitter: 1h}]"), "longer than the 5m between two starts"),
+    (workflow(head="on: [{every: 1h}]\ninput_schema: {required: [tenant]}"),
+     "on[0]: {scheduledFor} is no input of this workflow"),
+    (workflow(head="on: [{every: 1h, input: {a: 1}}]\ninput_schema: {required: [tenant]}"),
+     "on[0].input: what it gives is no input of this workflow"),
+    (workflow(head="on: [{every: 1h, input: event.data.no + 1}]"), "no run can start by the clock"),
     (
         workflow(
             "{job: a, run: noop, each: {in: '[1]'}}", phase="each: {in: '[1]'}"
@@ -103,6 +112,12 @@ WARNINGS = [
 ]  # fmt: skip
 
 FINE = [
+    workflow(head="""
+        on:
+          - {schedule: "0 3 * * *", zone: Europe/Berlin, overlap: queue, catch_up: all, jitter: 5m}
+          - {every: 15m, name: often, input: {day: event.data.scheduledFor}, uid: event.id}
+          - {schedule: "@daily"}
+        input_schema: {type: object}"""),
     workflow(B_OF("default(input.x, event.data.x)")),
     workflow(B_OF("now()")),
     workflow(B_OF("input.l.map(x, x + 1)")),

@@ -27,7 +27,9 @@ class Bench:
 
     def push(self, count):
         for _ in range(count):
-            state, command = SimpleNamespace(workflow="w"), SimpleNamespace(deaths=0)
+            graph = SimpleNamespace(priority=5)
+            state = SimpleNamespace(workflow="w", graph=graph)
+            command = SimpleNamespace(deaths=0)
             self.slots.push(SimpleNamespace(state=state, command=command, begun_at=0.0))
         self.slots.wake()
 

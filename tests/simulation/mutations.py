@@ -69,13 +69,13 @@ MUTATIONS = (
         1, "answers are given before the commit", "runtime.engine:Engine._apply",
         "applied.append(Applied(post, change, post.apply(self, change, now)))",
         "applied.append(Applied(post, change, post.apply(self, change, now)))\n"
-        "            Post.done(post, applied[-1].result)",
+        "            hasattr(post, 'then') or Post.done(post, applied[-1].result)",
         "event.lost", "start.lost", "answer.differs",
     ),
     mutation(
-        1, "an event is not looked up", "runtime.inbox:Accept.ready",
-        "self.known = await engine.storage.known_events(pairs)",
-        "self.known = {}",
+        1, "an event is not looked up", "runtime.inbox:Accept.known_events",
+        "return await engine.known_events()",
+        "return {}",
         "client.hangs", "event.started_twice", "answer.differs",
     ),
     mutation(
@@ -95,6 +95,18 @@ MUTATIONS = (
         "self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())",
         "self.early = None",
         "client.hangs", "answer.differs",
+    ),
+    mutation(
+        1, "a planned instant has another id each time", "core.schedules:event_of",
+        "id=event_id(schedule_id, planned)",
+        "id=event_id(schedule_id, planned) + str(object())[-9:]",
+        "schedule.twice",
+    ),
+    mutation(
+        1, "a schedule does not move on with its event", "core.schedules:_moved",
+        "return _planned(plan, row, plan.after(done), now)",
+        "return row",
+        "schedule.late", "loop.hangs", "client.hangs",
     ),
     # 2. Recorded before next
     mutation(
@@ -261,6 +273,12 @@ MUTATIONS = (
         "pass",
         "stopped.abandoned",
     ),
+    mutation(
+        6, "schedules of a dead process are forgotten", "runtime.service:Service.start",
+        "await self.schedules.refresh()",
+        "pass",
+        "schedule.late",
+    ),
     # 7. Running runs keep their definition
     mutation(
         7, "a loaded run has the newest definition", "app.catalog:DeployedWorkflows.graph",
@@ -289,8 +307,8 @@ MUTATIONS = (
         "run.hangs", "timer.missed",
     ),
     mutation(
-        9, "nobody wakes up for a timer", "runtime.timers:Timers._arm",
-        "self.engine.wake.set)",
+        9, "nobody wakes up for a timer", "runtime.alarm:Alarm.set",
+        "self._wake.set)",
         "list)",
         "run.hangs", "timer.missed",
     ),
@@ -317,6 +335,38 @@ MUTATIONS = (
         "max(before, now)",
         "now",
         "time.back",
+    ),
+    mutation(
+        9, "a schedule is not told that its run has ended",
+        "runtime.schedules:Schedules.run_ended",
+        "self.engine.post(Unblock(self, sorted(ids)))",
+        "pass",
+        "schedule.late",
+    ),
+    mutation(
+        9, "a schedule does not see the run that is open", "runtime.schedules:Fire.turn",
+        "busy = self.plan.overlap != \"allow\" and",
+        "busy = False and",
+        "schedule.overlaps",
+    ),
+    mutation(
+        9, "a clock that went back is not noticed",
+        "runtime.schedules:Schedules._look_at_the_clock",
+        "self.engine.post(Alter(self, None, planned(brought_back)))",
+        "pass",
+        "schedule.late", "schedule.left_out",
+    ),
+    mutation(
+        9, "a schedule goes on in a pause", "core.schedules:paused",
+        "due_at=None, waits_for=None, ",
+        "waits_for=None, ",
+        "schedule.paused",
+    ),
+    mutation(
+        9, "schedules fire before they are due", "core.schedules:turn",
+        "row.due_at is None or row.due_at > now:",
+        "row.due_at is None:",
+        "schedule.early",
     ),
     mutation(
         9, "a store that broke its word ends the tick", "runtime.engine:Engine._commit",

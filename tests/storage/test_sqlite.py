@@ -195,7 +195,8 @@ def waiting_runs(count):
 
 
 # "SCAN" without an index, or a sort of all there is, grows with the store.
-NOT_ASKED = ("VERSIONS", "HEAD", "TURNS", "PLACES", "BUCKETS")  # once at the start; columns alone
+# Once at the start; columns alone.
+NOT_ASKED = ("VERSIONS", "HEAD", "SCHEDULE", "SCHEDULES", "TURNS", "PLACES", "BUCKETS")
 READS = [name for name in vars(statements) if name.isupper() and name not in NOT_ASKED]
 
 

@@ -22,6 +22,7 @@ from ostinato.testing.storage_contract.samples import (
     place,
     record,
     reply,
+    schedule,
     turn,
     version,
     wait,
@@ -85,6 +86,8 @@ batches = st.builds(
     served=few(owner),
     places=few(st.builds(lambda name, n, own: place(name, n, *own), key, st.integers(0, 1), owner)),
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
+    dropped_schedules=few(key),
+    schedules=few(st.builds(schedule, key, st.none() | at)),
 )
 
 
@@ -131,4 +134,7 @@ async def everything(storage):
         await storage.turns(),
         sorted(await storage.places(), key=lambda one: (one.name, one.n)),
         await storage.buckets(),
+        await storage.schedules(),
+        await storage.due_schedules(NOW + 2, 9),
+        await storage.next_schedule(),
     ]

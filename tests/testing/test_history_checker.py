@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from ostinato.core import facts as f
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, decode_facts, encode_facts
+from ostinato.core.schedules import event_of
 from ostinato.ports import Batch, Outgoing, Record, StoredEvent, Wait
 from ostinato.testing.history_checker import Journal, check_history, check_store
-from tests.stage import Clock, Memory, Stage, one_job, reached
+from tests.stage import NOON, Clock, Memory, Stage, one_job, reached
 
 DOCUMENT = {
     "workflow": "w",
@@ -241,6 +242,20 @@ async def test_an_event_that_started_two_runs_is_found(sound):
         records=recorded("twin", await entries(storage, run_id)),
     )
     assert "event.started_twice" in rules(await check_store(storage, graph_of))
+
+
+async def test_a_planned_instant_that_was_taken_twice_is_found(sound):
+    storage, graph_of, _, _ = sound
+    planned = event_of("w/on/night", NOON)
+    by_hand = [replace(planned, id=f"{planned.id}/{mark}") for mark in "ab"]
+    await write(storage, events=[taken(event) for event in (planned, *by_hand)])
+    assert await check_store(storage, graph_of) == []
+    await write(storage, events=[taken(replace(planned, id=f"{planned.id}!"))])
+    assert rules(await check_store(storage, graph_of)) == {"schedule.twice"}
+
+
+def taken(event):
+    return StoredEvent(event, NOON, b"{}", ())
 
 
 async def test_what_was_not_sent_is_found(sound):

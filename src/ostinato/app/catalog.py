@@ -8,10 +8,22 @@ from typing import Any
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
+from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Trigger
-from ostinato.definitions.document import Document
+from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.registry import Registry
 from ostinato.ports import Version
+
+
+def trigger_of(row: Version, spec: TriggerSpec) -> Trigger:
+    return Trigger(row.workflow, row.version, spec.index, spec.name, spec.input, spec.uid)
+
+
+def plans_of(row: Version, document: Document) -> dict[str, Plan]:
+    """The schedules of one version, by the names of their triggers."""
+    return {
+        trigger_of(row, spec).name: spec.plan for spec in document.triggers if spec.plan is not None
+    }
 
 
 class DeployedWorkflows:
@@ -22,6 +34,7 @@ class DeployedWorkflows:
         self._index: PatternIndex[str] = PatternIndex()
         self._triggers: dict[str, Trigger] = {}
         self._types: set[str] = set()
+        self._plans: dict[str, dict[str, Plan]] = {}
         self._shapes: dict[str, list[tuple[str, ...]]] = {}
 
     def refresh(self) -> None:
@@ -29,9 +42,13 @@ class DeployedWorkflows:
         self._index = PatternIndex()
         self._triggers.clear()
         self._types.clear()
+        self._plans = {row.workflow: {} for row in self.registry.readable()}
         for row, spec in self.registry.triggers():
-            trigger = Trigger(row.workflow, row.version, spec.index, spec.input, spec.uid)
+            trigger = trigger_of(row, spec)
             self._triggers[trigger.name] = trigger
+            if spec.plan is not None:
+                self._plans[row.workflow][trigger.name] = spec.plan
+                continue
             self._types.update(spec.types)
             pattern: dict[str, Any] = {"type": list(spec.types)} if spec.types else {}
             if spec.pattern:
@@ -51,6 +68,13 @@ class DeployedWorkflows:
 
     def graph(self, workflow: str, version: int) -> Graph:
         return self.registry.graph(workflow, version)
+
+    def plans(self) -> Mapping[str, Mapping[str, Plan]]:
+        return self._plans
+
+    def scheduled(self, schedule_id: str) -> tuple[Trigger, Plan] | None:
+        plan = self._plans.get(schedule_id.partition("/")[0], {}).get(schedule_id)
+        return None if plan is None else (self._triggers[schedule_id], plan)
 
     def resolve(self, name: str, version: int | None = None) -> tuple[str, int]:
         row = self.registry.find(name, version)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.app.catalog import DeployedWorkflows
+from ostinato.app.catalog import DeployedWorkflows, plans_of
 from ostinato.app.run import Deployed
 from ostinato.app.wired import Wired
 from ostinato.core.outline import outline
+from ostinato.core.schedules import Plan
 from ostinato.definitions import Document, check, compile, load, read
 from ostinato.definitions.registry import Registry, id_of
 from ostinato.errors import ConflictError, DefinitionError, UsageError
 from ostinato.ports import Storage, Version
-from ostinato.runtime.posts import Keep
+from ostinato.runtime.planning import Settle
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.deploying")
@@ -59,12 +60,17 @@ class Deploying(Wired):
             self._refuse_broken(document)
         rows = [Version(**one.row) for one in proposals if one.new]
         if rows:
-            await self._keep(versions=rows)
-            self._registry.add(rows)
-            for row in rows:
-                self._learn(row)
-            self._catalog.refresh()
+            plans = {
+                one.row["workflow"]: plans_of(Version(**one.row), one.document) for one in proposals
+            }
+            await self._settle(plans, lambda: self._add(rows), versions=rows)
         return [self._deployed(Version(**one.row), one.new) for one in proposals]
+
+    def _add(self, rows: Sequence[Version]) -> None:
+        self._registry.add(rows)
+        for row in rows:
+            self._learn(row)
+        self._catalog.refresh()
 
     def _refuse_broken(self, document: Document) -> None:
         errors, _ = check(document, self._handler_names())
@@ -76,8 +82,12 @@ class Deploying(Wired):
     def _handler_names(self) -> list[str]:
         return list(self.handlers.names())
 
-    async def _keep(self, **rows: Any) -> None:
-        await self.service.ask(lambda answer: Keep(answer, **rows))
+    async def _settle(
+        self, plans: Mapping[str, Mapping[str, Plan]], then: Callable[[], None], **rows: Any
+    ) -> None:
+        """Rows of versions and what they say of schedules, stored and made known as one."""
+        role = self.service.schedules
+        await self.service.ask(lambda answer: Settle(role, plans, answer, then=then, **rows))
 
     def _learn(self, row: Version) -> None:
         self._catalog.learn_waits(self._registry.document(row.workflow, row.version))
@@ -124,8 +134,9 @@ class Deploying(Wired):
         return self._registry.versions(name)
 
     async def delete_workflow(self, name: str) -> None:
-        """Found no more and triggered no more; its runs go on."""
-        await self._retire(self._registry.versions(name))
+        """Found no more and started no more, by events or by the clock; its runs go on."""
+        versions = self._registry.versions(name)
+        await self._retire(versions, {versions[0].workflow: {}})
 
     async def delete_version(self, name: str, version: int) -> None:
         """Found no more; its runs go on. Raises ``ConflictError`` for the latest version."""
@@ -136,13 +147,18 @@ class Deploying(Wired):
                 f"version {version} is the latest of {row.workflow!r}: delete the workflow, or "
                 "deploy another version first"
             )
-        await self._retire([row])
+        await self._retire([row], {})
 
-    async def _retire(self, rows: Sequence[Version]) -> None:
-        async with self._deploying:
-            await self._keep(retired=[(row.workflow, row.version) for row in rows])
+    async def _retire(
+        self, rows: Sequence[Version], plans: Mapping[str, Mapping[str, Plan]]
+    ) -> None:
+        def known() -> None:
             self._registry.retire(rows)
             self._catalog.refresh()
+
+        async with self._deploying:
+            retired = [(row.workflow, row.version) for row in rows]
+            await self._settle(plans, known, retired=retired)
 
     def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
         return outline(self._catalog.graph(*self._catalog.resolve(name, version)))

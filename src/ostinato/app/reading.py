@@ -20,9 +20,9 @@ from ostinato.runtime.watching import until_end
 class Reading(Wired):
     async def _state(self, run_id: str, message: str = "") -> State:
         """As it is stored: a run in memory may be ahead of that for the time of a commit."""
-        if self._service is not None:
-            await self._service.engine.rest()
-            resident = self._service.engine.residents.get(run_id)
+        if (service := self._service) is not None:  # it may be gone by the next line
+            await service.engine.rest()
+            resident = service.engine.residents.get(run_id)
             if resident is not None:
                 return resident.state
         try:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("cancel", "cancel a run"),
         _same("workflows", "list workflows"),
         _same("events", "list events"),
+        _same("schedules", "list what starts by the clock; pause, fire, back-fill"),
         _same("graph", "draw a workflow"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),
         _same("settings", "show every setting and where its value came from"),

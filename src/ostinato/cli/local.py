@@ -3,7 +3,14 @@ and runs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +21,7 @@ from ostinato.app import App
 from ostinato.cli.client import Data
 from ostinato.config import Settings
 from ostinato.core.cloudevents import to_json
+from ostinato.core.instants import parse_instant
 from ostinato.ports import EventQuery, Head, Page, RunQuery
 
 
@@ -86,6 +94,19 @@ class LocalClient:
         run: Data = _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
         return run
 
+    # -- schedules
+
+    async def schedules(self) -> list[Data]:
+        return [_plain(each) for each in await self._app.schedules()]
+
+    async def schedule(self, name: str, upcoming: int) -> Data:
+        found: Data = _plain(await self._app.schedule(name, upcoming))
+        return found
+
+    async def change_schedule(self, name: str, verb: str, asked: Mapping[str, Any]) -> Data:
+        done: Data = _plain(await CHANGES[verb](self._app, name, asked))
+        return done
+
     # -- events
 
     async def emit(self, event: Mapping[str, Any]) -> Data:
@@ -96,6 +117,28 @@ class LocalClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         wanted = EventQuery(type=query.get("type"), source=query.get("source"))
         return [to_json(kept.event) for kept in await self._app.events(wanted, Page(limit))]
+
+
+BY = "ostinato schedules"
+
+
+def _backfill(app: App, name: str, asked: Mapping[str, Any]) -> Awaitable[Any]:
+    until = asked.get("to")
+    return app.backfill_schedule(
+        name,
+        parse_instant(asked["from"]),
+        None if until is None else parse_instant(until),
+        by=BY,
+        dry_run=asked["dryRun"],
+    )
+
+
+CHANGES: dict[str, Callable[[App, str, Mapping[str, Any]], Awaitable[Any]]] = {
+    "pause": lambda app, name, asked: app.pause_schedule(name, by=BY, why=asked["why"]),
+    "resume": lambda app, name, asked: app.resume_schedule(name),
+    "fire": lambda app, name, asked: app.fire_schedule(name, by=BY),
+    "backfill": _backfill,
+}
 
 
 def head_data(head: Head) -> Data:

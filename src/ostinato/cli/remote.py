@@ -128,6 +128,18 @@ class RemoteClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         return await self._list("/events", query, limit)
 
+    # -- schedules
+
+    async def schedules(self) -> list[Data]:
+        return await self._list("/schedules", {}, 100_000)
+
+    async def schedule(self, name: str, upcoming: int) -> Data:
+        return await self._get(f"/schedules/{_segment(name)}?next={upcoming}")
+
+    async def change_schedule(self, name: str, verb: str, asked: Mapping[str, Any]) -> Data:
+        path = f"/schedules/{_segment(name)}/{verb}"
+        return _object(await self._send("POST", path, json=dict(asked)))
+
     # -- HTTP
 
     async def _get(self, path: str) -> Data:

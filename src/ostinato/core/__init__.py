@@ -10,6 +10,7 @@ decide        event -> facts and commands (reads, never writes), in turn with
 fold          fact -> state (the only code that writes a state), until nothing moves
 names         what an expression can see
 outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
+schedules     the clock -> events: what is due, what was missed, what overlaps
 triggers      event -> runs: inputs and uids from events, misfits
 callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter

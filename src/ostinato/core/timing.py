@@ -27,7 +27,7 @@ def delay(policy: Retry, failures: int, seed: str) -> int:
         grown = policy.delay * policy.factor ** (failures - 1)
     except OverflowError:
         grown = policy.max_delay
-    spread = 1 + policy.jitter * (2 * _chance(seed) - 1)
+    spread = 1 + policy.jitter * (2 * chance(seed) - 1)
     return max(0, round(min(grown, policy.max_delay) * spread))
 
 
@@ -52,7 +52,7 @@ def next_attempt(
     return due_at
 
 
-def _chance(seed: str) -> float:
+def chance(seed: str) -> float:
     """A number in [0, 1) that the seed alone decides."""
     digest = hashlib.blake2b(seed.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

@@ -27,12 +27,13 @@ class Trigger:
     workflow: str
     version: int
     number: int = 0
+    called: str | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.workflow}/on/{self.number}"
+        return f"{self.workflow}/on/{self.called or self.number}"
 
 
 class Listeners(Protocol):
@@ -74,6 +75,13 @@ class Found:
         self.values_keys: list[str] = []
         self.encoded = Raw(b"")
 
+    def add(self, listeners: Listeners, trigger: Trigger, value: dict[str, Any]) -> None:
+        """What the trigger starts, or why it cannot."""
+        try:
+            self.starts.append(_starting(listeners, trigger, value))
+        except (InvalidInput, ExpressionError) as error:
+            self.misfits.append((trigger, error))
+
 
 def match(listeners: Listeners, event: Event) -> Found:
     """The triggers that fit, with their inputs made, and the keys by which waits may find it."""
@@ -88,10 +96,16 @@ def match(listeners: Listeners, event: Event) -> Found:
         if key is not None:
             found.values_keys.append(key)
     for trigger in listeners.triggers(event.type, value):
-        try:
-            found.starts.append(_starting(listeners, trigger, value))
-        except (InvalidInput, ExpressionError) as error:
-            found.misfits.append((trigger, error))
+        found.add(listeners, trigger, value)
+    return found
+
+
+def met(listeners: Listeners, trigger: Trigger, event: Event) -> Found:
+    """An event that is made for this trigger; who listens to its type gets it too."""
+    found = match(listeners, event)
+    value = event_value(event)
+    found.encoded = Raw(msgspec.json.encode(value | {"data": event.data}))
+    found.add(listeners, trigger, value)
     return found
 
 

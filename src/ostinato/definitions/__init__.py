@@ -7,6 +7,8 @@ keys          every key, now and later: one table     reader        maps by that
 kinds         how a value is read, by its kind        actions       wait, emit, http, each, retry
 bodies        jobs, and what stands in for them or takes them back
 load          text → documents                        document      what a document says
+triggers      what starts a run: events, cron, intervals
+cron          cron expressions, intervals, zones   planning      what schedules cannot mean
 needs         the order that `needs` make             compile       document → graph
 sight         what an expression may see              meaning       what it can give
 check         everything that cannot work             values        texts that are more than a word

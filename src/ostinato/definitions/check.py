@@ -14,6 +14,7 @@ from ostinato.definitions.document import Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
 from ostinato.definitions.needs import needs_problems
+from ostinato.definitions.planning import schedule_problems
 from ostinato.definitions.reader import nearest
 from ostinato.definitions.sight import sight_problems
 from ostinato.definitions.source import MAX_PROBLEMS, Path
@@ -54,6 +55,7 @@ def _all(document: Document, handlers: Collection[str], strict: bool) -> Iterato
         yield True, problem
     yield from sight_problems(document)
     yield from meaning_problems(document)
+    yield from schedule_problems(document)
     yield from _unreachable(document)
     yield from _each_names(document)
     for job in document.jobs():

@@ -8,6 +8,7 @@ from typing import Any
 
 from ostinato.core.expressions import Expression, Template
 from ostinato.core.model import Action, Each, Limit, OnError, Repeat
+from ostinato.core.schedules import Plan
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path, Place, member, shown
 from ostinato.errors import Problem
@@ -17,10 +18,15 @@ __all__ = ["Body", "Catch", "Document", "Job", "Phase", "TriggerSpec"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSpec:
-    """``types`` and ``pattern`` (when there is one) say which events start a run."""
+    """``types`` and ``pattern`` (when there is one) say which events start a run; a ``plan`` says
+    when one starts.
+    """
 
     index: int
-    types: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    name: str | None = None
+    path: Path = ()
+    plan: Plan | None = None
     pattern: dict[str, Any] | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None

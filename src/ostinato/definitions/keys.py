@@ -17,6 +17,8 @@ __all__ = [
     "LATER_ACTIONS",
     "NEEDS_CALLBACK",
     "SECTIONS",
+    "TRIGGERS",
+    "TRIGGER_GOES_WITH",
     "Key",
 ]
 
@@ -50,7 +52,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "workflow": (
         Key("workflow", "name", "The name of the workflow", True),
         Key("description", "text", "What it is for"),
-        Key("on", "triggers", "The events that start a run"),
+        Key("on", "triggers", "The events and schedules that start a run"),
         Key("input_schema", "json_schema", "JSON Schema: checks the input and fills its defaults"),
         Key("timeout", "span", "Wall time of a whole run"),
         Key("on_error", "on_error", "What happens when a job has failed for good"),
@@ -63,10 +65,17 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("finally", "jobs", "Done in sequence at every end"),
     ),
     "trigger": (
-        Key("event", "types", "The event type, or a list of them", True),
+        Key("event", "types", "The event type, or a list of them"),
         Key("pattern", "pattern", "Only events that match (EventBridge pattern language)"),
+        Key("schedule", "cron", "By the clock: a cron expression"),
+        Key("zone", "zone", "The time zone of `schedule` (default UTC)"),
+        Key("every", "interval", "By the clock: so long after one another, from 1970 UTC on"),
+        Key("overlap", "overlap", "While its last run is open: `skip` (default), `queue`, `allow`"),
+        Key("catch_up", "catch_up", "Of missed instants it starts `last` (default), `all`, `none`"),
+        Key("jitter", "span", "Starts up to so long later, each instant by its own share"),
         Key("input", "output", "The run's input, over `event`; without it, the event's data"),
         Key("uid", "expression", "One open run per value, over `event`"),
+        Key("name", "name", "What it is called; without it, its position in the list"),
         Key("description", "text", "What it is for"),
     ),
     "phase": (
@@ -156,6 +165,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 
 ACTIONS = tuple(key.name for key in _ACTIONS)
 LATER_ACTIONS = ("task", "call")
+TRIGGERS = ("event", "schedule", "every")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -172,19 +182,20 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     "catch": ("run", "http", "wait", "emit", "set"),
     "undo": ("run", "http", "wait", "emit", "set"),
 }
+
+TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
+    "pattern": ("event",),
+    "zone": ("schedule",),
+    "overlap": ("schedule", "every"),
+    "catch_up": ("schedule", "every"),
+    "jitter": ("schedule", "every"),
+}
+
 NEEDS_CALLBACK = ("timeout", "expect", "heartbeat")
 """Beside `emit`, these do something only with `callback: true`."""
 
 LATER: dict[str, dict[str, str]] = {
     "workflow": {"dedup": "a window in which a second start counts as the first"},
-    "trigger": {
-        "schedule": "starts by the clock",
-        "every": "starts by the clock",
-        "zone": "the time zone of a schedule",
-        "overlap": "what a schedule does while its last run is open",
-        "catch_up": "what a schedule does about missed instants",
-        "jitter": "spreads a schedule's starts",
-    },
     "phase": {
         "activity": "stages whose jobs are done by plugins",
     },

@@ -12,6 +12,7 @@ from typing import Any
 
 from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
+from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import HTTP_METHODS
 from ostinato.definitions.reader import Reader, ReadKind, nearest
 from ostinato.definitions.source import Path, Place
@@ -220,6 +221,8 @@ KINDS: dict[str, ReadKind] = {
         whole=True,
     ),
     "end": partial(_one_of, known=("succeeded", "failed", "cancelled")),
+    "overlap": partial(_one_of, known=OVERLAPS),
+    "catch_up": partial(_one_of, known=CATCH_UPS),
     "method": _method,
     "names": _names,
     "types": _types,

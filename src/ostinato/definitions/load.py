@@ -11,11 +11,12 @@ from typing import Any
 
 from ostinato.definitions.actions import ACTION_KINDS
 from ostinato.definitions.bodies import BODY_KINDS, job_of, limits_of, mode_of
-from ostinato.definitions.document import Document, Job, Phase, TriggerSpec
+from ostinato.definitions.document import Document, Job, Phase
 from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader
 from ostinato.definitions.source import MAX_BYTES, MAX_DEPTH, Path, Place, decoded, refused, shown
 from ostinato.definitions.strict_json import NotJSON, looks_like_json, read_json
+from ostinato.definitions.triggers import TRIGGER_KINDS
 from ostinato.definitions.values import VALUE_KINDS
 from ostinato.definitions.yaml import read_yaml
 from ostinato.errors import DefinitionError, Problem
@@ -139,32 +140,6 @@ def _say_at(reader: Reader, root: Place, path: Path, message: str, hint: str = "
     reader.say(place, path, message, hint)
 
 
-def _triggers(reader: Reader, place: Place, path: Path) -> tuple[TriggerSpec, ...]:
-    """A list; one alone, or the bare event type, stands for a list of one."""
-    if isinstance(place.value, str | dict):
-        return tuple(_trigger(reader, place, path, 0))
-    found: list[TriggerSpec] = []
-    for item, here in reader.items(place, path):
-        found += _trigger(reader, item, here, len(found))
-    return tuple(found)
-
-
-def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[TriggerSpec]:
-    if isinstance(place.value, str) and place.value:
-        yield TriggerSpec(index=index, types=(place.value,))
-        return
-    members = reader.section("trigger", place, path)
-    if members is None or not members.get("event"):
-        return
-    yield TriggerSpec(
-        index=index,
-        types=members["event"],
-        pattern=members.get("pattern"),
-        input=members.get("input"),
-        uid=members.get("uid"),
-    )
-
-
 def _phases(reader: Reader, place: Place, path: Path) -> tuple[Phase, ...]:
     found = [_phase(reader, item, here) for item, here in reader.items(place, path)]
     if place.value == []:
@@ -223,7 +198,7 @@ _KINDS = {
     **KINDS,
     **VALUE_KINDS,
     **ACTION_KINDS,
-    "triggers": _triggers,
+    **TRIGGER_KINDS,
     "phases": _phases,
     "jobs": _jobs,
     **BODY_KINDS,

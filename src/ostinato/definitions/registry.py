@@ -198,11 +198,15 @@ class Registry(Generic[R]):
         found = self._found(plain)
         return [found[number] for number in sorted(found, reverse=True)]
 
+    def readable(self) -> Iterator[R]:
+        """The newest versions that start runs now."""
+        for row in self.latest():
+            if self.unreadable(row.workflow, row.version) is None:
+                yield row
+
     def triggers(self) -> Iterator[tuple[R, TriggerSpec]]:
         """What starts runs now: of the newest versions only."""
-        for row in self.latest():
-            if self.unreadable(row.workflow, row.version) is not None:
-                continue
+        for row in self.readable():
             for trigger in self.document(row.workflow, row.version).triggers:
                 yield row, trigger
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import (
     ACTIONS,
     GOES_WITH,
@@ -17,6 +18,8 @@ from ostinato.definitions.keys import (
     LATER,
     LATER_ACTIONS,
     SECTIONS,
+    TRIGGER_GOES_WITH,
+    TRIGGERS,
     Key,
 )
 from ostinato.definitions.kinds import NAME, VARIABLE
@@ -70,6 +73,11 @@ _KINDS: dict[str, Schema] = {
     "concurrency": {"$ref": "#/$defs/concurrency"},
     "rate": {"$ref": "#/$defs/rate"},
     "end": {"enum": ["succeeded", "failed", "cancelled"]},
+    "cron": _FILLED,
+    "zone": _FILLED,
+    "interval": _DURATION,
+    "overlap": {"enum": list(OVERLAPS)},
+    "catch_up": {"enum": list(CATCH_UPS)},
     "method": {"anyOf": [{"enum": list(HTTP_METHODS)}, _FILLED]},
     "names": {"anyOf": [_FILLED, {"type": "array", "items": _FILLED}]},
     "types": _one_or_many(_FILLED),
@@ -120,6 +128,10 @@ def document_schema() -> Schema:
             },
         }
     parts["catch"]["oneOf"] = [{"required": ["do"]}, {"required": ["output"]}]
+    parts["trigger"] |= {
+        "oneOf": [{"required": [one]} for one in TRIGGERS],
+        "dependentSchemas": {key: _beside(one) for key, one in TRIGGER_GOES_WITH.items()},
+    }
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
         {"required": ["event"], "properties": {"until": False}},

@@ -20,8 +20,10 @@ inbox      events: duplicates, triggers, dead letters
 starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
-alarm      wakes the loop when something is due
 limiter    who has a place, and whose turn is next
+schedules  planned instants that are due become events
+planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
+alarm      wakes the loop when something is due
 outbox     what is to be sent
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ostinato.core.graph import Graph
-from ostinato.core.triggers import Listeners
+from ostinato.core.schedules import Plan
+from ostinato.core.triggers import Listeners, Trigger
 
 
 class Catalog(Listeners, Protocol):
     def graph(self, workflow: str, version: int) -> Graph:
         """Ready to run. Raises ``NotFoundError`` or ``DefinitionError``."""
+
+    def plans(self) -> Mapping[str, Mapping[str, Plan]]:
+        """Workflow → schedule → what its newest document says. Without what cannot be read."""
+
+    def scheduled(self, schedule_id: str) -> tuple[Trigger, Plan] | None:
+        """What the schedule starts, and when."""

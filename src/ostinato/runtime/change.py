@@ -133,6 +133,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
+    batch.dropped_schedules += rows.dropped_schedules
+    batch.schedules += rows.schedules
 
 
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:

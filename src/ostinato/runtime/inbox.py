@@ -54,13 +54,14 @@ class Accept(Post):
         self.found: list[Found] = []
         self.taken: dict[Pair, str] = {}
 
+    @property
+    def pairs(self) -> list[Pair]:
+        return [(event.source, event.id) for event in self.events]
+
     async def ready(self, engine: Engine) -> None:
-        pairs = [(event.source, event.id) for event in self.events]
-        self.known = await engine.storage.known_events(pairs)
+        self.known = await self.known_events(engine)
         self.found = [
-            match(self.catalog, event)
-            for event in self.events
-            if (event.source, event.id) not in self.known
+            self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
         uids = [
             (start.trigger.workflow, start.uid)
@@ -69,6 +70,12 @@ class Accept(Post):
             if start.uid is not None
         ]
         self.taken = await self.starter.look(uids) if uids else {}
+
+    async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
+        return await engine.known_events()
+
+    def match(self, event: Event) -> Found:
+        return match(self.catalog, event)
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}
@@ -130,7 +137,7 @@ class Accept(Post):
             {"pointer": problem.path, "message": problem.message}
             for problem in error.problems or (Problem(str(error)),)
         ]
-        letter_id = engine.identity.event_id()
+        letter_id = engine.identity.event_id(now)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
             msgspec.json.encode(reasons),

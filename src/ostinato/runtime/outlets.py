@@ -23,6 +23,7 @@ class Outlets:
         self.watching = Watching()
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
         self.on_free: Callable[[str, str], None] = lambda run_id, key: None
@@ -50,6 +51,7 @@ class Outlets:
             self.watching.tell(told)
         if told.ended:
             self._residents.drop(state.run_id)
+            self.on_ended(state.run_id)
 
     def _obey(self, state: State, command: c.Command) -> None:
         match command:

@@ -26,6 +26,7 @@ from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
@@ -81,6 +82,7 @@ class Service:
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine)
+        self.schedules = Schedules(self.engine, catalog, self.starter)
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
@@ -94,6 +96,8 @@ class Service:
         self.executor.on_taken = self._make_room
         self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
+        self.schedules.has_room = self._has_room
+        outlets.on_ended = self.schedules.run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_turn = self.limiter.on_turn
         outlets.on_free = self.limiter.on_free
@@ -149,6 +153,9 @@ class Service:
             return "the store fails"
         return "" if self.load < self.limits.ready else "full"
 
+    def _has_room(self) -> bool:
+        return self.load < self.limits.ready
+
     def check_room(self) -> None:
         if self.load >= self.limits.ready:
             raise Busy(
@@ -175,6 +182,7 @@ class Service:
         await take_over(self.engine)
         await self.timers.refresh()
         await self.limiter.refresh()
+        await self.schedules.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
@@ -186,6 +194,7 @@ class Service:
         done += await self.meeting.run_once(moment)
         done += await self.timers.run_once(moment)
         done += await self.limiter.run_once(moment)
+        done += await self.schedules.run_once(moment)
         return done + await self.outbox.run_once(moment)
 
     async def _turn(self) -> None:
@@ -232,6 +241,7 @@ class Service:
         await self.outbox.close()
         self.timers.close()
         self.limiter.close()
+        self.schedules.close()
         self.engine.close()
         self._pace_back()
 

@@ -15,12 +15,15 @@ from typing import Any
 import msgspec
 
 from ostinato.core import facts as f
+from ostinato.core.cloudevents import Event
 from ostinato.core.codec import decode_facts
 from ostinato.core.fold import replay
 from ostinato.core.graph import Graph
+from ostinato.core.instants import format_instant
+from ostinato.core.schedules import EVENT_TYPE
 from ostinato.core.state import BUSY, State
 from ostinato.core.views import fact_type, status_of
-from ostinato.ports import Head, Page, Record, RunQuery, Storage, StoredEvent
+from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, Storage, StoredEvent
 
 GraphOf = Callable[[str, int], Graph]
 Pair = tuple[str, str]
@@ -225,6 +228,7 @@ async def check_store(
         if state is not None:
             found += [Violation(head.run_id, -1, *one) for one in _at_rest(head, state, now)]
     found += _one_run_per_event(heads)
+    found += await _once_per_instant(storage)
     for outgoing in await storage.outbox(1_000):
         found.append(Violation(outgoing.run_id, -1, "outbox.left", f"{outgoing.event.id} not sent"))
     found += await unheard(storage, {head.run_id for head in heads if head.ended_at is None})
@@ -265,6 +269,28 @@ def _one_run_per_event(heads: Iterable[Head]) -> Iterator[Violation]:
         if count > 1:
             text = f"{count} runs of {workflow} by event {event_id} of {source}"
             yield Violation("", -1, "event.started_twice", text)
+
+
+async def _once_per_instant(storage: Storage) -> list[Violation]:
+    """Whatever became of processes and clocks, and by whatever id."""
+    counts: Counter[tuple[str, int]] = Counter()
+    query, cursor = EventQuery(type=EVENT_TYPE), None
+    while page := await storage.events(query, Page(500, cursor)):
+        instants = [(one.event.source, planned_for(one.event)) for one in page]
+        counts.update((source, at) for source, at in instants if at is not None)
+        last = page[-1]
+        cursor = f"{last.received_at}/{last.event.source}/{last.event.id}"
+    return [
+        Violation("", -1, "schedule.twice", f"{source} took {format_instant(at)} {count} times")
+        for (source, at), count in counts.items()
+        if count > 1
+    ]
+
+
+def planned_for(event: Event) -> int | None:
+    """The planned instant of a schedule's event; None when somebody fired it by hand."""
+    instant = event.id.rpartition("@")[2]
+    return None if "/" in instant else event.time
 
 
 async def unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:

@@ -30,6 +30,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "run:start": ("ExecuteWorkflow", "5"),
     "run:read": (),
     "run:write": (),
+    "schedule:read": (),
+    "schedule:write": (),
     "event:read": ("16002",),
     "event:write": ("16007",),
     "metrics:read": (),

@@ -14,7 +14,7 @@ MOVES = 2_000
 def stop(play: Player) -> None:
     """Nobody answers any more: only handlers that obey, and the time that they are given."""
     while not play.state.ended:
-        if play.stopped and play.chance.random() < 0.5:
+        if play.stopped and (not play.timers or play.chance.random() < 0.5):
             play.obey_one()
         elif "grace" in {kind for _, kind in play.timers}:
             play.tick()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
 from ostinato.ports import (
     Batch,
@@ -93,6 +94,18 @@ class MemoryStorage:
 
     async def next_timer(self) -> int | None:
         return self._disk.due[0][0] if self._disk.due else None
+
+    async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
+        kept = self._disk.schedules
+        return [kept[name] for name in sorted(kept if ids is None else kept.keys() & set(ids))]
+
+    async def due_schedules(self, now: int, limit: int) -> list[Schedule]:
+        disk = self._disk
+        return [disk.schedules[name] for at, name in disk.schedules_due[:limit] if at <= now]
+
+    async def next_schedule(self) -> int | None:
+        due = self._disk.schedules_due
+        return due[0][0] if due else None
 
     async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
         disk = self._disk

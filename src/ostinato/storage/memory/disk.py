@@ -9,6 +9,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     Batch,
     DeadLetter,
@@ -53,6 +54,8 @@ class Disk:
         self.turns: dict[Owner, Turn] = {}
         self.places: dict[tuple[str, int], Place] = {}
         self.buckets: dict[str, int] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.schedules_due: list[tuple[int, str]] = []
 
     def keep(self, batch: Batch) -> None:
         after = len(self.events)
@@ -71,6 +74,10 @@ class Disk:
         self._deploy(batch)
         self._limit(batch)
         self.dead_letters.update((letter.id, letter) for letter in batch.dead_letters)
+        for name in batch.dropped_schedules:
+            self._drop_schedule(name)
+        for schedule in batch.schedules:
+            self._put_schedule(schedule)
 
     def event_number(self, event: StoredEvent) -> int:
         return self.known[event.event.source, event.event.id]
@@ -125,6 +132,17 @@ class Disk:
         if due_at is not None:
             self.due_at[timer] = due_at
             insort(self.due, (due_at, *timer))
+
+    def _drop_schedule(self, name: str) -> None:
+        before = self.schedules.pop(name, None)
+        if before is not None and before.due_at is not None:
+            del self.schedules_due[bisect_left(self.schedules_due, (before.due_at, name))]
+
+    def _put_schedule(self, schedule: Schedule) -> None:
+        self._drop_schedule(schedule.id)
+        self.schedules[schedule.id] = schedule
+        if schedule.due_at is not None:
+            insort(self.schedules_due, (schedule.due_at, schedule.id))
 
     def _send(self, batch: Batch) -> None:
         for number in batch.sent:

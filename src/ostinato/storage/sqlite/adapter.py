@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import (
     Batch,
@@ -192,6 +193,15 @@ class SqliteStorage:
 
     async def next_timer(self) -> int | None:
         return self._read(reads.next_timer)
+
+    async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
+        return self._read(reads.schedules, ids)
+
+    async def due_schedules(self, now: int, limit: int) -> list[Schedule]:
+        return self._read(reads.due_schedules, now, limit)
+
+    async def next_schedule(self) -> int | None:
+        return self._read(reads.next_schedule)
 
     async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
         return self._read(reads.find_waits, type, values_keys)

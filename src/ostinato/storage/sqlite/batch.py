@@ -72,6 +72,9 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_limits(db, batch)
     if batch.dead_letters:
         db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))
+    if batch.schedules or batch.dropped_schedules:
+        db.executemany(sql.DROP_SCHEDULE, [(name,) for name in batch.dropped_schedules])
+        db.executemany(sql.PUT_SCHEDULE, map(rows.schedule_row, batch.schedules))
 
 
 def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:

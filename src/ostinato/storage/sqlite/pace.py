@@ -43,6 +43,7 @@ def _rows(batch: Batch) -> int:
         + len(batch.dead_letters)
         + len(batch.turns)
         + len(batch.places)
+        + len(batch.schedules)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import starmap
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     Head,
     Outgoing,
@@ -52,6 +53,21 @@ def due_timers(db: sqlite3.Connection, now: int, limit: int) -> list[Timer]:
 
 def next_timer(db: sqlite3.Connection) -> int | None:
     (due_at,) = db.execute(sql.NEXT_TIMER).fetchone()
+    return None if due_at is None else int(due_at)
+
+
+def schedules(db: sqlite3.Connection, ids: Sequence[str] | None) -> list[Schedule]:
+    if ids is None:
+        return list(starmap(Schedule, db.execute(sql.SCHEDULES)))
+    return list(starmap(Schedule, db.execute(sql.SOME_SCHEDULES, (rows.json_text(ids),))))
+
+
+def due_schedules(db: sqlite3.Connection, now: int, limit: int) -> list[Schedule]:
+    return list(starmap(Schedule, db.execute(sql.DUE_SCHEDULES, (now, limit))))
+
+
+def next_schedule(db: sqlite3.Connection) -> int | None:
+    (due_at,) = db.execute(sql.NEXT_SCHEDULE).fetchone()
     return None if due_at is None else int(due_at)
 
 

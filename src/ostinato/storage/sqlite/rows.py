@@ -26,6 +26,10 @@ reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
 letter_row = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
 place_row = attrgetter("name", "n", "run_id", "key")
+schedule_row = attrgetter(
+    "id", "workflow", "says", "next_for", "due_at", "planned_at", "waits_for", "last_for",
+    "last_at", "last_run", "missed_for", "paused_at", "paused_by", "paused_why",
+)  # fmt: skip
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()

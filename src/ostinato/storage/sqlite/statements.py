@@ -71,6 +71,14 @@ PUT_BUCKET = """
 INSERT INTO bucket (name, full_at) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
+SCHEDULE = (
+    "id, workflow, says, next_for, due_at, planned_at, waits_for, last_for, last_at, last_run, "
+    "missed_for, paused_at, paused_by, paused_why"
+)
+PUT_SCHEDULE = f"""
+INSERT OR REPLACE INTO schedule ({SCHEDULE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+DROP_SCHEDULE = "DELETE FROM schedule WHERE id = ?"
 
 # what the engine reads; lists of keys come as one JSON text, so that the statement stays constant
 
@@ -93,6 +101,12 @@ SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
 ORDER BY due_at, run_id, key, kind LIMIT ?
 """
 NEXT_TIMER = "SELECT min(due_at) FROM timer"
+SCHEDULES = f"SELECT {SCHEDULE} FROM schedule ORDER BY id"
+SOME_SCHEDULES = f"""
+SELECT {SCHEDULE} FROM schedule WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id
+"""
+DUE_SCHEDULES = f"SELECT {SCHEDULE} FROM schedule WHERE due_at <= ? ORDER BY due_at, id LIMIT ?"
+NEXT_SCHEDULE = "SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL"
 FIND_WAITS = """
 SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since
 FROM (SELECT DISTINCT value FROM json_each(?)) AS asked CROSS JOIN wait

@@ -7,6 +7,7 @@ vocabulary   the few names, values and spans that are used, so that whoever play
 chance       draws: nothing, few and first is what the smallest draws give
 texts        expressions that are known where they stand
 jobs         one job: what it does, and what stands beside it
+triggers     what starts it: events, and the clock
 documents    a whole workflow document
 graphs       any graph, also one that locks or never ends by itself
 pairs        which construct stands in or beside which: what is allowed, and what a document has

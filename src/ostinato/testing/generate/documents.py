@@ -11,7 +11,8 @@ from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
 from ostinato.testing.generate.jobs import ON_ERROR, Members, any_job, each
 from ostinato.testing.generate.texts import Sight
-from ostinato.testing.generate.vocabulary import KEYS, LONG, TRIGGERS
+from ostinato.testing.generate.triggers import any_triggers
+from ostinato.testing.generate.vocabulary import KEYS, LONG
 
 SCHEMA: Members = {
     "type": "object",
@@ -125,23 +126,3 @@ class _Writing:
 
 def _names(jobs: list[Members]) -> tuple[str, ...]:
     return tuple(job["job"] for job in jobs)
-
-
-def any_triggers(chance: Chance) -> Any:
-    match chance.one(["list", "word", "map"]):
-        case "word":
-            return TRIGGERS[0]
-        case "map":
-            return _trigger(chance)
-        case _:
-            return [_trigger(chance) for _ in range(chance.count(1, 2))]
-
-
-def _trigger(chance: Chance) -> Members:
-    makers = {
-        "pattern": lambda: {"data": {"key": [*KEYS[: chance.count(1, 3)]]}},
-        "input": lambda: {name: f"event.data.{name}" for name in ("key", "n", "flag", "items")},
-        "uid": lambda: "event.data.key",
-        "description": lambda: "made by chance",
-    }
-    return {"event": chance.one([TRIGGERS[0], list(TRIGGERS)])} | chance.members(makers, 0.4)

@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from ostinato.definitions.keys import ACTIONS, GOES_WITH, SECTIONS
+from ostinato.definitions.keys import (
+    ACTIONS,
+    GOES_WITH,
+    SECTIONS,
+    TRIGGER_GOES_WITH,
+    TRIGGERS,
+)
 
 JOB_KEYS = (
     "needs", "when", "each", "optional", "on_error", *(key for key in GOES_WITH if key != "with"),
@@ -34,7 +40,7 @@ class Pair(NamedTuple):
 
 def pairs() -> frozenset[Pair]:
     """All that a document may have today."""
-    return frozenset((*_keys(), *_places(), *_beside()))
+    return frozenset((*_keys(), *_starts(), *_places(), *_beside()))
 
 
 def _keys() -> Iterator[Pair]:
@@ -42,6 +48,14 @@ def _keys() -> Iterator[Pair]:
     for section, keys in SECTIONS.items():
         for key in keys:
             yield Pair(key.name, section)
+
+
+def _starts() -> Iterator[Pair]:
+    """Each key beside each kind of trigger that it can go with."""
+    for kind in TRIGGERS:
+        for key in SECTIONS["trigger"]:
+            if key.name not in TRIGGERS and kind in TRIGGER_GOES_WITH.get(key.name, TRIGGERS):
+                yield Pair(key.name, kind)
 
 
 def _places() -> Iterator[Pair]:
@@ -75,6 +89,8 @@ def pairs_in(document: Mapping[str, Any]) -> frozenset[Pair]:
     found = set(_members("workflow", document))
     for trigger in _listed(document.get("on", [])):
         found |= set(_members("trigger", trigger))
+        kind = next(kind for kind in TRIGGERS if kind in trigger)
+        found |= {Pair(key, kind) for key in trigger if key != kind}
     for phase in document["phases"]:
         found |= set(_members("phase", phase))
         mode = phase.get("mode", "parallel")

@@ -31,6 +31,9 @@ KEYS = ("k1", "k2", "k3")
 
 ERRORS = ("Oops", "Timeout", "Unexpected", "Too*", "*")
 VARIABLES = ("first", "second")
+CRONS = ("0 3 * * *", "*/20 * * * MON-FRI", "30 2 L * *")
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
+SPANS = ("15m", "1h", "P1D")
 SHORT = ("1s", "1500ms", "30s", "PT2M", "10m")
 LONG = ("20m", "2h", "PT6H", "1d12h")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ostinato.testing.simulation.documents import SCHEDULED
+from ostinato.testing.simulation.faults import BUS_FAULTS
 from ostinato.testing.simulation.points import Point, crash_points, function_of
 
 Happening = tuple[str, tuple[Any, ...]]
@@ -29,7 +31,8 @@ class Need:
 
 
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
-BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *UNREAD))
+BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
+BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
 STARTS = tuple[Happening, ...](
@@ -42,6 +45,10 @@ EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2
 MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
+
+HANDS: tuple[Happening, ...] = (
+    ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
+)  # fmt: skip
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
@@ -63,6 +70,8 @@ NEEDS: dict[str, Need] = {
     "meeting": Need(("early",), EARLY, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
+    "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
+    "schedules": Need(SCHEDULED, HANDS),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ostinato.app.doing import Once
@@ -135,6 +136,41 @@ class Clients:
         """Many events at once, that nobody waits for."""
         await self.accept([self.event(f"NOISE-{count}", number) for number in range(count)])
 
+    # schedules
+
+    async def fire(self, name: str) -> None:
+        await self.until_answered(lambda app: app.fire_schedule(name, by="client"))
+
+    async def backfill(self, name: str) -> None:
+        """From before there was such a schedule; what has started starts no more."""
+
+        async def serve(app: Any) -> None:
+            await app.backfill_schedule(name, min(NOON, app.now()) - 3_000, by="client")
+
+        await self.until_answered(serve)
+        self.repeats.append(lambda: self.until_answered(serve))
+
+    async def hold(self, workflow: str) -> None:
+        """All of its schedules, for a while."""
+        await self.pause(workflow)
+        await asyncio.sleep(self._world.chance.random() * 3)
+        await self._each(workflow, "paused", lambda app, name: app.resume_schedule(name))
+
+    async def pause(self, workflow: str) -> None:
+        for status in ("active", "waiting"):
+            await self._each(workflow, status, lambda app, name: app.pause_schedule(name))
+
+    async def _each(
+        self, workflow: str, status: str, change: Callable[[Any, str], Awaitable[Any]]
+    ) -> None:
+        """A deployment may give a schedule another id: until none of them is like this."""
+        while found := [
+            row.id
+            for row in await self.until_answered(lambda app: app.schedules())
+            if row.workflow == workflow and row.status == status
+        ]:
+            await self._allowed(partial(_named, found[0], change), NotFoundError)
+
     # the rest
 
     async def cancel(self, number: int) -> None:
@@ -207,6 +243,10 @@ class Clients:
             await self.until_answered(serve)
         except errors:
             return
+
+
+async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: Any) -> None:
+    await change(app, name)
 
 
 def input_of(number: int) -> dict[str, Any]:

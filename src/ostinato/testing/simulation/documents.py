@@ -203,17 +203,37 @@ CHANGED: Data = {
     ],
 }
 
+TICKING: Data = {
+    "workflow": "ticking",
+    "on": [{"every": "1s", "overlap": "allow", "catch_up": "all", "name": "each"}],
+    "phases": [phase("p", job("tick", "quick"))],
+}
+
+TICKED: Data = TICKING | {"phases": [phase("p", job("tock", "quick"))]}
+
+IN_TURN: Data = {"every": "1s", "overlap": "queue", "name": "one"}
+BY_CRON: Data = {"schedule": "*/2 * * * * *", "zone": "Europe/Berlin", "jitter": "700ms"}
+
+TURNS: Data = {
+    "workflow": "turns",
+    "on": [BY_CRON, IN_TURN],
+    "phases": [phase("p", job("turn", "steady"))],
+}
+
+TURNED: Data = TURNS | {"on": [IN_TURN | {"every": "2s", "catch_up": "all"}, BY_CRON]}
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
-        ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING,
+        ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
+        TURNS,
     )
 }  # fmt: skip
 
 DOOMED = ("bad",)
 """Workflows with data that no store takes: their runs need a person."""
 
-SECOND: dict[str, Data] = {"changing": CHANGED}
+SECOND: dict[str, Data] = {"changing": CHANGED, "ticking": TICKED, "turns": TURNED}
 """What a second deployment brings while runs of the first are open."""
 
 
@@ -234,6 +254,9 @@ WAITS = {
     "strict": ("NEVER",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
+
+SCHEDULED = ("ticking", "turns")
+"""Workflows that start by the clock."""
 
 NEIGHBOURS = {"order": ("after",), "strict": ("after",)}
 """Workflows that are started by what others emit."""

@@ -22,6 +22,7 @@ async def judge(world: World) -> list[Violation]:
         found.append(Violation("", -1, "process.restarts", "each process is taken down again"))
     found += _hanging(world)
     found += _outside(world)
+    found += world.ledger.clockwork.left_out()
     app = world.current.app  # its documents, not what the engine is told of them
     store = world.place.store()
     await store.open()

@@ -16,6 +16,7 @@ from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import Journal, Violation
 from ostinato.testing.simulation.clock import WallClock
+from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.process import Process
 
@@ -33,6 +34,7 @@ class Ledger:
         self.clock = clock
         self.broken: list[Violation] = []
         self.journal = Journal()
+        self.clockwork = Clockwork(clock)
         self.ready: set[Attempt] = set()
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
@@ -62,6 +64,7 @@ class Ledger:
                 "zombie.recorded", f"process {process.number} wrote after {newest} took over"
             )
         self.commits += 1
+        self.broken += self.clockwork.kept(batch)
         for head in (*batch.new_heads, *batch.heads.values()):
             self._show(head)
         self.taken_away.update(batch.sent)
@@ -116,7 +119,7 @@ class Ledger:
 
     def read(self, process: Process, run_id: str) -> None:
         """A step costs no look at what was before: a run is loaded once."""
-        if process.store_failed:
+        if process.store_failed or process.blind:  # what cannot be read is loaded by each attempt
             return
         self._reads[process.number, run_id] += 1
         if self._reads[process.number, run_id] == MOST_READS + 1:
@@ -170,4 +173,7 @@ def _shown(head: Head) -> tuple[Any, ...]:
 
 
 def _writes(batch: Batch) -> bool:
-    return bool(batch.records or batch.events or batch.heads or batch.timers or batch.replies)
+    return bool(
+        batch.records or batch.events or batch.heads or batch.timers or batch.replies
+        or batch.schedules
+    )  # fmt: skip

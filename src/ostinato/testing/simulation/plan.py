@@ -70,8 +70,7 @@ def plan_of(seed: int) -> Plan:
         moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
         actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
-    if any(name in SECOND for name in documents):
-        actions.append(Action(_moment(chance), "deploy", ("changing",)))
+    actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     return Plan(
         seed=seed,
         store="sqlite" if sqlite else "memory",
@@ -114,7 +113,14 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         actions.append(Action(_moment(chance), "nonsense", (chance.choice(documents),)))
     if chance.random() < 0.3:
         actions.append(Action(_moment(chance), "batch", (chance.choice((1, 3, 80)),)))
+    for name, hands in HANDS.items():
+        if name in documents and chance.random() < 0.6:
+            actions.append(Action(_moment(chance), chance.choice(hands), (name,)))
     return actions
+
+
+HANDS = {"ticking": ("fire", "backfill"), "turns": ("hold",)}
+"""What people do to the schedules of a workflow."""
 
 
 def _harmless(documents: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,6 +158,8 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
         actions.append(Action(_moment(chance), "jump", (chance.choice((-5_000, 700, 60_000)),)))
     if chance.random() < 0.05:
         actions.append(Action(_moment(chance), "blind"))
+    if chance.random() < 0.2:
+        actions.append(Action(_moment(chance), "fault", ("outbox.error", 1)))
     return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
 
 

@@ -13,6 +13,7 @@ from ostinato.core.codec import encode_value
 from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.documents import SCHEDULED
 from ostinato.testing.simulation.world import World
 
 ROUND = 4.0
@@ -24,6 +25,9 @@ async def settle(world: World) -> None:
     """Every run ends, every client is told again what it was told, then the process stops."""
     await asyncio.sleep(ROUND)
     await _look_for_unheard(world)
+    await _until_on_time(world)
+    for workflow in SCHEDULED:
+        await world.clients.pause(workflow)
     await _until_quiet(world)
     repeated = world.outside(_repeat(world))
     _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
@@ -48,6 +52,21 @@ async def _look_for_unheard(world: World) -> None:
         return await unheard(app.storage, set(open_runs(world)))
 
     world.ledger.broken += await world.clients.until_answered(serve)
+
+
+async def _until_on_time(world: World) -> None:
+    """Schedules have caught up with the clock, before nothing more shall start."""
+    clockwork = world.ledger.clockwork
+    for _ in range(ROUNDS):
+        if not list(clockwork.late(_ended(world))):
+            return
+        await asyncio.sleep(ROUND)
+    world.ledger.broken += clockwork.late(_ended(world))
+
+
+def _ended(world: World) -> set[str]:
+    heads = world.ledger.heads.values()
+    return {one.run_id for one in heads if one.ended_at is not None}
 
 
 async def _repeat(world: World) -> None:

@@ -81,7 +81,8 @@ class UnreliableStore:
 
     async def _arrive(self, batch: Batch) -> None:
         """What was on its way when the connection broke: the fence must stop it by then."""
-        await asyncio.sleep(self._world.chance.random() * 0.5)
+        chance = self._world.chance
+        await asyncio.sleep(chance.choice((0.001, 0.004, chance.random() * 0.5)))
         with suppress(Fenced, StoreError):
             await self._keep(batch)
 
@@ -112,20 +113,20 @@ class UnreliableStore:
 READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "places", "turns", "buckets", "outbox",
-    "versions", "runs", "count_runs",
-    "events", "count_events", "events_by_id", "dead_letters",
+    "versions", "runs", "count_runs", "events", "count_events", "events_by_id", "dead_letters",
+    "schedules", "due_schedules", "next_schedule",
 )  # fmt: skip
 
 
 def _read(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def read(self: UnreliableStore, *args: Any, **kwargs: Any) -> Any:
         await self._travel()
-        kind = self._fault(self._faults.next_read())
-        if kind == "read.error":
+        found = await getattr(self.inner, name)(*args, **kwargs)
+        kind = self._fault(self._faults.next_read(name if found else ""))
+        if kind in ("read.error", "outbox.error"):
             raise StoreError("the disk cannot be read (simulated)")
         if kind == "read.odd":
             raise LookupError("a bug of an adapter (simulated)")
-        found = await getattr(self.inner, name)(*args, **kwargs)
         if name == "history":
             self._note(args[0])
         await asyncio.sleep(self._faults.latency())

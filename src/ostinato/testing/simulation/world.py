@@ -60,7 +60,7 @@ class World:
         self._over = False
         self.restless = False
         self._aim: tuple[Point, int] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
     def current(self) -> Process:
@@ -72,8 +72,8 @@ class World:
     def outside(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that no crash touches."""
         task = self.loop.create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard, context=Context())
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop, context=Context())
         return task
 
     # processes
@@ -88,8 +88,8 @@ class World:
             self.processes.append(process)
             blind, self.blind = self.blind, ""
             process.spawn(self._live(process, blind), "main")
-            await process.ended
-            await asyncio.sleep(self.chance.random() * 0.1)
+            longest = 0.5 if await process.ended == "failed start" else 0.1
+            await asyncio.sleep(self.chance.random() * longest)
 
     async def _live(self, process: Process, blind: str) -> None:
         process.inner = self.place.store()
@@ -199,6 +199,7 @@ class World:
         """From now on nothing goes wrong."""
         self.faults.calm()
         self._aim = self.loop.watch = None
+        self.blind = ""
         if self.current.blind:
             self.crash(self.current, "kill")
 

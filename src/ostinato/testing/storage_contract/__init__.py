@@ -10,8 +10,8 @@ The tests are coroutines: run them with pytest-asyncio in its ``auto`` mode, or 
 hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
+lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets
-lists    queries, pages, versions, dead letters
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.runs import RunPromises
+from ostinato.testing.storage_contract.schedules import SchedulePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
 __all__ = ["StorageContract"]
 
 
 class StorageContract(
-    WritingPromises, OwningPromises, RunPromises, EventPromises, LimitPromises, ListPromises
+    WritingPromises,
+    OwningPromises,
+    RunPromises,
+    SchedulePromises,
+    EventPromises,
+    LimitPromises,
+    ListPromises,
 ):
     pass

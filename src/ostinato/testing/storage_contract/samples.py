@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
+from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     DeadLetter,
     Head,
@@ -53,6 +54,11 @@ def place(name: str = "a", n: int = 0, run_id: str = "r1", key: str = "p/j") -> 
 
 def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:
     return Timer(run_id, key, kind, due_at)
+
+
+def schedule(id: str = "order/on/0", due_at: int | None = NOW, **members: Any) -> Schedule:
+    given = {"workflow": "order", "says": "every 1h", "next_for": due_at, "planned_at": NOW - 9}
+    return Schedule(id, due_at=due_at, **given | members)
 
 
 def wait(run_id: str = "r1", key: str = "paid", since: int | None = NOW, **members: Any) -> Wait:

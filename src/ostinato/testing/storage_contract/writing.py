@@ -17,6 +17,7 @@ from ostinato.testing.storage_contract.samples import (
     outgoing,
     record,
     reply,
+    schedule,
     version,
     wait,
 )
@@ -33,6 +34,7 @@ def full_batch(run_id: str = "r1", **members: Any) -> Batch:
         "outgoing": [outgoing()],
         "versions": [version()],
         "dead_letters": [letter()],
+        "schedules": [schedule()],
     }
     return Batch(**given | members)
 
@@ -49,6 +51,7 @@ async def everything(storage: Storage) -> list[Any]:
         await storage.outbox(9),
         await storage.versions(),
         await storage.dead_letters(Page()),
+        await storage.schedules(),
     ]
 
 
@@ -116,6 +119,8 @@ class WritingPromises(Hooks):
                 Batch(records=[record(seq=2**63)]),
                 Batch(records=[record(data={1})]),  # type: ignore[arg-type]
                 Batch(timers={("r1", "a", "retry"): 2**63}),
+                Batch(schedules=[schedule(due_at=2**63)]),
+                Batch(schedules=[schedule(paused_why="\ud800")]),
                 Batch(events=[accepted(subject="\udfff")]),
                 Batch(events=[accepted(extensions={"a": "\udfff"})]),
                 Batch(outgoing=[outgoing("o\ud800")]),

@@ -1,0 +1,246 @@
+"""Planned instants that are due become events. The store holds the schedules; here is only when
+the next one is due, and which of them wait for the end of a run.
+
+An event is taken as any other is: stored, found to be a duplicate, its run started, and with it
+the schedule's next instant is stored. A crash between two of these does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Plan, Schedule, brought_back, event_of, turn
+from ostinato.core.triggers import Found, Trigger, met
+from ostinato.errors import NotFoundError
+from ostinato.ports import StoredEvent
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.catalog import Catalog
+from ostinato.runtime.change import Change
+from ostinato.runtime.engine import Engine
+from ostinato.runtime.inbox import Accept, Accepted
+from ostinato.runtime.planning import Alter, Settle, Unblock, claim, is_open, planned
+from ostinato.runtime.starts import Pair, Starter
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.schedules")
+
+AGAIN = 1_000
+"""Milliseconds after which a schedule that is due and could not fire is looked at again."""
+
+STEP = 1_000
+"""Milliseconds that a clock may be set back without the schedules being looked at."""
+
+MANY = 500
+
+
+class Planned(Accept):
+    """Events of planned instants: they start their own trigger, whoever else listens."""
+
+    __slots__ = ("trigger",)
+
+    def __init__(
+        self,
+        role: Schedules,
+        trigger: Trigger,
+        events: Sequence[Event],
+        answer: asyncio.Future[list[Accepted]] | None,
+    ) -> None:
+        super().__init__(role.starter, role.catalog, events, answer)
+        self.trigger = trigger
+
+    def match(self, event: Event) -> Found:
+        return met(self.catalog, self.trigger, event)
+
+    def own_run(self, answers: Sequence[Accepted]) -> str | None:
+        """The run that the trigger started last."""
+        for one in reversed(answers):
+            dead = () if one.dead_letters is UNSET else one.dead_letters
+            buried = any(letter["trigger"] == self.trigger.name for letter in dead)
+            if one.runs and not one.duplicate and not buried:
+                return one.runs[0]
+        return None
+
+
+class Fire(Planned):
+    """One schedule's turn. While it is on its way, the schedule is not read again."""
+
+    __slots__ = ("after", "plan", "role", "row")
+
+    def __init__(
+        self,
+        role: Schedules,
+        found: tuple[Trigger, Plan],
+        answer: asyncio.Future[list[Accepted]] | None = None,
+    ) -> None:
+        super().__init__(role, found[0], (), answer)
+        self.role = role
+        self.plan = found[1]
+        self.row: Schedule | None = None
+        self.after: Schedule | None = None
+
+    async def ready(self, engine: Engine) -> None:
+        """As it is stored now: it may have been paused, moved or fired meanwhile."""
+        self.events, self.row = (), None
+        for row in await engine.storage.schedules([self.trigger.name]):
+            if row.says == self.plan.says:
+                self.row = row
+                starts, self.after = await self.turn(engine, row)
+                self.events = [event_of(row.id, planned) for planned in starts]
+        await super().ready(engine)
+
+    async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
+        """Its events are made just now: whoever looked for those of the tick did not know them."""
+        return await engine.storage.known_events(self.pairs)
+
+    async def turn(self, engine: Engine, row: Schedule) -> tuple[Sequence[int], Schedule]:
+        busy = self.plan.overlap != "allow" and await is_open(engine, row.last_run)
+        return turn(self.plan, row, engine.clock.now(), busy)
+
+    def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
+        row, after = self.row, self.after
+        if row is None or after is None or (after == row and not self.events):
+            return []
+        claim(engine, change, row.id)
+        answers = super().apply(engine, change, now)
+        self.after = replace(after, last_run=self.own_run(answers) or after.last_run)
+        change.rows.schedules.append(self.after)
+        return answers
+
+    def done(self, result: list[Accepted]) -> None:
+        super().done(result)
+        self.role.arrived(self.trigger.name)
+        if self.after is not None:
+            self.role.planned([self.after])
+
+    def failed(self, error: BaseException) -> None:
+        super().failed(error)
+        self.role.stumbled(self.trigger.name)
+
+
+class FireNow(Fire):
+    """A run now, whatever the plan, a pause and an open run say."""
+
+    __slots__ = ("by",)
+
+    def __init__(
+        self,
+        role: Schedules,
+        found: tuple[Trigger, Plan],
+        by: str,
+        answer: asyncio.Future[list[Accepted]],
+    ) -> None:
+        super().__init__(role, found, answer)
+        self.by = by
+
+    async def ready(self, engine: Engine) -> None:
+        await super().ready(engine)
+        if self.row is None:
+            raise NotFoundError(f"there is no schedule {self.trigger.name!r}")
+        now = engine.clock.now()
+        event = event_of(self.row.id, now)
+        mark = engine.identity.event_id(now)  # it stands in for no planned instant
+        self.events = [by_hand(replace(event, id=f"{event.id}/{mark}"), self.by)]
+        self.after = replace(self.row, last_for=now, last_at=now)
+        await Planned.ready(self, engine)
+
+    async def turn(self, engine: Engine, row: Schedule) -> tuple[Sequence[int], Schedule]:
+        return (), row
+
+
+class Schedules:
+    """``has_room`` says whether more runs may start now; what is due can wait."""
+
+    def __init__(self, engine: Engine, catalog: Catalog, starter: Starter) -> None:
+        self.engine = engine
+        self.catalog = catalog
+        self.starter = starter
+        self.has_room: Callable[[], bool] = lambda: True
+        self.alarm = Alarm(engine.clock, engine.wake)
+        self._seen = 0
+        self._on_their_way: set[str] = set()
+        self._waiting: dict[str, set[str]] = {}
+
+    async def refresh(self) -> None:
+        """At the start: what the documents say, and what ended while nobody looked."""
+        self.alarm.set(await self.engine.storage.next_schedule())
+        self.engine.post(Settle(self, self.catalog.plans()))
+
+    async def run_once(self, now: int) -> int:
+        self._look_at_the_clock(now)
+        if not self.alarm.is_due(now):
+            return 0
+        if not self.has_room():
+            self.alarm.set(now + AGAIN)
+            return 0
+        storage = self.engine.storage
+        due = await storage.due_schedules(now, MANY + len(self._on_their_way))
+        new = [row.id for row in due if row.id not in self._on_their_way]
+        if new:
+            self._fire(new)
+        elif not due:
+            self.alarm.set(await storage.next_schedule())
+        else:  # one that cannot fire must not hide those that are due after it
+            self.alarm.set(now + AGAIN)
+        return len(new)
+
+    def _look_at_the_clock(self, now: int) -> None:
+        """What was planned by a clock that ran ahead may be years away."""
+        if now < self._seen - STEP and self.alarm.is_set:
+            log.warning("clock.went_back", ms=self._seen - now)
+            self.engine.post(Alter(self, None, planned(brought_back)))
+        self._seen = now
+
+    def _fire(self, ids: Iterable[str]) -> None:
+        parked = []
+        for schedule_id in ids:
+            found = self.catalog.scheduled(schedule_id)
+            if found is None:
+                parked.append(schedule_id)
+                continue
+            self._on_their_way.add(schedule_id)
+            self.engine.post(Fire(self, found))
+        if parked:  # until a document says what they are: each start looks
+            log.error("schedule.unreadable", schedules=parked)
+            self.engine.post(Alter(self, parked, park))
+
+    # what its posts tell
+
+    def arrived(self, schedule_id: str) -> None:
+        self._on_their_way.discard(schedule_id)
+
+    def stumbled(self, schedule_id: str) -> None:
+        self._on_their_way.discard(schedule_id)
+        self.alarm.set(self.engine.clock.now() + AGAIN)
+
+    def planned(self, rows: Iterable[Schedule]) -> None:
+        """These are stored: wake up for them, or when the run that they wait for ends."""
+        waiting = []
+        for row in rows:
+            if row.due_at is not None:
+                self.alarm.expect(row.due_at)
+            elif row.waits_for is not None:
+                self._waiting.setdefault(row.waits_for, set()).add(row.id)
+                waiting.append(row.id)
+        if waiting:  # it may have ended before we began to listen
+            self.engine.post(Unblock(self, waiting))
+
+    def run_ended(self, run_id: str) -> None:
+        if (ids := self._waiting.pop(run_id, None)) is not None:
+            self.engine.post(Unblock(self, sorted(ids)))
+
+    def close(self) -> None:
+        self.alarm.close()
+
+
+def by_hand(event: Event, by: str) -> Event:
+    """It keeps whose hand it was."""
+    return replace(event, extensions={"by": by}) if by else event
+
+
+def park(plan: Plan | None, row: Schedule, now: int) -> Schedule:
+    return replace(row, due_at=None) if plan is None else row
