@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
-from ostinato.app.doing import Doing
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
+from ostinato.app.repairing import Repairing
 from ostinato.app.run import Run
 from ostinato.app.sync import SyncApp
 from ostinato.bus.memory import EVERY, MemoryBus
@@ -26,7 +26,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Doing):
+class App(Deploying, Repairing):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.

@@ -47,4 +47,7 @@ class Client(Protocol):
 
     async def cancel(self, run_id: str, why: str) -> Data: ...
 
+    async def repair(self, run_id: str, verb: str, asked: Data) -> Data:
+        """pause, resume, retry, skip, fork or signal; ``asked`` is the route's body."""
+
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
