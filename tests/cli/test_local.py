@@ -95,3 +95,17 @@ def test_a_store_that_is_held_without_an_address_is_exit_3(deployed, tmp_path):
         assert done.code == 3
         assert str(server.process.pid) in done.err
         assert "OSTINATO_URL" in done.err
+
+
+def test_a_run_is_mended_in_a_store_without_a_server(deployed):
+    deployed("start", "hello")
+    assert "is paused" in deployed("pause", "last", "--why", "lunch").out
+    assert deployed("pause", "last").code == 1
+    assert "goes on" in deployed("resume", "last").out
+    done = deployed("skip", "last", "one/hi", "--output", '{"x": 1}', "--json")
+    assert json.loads(done.out)["output"] == {"hi": {"x": 1}}
+    assert deployed("retry", "last").code == 1
+    forked = deployed("fork", "last", "one/hi", "--json")
+    assert json.loads(forked.out)["forkedFrom"]
+    assert deployed("signal", "last", "GO").code == 1
+    assert deployed("skip", "last", "one/hi", "--output", "{").code == 2

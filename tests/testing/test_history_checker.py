@@ -273,7 +273,7 @@ async def test_a_wait_that_has_not_heard_its_event_is_found():
     storage = stage.place.store()
     await storage.open()
     wait = Wait(run.id, "p/j", "PAID", "key", 0)
-    event = StoredEvent(_event("PAID", "e1"), stage.clock.now(), b"{}", ("key",))
+    event = StoredEvent(_event("PAID", "not-heard-of"), stage.clock.now(), b"{}", ("key",))
     await write(storage, waits=[wait])
     await write(storage, events=[event])
     found = await check_store(storage, app._catalog.graph)

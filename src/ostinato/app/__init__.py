@@ -5,6 +5,7 @@ Doors (HTTP, command line) use only what stands here.
 orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 scheduling    schedules
+repairing     pause, resume, retry, skip, fork, signal
 deploying     workflows                                 wired      what the verbs share
 catalog       the deployed workflows, as the engine asks for them
 parts         what the decorators make: handlers, consumers

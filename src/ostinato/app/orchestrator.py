@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
+from ostinato.app.repairing import Repairing
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
@@ -26,7 +27,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling):
+class App(Deploying, Scheduling, Repairing):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.

@@ -14,6 +14,7 @@ documents what check says of documents                  drawing  a graph as text
 sources   documents, directories, applications given    ending   the end of a run, as an exit code
 refusal   what a server refused                         starter  the files of a new project
 server    the process of serve                          reference  made parts of the docs
+repairs   pause, resume, retry, skip, fork and signal
 bench     what this machine does, a package of its own
 the rest  one command per file, named after it
 """

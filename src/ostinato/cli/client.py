@@ -47,6 +47,9 @@ class Client(Protocol):
 
     async def cancel(self, run_id: str, why: str) -> Data: ...
 
+    async def repair(self, run_id: str, verb: str, asked: Data) -> Data:
+        """pause, resume, retry, skip, fork or signal; ``asked`` is the route's body."""
+
     async def schedules(self) -> list[Data]: ...
 
     async def schedule(self, name: str, upcoming: int) -> Data: ...

@@ -94,6 +94,13 @@ class LocalClient:
         run: Data = _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
         return run
 
+    async def repair(self, run_id: str, verb: str, asked: Data) -> Data:
+        given = {"by": f"ostinato {verb}"} | asked
+        positional = [given.pop(name) for name in ("job", "type") if name in given]
+        told = await getattr(self._app, verb)(run_id, *positional, **given)
+        run: Data = _plain(await self._app.run_view(told.id))
+        return run
+
     # -- schedules
 
     async def schedules(self) -> list[Data]:

@@ -86,6 +86,10 @@ class RemoteClient:
         body = {"why": why} if why else {}
         return _object(await self._send("POST", f"/runs/{_segment(run_id)}/cancel", json=body))
 
+    async def repair(self, run_id: str, verb: str, asked: Data) -> Data:
+        given = {name: value for name, value in asked.items() if value != ""}
+        return _object(await self._send("POST", f"/runs/{_segment(run_id)}/{verb}", json=given))
+
     async def follow(self, run_id: str) -> AsyncGenerator[Data, None]:
         """A server that goes away is expected back: runs outlive it."""
         after, away = -1, 0.0

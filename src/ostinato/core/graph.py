@@ -149,6 +149,7 @@ class Graph:
     """A workflow, ready to run.
 
     Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
+    ``stages`` come after the work: undo, ``on_failure`` and ``finally``.
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
     web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
     does a job whose process died ``most_deaths`` times: set by whoever loads the graph. A run takes
@@ -177,6 +178,7 @@ class Graph:
         self.jobs: dict[str, Node] = {}
         self.flows: dict[str, Flow] = {}
         self.last: Node | None = None
+        self.stages: tuple[Node, ...] = ()
 
     def add(self, node: Node, scope: Node | None = None) -> Node:
         parent = scope or self.root
@@ -216,6 +218,8 @@ class Graph:
         """Number everything, find each scope's start, and compute the masks."""
         if any(node.undo is not None for node in self.nodes.values()) and self.undo is None:
             self.add(Node(Kind.UNDO, UNDO))
+        after = (self.undo, self.on_failure, self.finally_)
+        self.stages = tuple(node for node in after if node is not None)
         for number, flow in enumerate(self.flows.values()):
             flow.index = number
         for number, node in enumerate(self.root.walk()):

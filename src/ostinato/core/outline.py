@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.graph import Graph, Node
-from ostinato.core.model import Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Emit, End, Kind, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 
-WORDS = {Emit: "emit", Set: "set", WaitUntil: "wait", WaitEvent: "wait", Run: "run"}
+WORDS = {Emit: "emit", Set: "set", WaitUntil: "wait", WaitEvent: "wait", Run: "run", End: "end"}
 
 
 def outline(graph: Graph, state: State | None = None) -> dict[str, Any]:
@@ -17,7 +17,11 @@ def outline(graph: Graph, state: State | None = None) -> dict[str, Any]:
     return {
         "workflow": graph.workflow,
         "version": graph.version,
-        "nodes": [_node(node, latest) for node in graph.root.walk() if node.parent is not None],
+        "nodes": [
+            _node(node, latest)
+            for node in graph.root.walk()
+            if node.parent is not None and node.kind is not Kind.UNDO
+        ],
         "flows": [
             {"name": flow.name, "from": flow.source.path, "to": flow.target.path}
             | ({"when": flow.guard.text} if flow.guard else {})
@@ -39,6 +43,8 @@ def _node(node: Node, latest: dict[str, str]) -> dict[str, Any]:
         shown["when"] = node.when.text
     if node.each is not None:
         shown["each"] = node.each.items.text
+    if node.undo is not None:
+        shown["undo"] = WORDS[type(node.undo.action)]
     if node.optional:
         shown["optional"] = True
     if latest:

@@ -38,7 +38,8 @@ BUSY = frozenset({"ready", "running", "cancelling"})
 
 
 class Step:
-    """One activation of a job.
+    """One activation of a job. ``job`` is what it does: the node's job, what stands in for it, or
+    what takes it back.
 
     ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
@@ -59,6 +60,7 @@ class Step:
         "error",
         "failures",
         "input",
+        "job",
         "key",
         "kind",
         "match",
@@ -80,9 +82,10 @@ class Step:
         "why",
     )
 
-    def __init__(self, key: str, node: Node, scope: Scope, at: int) -> None:
+    def __init__(self, key: str, node: Node, scope: Scope, at: int, job: Job) -> None:
         self.key = key
         self.node = node
+        self.job = job
         self.scope = scope
         self.status = "ready"
         self.attempt = 0
@@ -110,14 +113,6 @@ class Step:
         self.why = ""
         self.waiting_since = at
         self.waiting_from = 0
-
-    @property
-    def job(self) -> Job:
-        """What it does: the node's job, what stands in for it, or what takes it back."""
-        if self.node.undo is not None and self.key.endswith(TAKEN_BACK):
-            return self.node.undo
-        standing = None if self.caught is None else self.caught.job
-        return self.node.spec if standing is None else standing
 
     @property
     def open(self) -> bool:
@@ -289,7 +284,7 @@ class State:
 
 def path_of(key: str) -> str:
     """The node's path in a step or scope key: without item indexes and activation numbers."""
-    key = key.removesuffix(TAKEN_BACK)
-    if "[" not in key and "#" not in key:
+    if "[" not in key and "#" not in key and ":" not in key:
         return key
+    key = key.removesuffix(TAKEN_BACK)
     return "/".join(part.split("[", 1)[0].split("#", 1)[0] for part in key.split("/"))

@@ -43,7 +43,7 @@ def test_a_cancel_ends_the_run_at_any_moment(graph, seed):
     assert play.state.status == was
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(WORKFLOWS, SEEDS)
 def test_two_cancels_end_it_although_nobody_answers(graph, seed):
     """There is always a way out: the second one stops ``finally`` too."""

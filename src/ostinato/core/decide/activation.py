@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from ostinato.core.graph import Node
 from ostinato.core.model import Job
@@ -15,7 +15,7 @@ from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError
 
 
-class Activation(NamedTuple):
+class Activation(Struct, frozen=True, gc=False):
     """``job`` is the node's own, or what stands in for it or takes it back.
 
     ``given`` is its input when that is known already: recorded before, or a person's.

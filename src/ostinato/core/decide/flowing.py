@@ -31,7 +31,7 @@ from ostinato.errors import ExpressionError
 
 def leave(state: State, move: Leave, now: int) -> list[Said]:
     scope, node = move.scope, move.node
-    if has_enough(scope) and not scope.stopping:
+    if scope.node.enough is not None and has_enough(scope) and not scope.stopping:
         return [*no_timers(state, scope), ScopeSatisfied(scope.key), Stop(scope.key)]
     if scope.stopping or not node.outgoing:
         return [Settle(scope.key)]
@@ -92,7 +92,7 @@ def settle(state: State, move: Settle, now: int) -> list[Said]:
         return _stuck(state, scope) if scope.resting and _idle(scope) else []
     if scope.resting:
         return _stuck(state, scope)
-    if (missed := _too_few(scope)) is not None:
+    if scope.node.enough is not None and (missed := _too_few(scope)) is not None:
         return [Fail(scope, missed)]
     return close(state, scope)
 
@@ -140,7 +140,7 @@ def close(state: State, scope: Scope) -> list[Said]:
     said: list[Said] = [ScopeEnded(scope.key, _status(scope))]
     if scope.due_at is not None:
         said.append(ClearTimer(scope.key, "timeout"))
-    if scope.node in (state.graph.on_failure, state.graph.finally_, state.graph.undo):
+    if scope.node in state.graph.stages:
         return [*said, Finish(scope.key)]
     return [*said, _onward(scope, scope.parent)]
 

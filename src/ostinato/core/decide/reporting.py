@@ -49,8 +49,11 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
     step = _busy(state, event.key, event.attempt)
     if step is None:
         return []
-    if step.job.callback:
+    job = step.job
+    if job.callback:
         return _wait_for_answer(step)
+    if job.expect is None and job.repeat is None:
+        return _done(step, event.output)
     return _succeeded(state, step, event.output, now)
 
 

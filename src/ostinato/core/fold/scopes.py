@@ -12,7 +12,7 @@ from ostinato.core.state import Scope, State, Step, path_of
 def scope_opened(state: State, fact: f.ScopeOpened, at: int) -> None:
     scope = _new_scope(state, fact.key, at)
     scope.due_at = fact.due_at
-    if scope.node in (state.graph.on_failure, state.graph.finally_, state.graph.undo):
+    if scope.node in state.graph.stages:
         state.doing = scope.node.name.strip("~")
         state.staged = (*state.staged, scope.node.name)
 
@@ -59,12 +59,12 @@ def scope_skipped(state: State, fact: f.ScopeSkipped, at: int) -> None:
 def _close(state: State, scope: Scope, status: str, at: int) -> None:
     scope.status, scope.ended_at, scope.ended_seq = status, at, state.seq
     if scope.parent is not None:
-        leave(scope.parent, scope, status)
+        scope.parent.live.pop(scope.key, None)
+        count(scope.parent, status)
 
 
-def leave(parent: Scope, child: Step | Scope, status: str) -> None:
-    """A child has ended: it is live no longer, and counts."""
-    parent.live.pop(child.key, None)
+def count(parent: Scope, status: str) -> None:
+    """A child has ended."""
     if status == "succeeded":
         parent.succeeded += 1
     else:
@@ -100,7 +100,7 @@ def stop(scope: Scope) -> None:
 def scope_ended(state: State, fact: f.ScopeEnded, at: int) -> None:
     scope = state.scopes[fact.key]
     _close(state, scope, fact.status, at)
-    if scope.node in (state.graph.on_failure, state.graph.undo):
+    if scope.node in state.graph.stages and scope.node is not state.graph.finally_:
         state.doing = "stopping"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ostinato.core import facts as f
-from ostinato.core.fold.scopes import leave, parent_of, visit
+from ostinato.core.fold.scopes import count, parent_of, visit
 from ostinato.core.graph import UNDO
 from ostinato.core.model import Set
 from ostinato.core.state import BUSY, TAKEN_BACK, Scope, State, Step, path_of
@@ -16,18 +16,18 @@ def _step(state: State, key: str, at: int) -> Step:
     step = state.steps.get(key)
     if step is not None:
         return step
-    if key.endswith(TAKEN_BACK):
+    if ":" in key:
         return _taking_back(state, key, at)
-    item = _item(state, key)
+    item = _item(state, key) if "]" in key else None
     scope = item if item is not None else parent_of(state, key)
-    step = Step(key, scope.node if item is not None else state.graph.nodes[path_of(key)], scope, at)
-    return _opened(state, step)
+    node = scope.node if item is not None else state.graph.nodes[path_of(key)]
+    return _opened(state, Step(key, node, scope, at, node.spec))
 
 
 def _item(state: State, key: str) -> Scope | None:
     """The item of a job's own ``each`` that the step is: ``p/a[1]``, or ``p/a[1]#2``."""
     end = key.rfind("]") + 1
-    if not end or "/" in key[end:]:
+    if "/" in key[end:]:
         return None
     return state.scopes.get(key[:end])
 
@@ -35,7 +35,8 @@ def _item(state: State, key: str) -> Scope | None:
 def _taking_back(state: State, key: str, at: int) -> Step:
     undone = key.removesuffix(TAKEN_BACK)
     state.undoing = state.to_undo.pop()
-    return _opened(state, Step(key, state.steps[undone].node, state.scopes[UNDO], at))
+    node = state.steps[undone].node
+    return _opened(state, Step(key, node, state.scopes[UNDO], at, node.undo or node.spec))
 
 
 def _opened(state: State, step: Step) -> Step:
@@ -102,6 +103,7 @@ def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
     _become(state, step, "waiting")
     step.error, step.attempt, step.failures = fact.error, fact.attempt, 0
     step.caught, step.kind = step.node.spec.catch[fact.catch], "catch"
+    step.job = step.caught.job or step.node.spec
     step.due_at = step.beat_at = step.timeout_at = None
     step.input = step.output = None
     step.places = ()
@@ -186,4 +188,6 @@ def _close_step(state: State, step: Step, status: str, at: int) -> None:
     step.ended_at, step.ended_seq, step.places = at, state.seq, ()
     step.due_at = step.beat_at = step.timeout_at = None
     del state.open[step.key]
-    leave(step.scope, step, status)
+    step.scope.live.pop(step.key, None)
+    if step.scope.node.enough is not None:
+        count(step.scope, status)

@@ -1,0 +1,103 @@
+"""The verbs with which people mend runs: pause, resume, retry, skip, fork, signal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Raw
+
+from ostinato.app.doing import Doing
+from ostinato.app.run import Run
+from ostinato.core import events as e
+from ostinato.core.cloudevents import Event
+from ostinato.core.codec import encode_value
+from ostinato.core.decide.repairs import Asked
+from ostinato.core.views import RunView
+from ostinato.runtime.inbox import encoded
+from ostinato.runtime.repairs import Fork, Repair
+from ostinato.runtime.starts import Begun
+
+
+class Repairing(Doing):
+    """Each stands in the run's history with ``by`` and ``why``.
+
+    All raise ``NotFoundError``, and ``ConflictError`` for what cannot be done to the run as it is.
+    """
+
+    async def pause(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
+        """Start nothing new in it; what is in hand may end."""
+        return await self._repair(run_id, e.PauseRequested(by, why))
+
+    async def resume(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
+        return await self._repair(run_id, e.ResumeRequested(by, why))
+
+    async def retry(
+        self, run_id: str, key: str = "", *, input: Any = UNSET, by: str = "", why: str = ""
+    ) -> RunView:
+        """Do a step once more, with another ``input`` if need be; without ``key`` all that failed.
+
+        A run that has failed is opened again.
+        """
+        data = None if input is UNSET else _encoded(input)
+        return await self._repair(run_id, e.RetryRequested(by, why, key, data))
+
+    async def skip(
+        self,
+        run_id: str,
+        key: str,
+        *,
+        output: Any = None,
+        done: bool = False,
+        by: str = "",
+        why: str = "",
+    ) -> RunView:
+        """Go on without a step, as if it had given ``output``; ``done``: it counts as succeeded."""
+        event = e.SkipRequested(key, by, why, _encoded(output), done)
+        return await self._repair(run_id, event)
+
+    async def signal(
+        self,
+        run_id: str,
+        type: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        by: str = "",
+        why: str = "",
+    ) -> RunView:
+        """An event for this run alone."""
+        event = Event(
+            id=id or self.new_id(),
+            source="ostinato/signal",
+            type=type,
+            time=self.now(),
+            subject=None,
+            data=_encoded({} if data is None else data),
+        )
+        return await self._repair(run_id, e.Signalled(encoded(event), by, why))
+
+    async def fork(
+        self, run_id: str, key: str = "", *, input: Any = UNSET, by: str = "", why: str = ""
+    ) -> Run:
+        """Another run, to which is given what this one had done before the step ``key``.
+
+        Without ``key``: before what failed. ``input`` replaces the run's.
+        """
+        service = self.service
+        state = await self._state(run_id)
+        data = None
+        if input is not UNSET:
+            data = self._checked_input(state.workflow, state.version, input)
+        await self._room(wait=False)
+        begun: Begun = await service.ask(
+            lambda answer: Fork(service.starter, run_id, key, data, by, why, answer)
+        )
+        return Run(self, begun.run_id)
+
+    async def _repair(self, run_id: str, event: Asked) -> RunView:
+        await self.service.ask(lambda answer: Repair(run_id, event, answer))
+        return await self.run_view(run_id)
+
+
+def _encoded(value: Any) -> Raw:
+    return value if isinstance(value, Raw) else encode_value(value)
