@@ -27,6 +27,8 @@ ATTRIBUTES: dict[str, Any] = {
     "mixed": {"Type": "String.Array", "Value": '["a",5,true,null]'},
     "none": {"Type": "String.Array", "Value": "[]"},
     "torn": {"Type": "String.Array", "Value": '["rugby"'},
+    "single": {"Type": "String.Array", "Value": '"rugby"'},
+    "yes": {"Type": "Number", "Value": True},
     "prices": {"Type": "Number.Array", "Value": "[100,50]"},
     "bytes": {"Type": "Binary", "Value": "cnVnYnk="},
     "own": {"Type": "String.mine", "Value": "rugby"},
@@ -96,6 +98,9 @@ ATTRIBUTE_FACTS = [
     ("bytes", [{"anything-but": "x"}], False),
     ("own", ["rugby"], False),
     ("torn", [{"exists": True}], False),
+    ("single", ["rugby"], False),
+    ("single", [{"exists": True}], False),
+    ("yes", [{"exists": True}], False),
     ("broken", [{"exists": True}], False),
     ("none", [{"exists": True}], False),
     ("price", [{"exists": True}], True),
@@ -331,6 +336,22 @@ def test_an_index_holds_policies_of_one_scope() -> None:
         index.remove(key)
     index.add("event", {"type": ["x"]})
     assert index.match({"type": "x"}) == ["event"]
+
+
+def test_an_index_compares_numbers_as_a_policy_does() -> None:
+    rules = {
+        "is": [0.1],
+        "above": [{"numeric": [">=", 0.1]}],
+        "below": [{"numeric": ["<", 0.1]}],
+        "other": [{"anything-but": 0.1}],
+    }
+    for body in ({"a": 0.100004}, {"a": 0.099996}, {"a": 0.10001}, {"a": 0.09999}, {"a": 2e9}):
+        index: PatternIndex[str] = PatternIndex()
+        policies = {name: Pattern.sns({"a": rule}, scope="body") for name, rule in rules.items()}
+        for name, policy in policies.items():
+            index.add(name, policy)
+        assert index.match(body) == [name for name, one in policies.items() if one.matches(body)]
+    assert policies["is"].matches({"a": 0.100004})
 
 
 ANY = st.one_of(*KINDS.values())
