@@ -90,7 +90,7 @@ def _alone(rule: Drawn) -> Drawn:
 
 # -- all of them -------------------------------------------------------------------------------
 
-BODIES = [name for name in (*KNOWN, *FOREIGN, "shapes", "or", "doubtful") if name in KINDS]
+BODIES = (*KNOWN, *FOREIGN, "shapes", "or", "doubtful")
 
 
 def _of_bodies(kind: str) -> Drawn:
