@@ -89,6 +89,10 @@ WARNINGS = [
     (workflow("{job: a, run: noop, when: false}"), "job `a` never runs"),
     (workflow("{job: a, run: noop, expect: 1 == 2}"), "job `a` always fails"),
     (workflow("{job: a, wait: {event: X}}"), "looks at every event of its type"),
+    (
+        workflow("{job: a, wait: {event: X, match: {type: [Y], data: {id: [1]}}}}"),
+        'no event can fit: it wants type to be "Y", of X',
+    ),
     (workflow("{job: a, wait: {event: X, match: {data: {a: [1, 2]}}}}"), "looks at every event"),
     (workflow("{job: a, run: ehco}"), "no handler is called `ehco`; it is taken for a topic"),
     (workflow(B_OF("vars.x")), "no job sets `vars.x`"),

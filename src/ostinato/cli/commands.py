@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("start", "start a run of a workflow"),
         _same("emit", "send an event"),
         _same("runs", "list runs"),
+        _same("stuck", "show what does not go on by itself, and why"),
         _same("show", "show one run: its jobs, and what it waits for"),
         _same("watch", "follow a run to its end"),
         _same("cancel", "cancel a run"),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ostinato.core.model import Run, WaitEvent
+from ostinato.core.patterns.contradiction import contradiction
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
@@ -17,7 +18,7 @@ from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.reader import nearest
 from ostinato.definitions.sight import sight_problems
 from ostinato.definitions.source import MAX_PROBLEMS, Path
-from ostinato.errors import DefinitionError, Problem
+from ostinato.errors import DefinitionError, PatternError, Problem
 
 __all__ = ["BUILT_IN", "check", "check_text", "report"]
 
@@ -142,9 +143,25 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
         message = "this wait looks at every event of its type: `match` names no single value"
         hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'
         yield False, document.problem((*job.path, "wait"), message, hint)
+    if isinstance(job.action, WaitEvent):
+        yield from _impossible(document, job, job.action.types)
     if isinstance(job.action, Run):
         yield from _handler(document, job, job.action.handler, handlers, strict)
     yield from _bare_paths(document, job)
+
+
+def _impossible(document: Document, job: Job, types: Sequence[str]) -> Iterator[Told]:
+    """A match whose own conditions exclude the wait's types, or each other."""
+    wait = document.at((*job.path, "wait"))
+    match = wait.get("match")
+    if not isinstance(match, dict) or "${" in str(match.get("type")):
+        return
+    try:
+        why = contradiction(match, types)
+    except PatternError:
+        return  # said where it is read, or only known once its expressions have values
+    if why:
+        yield False, document.problem((*job.path, "wait", "match"), f"no event can fit: {why}")
 
 
 LOOKS_LIKE_A_PATH = re.compile(

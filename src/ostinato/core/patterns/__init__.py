@@ -6,6 +6,8 @@ pattern   the public class                                  explain  why an even
 shape     equalities and the rest                       sns      filter policies of Amazon SNS
 messages  what is asked: an event, attributes, a body
 
+contradiction  what no event can fit
+
 index     many patterns, one event                          entry    an alternative and its ways
 node      few are a list, many are filed                    trail    paths, walked along once
 lookup    the keys asked of one field                       keys     what a matcher asks, roughly
