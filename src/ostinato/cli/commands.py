@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("workflows", "list workflows"),
         _same("events", "list events"),
         _same("graph", "draw a workflow"),
+        _same("match", "ask a pattern whether it fits an event, and why not"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),
         _same("settings", "show every setting and where its value came from"),
         _same("bench", "measure steps per second on this machine"),

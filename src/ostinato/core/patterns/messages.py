@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
+from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.patterns.explain import Failure
+from ostinato.core.patterns.matchers import kind
 from ostinato.errors import Problem, UsageError
 
-Message = Mapping[str, Any] | str | bytes
+Message = Mapping[str, Any] | Event | str | bytes
 Fields = dict[str, Any]
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -34,8 +36,22 @@ class Form(NamedTuple):
     told: Callable[[Failure, Any], Failure] = lambda failure, message: failure
 
 
-def _event(event: Mapping[str, Any]) -> Fields:
-    return event if isinstance(event, dict) else dict(event)
+def _event(event: Any) -> Fields:
+    if isinstance(event, dict):
+        return event
+    if isinstance(event, Event):
+        return event_value(event)
+    if not isinstance(event, Mapping):
+        _refuse("event", "", f"an event is an object, not {kind(event)}", _AS_EVENT)
+    return dict(event)
+
+
+_AS_EVENT = 'as {"type": "ORDER_PLACED", "data": {}}'
+
+
+def _refuse(what: str, path: str, message: str, hint: str) -> NoReturn:
+    problem = Problem(message, path, hint=hint)
+    raise UsageError(f"{what}: {problem}", problems=(problem,))
 
 
 # -- the body ----------------------------------------------------------------------------------
@@ -59,7 +75,7 @@ def _decoded(text: Any) -> Any:
 
 def _attributes(attributes: Any) -> Fields:
     if not isinstance(attributes, Mapping):
-        _refuse("", "attributes are an object of names", _AS)
+        _refuse("attributes", "", "attributes are an object of names", _AS)
     read = {name: _value(name, attribute) for name, attribute in attributes.items()}
     found = {name: value for name, value in read.items() if value is not _IGNORED}
     return {"attributes": found} if found else {}
@@ -68,19 +84,13 @@ def _attributes(attributes: Any) -> Fields:
 _AS = 'as {"price": {"Type": "Number", "Value": "5"}}'
 
 
-def _refuse(path: str, message: str, hint: str) -> None:
-    problem = Problem(message, path, hint=hint)
-    raise UsageError(f"attributes: {problem}", problems=(problem,))
-
-
 def _value(name: str, attribute: Any) -> Any:
     if not (isinstance(attribute, Mapping) and "Type" in attribute and "Value" in attribute):
-        _refuse(str(name), "an attribute is an object of Type and Value", _AS)
+        _refuse("attributes", str(name), "an attribute is an object of Type and Value", _AS)
     of, value = attribute["Type"], attribute["Value"]
     if not (isinstance(of, str) and _TYPE.fullmatch(of)):
-        _refuse(
-            f"{name}.Type", "there is no such type", "one of String, String.Array, Number, Binary"
-        )
+        known = "one of String, String.Array, Number, Binary"
+        _refuse("attributes", f"{name}.Type", "there is no such type", known)
     return _TYPES.get(of, _ignored)(value)
 
 
