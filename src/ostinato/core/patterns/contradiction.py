@@ -1,7 +1,8 @@
 """Patterns that read well and that no event of the wanted types can ever fit.
 
 What contradicts itself within one field (an empty range, a field asked for twice) is no pattern at
-all; this is about conditions that exclude each other.
+all. Two fields never exclude each other: not even an absent ``a`` and ``a.b``, for an object is no
+value.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def contradiction(pattern: Mapping[str, Any], types: Sequence[str]) -> str | Non
     """
     found: str | None = None
     for leaves in parse(pattern):
-        found = _wrong_type(leaves, types) or _absent_and_present(leaves)
+        found = _wrong_type(leaves, types)
         if found is None:
             return None
     return found
@@ -32,17 +33,3 @@ def _wrong_type(leaves: list[Leaf], types: Sequence[str]) -> str | None:
         if canonical(leaf.path) == TYPE and not any(leaf.test and leaf.test(t) for t in types):
             return f"it wants {leaf.name} to be {leaf.wanted}, of {' or '.join(types)}"
     return None
-
-
-def _absent_and_present(leaves: list[Leaf]) -> str | None:
-    """``{"a": [{"exists": false}], "a.b": [1]}``: no a, and a b in it."""
-    absent = [_parts(leaf) for leaf in leaves if leaf.test is None]
-    for leaf in leaves:
-        path = _parts(leaf)
-        if leaf.test is not None and any(path[: len(gone)] == gone for gone in absent):
-            return f"it wants {leaf.name} to be {leaf.wanted}, and nothing to be there"
-    return None
-
-
-def _parts(leaf: Leaf) -> tuple[str, ...]:
-    return tuple(part for name in canonical(leaf.path) for part in name.split("."))
