@@ -113,8 +113,8 @@ class UnreliableStore:
 READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "outbox", "versions", "runs", "count_runs",
-    "events", "count_events", "events_by_id", "dead_letters", "schedules", "due_schedules",
-    "next_schedule",
+    "run_groups", "events", "count_events", "events_by_id", "dead_letters", "schedules",
+    "due_schedules", "next_schedule",
 )  # fmt: skip
 
 
