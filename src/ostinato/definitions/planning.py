@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ostinato.core.cloudevents import event_value
 from ostinato.core.durations import format_duration
 from ostinato.core.expressions import Expression
 from ostinato.core.schedules import Plan, event_data, event_of
-from ostinato.core.triggers import event_value
 from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.input import input_check
 from ostinato.definitions.source import Path

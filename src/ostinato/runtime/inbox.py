@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core import events as e
-from ostinato.core.cloudevents import Event
-from ostinato.core.triggers import Found, Starting, Trigger, event_value, match
+from ostinato.core.cloudevents import Event, event_value
+from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
 from ostinato.errors import OstinatoError, Problem
 from ostinato.ports import DeadLetter, StoredEvent

@@ -114,7 +114,7 @@ READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "places", "turns", "buckets", "outbox",
     "versions", "runs", "count_runs", "events", "count_events", "events_by_id", "dead_letters",
-    "schedules", "due_schedules", "next_schedule",
+    "schedules", "due_schedules", "next_schedule", "run_groups",
 )  # fmt: skip
 
 
