@@ -147,6 +147,12 @@ MUTATIONS = (
         "standing = applied[middle:]",
         "history.gap", "history.replay", "history.start",
     ),
+    mutation(
+        2, "places are not freed with the end", "runtime.change:_free_places",
+        "batch.freed.append(owner)",
+        "pass",
+        "limit.kept",
+    ),
     # 3. At least once, with a key that stays
     mutation(
         3, "the idempotency key changes with the attempt",
@@ -278,6 +284,12 @@ MUTATIONS = (
         "await self.schedules.refresh()",
         "pass",
         "schedule.late",
+    ),
+    mutation(
+        6, "turns of a dead process are forgotten", "runtime.limiter:Limiter.refresh",
+        "self._wait(turn)",
+        "pass",
+        "run.hangs", "limit.kept",
     ),
     # 7. Running runs keep their definition
     mutation(

@@ -222,11 +222,26 @@ TURNS: Data = {
 
 TURNED: Data = TURNS | {"on": [IN_TURN | {"every": "2s", "catch_up": "all"}, BY_CRON]}
 
+LIMITED: Data = {
+    "workflow": "limited",
+    "concurrency": {"limit": 3},
+    "priority": 7,
+    "phases": [
+        phase(
+            "p",
+            job("one", "quick", concurrency={"key": "input.n", "limit": 1}),
+            job("two", retry=RETRY, concurrency={"limit": 2}, rate={"limit": 5, "per": "1s"}),
+            job("item", each={"in": "[1, 2, 3]", "as": "i"}, concurrency={"limit": 2}, retry=RETRY),
+        ),
+        phase("q", {"job": "nap", "wait": "50ms", "concurrency": {"limit": 1}}),
+    ],
+}
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS,
+        TURNS, LIMITED,
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ostinato.ports import Head
+from ostinato.ports import Head, Storage
 from ostinato.testing.history_checker import Violation, check_store
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
@@ -27,12 +27,23 @@ async def judge(world: World) -> list[Violation]:
     store = world.place.store()
     await store.open()
     try:
+        found += await _kept(world, store)
         found += await check_store(
             store, app._registry.graph, world.ledger.journal, world.clock.now()
         )
     finally:
         await store.close()
     return found
+
+
+async def _kept(world: World, store: Storage) -> list[Violation]:
+    """Who has ended has no place, and waits for none."""
+    heads = world.ledger.heads
+    return [
+        Violation(one.run_id, -1, "limit.kept", f"{one} is kept by a run that has ended")
+        for one in [*await store.places(), *await store.turns()]
+        if heads[one.run_id].ended_at is not None
+    ]
 
 
 def _hanging(world: World) -> Iterator[Violation]:

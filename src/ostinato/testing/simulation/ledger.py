@@ -65,8 +65,9 @@ class Ledger:
             )
         self.commits += 1
         self.broken += self.clockwork.kept(batch)
+        told = Counter(record.run_id for record in batch.records)
         for head in (*batch.new_heads, *batch.heads.values()):
-            self._show(head)
+            self._show(head, told[head.run_id])
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
         for outgoing in batch.outgoing:
@@ -79,10 +80,10 @@ class Ledger:
                 self.facts[fact_type(fact)] += 1
                 self._note(record.run_id, fact)
 
-    def _show(self, head: Head) -> None:
-        """A head is written only when what it shows changes."""
+    def _show(self, head: Head, told: int) -> None:
+        """A head is written only when what it shows changes; twice told, it may have come back."""
         before = self.heads.get(head.run_id)
-        if before is not None and _shown(before) == _shown(head):
+        if told < 2 and before is not None and _shown(before) == _shown(head):
             self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
         self.heads[head.run_id] = head
 
