@@ -58,6 +58,8 @@ SAMPLES: dict[str, Any] = {
     "timeout": {"timeout": "5m"},
     "expect": {"expect": "output == 1"},
     "callback": {"callback": True},
+    "concurrency": {"concurrency": {"limit": 2}},
+    "rate": {"rate": {"limit": 2, "per": "1s"}},
     "heartbeat": {"heartbeat": "5m"},
     "end": {"end": "failed"},
     "on_error": {"on_error": "finish"},

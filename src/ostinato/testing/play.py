@@ -93,22 +93,24 @@ class Play:
 
     def work(self) -> Play:
         """Do the jobs that have handlers, until none is left; who waits for a turn gets it."""
-        self.admit(*self.turns)
+        self.admit_all()
         while todo := [job for job in self.ready if job.handler in self.handlers]:
             self.ready = [job for job in self.ready if job not in todo]
             for job in todo:
                 self.do(job)
-            self.admit(*self.turns)
+            self.admit_all()
         return self
+
+    def admit_all(self) -> None:
+        while self.turns:
+            self.admit(*self.turns)
 
     def admit(self, *keys: str) -> Play:
         """It is the turn of these."""
-        while keys:
-            for key in keys:
-                wants = self.turns.pop(key).wants
-                self.places[key] = tuple(want.name for want in wants if want.per is None)
-                self.tell(e.PlacesTaken(key))
-            keys = tuple(self.turns)
+        for key in keys:
+            wants = self.turns.pop(key).wants
+            self.places[key] = tuple(want.name for want in wants if want.per is None)
+            self.tell(e.PlacesTaken(key))
         return self
 
     def do(self, job: c.StartJob) -> Play:

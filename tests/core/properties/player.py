@@ -85,8 +85,22 @@ class Player(Play):
         moves += [self.hear] * (2 * bool(self.state.open)) + [self.pass_time]
         moves += [self.again] + [self.lose_the_process] * (self.chance.random() < 0.2)
         moves += [self.cancel] * (cancels and self.chance.random() < 0.2)
+        moves += [self.take_turn] * (3 * bool(self.turns)) + [self.give_way] * bool(self.places)
         moves += [self.repair] * (self.chance.random() < 0.3)
         self.chance.choice(moves)()
+
+    def take_turn(self) -> None:
+        """Or be told that there is none."""
+        key = self.chance.choice(list(self.turns))
+        if self.chance.random() < self.trouble:
+            self.tell(e.PlacesRefused(key, self.turns[key].wants[0].name))
+        else:
+            self.admit(key)
+
+    def give_way(self) -> None:
+        if self.chance.random() < self.trouble / 5:
+            key, names = self.chance.choice(list(self.places.items()))
+            self.tell(e.Displaced(key, names[0] if names else "nobody's"))
 
     def report(self) -> None:
         job = self.ready.pop(self.chance.randrange(len(self.ready)))
@@ -188,6 +202,8 @@ class Player(Play):
         held = [step for step in self.state.open.values() if step.kind == "repair"]
         if self.state.paused:
             self.tell(e.ResumeRequested("me"))
+        elif self.turns:
+            self.admit(self.chance.choice(list(self.turns)))
         elif self.ready:
             job = self.ready.pop(self.chance.randrange(len(self.ready)))
             self.tell(e.Completed(job.key, job.attempt, OUTPUTS[0]))

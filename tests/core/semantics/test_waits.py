@@ -56,6 +56,13 @@ def missed(play):
 
 RULES = [
     Rule(
+        "wait-other-names",
+        "`detail` and `detail-type` in a `match` mean `data` and `type`.",
+        "[{job: a, wait: {event: PAID, match: {detail-type: [PAID], detail: {id: [7]}}}}]",
+        play=lambda play: play.start().arrive("p/a", "PAID", {"id": 7}),
+        jobs={"p/a": "succeeded"},
+    ),
+    Rule(
         "wait-span",
         "`wait: 5m` goes on after that span; its output is the instant, in ms.",
         "[{job: a, wait: 5m}]",

@@ -17,6 +17,7 @@ from ostinato.core.facts import NOTHING, JobWaiting
 from ostinato.core.instants import parse_instant
 from ostinato.core.model import WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
+from ostinato.core.patterns.parse import ALIASES
 from ostinato.errors import DefinitionError, ExpressionError, PatternError
 
 
@@ -85,8 +86,9 @@ def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
     """What the pattern wants at each of ``paths``: one plain value each."""
     found = []
     for path in paths:
-        leaf: Any = match
-        for name in path.split("."):
+        first, *below = path.split(".")
+        leaf: Any = match[first if first in match else ALIASES[first]]
+        for name in below:
             leaf = leaf[name]
         found.append(leaf[0])
     return found

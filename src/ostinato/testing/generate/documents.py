@@ -9,7 +9,7 @@ from typing import Any
 
 from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
-from ostinato.testing.generate.jobs import ON_ERROR, Members, any_job, each
+from ostinato.testing.generate.jobs import ON_ERROR, Members, any_job, each, limit
 from ostinato.testing.generate.texts import Sight
 from ostinato.testing.generate.triggers import any_triggers
 from ostinato.testing.generate.vocabulary import KEYS, LONG
@@ -61,6 +61,11 @@ class _Writing:
         )
         if chance.has("on_error", 0.1):
             made["on_error"] = chance.word(ON_ERROR)
+        for key in ("concurrency", "rate"):
+            if chance.has(key, 0.1):
+                made[key] = limit(chance, key)
+        if chance.has("priority", 0.1):
+            made["priority"] = chance.count(0, 9)
         done: tuple[str, ...] = ()
         made["phases"] = []
         for number in range(chance.count(1, phases)):

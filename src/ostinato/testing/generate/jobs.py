@@ -45,7 +45,19 @@ def any_job(chance: Chance, name: str, sight: Sight) -> Members:
         job["catch"] = _catches(chance, inside)
     if action in GOES_WITH["undo"] and chance.has("undo", 0.2):
         job["undo"] = _undo(chance, inside)
+    for key in ("concurrency", "rate"):
+        if action in GOES_WITH[key] and chance.has(key, 0.15):
+            job[key] = limit(chance, key)
     return job
+
+
+def limit(chance: Chance, key: str) -> Members:
+    made: Members = {"limit": chance.count(1, 3)}
+    made |= chance.members({"key": lambda: "input.key"})
+    if key == "rate":
+        return made | {"per": chance.one(LONG)}
+    overflow = lambda: chance.word(["queue", "reject", "cancel-running"])  # noqa: E731
+    return made | chance.members({"overflow": overflow})
 
 
 def _catches(chance: Chance, sight: Sight) -> list[Members]:

@@ -21,7 +21,8 @@ from ostinato.definitions.keys import (
 JOB_KEYS = (
     "needs", "when", "each", "optional", "on_error", *(key for key in GOES_WITH if key != "with"),
 )  # fmt: skip
-BODY_KEYS = tuple(key for key in GOES_WITH if key not in ("with", "catch", "undo"))
+OF_JOBS = ("with", "catch", "undo", "concurrency", "rate")
+BODY_KEYS = tuple(key for key in GOES_WITH if key not in OF_JOBS)
 WAITS = ("wait span", "wait until", "wait event")
 PLACES = (
     "parallel phase", "sequential phase", "race phase", "phase with enough", "phase with each",
@@ -86,7 +87,7 @@ IDLE = (("timeout", "wait span"), ("timeout", "wait until"))
 
 
 def pairs_in(document: Mapping[str, Any]) -> frozenset[Pair]:
-    found = set(_members("workflow", document))
+    found = set(_members("workflow", document)) | _sections(document)
     for trigger in _listed(document.get("on", [])):
         found |= set(_members("trigger", trigger))
         kind = next(kind for kind in TRIGGERS if kind in trigger)
@@ -135,7 +136,7 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
 
 def _sections(job: Mapping[str, Any]) -> set[Pair]:
     found: set[Pair] = set()
-    for section in ("each", "retry", "wait", "emit", "http", "repeat"):
+    for section in ("each", "retry", "wait", "emit", "http", "repeat", "concurrency", "rate"):
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
     return found

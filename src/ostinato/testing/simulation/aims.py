@@ -67,6 +67,7 @@ NEEDS: dict[str, Need] = {
     "http.close": Need(("web",), (STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
+    "limiter": Need(("limited",), (("burst", ("limited", 9)), CRASH)),
     "meeting": Need(("early",), EARLY, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
