@@ -98,7 +98,7 @@ class Limiter:
 
     # turns
 
-    async def run_once(self, now: int) -> int:
+    def run_once(self, now: int) -> int:
         """Tell those whose turn it is. Returns how many."""
         if self._alarm.is_due(now):
             self._alarm.set(None)

@@ -193,7 +193,7 @@ class Service:
         done = await self.engine.run_once(now)
         done += await self.meeting.run_once(moment)
         done += await self.timers.run_once(moment)
-        done += await self.limiter.run_once(moment)
+        done += self.limiter.run_once(moment)
         done += await self.schedules.run_once(moment)
         return done + await self.outbox.run_once(moment)
 
