@@ -61,7 +61,8 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) --group bench -o requirements/bench.txt
 	@$(LOCK) --group dbos -o requirements/dbos.txt
 
-vectors: test-set       ## ask event-ruler for its answers again (needs Java and Maven)
+vectors: test-set       ## ask moto and event-ruler for their answers again (needs Java and Maven)
+	@$(BIN)/python -m tests.core.patterns.moto_sns
 	@$(BIN)/python -m tests.core.patterns.record
 
 clean:                  ## remove .venv, caches and what was built

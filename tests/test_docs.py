@@ -105,6 +105,7 @@ def test_every_python_sample_compiles(page):
             compile("\n" * fence.line + fence.text, name(page), "exec")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if has_orders(page)], ids=name)
 def test_samples_run(page, tmp_path):
     with Terminal(tmp_path) as terminal:
@@ -129,7 +130,7 @@ def run(fence: Fence, page: Path, where: Path, pid: int) -> None:
     script = where / f"sample-{fence.line}"
     script.write_text(re.sub(r"\bPID\b", str(pid), fence.text))
     command = [*INTERPRETERS[fence.language], str(script)]
-    done = subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, f"{name(page)}:{fence.line}\n{done.stdout}{done.stderr}"
 
 

@@ -193,6 +193,21 @@ class RunQuery:
     id_prefix: str | None = None
 
 
+class RunGroup(Struct, frozen=True, gc=False):
+    """Runs that are in the same state for the same reason. ``oldest`` is the id of one of them."""
+
+    workflow: str
+    status: str
+    waiting_for: str | None
+    error_name: str | None
+    error_message: str | None
+    count: int
+    oldest: str
+    newest: str
+    started_at: int
+    ended_at: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class EventQuery:
     type: str | None = None
@@ -266,6 +281,12 @@ class Storage(Protocol):
         """Newest first, which is by id: run ids are time-ordered."""
 
     async def count_runs(self, query: RunQuery) -> int: ...
+
+    async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
+        """The runs by workflow, status, what they wait for and error; the largest group first.
+
+        ``started_at`` is that of the oldest, ``ended_at`` that of the last that ended.
+        """
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         """Newest first; the cursor is ``received_at/source/id``."""

@@ -12,6 +12,34 @@ OLD = one_job({"run": "noop"}, "old", on=[{"event": "GO"}])
 NEW = one_job({"run": "noop"}, "new", on=[{"event": "GO"}])
 
 
+TYPED = [
+    {"detail-type": ["GO"], "detail": {"n": [1]}},
+    {"type": [{"prefix": "G"}], "data": {"n": [1]}},
+    {"$or": [{"type": ["GO"], "data": {"n": [1]}}, {"data": {"n": [3]}}]},
+]
+
+
+@pytest.mark.parametrize("pattern", TYPED, ids=lambda pattern: next(iter(pattern)))
+async def test_a_trigger_whose_pattern_asks_for_a_type_too(pattern):
+    """As EventBridge's own patterns do. Once such a document was taken, no app could be opened."""
+    stage = Stage(Memory())
+    async with stage.app(NEW) as app:
+        await app.deploy(
+            one_job({"run": "noop"}, "typed", on=[{"event": "GO", "pattern": pattern}])
+        )
+        assert len((await app.emit("GO", {"n": 1})).runs) == 2
+        assert len((await app.emit("GO", {"n": 2})).runs) == 1
+    async with stage.app() as app:
+        assert len((await app.emit("GO", {"n": 1})).runs) == 2
+
+
+async def test_a_pattern_that_asks_for_another_type_than_its_trigger_starts_nothing():
+    trigger = {"event": ["GO", "STOP"], "pattern": {"type": ["STOP", "OTHER"]}}
+    async with Stage(Memory()).app(one_job({"run": "noop"}, on=[trigger])) as app:
+        started = {name: len((await app.emit(name)).runs) for name in ("GO", "STOP", "OTHER")}
+    assert started == {"GO": 0, "STOP": 1, "OTHER": 0}
+
+
 @pytest.mark.parametrize("retired", [False, True])
 async def test_a_stored_document_that_is_refused_now_stops_nobody(retired):
     stage = Stage(Memory())

@@ -109,3 +109,25 @@ def test_a_run_is_mended_in_a_store_without_a_server(deployed):
     assert json.loads(forked.out)["forkedFrom"]
     assert deployed("signal", "last", "GO").code == 1
     assert deployed("skip", "last", "one/hi", "--output", "{").code == 2
+
+
+WAITS = (
+    "workflow: bill\nphases: [{phase: one, jobs: [{job: paid, "
+    "wait: {event: PAID, match: {data: {id: ['${ input.id }']}}}}]}]\n"
+)
+
+
+def test_what_is_stuck_is_told_with_what_would_continue_it(ostinato, tmp_path):
+    (tmp_path / "bill.yaml").write_text(WAITS)
+    ostinato("deploy", "bill.yaml")
+    assert ostinato("stuck").err == "nothing is stuck\n"
+    with serving(tmp_path, "--port", 0, "--json") as server:
+        server.facts()
+        done = command(tmp_path, "start", "bill", "--input", '{"id": "a"}', "--uid", "u-1")
+        assert done.returncode == 0
+        told = command(tmp_path, "stuck").stdout
+    assert "bill: 1 run waiting for event since" in told
+    assert "(u-1)" in told
+    assert '`ostinato emit PAID --data \'{"id": "a"}\'` would continue it' in told
+    assert "doubtful: paid: nobody has sent PAID in the last 30 days" in told.replace("one/", "")
+    assert ostinato("stuck", "--since", "soon").code == 2

@@ -23,6 +23,10 @@ def test_text_file_and_stdin(tmp_path, monkeypatch):
     assert json_from("-", "--data") == [3]
 
 
+def test_a_character_of_two_halves_is_one():
+    assert json_from(r'["\ud83d\ude00"]', "--data") == ["😀"]
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [
@@ -34,6 +38,10 @@ def test_text_file_and_stdin(tmp_path, monkeypatch):
         ("@nowhere.json", "cannot read @nowhere.json"),
         ("[NaN]", "NaN is not JSON"),
         ('{"a": 1, "a": 2}', "'a' stands twice"),
+        ("[1e400]", "--data: 1e400 is beyond the largest number"),
+        ("[-1e400]", "-1e400 is beyond"),
+        (r'["\ud83d"]', r"--data: \ud83d alone is half a character"),
+        (r'{"\ude00": 1}', r"\ude00 alone is half a character"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )

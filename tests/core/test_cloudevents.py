@@ -133,6 +133,28 @@ def test_an_array_may_mix_all_forms() -> None:
     assert read([]) == ([], True)
 
 
+@pytest.mark.parametrize(("body", "expected"), FORMS)
+def test_an_array_of_one_form_is_read_as_one_by_one(body: Any, expected: dict[str, Any]) -> None:
+    events, is_batch = read([body] * 3)
+    assert is_batch
+    assert [seen(e) for e in events] == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"type": "A", "source": "x" * 2_000}, "[1].source"),
+        ({"type": ""}, "[1]: the event has no type"),
+        ({"type": "A", "time": "noon"}, "[1].time"),
+        ({"type": "A", "id": 5}, "[1].id"),
+    ],
+)
+def test_a_refusal_says_which_of_an_array(bad: Any, said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        read([{"type": "A"}, bad, {"type": "A"}])
+    assert said in str(raised.value)
+
+
 def message(body: Any) -> str:
     return json.dumps(body)
 

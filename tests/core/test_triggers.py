@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from ostinato.core.cloudevents import Event
+from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.expressions import parse, parse_template
-from ostinato.core.triggers import Trigger, event_value, match
+from ostinato.core.triggers import Trigger, match
 from ostinato.errors import ExpressionError, InvalidInput
 
 DATA = {"id": 7, "name": "acme"}

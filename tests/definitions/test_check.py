@@ -89,6 +89,18 @@ WARNINGS = [
     (workflow("{job: a, run: noop, when: false}"), "job `a` never runs"),
     (workflow("{job: a, run: noop, expect: 1 == 2}"), "job `a` always fails"),
     (workflow("{job: a, wait: {event: X}}"), "looks at every event of its type"),
+    (
+        workflow("{job: a, wait: {event: X, match: {type: [Y], data: {id: [1]}}}}"),
+        'no event can fit: it wants type to be "Y", of X',
+    ),
+    (
+        workflow(A, head="on: [{event: X}, {event: X, pattern: {type: [Y]}}]"),
+        'on[1].pattern: no event can fit: it wants type to be "Y", of X',
+    ),
+    (
+        workflow(A, head="on: {event: X, pattern: {detail-type: [{suffix: Z}]}}"),
+        "on.pattern: no event can fit",
+    ),
     (workflow("{job: a, wait: {event: X, match: {data: {a: [1, 2]}}}}"), "looks at every event"),
     (workflow("{job: a, run: ehco}"), "no handler is called `ehco`; it is taken for a topic"),
     (workflow(B_OF("vars.x")), "no job sets `vars.x`"),
@@ -103,6 +115,8 @@ WARNINGS = [
 ]  # fmt: skip
 
 FINE = [
+    workflow(A, head="on: {event: X, pattern: {detail-type: [X], detail: {a: [1]}}}"),
+    workflow("{job: a, wait: {event: X, match: {detail-type: ['${ input.t }'], data: {id: [1]}}}}"),
     workflow(B_OF("default(input.x, event.data.x)")),
     workflow(B_OF("now()")),
     workflow(B_OF("input.l.map(x, x + 1)")),

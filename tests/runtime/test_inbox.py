@@ -42,6 +42,19 @@ async def test_duplicates_in_one_tick_start_one_run(stage):
         assert len({tuple(answer.runs) for answer in answers}) == await app.count_runs(RunQuery())
 
 
+async def test_the_events_of_one_tick_are_looked_up_together(stage, monkeypatch):
+    async with stage.app(GO) as app:
+        asked, look_up = [], app.storage.known_events
+
+        async def known_events(pairs):
+            asked.append(len(pairs))
+            return await look_up(pairs)
+
+        monkeypatch.setattr(app.storage, "known_events", known_events)
+        await asyncio.gather(*(app.emit("GO", id=str(number)) for number in range(20)))
+        assert asked == [20]
+
+
 async def test_a_duplicate_after_the_run_has_ended_gets_the_same_answer(stage):
     async with stage.app(GO) as app:
         first = await app.emit("GO", id="1")

@@ -74,7 +74,7 @@ MUTATIONS = (
     ),
     mutation(
         1, "an event is not looked up", "runtime.inbox:Accept.ready",
-        "self.known = await engine.storage.known_events(pairs)",
+        "self.known = await engine.known_events()",
         "self.known = {}",
         "client.hangs", "event.started_twice", "answer.differs",
     ),

@@ -272,3 +272,20 @@ phases: [{phase: one, jobs: [{job: a, run: noop, callback: true, timeout: 1ms}]}
 
 async def test_waiting_work_may_say_that_it_lives(http, token):
     assert (await http.post(f"/callbacks/{token}/heartbeat")).status_code == 204
+
+
+async def test_what_does_not_go_on_by_itself_is_found(http, app):
+    run = await app.start_run("slow", {})
+    await token_of(app, run.id)
+    broken = await app.start_run("broken", {})
+    await app.wait_ended(broken.id, 5)
+    found = (await http.get("/stuck")).json()
+    [group] = found["waiting"]
+    assert (group["workflow"], group["waitingFor"], group["count"]) == ("slow", "callback", 1)
+    assert group["runs"][0]["waits"][0]["since"] == group["since"]
+    [failure] = found["failures"]
+    assert (failure["name"], failure["message"]) == ("Failed", "the boiler exploded")
+    assert failure["example"] == broken.id
+    other = (await http.get("/stuck", params={"workflow": "hello", "since": "1h"})).json()
+    assert other == {"waiting": [], "failures": [], "overdue": []}
+    assert (await http.get("/stuck", params={"since": "soon"})).status_code == 422

@@ -6,6 +6,7 @@ orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 repairing     pause, resume, retry, skip, fork, signal
 deploying     workflows                                 wired      what the verbs share
+stuck         what does not go on by itself
 catalog       the deployed workflows, as the engine asks for them
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
@@ -16,6 +17,7 @@ remote        start and emit for an engine in another process; ``address`` says 
 from ostinato.app.doing import Once, Producer
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
+from ostinato.app.stuck import StuckView
 from ostinato.runtime.inbox import Accepted
 
-__all__ = ["Accepted", "App", "Deployed", "Once", "Producer", "Run", "RunEnded"]
+__all__ = ["Accepted", "App", "Deployed", "Once", "Producer", "Run", "RunEnded", "StuckView"]

@@ -15,28 +15,27 @@ from ostinato.ports import Version
 
 
 class DeployedWorkflows:
-    """A registry, with an index over its triggers and the shapes of its waits."""
+    """A registry, with an index over its triggers, by type, and the shapes of its waits.
+
+    A trigger's pattern is asked as it was written, beside the type: it may ask for one itself.
+    """
 
     def __init__(self, registry: Registry[Version]) -> None:
         self.registry = registry
-        self._index: PatternIndex[str] = PatternIndex()
         self._triggers: dict[str, Trigger] = {}
-        self._types: set[str] = set()
+        self._listening: dict[str, PatternIndex[str]] = {}
         self._shapes: dict[str, list[tuple[str, ...]]] = {}
 
     def refresh(self) -> None:
         """After versions were added or retired: index the triggers anew."""
-        self._index = PatternIndex()
         self._triggers.clear()
-        self._types.clear()
+        self._listening.clear()
         for row, spec in self.registry.triggers():
             trigger = Trigger(row.workflow, row.version, spec.index, spec.input, spec.uid)
             self._triggers[trigger.name] = trigger
-            self._types.update(spec.types)
-            pattern: dict[str, Any] = {"type": list(spec.types)} if spec.types else {}
-            if spec.pattern:
-                pattern = {**spec.pattern, **pattern}
-            self._index.add(trigger.name, pattern)
+            for type_ in spec.types:
+                index = self._listening.setdefault(type_, PatternIndex())
+                index.add(trigger.name, spec.pattern or {"type": [type_]})
 
     def learn_waits(self, document: Document) -> None:
         """From now on, events that this version waits for are stored with their keys."""
@@ -57,12 +56,11 @@ class DeployedWorkflows:
         return row.workflow, row.version
 
     def listens(self, type: str) -> bool:
-        return type in self._types
+        return type in self._listening
 
     def triggers(self, type: str, event: Mapping[str, Any]) -> Sequence[Trigger]:
-        if type not in self._types:
-            return ()
-        return [self._triggers[str(name)] for name in self._index.match(event)]
+        index = self._listening.get(type)
+        return [self._triggers[name] for name in index.match(event)] if index else ()
 
     def shapes(self, type: str) -> Sequence[tuple[str, ...]]:
         return self._shapes.get(type, ())

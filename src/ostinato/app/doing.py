@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from ostinato.app.reading import Reading
 from ostinato.app.remote import RemoteRun, find_server
 from ostinato.app.run import Run
+from ostinato.app.stuck import Finding
 from ostinato.core import events as e
 from ostinato.core.callbacks import holder
 from ostinato.core.cloudevents import Event
@@ -35,7 +35,7 @@ class Once(msgspec.Struct, frozen=True):
     answer: Callable[[RunView], bytes] = lambda view: b""
 
 
-class Doing(Reading):
+class Doing(Finding):
     async def start(
         self, workflow: Any, /, *, uid: str | None = None, input: Any = UNSET, **arguments: Any
     ) -> Run | RemoteRun:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ostinato.core.cloudevents import Event
+from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.durations import parse_duration
 from ostinato.core.model import Retry
-from ostinato.core.triggers import event_value
 from ostinato.definitions.compile import HandlerDefaults
 from ostinato.errors import UsageError
 

@@ -89,4 +89,4 @@ class Wired:
         return self._clock.now()
 
     def new_id(self) -> str:
-        return self._identity.event_id()
+        return self._identity.event_id(self._clock.now())

@@ -40,6 +40,9 @@ class Client(Protocol):
     async def run(self, name: str) -> Data:
         """By id, unique beginning of it, uid or ``last``."""
 
+    async def stuck(self, span: int | None, workflow: str | None) -> Data:
+        """As ``GET /stuck``; failures of the last ``span`` ms."""
+
     async def history(self, run_id: str) -> list[Data]: ...
 
     def follow(self, run_id: str) -> AsyncGenerator[Data, None]:

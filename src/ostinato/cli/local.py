@@ -75,6 +75,11 @@ class LocalClient:
         run: Data = _plain(await self._app.run_view(head.run_id))
         return run
 
+    async def stuck(self, span: int | None, workflow: str | None) -> Data:
+        since = None if span is None else self._app.now() - span
+        found: Data = _plain(await self._app.stuck(since, workflow))
+        return found
+
     async def history(self, run_id: str) -> list[Data]:
         return [_plain(fact) for fact in await self._app.history(run_id, limit=10_000)]
 

@@ -79,6 +79,11 @@ class RemoteClient:
     async def run(self, name: str) -> Data:
         return await self._get(f"/runs/{_segment(name)}")
 
+    async def stuck(self, span: int | None, workflow: str | None) -> Data:
+        query = {"since": f"{span}ms" if span is not None else None, "workflow": workflow}
+        given = {name: value for name, value in query.items() if value is not None}
+        return _object(await self._send("GET", "/stuck", params=given))
+
     async def history(self, run_id: str) -> list[Data]:
         return await self._list(f"/runs/{_segment(run_id)}/history", {}, 10_000)
 

@@ -184,6 +184,7 @@ async def _serve(
         door,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=_REQUESTS_END_WITHIN,

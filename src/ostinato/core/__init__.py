@@ -16,6 +16,7 @@ callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them
+fingerprints  failures that are one
 outline       a graph as plain values, for pictures
 content       all that a graph says, to compare two
 

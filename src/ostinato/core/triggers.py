@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core import correlation
-from ostinato.core.cloudevents import Event, rfc3339
+from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.codec import encode_value
 from ostinato.core.expressions import Expression, Template
 from ostinato.errors import ExpressionError, InvalidInput
@@ -93,18 +93,6 @@ def match(listeners: Listeners, event: Event) -> Found:
         except (InvalidInput, ExpressionError) as error:
             found.misfits.append((trigger, error))
     return found
-
-
-def event_value(event: Event) -> dict[str, Any]:
-    """The event as patterns and expressions see it."""
-    return {
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-        "subject": event.subject,
-        "time": rfc3339(event.time),
-        "data": msgspec.json.decode(event.data),
-    }
 
 
 def _starting(listeners: Listeners, trigger: Trigger, event: dict[str, Any]) -> Starting:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ostinato.core.model import Run, WaitEvent
+from ostinato.core.patterns.contradiction import contradiction
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
@@ -17,7 +18,7 @@ from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.reader import nearest
 from ostinato.definitions.sight import sight_problems
 from ostinato.definitions.source import MAX_PROBLEMS, Path
-from ostinato.errors import DefinitionError, Problem
+from ostinato.errors import DefinitionError, PatternError, Problem
 
 __all__ = ["BUILT_IN", "check", "check_text", "report"]
 
@@ -56,6 +57,10 @@ def _all(document: Document, handlers: Collection[str], strict: bool) -> Iterato
     yield from meaning_problems(document)
     yield from _unreachable(document)
     yield from _each_names(document)
+    for trigger in document.triggers:
+        alone = isinstance(document.data["on"], dict)
+        path = ("on", "pattern") if alone else ("on", trigger.index, "pattern")
+        yield from _impossible(document, path, trigger.pattern, trigger.types)
     for job in document.jobs():
         yield from _job(document, job, handlers, strict)
 
@@ -142,10 +147,30 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
         message = "this wait looks at every event of its type: `match` names no single value"
         hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'
         yield False, document.problem((*job.path, "wait"), message, hint)
+    if isinstance(job.action, WaitEvent):
+        path = (*job.path, "wait", "match")
+        match = document.at(path[:-1]).get("match")
+        yield from _impossible(document, path, match, job.action.types)
     if isinstance(job.action, Run):
         yield from _handler(document, job, job.action.handler, handlers, strict)
     yield from _bare_paths(document, job)
 
+
+def _impossible(
+    document: Document, path: Path, pattern: Any, types: Sequence[str]
+) -> Iterator[Told]:
+    """A pattern that asks for a type which is none of those beside it."""
+    if not isinstance(pattern, dict) or any("${" in str(pattern.get(name)) for name in _TYPED):
+        return
+    try:
+        why = contradiction(pattern, types)
+    except PatternError:
+        return  # said where it is read, or only known once its expressions have values
+    if why:
+        yield False, document.problem(path, f"no event can fit: {why}")
+
+
+_TYPED = ("type", "detail-type", "$or")  # where a pattern may ask for the event's type
 
 LOOKS_LIKE_A_PATH = re.compile(
     r"(?:\{\{ *|\$\.?)?((?:input|jobs|vars|event|run)(?:\.[A-Za-z_][\w-]*)+)(?: *\}\})?"

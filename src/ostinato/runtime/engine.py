@@ -30,7 +30,7 @@ from ostinato.errors import (
     Unloadable,
     Unready,
 )
-from ostinato.ports import Batch, Clock, Storage
+from ostinato.ports import Batch, Clock, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
@@ -69,6 +69,7 @@ class Engine:
         self.unreadable: set[str] = set()
         self._queue: deque[Post] = deque()
         self._taken: list[Post] = []
+        self._known: dict[tuple[str, str], StoredEvent] | None = None
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._backoff = 0.0
@@ -106,7 +107,7 @@ class Engine:
         """One tick: at most ``CAP`` posts. Returns how many."""
         posts = [self._queue.popleft() for _ in range(min(len(self._queue), CAP))]
         if posts:
-            self._taken = posts
+            self._taken, self._known = posts, None
             self._at_rest.clear()
             try:
                 await self._tick(posts, self.clock.now() if now is None else now)
@@ -151,6 +152,13 @@ class Engine:
             else:
                 ready.append(post)
         return ready, unread, failure
+
+    async def known_events(self) -> dict[tuple[str, str], StoredEvent]:
+        """Of the events that this tick brings, those that are stored: one read for all posts."""
+        if self._known is None:
+            pairs = [pair for post in self._taken for pair in post.pairs]
+            self._known = await self.storage.known_events(pairs)
+        return self._known
 
     def _refuse(self, post: Post, error: Exception) -> None:
         """It cannot even be looked at: there is no such run, or it cannot be loaded."""

@@ -69,7 +69,7 @@ class Executor:
         self._limit = result
         self._report = report
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
-        self._suspects: set[asyncio.Task[None]] = set()
+        self._suspects: dict[asyncio.Task[None], None] = {}
         self._here = Slots(slots, self._run, lambda: self.on_taken())
         self._threads = Slots(threads, self._run, lambda: self.on_taken())
         self._alone = Slots(1, self._run_alone, lambda: self.on_taken())
@@ -134,8 +134,8 @@ class Executor:
                 self._report(run_id, e.HandedOver(key, number))
         elif stands:
             task = asyncio.create_task(self._run(attempt), name="ostinato-suspect")
-            self._suspects.add(task)
-            task.add_done_callback(self._suspects.discard)
+            self._suspects[task] = None
+            task.add_done_callback(self._suspects.pop)
             await asyncio.wait({task}, timeout=PROBATION)
         else:
             self._forget(attempt)
@@ -292,8 +292,8 @@ class Executor:
         self._deadlines.close()
         if self._look is not None:
             self._look.cancel()
-        tasks = self._here.close() | self._threads.close() | self._alone.close()
-        tasks |= self._suspects
+        tasks = [*self._here.close(), *self._threads.close(), *self._alone.close()]
+        tasks += self._suspects
         for task in self._suspects:
             task.cancel()
         if tasks:

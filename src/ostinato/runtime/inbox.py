@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core import events as e
-from ostinato.core.cloudevents import Event
-from ostinato.core.triggers import Found, Starting, Trigger, event_value, match
+from ostinato.core.cloudevents import Event, event_value
+from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
 from ostinato.errors import OstinatoError, Problem
 from ostinato.ports import DeadLetter, StoredEvent
@@ -54,9 +54,12 @@ class Accept(Post):
         self.found: list[Found] = []
         self.taken: dict[Pair, str] = {}
 
+    @property
+    def pairs(self) -> list[Pair]:
+        return [(event.source, event.id) for event in self.events]
+
     async def ready(self, engine: Engine) -> None:
-        pairs = [(event.source, event.id) for event in self.events]
-        self.known = await engine.storage.known_events(pairs)
+        self.known = await engine.known_events()
         self.found = [
             match(self.catalog, event)
             for event in self.events
@@ -130,7 +133,7 @@ class Accept(Post):
             {"pointer": problem.path, "message": problem.message}
             for problem in error.problems or (Problem(str(error)),)
         ]
-        letter_id = engine.identity.event_id()
+        letter_id = engine.identity.event_id(now)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
             msgspec.json.encode(reasons),

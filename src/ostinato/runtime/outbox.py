@@ -89,7 +89,7 @@ class Outbox:
         reasons = msgspec.json.encode([{"pointer": "", "message": reason}])
         now = self.engine.clock.now()
         return DeadLetter(
-            self.engine.identity.event_id(), now, "outgoing", one.run_id, event.source, event.id,
+            self.engine.identity.event_id(now), now, "outgoing", one.run_id, event.source, event.id,
             reasons,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ reaches whoever posted only after the commit.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ostinato.core.events import Event
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
 
 
+Pair = tuple[str, str]
+
+
 class Post:
     """``answer`` is None for what nobody waits for: such a post is tried until it is stored."""
 
@@ -25,6 +29,11 @@ class Post:
 
     def __init__(self, answer: asyncio.Future[Any] | None = None) -> None:
         self.answer = answer
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """The events that it brings, by source and id."""
+        return ()
 
     async def ready(self, engine: Engine) -> None:
         """Load what ``apply`` needs."""

@@ -48,7 +48,7 @@ class Slots:
         self._number = 0
         self._idle: deque[asyncio.Future[None]] = deque()
         self._coming = 0  # slots that were woken and have not looked for work yet
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, so that a simulation repeats
         self._clean = contextvars.copy_context()
         self._clean.run(AT_WORK.set, True)
         self._closed = False
@@ -85,7 +85,7 @@ class Slots:
         if self._closed or len(self._tasks) >= self._count:
             return False
         task = asyncio.create_task(self._slot(), name="ostinato-slot", context=self._clean.copy())
-        self._tasks.add(task)
+        self._tasks[task] = None
         return True
 
     async def _slot(self) -> None:
@@ -106,7 +106,7 @@ class Slots:
                     turn = loop.time()
         finally:
             if task is not None:
-                self._tasks.discard(task)
+                self._tasks.pop(task, None)
             self.wake()
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> float:
@@ -136,10 +136,10 @@ class Slots:
         """Nothing that waits gets a slot any more."""
         self._heap.clear()
 
-    def close(self) -> set[asyncio.Task[None]]:
+    def close(self) -> list[asyncio.Task[None]]:
         """Cancel what runs, and say what that is."""
         self._closed = True
         self._heap.clear()
         for task in self._tasks:
             task.cancel()
-        return set(self._tasks)
+        return list(self._tasks)

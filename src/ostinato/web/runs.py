@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ostinato.app import StuckView
 from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
@@ -77,6 +78,11 @@ class RunCount(Struct, forbid_unknown_fields=True, rename="camel"):
     id_prefix: str | None = None
 
 
+class StuckQuery(Struct, forbid_unknown_fields=True):
+    since: Instant = None
+    workflow: str | None = None
+
+
 class Cancel(Struct, forbid_unknown_fields=True):
     why: str = ""
 
@@ -132,6 +138,18 @@ def run_item(head: Head) -> RunItem:
 
 async def named(request: Request, door: Door) -> Head:
     return await door.app.find_run(request.path_params["id"])
+
+
+@doors.get("/stuck", may="run:read", query=StuckQuery, answers={200: StuckView})
+async def find_stuck(request: Request) -> Response:
+    """Find what does not go on by itself.
+
+    What runs wait for and since when, failures that are one, timers that nobody served.
+    """
+    query = read_query(request, StuckQuery)
+    app = door_of(request).app
+    since = instant(query.since, "since", app.now())
+    return json_answer(await app.stuck(since, query.workflow))
 
 
 @doors.get("/runs/{id}", may="run:read", query=NoQuery, answers={200: RunView})

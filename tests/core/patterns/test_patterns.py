@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from ostinato.core.cloudevents import Event
 from ostinato.core.patterns import Pattern, shape
-from ostinato.errors import PatternError
+from ostinato.errors import PatternError, UsageError
 
 EVENT: dict[str, Any] = {
     "id": "e-1",
@@ -266,6 +268,21 @@ def test_an_invalid_pattern_says_where_and_what(pattern: Any, said: str) -> None
         Pattern(pattern)
     assert said in str(error.value)
     assert isinstance(error.value, ValueError)
+
+
+@pytest.mark.parametrize("event", [None, 5, [], [("type", "A")], "{}", b"[]"])
+def test_what_is_no_event_is_refused(event: Any) -> None:
+    for ask in (Pattern({"type": ["A"]}).matches, Pattern({"type": ["A"]}).explain):
+        with pytest.raises(UsageError, match="an event is an object, not"):
+            ask(event)
+
+
+def test_an_event_of_ours_is_asked_as_its_members() -> None:
+    event = Event("1", "shop", "PAID", 1_800_000_000_000, None, Raw(b'{"tier": "gold"}'))
+    pattern = Pattern({"type": ["PAID"], "time": [{"prefix": "2027-"}], "data": {"tier": ["gold"]}})
+    assert pattern.matches(event)
+    assert pattern.explain(event).matched
+    assert not Pattern({"data": {"tier": ["silver"]}}).matches(event)
 
 
 def deep(levels: int) -> dict[str, Any]:

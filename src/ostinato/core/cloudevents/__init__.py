@@ -2,7 +2,7 @@
 
 event    the event, its attributes' bounds, time         forms  one function per form
 records  messages of queues around events                wire   requests → events
-out      events → CloudEvents and listings
+out      events → CloudEvents, listings, what patterns see
 """
 
 from ostinato.core.cloudevents.event import (
@@ -16,7 +16,7 @@ from ostinato.core.cloudevents.event import (
     rfc3339,
 )
 from ostinato.core.cloudevents.forms import CONTROL_PLANE, DEFAULT_SOURCE
-from ostinato.core.cloudevents.out import STRUCTURED, to_binary, to_json, to_structured
+from ostinato.core.cloudevents.out import STRUCTURED, event_value, to_binary, to_json, to_structured
 from ostinato.core.cloudevents.wire import DEFAULT_LIMITS, from_http, from_path
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Limits",
     "MalformedBody",
     "NoEventType",
+    "event_value",
     "from_http",
     "from_path",
     "milliseconds",

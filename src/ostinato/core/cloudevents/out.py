@@ -17,6 +17,18 @@ STRUCTURED = "application/cloudevents+json"
 _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 
 
+def event_value(event: Event) -> dict[str, Any]:
+    """The event as patterns and expressions see it."""
+    return {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": rfc3339(event.time),
+        "data": msgspec.json.decode(event.data),
+    }
+
+
 def to_json(event: Event) -> dict[str, Any]:
     """Both sets of names: CloudEvents' and the task service's."""
     data = msgspec.json.decode(event.data)

@@ -1,11 +1,12 @@
 """A request → its events, whatever form they come in. No I/O, no clock: the caller brings both.
 
-The usual body, ``{"type": …, "data": …}``, is read in one step by a typed decoder; everything else
-fails that decoder and is taken apart member by member.
+The usual body, ``{"type": …, "data": …}`` or an array of such, is read in one step by a typed
+decoder; everything else fails that decoder and is taken apart member by member.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -30,7 +31,7 @@ from ostinato.core.cloudevents.event import (
 )
 from ostinato.core.cloudevents.forms import DEFAULT_SOURCE, EMPTY, Context, Members
 from ostinato.core.cloudevents.records import from_records
-from ostinato.errors import TooLarge
+from ostinato.errors import OstinatoError, TooLarge
 
 
 class _Short(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -42,7 +43,7 @@ class _Short(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     time: str | int | float | None = None
 
 
-_short = msgspec.json.Decoder(_Short).decode
+_short = msgspec.json.Decoder(_Short | list[_Short]).decode
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw]).decode
 _BINARY = frozenset(("ce-specversion", "ce-type", "ce-id", "ce-source"))
 DEFAULT_LIMITS = Limits()
@@ -66,7 +67,9 @@ def from_http(
         plain = _short(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _taken_apart(body, Context(now, new_id, limits), content_type)
-    return [_from_short(plain, now, new_id, limits)], False
+    if isinstance(plain, _Short):
+        return [_from_short(plain, now, new_id, limits)], False
+    return _from_shorts(plain, body, Context(now, new_id, limits)), True
 
 
 def from_path(
@@ -96,6 +99,15 @@ def _from_short(plain: _Short, now: int, new_id: Callable[[], str], limits: Limi
         text(plain.subject, "subject", MAX_SUBJECT) if plain.subject else None,
         checked(plain.data, limits.event),
     )
+
+
+def _from_shorts(shorts: list[_Short], body: bytes, context: Context) -> list[Event]:
+    """What is wrong with one of them is told with its place, which only the long way knows."""
+    now, new_id, limits = context.now, context.new_id, context.limits
+    if len(shorts) <= limits.batch:
+        with contextlib.suppress(OstinatoError):
+            return [_from_short(short, now, new_id, limits) for short in shorts]
+    return _taken_apart(body, context, "")[0]
 
 
 # -- everything but the short form -------------------------------------------------------------

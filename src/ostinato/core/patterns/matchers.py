@@ -28,6 +28,10 @@ class Matcher(NamedTuple):
     keys: Keys = PRESENT
 
 
+Row = Callable[[Any, str], Matcher]
+Rows = dict[str, Row]
+
+
 def absent(value: Any) -> bool:
     """``{"exists": false}``, known by its identity: it asks for no value, not of one."""
     return False
@@ -38,12 +42,12 @@ def refuse(path: str, message: str, hint: str = "") -> NoReturn:
     raise PatternError(f"pattern: {problem}", problems=(problem,))
 
 
-def matcher(rule: Any, path: str) -> Matcher:
+def matcher(rule: Any, path: str, rows: Rows) -> Matcher:
     """A rule written as an object: exactly one member, its name a row of the table."""
     name, operand = one_member(rule, path)
-    row = ROWS.get(name)
+    row = rows.get(name)
     if row is None:
-        refuse(path, f"there is no matcher {dumps(name)}", nearest(name, ROWS))
+        refuse(path, f"there is no matcher {dumps(name)}", nearest(name, rows))
     return row(operand, f"{path}.{name}")
 
 
@@ -286,7 +290,7 @@ def _within(bounds: list[tuple[str, float]]) -> Test:
     return lambda value: is_number(value) and compare(value, limit) and upper(value, top)
 
 
-ROWS: dict[str, Callable[[Any, str], Matcher]] = {
+ROWS: Rows = {
     "anything-but": _anything_but,
     "cidr": _cidr,
     "equals-ignore-case": _equals_ignore_case,

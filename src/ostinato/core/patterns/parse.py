@@ -7,7 +7,7 @@ is absent and what is present are asked in different ways.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from json import dumps
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from ostinato.core.patterns.keys import Keys
 from ostinato.core.patterns.matchers import (
     ROWS,
     Matcher,
+    Rows,
     Test,
     absent,
     any_of,
@@ -60,11 +61,27 @@ class Leaf(NamedTuple):
 Alternative = dict[tuple[str, ...], Leaf]
 
 
-def parse(pattern: Any) -> list[list[Leaf]]:
+class Language(NamedTuple):
+    """``root``: the path at which the fields stand in what is asked; ``flat``: why none is nested.
+
+    ``rows`` are the matchers there are, and ``exactly`` what a list of plain values becomes.
+    """
+
+    root: tuple[str, ...] = ()
+    rows: Rows = ROWS
+    exactly: Callable[[list[Any]], Matcher] = exactly
+    number: Callable[[Any, str], Any] = number
+    flat: str = ""
+
+
+EVENTS = Language()
+
+
+def parse(pattern: Any, language: Language = EVENTS) -> list[list[Leaf]]:
     """Leaves come in the order of their names: which element an absence is asked of hangs on it."""
     if not isinstance(pattern, Mapping):
         refuse("", f"a pattern is an object, not {kind(pattern)}", 'as {"type": ["ORDER_PLACED"]}')
-    alternatives = _Reader().object(pattern, (), "", False)
+    alternatives = _Reader(language).object(pattern, language.root, "", False)
     return [sorted(one.values(), key=lambda leaf: leaf.name) for one in alternatives]
 
 
@@ -73,7 +90,8 @@ def canonical(path: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, language: Language) -> None:
+        self._language = language
         self._values = count(1)
 
     def object(
@@ -85,7 +103,7 @@ class _Reader:
         for key, value in pattern.items():
             place = f"{shown}.{key}" if shown else str(key)
             member = self._member(key, value, path, place, in_or)
-            alternatives = _and(alternatives, member, place)
+            alternatives = self._and(alternatives, member, place)
             _check_size(alternatives, place)
         return alternatives
 
@@ -105,10 +123,27 @@ class _Reader:
     ) -> list[Alternative]:
         _check_depth(path, place)
         if isinstance(value, Mapping):
+            if self._language.flat:
+                refuse(place, "an array of values is needed, not an object", self._language.flat)
             return self.object(value, path, place, in_or)
         if isinstance(value, (list, tuple)):
             return [{canonical(path): leaf} for leaf in self._leaves(value, path, place)]
         refuse(place, f"an array of values is needed, not {kind(value)}", f"as {_as_list(value)}")
+
+    def _and(
+        self, left: list[Alternative], right: list[Alternative], place: str
+    ) -> list[Alternative]:
+        _check_count(len(left) * len(right), place)
+        for one in right:
+            for path in one:
+                if any(path in other for other in left):
+                    name = ".".join(path[len(self._language.root) :])
+                    refuse(place, f"{name} is asked for twice", "put the values in one list")
+        if len(right) == 1:
+            for one in left:
+                one |= right[0]
+            return left
+        return [one | other for one in left for other in right]
 
     def _or(self, choices: Any, path: tuple[str, ...], place: str) -> list[Alternative]:
         if not isinstance(choices, (list, tuple)) or len(choices) < 2:
@@ -132,7 +167,7 @@ class _Reader:
         present = [m for m in matchers if m is not None and m.test is not absent]
         plain = [rule for rule in rules if not isinstance(rule, Mapping)]
         if plain:
-            present.insert(0, exactly(plain))
+            present.insert(0, self._language.exactly(plain))
         one = any_of(present) if present else None
         leaves = [Leaf(path, one.test, one.wanted, one.keys)] if one else []
         if len(present) - bool(plain) < sum(m is not None for m in matchers):
@@ -143,25 +178,12 @@ class _Reader:
         if next(self._values) > MAX_VALUES:
             refuse(place, f"more than {MAX_VALUES} values in one pattern")
         if isinstance(rule, Mapping):
-            return matcher(rule, place)
+            return matcher(rule, place, self._language.rows)
         if is_number(rule):
-            number(rule, place)
+            self._language.number(rule, place)
         elif not (rule is None or isinstance(rule, (str, bool))):
             refuse(place, f"a value is text, a number, true, false or null, not {kind(rule)}")
         return None
-
-
-def _and(left: list[Alternative], right: list[Alternative], place: str) -> list[Alternative]:
-    _check_count(len(left) * len(right), place)
-    for one in right:
-        for path in one:
-            if any(path in other for other in left):
-                refuse(place, f"{'.'.join(path)} is asked for twice", "put the values in one list")
-    if len(right) == 1:
-        for one in left:
-            one |= right[0]
-        return left
-    return [one | other for one in left for other in right]
 
 
 def _check_count(size: int, place: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ostinato.core.patterns.messages import EVENT
 from ostinato.core.patterns.parse import OR, OURS
 from ostinato.core.patterns.pattern import Pattern
+from ostinato.errors import UsageError
 
 Path = tuple[str, ...]
 Equality = tuple[Path, Any]
@@ -21,10 +23,17 @@ def shape(
     Paths use our names (``data``, ``type``). What stands inside ``$or``, and fields with a dot in
     their name, stay in the rest; the rest is None when nothing is left to ask.
     """
-    source = pattern.source if isinstance(pattern, Pattern) else pattern
+    source = _source(pattern) if isinstance(pattern, Pattern) else pattern
     equalities: list[Equality] = []
     rest = _take(source, (), equalities)
     return tuple(sorted(equalities, key=lambda equality: equality[0])), rest or None
+
+
+def _source(pattern: Pattern) -> Mapping[str, Any]:
+    if pattern.form is not EVENT:
+        raise UsageError(f"only an event pattern has a shape, not one for {pattern.form.name}")
+    source: Mapping[str, Any] = pattern.source
+    return source
 
 
 def _take(pattern: Mapping[str, Any], path: Path, into: list[Equality]) -> dict[str, Any]:

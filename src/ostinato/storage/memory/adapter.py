@@ -16,6 +16,7 @@ from ostinato.ports import (
     Page,
     Record,
     Reply,
+    RunGroup,
     RunQuery,
     StoredEvent,
     Timer,
@@ -133,6 +134,9 @@ class MemoryStorage:
 
     async def count_runs(self, query: RunQuery) -> int:
         return len(lists.runs(self._disk.heads.values(), query))
+
+    async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
+        return lists.run_groups(lists.runs(self._disk.heads.values(), query))[:limit]
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         cursor = event_cursor("0/" if page.cursor is None else page.cursor)

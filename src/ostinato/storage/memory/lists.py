@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunGroup, RunQuery, StoredEvent
 
 T = TypeVar("T")
 
@@ -38,6 +38,32 @@ def _has_text(head: Head, text: str) -> bool:
 def _lower(text: str) -> bytes:
     """Only ASCII has two cases, as in SQL's LIKE."""
     return text.encode(errors="surrogatepass").lower()
+
+
+def run_groups(heads: Iterable[Head]) -> list[RunGroup]:
+    groups: dict[tuple[str | None, ...], list[Head]] = {}
+    for head in heads:
+        why = (head.waiting_for, head.error_name, head.error_message)
+        groups.setdefault((head.workflow, head.status, *why), []).append(head)
+    found = [_group(members) for members in groups.values()]
+    return sorted(found, key=lambda group: (-group.count, group.oldest))
+
+
+def _group(heads: list[Head]) -> RunGroup:
+    one, ids = heads[0], [head.run_id for head in heads]
+    ends = [head.ended_at for head in heads if head.ended_at is not None]
+    return RunGroup(
+        workflow=one.workflow,
+        status=one.status,
+        waiting_for=one.waiting_for,
+        error_name=one.error_name,
+        error_message=one.error_message,
+        count=len(heads),
+        oldest=min(ids),
+        newest=max(ids),
+        started_at=min(head.started_at for head in heads),
+        ended_at=max(ends, default=None),
+    )
 
 
 def events(stored: Iterable[StoredEvent], query: EventQuery) -> list[StoredEvent]:

@@ -28,6 +28,7 @@ from ostinato.ports import (
     Page,
     Record,
     Reply,
+    RunGroup,
     RunQuery,
     StoredEvent,
     Timer,
@@ -221,6 +222,9 @@ class SqliteStorage:
 
     async def count_runs(self, query: RunQuery) -> int:
         return await self._list(lists.count_runs, query)
+
+    async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
+        return await self._list(lists.run_groups, query, limit)
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         return await self._list(lists.events, query, page)

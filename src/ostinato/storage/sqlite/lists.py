@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunGroup, RunQuery, StoredEvent
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, STORED
@@ -16,6 +16,7 @@ Condition = tuple[str, tuple[Any, ...]]
 _LAST_CHARACTER = chr(0x10FFFF)
 _PLACE = "source || '/' || id"
 _LETTERS = "SELECT id, at, kind, target, event_source, event_id, reasons FROM dead_letter"
+_GROUP = "workflow, status, waiting_for, error_name, error_message"
 _TEXTS = ("run_id", "uid", "workflow", "error_message")
 
 
@@ -29,6 +30,13 @@ def runs(db: sqlite3.Connection, query: RunQuery, page: Page) -> list[Head]:
 
 def count_runs(db: sqlite3.Connection, query: RunQuery) -> int:
     return _count(db, _from_run("count(*)"), list(_run_conditions(query)))
+
+
+def run_groups(db: sqlite3.Connection, query: RunQuery, limit: int) -> list[RunGroup]:
+    numbers = "count(*), min(run_id), max(run_id), min(started_at), max(ended_at)"
+    order = f"GROUP BY {_GROUP} ORDER BY count(*) DESC, min(run_id) LIMIT ?"
+    select = _from_run(f"{_GROUP}, {numbers}")
+    return [RunGroup(*row) for row in _ask(db, select, list(_run_conditions(query)), order, limit)]
 
 
 def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[StoredEvent]:

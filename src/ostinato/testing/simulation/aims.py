@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ostinato.testing.simulation.faults import BUS_FAULTS
 from ostinato.testing.simulation.points import Point, crash_points, function_of
 
 Happening = tuple[str, tuple[Any, ...]]
@@ -29,7 +30,8 @@ class Need:
 
 
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
-BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *UNREAD))
+BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
+BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
 STARTS = tuple[Happening, ...](

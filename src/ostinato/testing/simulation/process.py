@@ -37,7 +37,7 @@ class Process(Owner):
         self._loop = loop
         self._context = Context()
         self._context.run(OWNER.set, self)
-        self._requests: set[asyncio.Future[Any]] = set()
+        self._requests: dict[asyncio.Future[Any], None] = {}  # in order: a set has none
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str = REQUEST) -> asyncio.Task[Any]:
         return self._loop.create_task(work, name=name, context=self._context.copy())
@@ -45,12 +45,12 @@ class Process(Owner):
     async def ask(self, serve: Callable[[Any], Awaitable[Any]]) -> Any:
         """What a client asks from outside: served in here, lost when this dies first."""
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._requests.add(answer)
+        self._requests[answer] = None
         self.spawn(self._serve(serve, answer))
         try:
             return await answer
         finally:
-            self._requests.discard(answer)
+            self._requests.pop(answer, None)
 
     async def _serve(
         self, serve: Callable[[Any], Awaitable[Any]], answer: asyncio.Future[Any]

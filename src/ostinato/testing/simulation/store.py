@@ -112,7 +112,7 @@ class UnreliableStore:
 READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "outbox", "versions", "runs", "count_runs",
-    "events", "count_events", "events_by_id", "dead_letters",
+    "run_groups", "events", "count_events", "events_by_id", "dead_letters",
 )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ class World:
         self._over = False
         self.restless = False
         self._aim: tuple[Point, int] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
     def current(self) -> Process:
@@ -72,8 +72,8 @@ class World:
     def outside(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that no crash touches."""
         task = self.loop.create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard, context=Context())
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop, context=Context())
         return task
 
     # processes

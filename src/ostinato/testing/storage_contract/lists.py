@@ -129,6 +129,25 @@ class ListPromises(Hooks):
             await raises(Refused, write(storage, versions=[version(2), version(2, digest="x")]))
             assert await storage.versions() == [version(1)]
 
+    async def test_runs_are_grouped_by_why_they_are_where_they_are(self) -> None:
+        async with self.opened() as storage:
+            same = [
+                ended("r6", "failed", ended_at=NOW + 30, error_name="E", error_message="50% OF it"),
+                head("r7", workflow="bill", status="waiting", waiting_for="event"),
+                head("r8", workflow="bill", status="waiting", waiting_for="callback"),
+            ]
+            await write(storage, new_heads=[*HEADS, *same])
+            waiting = await storage.run_groups(RunQuery(status=("waiting",)), 9)
+            shown = [(one.waiting_for, one.count, one.oldest, one.newest) for one in waiting]
+            assert shown == [("event", 2, "r2", "r7"), ("callback", 1, "r8", "r8")]
+            failed = await storage.run_groups(RunQuery(status=("failed",)), 1)
+            [(workflow, status, name, message)] = [
+                (one.workflow, one.status, one.error_name, one.error_message) for one in failed
+            ]
+            assert (workflow, status, name, message) == ("order", "failed", "E", "50% OF it")
+            assert (failed[0].count, failed[0].ended_at) == (2, NOW + 30)
+            assert await storage.run_groups(RunQuery(uid="nobody"), 9) == []
+
     async def _found(self, query: RunQuery) -> list[str]:
         async with self.opened() as storage:
             await write(storage, new_heads=HEADS)
