@@ -134,6 +134,7 @@ class App(Deploying, Repairing):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            secrets=settings.secrets,
         )
         return Service(
             storage, self._catalog, self.handlers, self.bus, self._clock, self._identity, limits

@@ -116,7 +116,9 @@ class Ledger:
 
     def read(self, process: Process, run_id: str) -> None:
         """A step costs no look at what was before: a run is loaded once."""
-        if process.store_failed:
+        head = self.heads.get(run_id)
+        unreadable = head is not None and head.workflow == process.blind
+        if process.store_failed or unreadable:  # who asks again for it has it looked at again
             return
         self._reads[process.number, run_id] += 1
         if self._reads[process.number, run_id] == MOST_READS + 1:
