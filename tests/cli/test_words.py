@@ -58,6 +58,8 @@ def test_a_wait_without_a_match_says_what_to_send_and_when_it_gives_up():
         ({"kind": "timer", "dueAt": NOW + 5_000}, "(in 5 s); goes on by itself"),
         ({"kind": "retry", "dueAt": NOW + 5_000}, "will be tried again in 5 s"),
         ({"kind": "callback", "token": "t0"}, "http://h:1/callbacks/t0"),
+        ({"kind": "repair"}, "`ostinato retry RUN a/w` or `ostinato skip RUN a/w`"),
+        ({"kind": "repeat"}, "goes on by itself"),
         ({"kind": "other"}, "waiting for other since 12 s"),
     ],
 )

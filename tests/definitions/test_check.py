@@ -49,7 +49,12 @@ ERRORS = [
     (workflow(B_OF("item")), "unknown name `item`"),
     (workflow("{job: a, run: noop, when: item > 1, each: {in: '[1]'}}"), "known inside its `each`"),
     (workflow("{job: a, run: noop, with: '${ output }'}"), "known in `expect`"),
-    (workflow("{job: a, run: noop, with: '${ secrets.KEY }'}"), "not yet: `secrets`"),
+    (workflow("{job: a, run: noop, when: secrets.KEY == 'x'}"), "`secrets` are not known here"),
+    (workflow("{job: a, set: {k: '${ secrets.KEY }'}}"), "secrets stand in `with` and `http`"),
+    (workflow("{job: a, emit: {type: X, data: '${ secrets.KEY }'}}"), "would be recorded here"),
+    (workflow("{job: a, run: noop, with: '${ upper(secrets.KEY) }'}"), "handed on as it is"),
+    (workflow("{job: a, run: noop, with: '${ secrets }'}"), "write ${ secrets.NAME }"),
+    (workflow(tail="output: {x: secrets.KEY}"), "`secrets` are not known here"),
     (workflow(phase="when: job.attempt > 1"), "`job` is known inside a job"),
     (workflow(head="on: [{event: A, uid: jobs.x.output}]"), "unknown name `jobs`"),
     (workflow(head="on: [{event: A, input: {x: run.id}}]"), "unknown name `run`"),
@@ -130,6 +135,8 @@ FINE = [
           - {every: 15m, name: often, input: {day: event.data.scheduledFor}, uid: event.id}
           - {schedule: "@daily"}
         input_schema: {type: object}"""),
+    workflow("{job: a, run: noop, with: {k: 'Bearer ${ secrets.KEY } for ${ input.n }'}}"),
+    workflow("{job: a, http: {url: 'http://x', headers: {a: '${secrets.KEY}'}}}"),
     workflow(A, head="on: {event: X, pattern: {detail-type: [X], detail: {a: [1]}}}"),
     workflow("{job: a, wait: {event: X, match: {detail-type: ['${ input.t }'], data: {id: [1]}}}}"),
     workflow(B_OF("default(input.x, event.data.x)")),

@@ -135,6 +135,7 @@ class App(Deploying, Scheduling, Repairing):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            secrets=settings.secrets,
         )
         return Service(
             storage, self._catalog, self.handlers, self.bus, self._clock, self._identity, limits

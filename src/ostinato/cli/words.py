@@ -81,6 +81,12 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "retry":
             again = f" in {span(due - now)}" if due else ""
             return f"failed, will be tried again{again}; goes on by itself"
+        case "repeat":
+            again = f" in {span(due - now)}" if due else ""
+            return f"not yet what it waits for, asks again{again}; goes on by itself"
+        case "repair":
+            ways = " or ".join(f"`ostinato {verb} RUN {wait['key']}`" for verb in ("retry", "skip"))
+            return f"failed for good, waiting for a person {since}; {ways} would continue it"
         case "callback":
             base = place if place.startswith("http") else "http://HOST:PORT"
             address = f"{base}/callbacks/{wait.get('token', 'TOKEN')}"

@@ -7,7 +7,7 @@ and refuses with a message that shows a right form.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -189,6 +189,24 @@ def _show_keys(keys: tuple[ApiKey, ...]) -> str:
     return ", ".join(f"{key.name} ({' '.join(sorted(key.permissions))})" for key in keys) or "none"
 
 
+_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def _secrets(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"secrets do not fit; write {SECRETS.form}")
+    for name, secret in value.items():
+        if not _SECRET_NAME.fullmatch(name):
+            raise SettingsError(f"{name[:64]!r} is no name of a secret: letters, digits and _")
+        if not isinstance(secret, str) or not secret:
+            raise SettingsError(f"the secret {name} does not fit; write a text")
+    return dict(value)
+
+
+def _show_secrets(secrets: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} (***)" for name in sorted(secrets)) or "none"
+
+
 def one_of(*choices: str) -> Kind:
     form = " | ".join(choices)
 
@@ -209,6 +227,7 @@ DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
 STORE = Kind("sqlite:///FILE (four slashes: from the root) or memory:", _store, _show_store, True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
+SECRETS = Kind("a map of names to texts", _secrets, _show_secrets)
 KEYS = Kind(
     "a list of secrets, or of {name, secret or sha256, permissions}", _keys, _show_keys, secret=True
 )

@@ -57,7 +57,11 @@ def _read(given: Iterable[Given]) -> tuple[dict[str, Any], dict[str, str], list[
             problems.append(_unknown(each))
             continue
         try:
-            values[each.name] = setting.kind.read(each.value)
+            value = setting.kind.read(each.value)
+            before = values.get(each.name)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):
+                value = {**before, **value}
+            values[each.name] = value
             origins[each.name] = each.origin
         except SettingsError as error:
             problems.append(Problem(error.message, _where(each)))

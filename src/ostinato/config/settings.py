@@ -19,6 +19,7 @@ from ostinato.config.kinds import (
     KEYS,
     PORT,
     SECRET,
+    SECRETS,
     SIZE,
     STORE,
     TEXT,
@@ -87,6 +88,11 @@ class Settings:
     idempotency: timedelta = _setting(  # noqa: RUF009
         timedelta(hours=24), DURATION, "how long an Idempotency-Key is remembered"
     )
+    secrets: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={"kind": SECRETS, "about": "what documents name as secrets.NAME"},
+        repr=False,
+    )
     limits: LimitSettings = LimitSettings()
     slots: SlotSettings = SlotSettings()
     auth: AuthSettings = AuthSettings()
@@ -137,6 +143,7 @@ def _walk(table: Any, prefix: str) -> Iterator[Setting]:
     for each in fields(table):
         if each.metadata:
             about, kind = each.metadata["about"], each.metadata["kind"]
-            yield Setting(prefix + each.name, kind, each.default, about)
+            default = {} if each.default is MISSING else each.default
+            yield Setting(prefix + each.name, kind, default, about)
         elif each.default is not MISSING and is_dataclass(each.default):
             yield from _walk(each.default, f"{prefix}{each.name}.")

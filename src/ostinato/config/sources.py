@@ -16,6 +16,7 @@ from ostinato.errors import SettingsError
 PREFIX = "OSTINATO_"
 FILE_VARIABLE = "OSTINATO_CONFIG"
 FILE_NAME = "ostinato.toml"
+OWN, OWN_PREFIX = "secrets", "OSTINATO_SECRETS__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,10 @@ def from_file(environ: Mapping[str, str], folder: Path) -> Iterator[Given]:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
-    yield from _with_secrets(_flat(_parsed(text, path), "", str(path)))
+    parsed = _parsed(text, path)
+    if isinstance(own := parsed.get(OWN), Mapping):
+        parsed[OWN] = _own_secrets(own, f"{OWN}.", str(path))
+    yield from _with_secrets(_flat(parsed, "", str(path)))
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
@@ -70,12 +74,38 @@ def _empty(name: str, origin: str) -> Iterator[Given]:
 
 def from_environ(environ: Mapping[str, str]) -> Iterator[Given]:
     """An empty variable counts as not set, as shells and compose files write it."""
+    yield from _own_variables(environ)
     given = (
         Given(variable[len(PREFIX) :].lower().replace("__", "."), value, variable, variable)
         for variable, value in sorted(environ.items())
         if variable.startswith(PREFIX) and variable != FILE_VARIABLE and value
+        if not variable.startswith(OWN_PREFIX)
     )
     yield from _with_secrets(given)
+
+
+def _own_variables(environ: Mapping[str, str]) -> Iterator[Given]:
+    """``OSTINATO_SECRETS__API_KEY`` is the secret ``API_KEY``; its capitals count."""
+    own = {
+        variable[len(OWN_PREFIX) :]: value
+        for variable, value in sorted(environ.items())
+        if variable.startswith(OWN_PREFIX) and value
+    }
+    if own:
+        found = _own_secrets(own, OWN_PREFIX, OWN_PREFIX + "…")
+        yield Given(OWN, found, OWN_PREFIX + "…", "variables " + OWN_PREFIX + "…")
+
+
+def _own_secrets(own: Mapping[str, Any], prefix: str, origin: str) -> dict[str, Any]:
+    """``NAME_FILE`` gives what that file holds, under ``NAME``."""
+    found: dict[str, Any] = {}
+    for written, value in own.items():
+        name = written.removesuffix("_FILE").removesuffix("_file")
+        if name in found or (name != written and name in own):
+            raise SettingsError(f"{prefix}{written} and {prefix}{name} are both set; keep one")
+        given = Given(name, value, prefix + written, origin)
+        found[name] = value if name == written else _from_secret_file(given, name).value
+    return found
 
 
 def from_arguments(arguments: Mapping[str, Any], origin: str) -> Iterator[Given]:

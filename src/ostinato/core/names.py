@@ -1,4 +1,4 @@
-"""What an expression can see: ``input event jobs vars run job`` and what ``each … as`` names.
+"""What an expression can see: ``input event jobs vars run job secrets``, what ``each … as`` names.
 
 Everything is looked up when an expression touches it, and decoded once; an expression pays
 only for the paths it uses. What jobs gave is in ``outputs``.
@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ostinato.core.outputs import Jobs, Members, error_value
+from ostinato.core.secrets import Secrets
 from ostinato.core.state import Scope, State, Step
 
-GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "now")
+GLOBAL = ("input", "event", "jobs", "vars", "run", "job", "secrets", "now")
 
 
 class Names(Mapping[str, Any]):
@@ -126,5 +127,6 @@ READ: dict[str, Callable[[Names], Any]] = {
     "vars": lambda names: names.state.vars,
     "run": lambda names: RunNames(names.state),
     "job": lambda names: ThisJob(names.state, names.step, names.job_key),
+    "secrets": lambda names: Secrets(names.state),
     "now": lambda names: names.state.now,
 }

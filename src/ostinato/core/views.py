@@ -14,6 +14,7 @@ from msgspec import UNSET, Raw, UnsetType
 from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind
+from ostinato.core.secrets import hidden
 from ostinato.core.state import Scope, State, Step, path_of
 
 
@@ -159,7 +160,7 @@ def _job(step: Step) -> JobView:
         attempts=step.attempt,
         started_at=step.ready_at,
         ended_at=step.ended_at,
-        input=step.input if step.input is not None else UNSET,
+        input=hidden(step.input) if step.input is not None else UNSET,
         output=step.output if step.output is not None else UNSET,
         error=_error(step.error) or UNSET,
         reason=step.why or UNSET,
@@ -218,10 +219,12 @@ def _members(fact: Fact) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name in fact.__struct_fields__:
         value = getattr(fact, name)
-        if value is None or value is NOTHING or value == ():
-            continue
+        if value is None or value is NOTHING or value == () or name == "seed":
+            continue  # whoever knows the seed knows the run's tokens
         if isinstance(value, Failure):
             value = _error(value)
+        elif isinstance(value, Raw):
+            value = hidden(value)
         shown[_camel(name)] = value
     if "key" in shown and fact_type(fact).startswith("job."):
         shown["job"] = path_of(shown["key"]).rpartition("/")[2]

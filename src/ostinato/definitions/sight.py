@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ from ostinato.errors import Problem
 __all__ = ["sight_problems"]
 
 Told = tuple[bool, Problem]  # whether it is an error, and what
+
+_SECRETS = re.compile(
+    r"(?:(?!\$\{)[\s\S]|\$\{ *secrets\.[A-Za-z_]\w* *\}|\$\{(?:(?!secrets)[^}])*\})*"
+)
 
 _BASE = ("input", "event", "jobs", "vars", "run")
 _MEMBERS = {"run": RunNames.members, "job": ThisJob.members}
@@ -87,6 +92,9 @@ class _Sight:
         name, members = read[0], read[1:]
         if name == "now":
             return
+        if name == "secrets":
+            yield from self._secret(use)
+            return
         if name not in here.names:
             yield self._unknown(use, here, name)
         elif name in here.names[len(_BASE) + 1 :]:
@@ -107,9 +115,6 @@ class _Sight:
         return self.document.problem(use.path, message, hint)
 
     def _unknown(self, use: Use, here: _From, name: str) -> Told:
-        if name == "secrets":
-            hint = "secrets come later; read them in the handler for now"
-            return True, self._problem(use, "not yet: `secrets` in expressions", hint)
         if name in self.stages:
             hint = f"the job is jobs.{name}"
         elif name == "job":
@@ -125,6 +130,16 @@ class _Sight:
             if use.expression is not None and use.expression.text == name:
                 hint += f"; a text stands in quotes of its own: \"'{name}'\""
         return True, self._problem(use, f"unknown name `{name}`", hint)
+
+    def _secret(self, use: Use) -> Iterator[Told]:
+        """Only where it reaches nobody but who does the job, and only as it is."""
+        places = [part for part in use.path if part in ("with", "http")]
+        if not places or use.expression is not None:
+            hint = "it would be recorded here; secrets stand in `with` and `http`"
+            yield True, self._problem(use, "`secrets` are not known here", hint)
+        elif not _SECRETS.fullmatch(str(use.place.value)):
+            hint = "write ${ secrets.NAME }, alone or inside a text; the handler does the rest"
+            yield True, self._problem(use, "a secret can only be handed on as it is", hint)
 
     def _job(self, use: Use, here: _From, members: tuple[str, ...]) -> Iterator[Told]:
         name = members[0]

@@ -14,12 +14,13 @@ Key = tuple[str, str, int]
 class Attempt:
     """``asked``: its start fact was asked for, and it begins after that is stored.
 
+    ``secrets`` are those that it was given.
     ``reported``: its run knows how it ended, though the handler may still be at work.
     """
 
     __slots__ = (
-        "asked", "begun_at", "command", "handler", "job", "key", "reported", "state", "stopping",
-        "task",
+        "asked", "begun_at", "command", "handler", "job", "key", "reported", "secrets", "state",
+        "stopping", "task",
     )  # fmt: skip
 
     def __init__(self, state: State, command: StartJob, handler: Handler | None) -> None:
@@ -31,6 +32,7 @@ class Attempt:
         self.job: Job | None = None
         self.asked = False
         self.begun_at = 0.0
+        self.secrets: dict[str, str] = {}
         self.stopping = False
         self.reported = False
 

@@ -18,20 +18,23 @@ import contextlib
 import contextvars
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import msgspec
 
 from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
+from ostinato.core.secrets import filled, has_marks, without
 from ostinato.core.state import State
 from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Report
 from ostinato.runtime.outcomes import Fail
-from ostinato.runtime.reports import failure_of, raised, report_of
+from ostinato.runtime.reports import cleaned, failure_of, raised, report_of
 from ostinato.runtime.slots import Slots
 from ostinato.telemetry.logger import logger
 
@@ -62,8 +65,10 @@ class Executor:
         slots: int = 1_000,
         threads: int = 32,
         result: int = 5_000_000,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.handlers = handlers
+        self._secrets = secrets or {}
         self.on_taken: Callable[[], None] = lambda: None
         self.store_start: Callable[[Key], Awaitable[bool]] = _never_asked
         self._limit = result
@@ -173,6 +178,23 @@ class Executor:
         return task
 
     async def _outcome(self, attempt: Attempt) -> e.Event:
+        if not has_marks(attempt.command.input):
+            return await self._plain_outcome(attempt)
+        try:
+            data, used = filled(attempt.state, attempt.command.input, self._secret)
+        except Fail as error:
+            return failure_of(attempt.command, error)
+        attempt.command = msgspec.structs.replace(attempt.command, input=data)
+        attempt.secrets = used
+        return cleaned(await self._plain_outcome(attempt), used)
+
+    def _secret(self, name: str) -> str:
+        if name not in self._secrets:
+            hint = f"set OSTINATO_SECRETS__{name} or `{name}` under [secrets]"
+            raise Fail(f"there is no secret {name!r}: {hint}", "NoSecret")
+        return self._secrets[name]
+
+    async def _plain_outcome(self, attempt: Attempt) -> e.Event:
         command, handler = attempt.command, attempt.handler
         if handler is None:
             return self._no_handler(command)
@@ -192,7 +214,8 @@ class Executor:
         """The run keeps name and message; the log keeps where it came from."""
         if not isinstance(error, Fail | OstinatoError):
             run_id, key, number = attempt.key
-            log.warning("job.raised", run=run_id, job=key, attempt=number, exception=raised(error))
+            told = without(raised(error), attempt.secrets)
+            log.warning("job.raised", run=run_id, job=key, attempt=number, exception=told)
 
     async def _call(self, attempt: Attempt, handler: Handler) -> Any:
         if not handler.sync:

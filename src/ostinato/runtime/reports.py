@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.codec import MAX_DEPTH, NULL, encode_value
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
+from ostinato.core.secrets import without
 from ostinato.errors import NotStorable, OstinatoError, TooLarge
 from ostinato.runtime.outcomes import Fail, Later, Retry
 
@@ -73,6 +75,20 @@ def _model(value: Any) -> Any:
 
 _PLAIN = (str, int, float, bool, type(None), Raw)
 _CONTAINERS = (dict, list, tuple)
+
+
+def cleaned(event: e.Event, used: Mapping[str, str]) -> e.Event:
+    """The report without the secrets that the job was given, wherever it repeats them."""
+    match event:
+        case e.Completed(key, attempt, output):
+            quoted = {
+                name: msgspec.json.encode(value)[1:-1].decode() for name, value in used.items()
+            }
+            return e.Completed(key, attempt, Raw(without(bytes(output).decode(), quoted).encode()))
+        case e.Failed(key, attempt, error):
+            told = Failure(error.name, without(error.message, used), error.job)
+            return e.Failed(key, attempt, told, event.final, event.after)
+    return event
 
 
 def failure_of(command: StartJob, error: BaseException) -> e.Failed:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core import events as e
@@ -51,6 +51,7 @@ class Limits:
     threads: int = 32
     drain: float = 10.0
     result: int = 5_000_000
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Service:
@@ -76,6 +77,7 @@ class Service:
             slots=self.limits.slots,
             threads=self.limits.threads,
             result=self.limits.result,
+            secrets=self.limits.secrets,
         )
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)

@@ -101,17 +101,19 @@ ONCE_PER_SCOPE = (f.ScopeOpened, f.ScopeEnded, f.ScopeFailing, f.ItemsResolved)
 
 
 def _ends_once(entries: list[Entry]) -> Found:
-    end = next((entry.seq for entry in entries if isinstance(entry.fact, ENDS)), None)
+    """Unless a person opens it again."""
+    over = False
     for entry in entries:
-        if end is not None and entry.seq > end:
+        if over and not isinstance(entry.fact, f.RunReopened):
             yield entry.seq, "run.after_end", f"{entry.type} after the end"
+        over = isinstance(entry.fact, ENDS) or (over and not isinstance(entry.fact, f.RunReopened))
 
 
 def _steps_end_once(entries: list[Entry]) -> Found:
     ended: set[str] = set()
     for entry in entries:
         key = getattr(entry.fact, "key", None)
-        if key is None or not entry.type.startswith("job."):
+        if key is None or not entry.type.startswith("job.") or isinstance(entry.fact, f.JobUndone):
             continue
         if key in ended:
             rule = "step.ended_twice" if isinstance(entry.fact, STEP_ENDS) else "step.after_end"
@@ -128,6 +130,9 @@ def _nothing_twice(entries: list[Entry]) -> Found:
         elif isinstance(entry.fact, ONCE_PER_SCOPE):
             name = (entry.type, entry.fact.key)
         else:
+            if isinstance(entry.fact, f.RunReopened | f.ScopeReopened):
+                key = getattr(entry.fact, "key", "")
+                seen -= {("phase.ended", key), ("phase.failing", key)}
             continue
         if name in seen:
             yield entry.seq, "transition.twice", " ".join(map(str, name))
@@ -157,15 +162,24 @@ def _not_early(entries: list[Entry]) -> Found:
         fact = entry.fact
         if isinstance(fact, f.JobRetried):
             retried.add(fact.key)
+        for key in _taken_in_hand(fact):
+            due.pop(key, None)
         if isinstance(fact, f.JobReady | f.JobSucceeded):
             at = due.pop(fact.key, None)
             answered = isinstance(fact, f.JobSucceeded) and fact.key in retried
             if at is not None and entry.at < at and not answered:
                 yield entry.seq, "timer.early", f"{fact.key}: {at - entry.at} ms before it was due"
-        elif isinstance(fact, f.JobRetried) or (
+        elif isinstance(fact, f.JobRetried | f.JobRepeated) or (
             isinstance(fact, f.JobWaiting) and fact.kind == "timer" and fact.due_at is not None
         ):
             due[fact.key] = fact.due_at or 0
+
+
+def _taken_in_hand(fact: f.Fact) -> tuple[str, ...]:
+    """Steps that a person, or what stands in for them, goes on with."""
+    if isinstance(fact, f.JobCaught):
+        return (fact.key,)
+    return fact.keys if isinstance(fact, f.RunRepaired) and fact.action != "signal" else ()
 
 
 def _time_goes_on(entries: list[Entry]) -> Found:
@@ -180,6 +194,8 @@ def _events_count_once(entries: list[Entry]) -> Found:
     heard: dict[Pair, int] = {}
     for entry in entries:
         fact = entry.fact
+        for key in _taken_in_hand(fact):
+            waiting.pop(key, None)
         if isinstance(fact, f.RunStarted) and (event := f.given(fact.event)) is not None:
             heard[_name(msgspec.json.decode(event))] = -1
         elif isinstance(fact, f.JobWaiting) and fact.kind == "event":

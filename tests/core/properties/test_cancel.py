@@ -16,8 +16,8 @@ def stop(play: Player) -> None:
     while not play.state.ended:
         if play.stopped and (not play.timers or play.chance.random() < 0.5):
             play.obey_one()
-        elif "grace" in {kind for _, kind in play.timers}:
-            play.tick()
+        elif "grace" in {kind for _, kind in play.timers} or (play.stopped and play.timers):
+            play.tick()  # who is told to stop may be given up, and obey long after
         elif play.stopped:
             play.obey_one()
         elif play.state.doing == "undo":

@@ -1,5 +1,6 @@
 """Attempts: `expect`, `retry`, time-outs."""
 
+import msgspec
 import pytest
 
 from ostinato import Fail
@@ -100,7 +101,21 @@ def repeated(play):
     assert play.types == before
 
 
+def keeps_a_secret(play):
+    play.start({"n": 1}).work()
+    (job,) = play.view.jobs
+    assert msgspec.json.decode(job.input) == {"k": "Bearer ***", "n": 1}
+    assert b"Bearer *" not in play.records[0][1], "what is recorded is a mark"
+
+
 RULES = [
+    Rule(
+        "secret",
+        "A secret is never recorded: a mark stands in its place, which is shown as `***`.",
+        "[{job: a, run: open, with: {k: 'Bearer ${ secrets.KEY }', n: '${ input.n }'}}]",
+        play=keeps_a_secret,
+        status="running",
+    ),
     Rule(
         "optional",
         "The failure of a job with `optional: true` does not fail the run; its output is null, "

@@ -35,6 +35,9 @@ BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
 BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
+MENDS = tuple[Happening, ...](
+    ("mend", (number, how)) for number in (1, 2, 3) for how in ("retry", "pause")
+)
 STARTS = tuple[Happening, ...](
     ("start", ("early", number, "both", 1))
     for number in (901, 904, 907, 910, 913, 916)  # which have one uid
@@ -73,6 +76,8 @@ NEEDS: dict[str, Need] = {
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
+    "executor._outcome": Need(("mending",), CANCELS),
+    "repairs": Need(("mending",), later=MENDS),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,

@@ -183,6 +183,15 @@ class Clients:
 
         await self._allowed(serve, ConflictError)
 
+    async def mend(self, number: int, how: str) -> None:
+        """A person pauses a run and lets it go on, or wants what failed in it done once more."""
+        run_id = self.runs.get(number)
+        if run_id is None:
+            return
+        for verb in ("retry",) if how == "retry" else ("pause", "resume"):
+            await self._allowed(_asks(verb, run_id), ConflictError)
+            await asyncio.sleep(self._world.chance.random())
+
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
@@ -251,6 +260,14 @@ async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: A
 
 def input_of(number: int) -> dict[str, Any]:
     return {"n": number, "items": [1, 2, 3], "many": MANY}
+
+
+def _asks(verb: str, run_id: str) -> Serve:
+    async def serve(app: Any) -> None:
+        with suppress(Unloadable):  # a person does not ask that again and again
+            await getattr(app, verb)(run_id, by="client")
+
+    return serve
 
 
 def _answer(view: Any) -> bytes:

@@ -16,6 +16,10 @@ def job(name: str, run: str = "work", **more: Any) -> Data:
     return {"job": name, "run": run, "with": N} | more
 
 
+def job_of(run: str) -> Data:
+    return {"run": run, "with": N}
+
+
 def phase(name: str, *jobs: Data, **more: Any) -> Data:
     return {"phase": name, "jobs": list(jobs)} | more
 
@@ -237,11 +241,38 @@ LIMITED: Data = {
     ],
 }
 
+MENDING: Data = {
+    "workflow": "mending",
+    "on_error": "finish",
+    "phases": [
+        phase(
+            "do",
+            job("made", "quick", undo="quick"),
+            job("lent", "steady", undo={"run": "steady", "with": N}),
+            job("part", "quick", each={"in": "input.items", "as": "item"}, undo="quick"),
+        ),
+        phase("race", job("fast", "quick"), job("slow", "steady"), mode="race"),
+        phase(
+            "ask",
+            job("told", "steady") | {"with": N | {"key": "${ secrets.KEY }"}},
+            job("poll", "quick", repeat={"until": "job.attempt > 1", "every": "30ms"}),
+            job("lost", "cancelled", retry=1, catch=[{"on": "*", "do": job_of("quick")}]),
+            {
+                "job": "unheard",
+                "wait": {"event": "NEVER", "timeout": "300ms"},
+                "catch": [{"on": "Timeout", "output": "'nobody'"}],
+            },
+        ),
+        phase("break", {"job": "stop", "end": "failed", "when": "input.n % 2 == 1"}),
+    ],
+    "finally": [job("tidy", "quick")],
+}
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED,
+        TURNS, LIMITED, MENDING,
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ostinato.ports import Head, Storage
+from ostinato.ports import Head, Place, Storage, Turn
 from ostinato.testing.history_checker import Violation, check_store
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
@@ -39,9 +39,10 @@ async def judge(world: World) -> list[Violation]:
 async def _kept(world: World, store: Storage) -> list[Violation]:
     """Who has ended has no place, and waits for none."""
     heads = world.ledger.heads
+    kept: list[Place | Turn] = [*await store.places(), *await store.turns()]
     return [
         Violation(one.run_id, -1, "limit.kept", f"{one} is kept by a run that has ended")
-        for one in [*await store.places(), *await store.turns()]
+        for one in kept
         if heads[one.run_id].ended_at is not None
     ]
 

@@ -107,6 +107,9 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
             actions.append(Action(_moment(chance), "cancel", (number,)))
         if chance.random() < 0.2:
             actions.append(Action(_moment(chance), "watch", (number,)))
+        if chance.random() < 0.2:
+            how = chance.choice(("pause", "retry"))
+            actions.append(Action(_moment(chance), "mend", (number, how)))
     if chance.random() < 0.1:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
     if chance.random() < 0.3:

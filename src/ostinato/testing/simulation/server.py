@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from ostinato.testing.simulation.process import Process
     from ostinato.testing.simulation.world import World
 
-LARGE = Settings(drain=timedelta(seconds=2), limits=LimitSettings(result=2_000))
+LARGE = Settings(
+    secrets={"KEY": "hidden"}, drain=timedelta(seconds=2), limits=LimitSettings(result=2_000)
+)
 SMALL = Settings(
+    secrets={"KEY": "hidden"},
     drain=timedelta(seconds=2),
     limits=LimitSettings(result=2_000, ready=8),
     slots=SlotSettings(handlers=2, threads=1),
