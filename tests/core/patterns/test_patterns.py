@@ -259,6 +259,9 @@ INVALID = [
     ({"data": {"x": [1]}, "detail": {"x": [1]}}, "asked for twice"),
     ({f"k{i}": {"$or": [{"a": [1]}, {"b": [1]}]} for i in range(11)}, "1000 combinations"),
     ({"k": list(range(10_001))}, "more than 10000 values"),
+    (tier({"anything-but": list(range(10_001))}), "more than 10000 values"),
+    (tier({"anything-but": {"wildcard": [f"*{n}*" for n in range(10_001)]}}), "more than 10000 v"),
+    ({".".join("a" * 2_000): ["x"]}, "deeper than 100"),
 ]
 
 
@@ -336,6 +339,22 @@ def test_a_wildcard_means_what_its_regular_expression_means(wanted: str, text: s
         return
     expected = re.fullmatch(wanted.replace("*", ".*"), text) is not None
     assert Pattern({"x": [{"wildcard": wanted}]}).matches({"x": text}) is expected
+
+
+def test_a_suffix_in_any_case_takes_linear_time() -> None:
+    pattern = Pattern({"x": [{"suffix": {"equals-ignore-case": "ß" * 20_000 + "b"}}]})
+    assert not pattern.matches({"x": "ß" * 200_000})
+    assert pattern.matches({"x": "x" + "SS" * 20_000 + "B"})
+
+
+def test_dotted_names_below_dotted_names_do_not_multiply() -> None:
+    pattern: dict[str, Any] = {"z": [1]}
+    event: dict[str, Any] = {"z": 1}
+    for level in range(49):
+        pattern = {"a.b": pattern}
+        event = {"a.b": event} if level % 2 else {"a": [{"b": event}]}
+    assert Pattern(pattern).matches(event)
+    assert not Pattern(pattern).explain({"a": {"b": {}}}).matched
 
 
 def test_alternating_absences_do_not_multiply() -> None:

@@ -193,6 +193,7 @@ def test_a_policy_may_be_json_text() -> None:
 # -- what is refused ---------------------------------------------------------------------------
 
 REFUSED: list[tuple[Any, str, str]] = [
+    ('{"a": ["\ud800"]}', "attributes", "the policy is no JSON"),
     ({"tier": [{"prefx": "a"}]}, "body", 'tier[0]: there is no matcher "prefx" (did you mean'),
     ({"tier": [{"wildcard": "a*"}]}, "body", "tier[0].wildcard: this is a matcher of event"),
     ({"tier": [{"exactly": "a"}]}, "body", "tier[0].exactly: this is a matcher of event"),
@@ -281,6 +282,16 @@ def test_attributes_that_are_none_are_refused_with_their_place(message: Any, sai
     with pytest.raises(UsageError) as caught:
         Pattern.sns({"a": ["x"]}).matches(message)
     assert said in str(caught.value)
+
+
+def test_half_a_character_in_a_policy_is_a_text_like_any_other() -> None:
+    assert Pattern.sns({"\ud800": ["\udc00"]}, "body").matches({"\ud800": "\udc00"})
+
+
+def test_whether_a_text_is_a_number_takes_linear_time_to_tell() -> None:
+    policy = Pattern.sns({"n": [{"exists": True}]})
+    assert not policy.matches({"n": {"Type": "Number", "Value": "1" * 200_000 + "x"}})
+    assert policy.matches({"n": {"Type": "Number", "Value": " +1.e-2 "}})
 
 
 def test_an_unknown_scope_is_refused() -> None:

@@ -24,7 +24,7 @@ _Step = tuple[str, Test, Test]
 
 
 def compiled(leaves: list[Leaf]) -> Test:
-    return _Compiler().object(leaves, 0)
+    return _Compiler().object(leaves, top=True)
 
 
 def scalars(array: Any) -> Iterator[Any]:
@@ -55,56 +55,59 @@ def objects(array: Any) -> Iterator[dict[str, Any]]:
 
 
 class _Compiler:
-    """Remembers what it built: below an absence the same leaves are asked for in two ways."""
+    """Remembers what it built: the same leaves are asked for in two ways below an absence, and
+    below each dotted name, so without that a pattern would be built 2^depth times.
+
+    The paths of leaves are what is left of them: leaves that are reached in two ways are equal.
+    """
 
     def __init__(self) -> None:
-        self._built: dict[tuple[int, tuple[Leaf, ...]], Test] = {}
+        self._built: dict[tuple[bool, tuple[Leaf, ...]], Test] = {}
 
-    def object(self, leaves: list[Leaf], depth: int) -> Test:
-        key = depth, tuple(leaves)
+    def object(self, leaves: list[Leaf], *, top: bool = False) -> Test:
+        key = top, tuple(leaves)
         if key not in self._built:
-            self._built[key] = self._object(leaves, depth)
+            self._built[key] = self._object(leaves, top)
         return self._built[key]
 
-    def _object(self, leaves: list[Leaf], depth: int) -> Test:
-        fields = _fields(self._steps(leaves, depth))
+    def _object(self, leaves: list[Leaf], top: bool) -> Test:
+        fields = _fields(self._steps(leaves, top))
         before = list(takewhile(lambda leaf: leaf.test is None, leaves))
         if len(before) == len(leaves):
             return _nowhere(fields)
         if not before:
             return _somewhere(fields, fields, None)
-        rest = self._steps(leaves[len(before) :], depth)
-        return _somewhere(fields, _fields(rest), self.object(before, depth))
+        rest = self._steps(leaves[len(before) :], top)
+        return _somewhere(fields, _fields(rest), self.object(before, top=top))
 
-    def _steps(self, leaves: list[Leaf], depth: int) -> list[_Step]:
+    def _steps(self, leaves: list[Leaf], top: bool) -> list[_Step]:
         groups: dict[str, list[Leaf]] = {}
         for leaf in leaves:
-            groups.setdefault(leaf.path[depth], []).append(leaf)
-        return [self._step(name, group, depth) for name, group in groups.items()]
+            groups.setdefault(leaf.path[0], []).append(leaf)
+        return [self._step(name, group, top) for name, group in groups.items()]
 
-    def _step(self, name: str, leaves: list[Leaf], depth: int) -> _Step:
-        value = self._value(leaves, depth + 1)
+    def _step(self, name: str, leaves: list[Leaf], top: bool) -> _Step:
+        value = self._value([leaf._replace(path=leaf.path[1:]) for leaf in leaves])
         unless = _always if all(leaf.test is None for leaf in leaves) else _never
-        if depth == 0 and name in ALIASES:
+        if top and name in ALIASES:
             return name, value, _under(ALIASES[name], value, unless)
         if "." in name and all(name.split(".")):
-            return name, value, self.object([_apart(leaf, depth) for leaf in leaves], depth)
+            return name, value, self.object([_apart(leaf) for leaf in leaves], top=top)
         return name, value, unless
 
-    def _value(self, leaves: list[Leaf], depth: int) -> Test:
-        tests = [_scalar(leaf.test) for leaf in leaves if len(leaf.path) == depth]
-        below = [leaf for leaf in leaves if len(leaf.path) > depth]
+    def _value(self, leaves: list[Leaf]) -> Test:
+        tests = [_scalar(leaf.test) for leaf in leaves if not leaf.path]
+        below = [leaf for leaf in leaves if leaf.path]
         if below:
-            tests.append(self.object(below, depth))
+            tests.append(self.object(below))
         if len(tests) == 1:
             return tests[0]
         return lambda value: all(test(value) for test in tests)
 
 
-def _apart(leaf: Leaf, depth: int) -> Leaf:
+def _apart(leaf: Leaf) -> Leaf:
     """``{"a.b": …}`` also means ``{"a": {"b": …}}``, where the event has no field ``a.b``."""
-    path = (*leaf.path[:depth], *leaf.path[depth].split("."), *leaf.path[depth + 1 :])
-    return leaf._replace(path=path)
+    return leaf._replace(path=(*leaf.path[0].split("."), *leaf.path[1:]))
 
 
 def _always(fields: Any) -> bool:

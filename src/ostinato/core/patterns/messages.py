@@ -21,7 +21,7 @@ from ostinato.errors import Problem, UsageError
 Message = Mapping[str, Any] | Event | str | bytes
 Fields = dict[str, Any]
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _IGNORED: Any = object()
 

@@ -8,7 +8,6 @@ is absent and what is present are asked in different ways.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import count
 from json import dumps
 from typing import Any, NamedTuple
 
@@ -92,7 +91,7 @@ def canonical(path: tuple[str, ...]) -> tuple[str, ...]:
 class _Reader:
     def __init__(self, language: Language) -> None:
         self._language = language
-        self._values = count(1)
+        self._values = 0
 
     def object(
         self, pattern: Mapping[Any, Any], path: tuple[str, ...], shown: str, in_or: bool
@@ -175,7 +174,8 @@ class _Reader:
         return leaves
 
     def _rule(self, rule: Any, place: str) -> Matcher | None:
-        if next(self._values) > MAX_VALUES:
+        self._values += _size(rule)
+        if self._values > MAX_VALUES:
             refuse(place, f"more than {MAX_VALUES} values in one pattern")
         if isinstance(rule, Mapping):
             return matcher(rule, place, self._language.rows)
@@ -184,6 +184,13 @@ class _Reader:
         elif not (rule is None or isinstance(rule, (str, bool))):
             refuse(place, f"a value is text, a number, true, false or null, not {kind(rule)}")
         return None
+
+
+def _size(rule: Any, levels: int = 2) -> int:
+    """How many values it holds: some matchers take a list of them, two levels down at most."""
+    if isinstance(rule, Mapping) and levels:
+        return sum(_size(operand, levels - 1) for operand in rule.values()) or 1
+    return len(rule) if isinstance(rule, (list, tuple)) else 1
 
 
 def _check_count(size: int, place: str) -> None:
@@ -197,7 +204,8 @@ def _check_size(alternatives: list[Alternative], place: str) -> None:
 
 
 def _check_depth(path: tuple[str, ...], place: str) -> None:
-    if len(path) + place.count(OR) > MAX_DEPTH:
+    names = len(path) + sum(name.count(".") for name in path)
+    if names + place.count(OR) > MAX_DEPTH:
         refuse(place[:200], f"nested deeper than {MAX_DEPTH}")
 
 

@@ -34,7 +34,7 @@ _BEYOND: Any = object()
 
 def read(policy: Any, scope: str) -> tuple[list[list[Leaf]], Form]:
     """The policy as an object or as JSON text. An empty one takes every message."""
-    if scope not in _LANGUAGES:
+    if scope not in tuple(_LANGUAGES):
         raise UsageError(f"scope: {scope!r} is none; one of {', '.join(map(repr, _LANGUAGES))}")
     policy = _decoded(policy)
     language, form = _LANGUAGES[scope]
@@ -47,10 +47,10 @@ def read(policy: Any, scope: str) -> tuple[list[list[Leaf]], Form]:
 
 def _decoded(policy: Any) -> Any:
     if isinstance(policy, (str, bytes)):
-        _check_size(policy if isinstance(policy, bytes) else policy.encode())
         try:
+            _check_size(policy if isinstance(policy, bytes) else policy.encode())
             return msgspec.json.decode(policy)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             refuse("", f"the policy is no JSON: {error}")
     return policy
 
@@ -68,7 +68,8 @@ def _check_limits(policy: Mapping[str, Any]) -> None:
             f"a policy has at most {MAX_COMBINATIONS} combinations of values, this has {number}",
             "each list counts its values, times its depth, and the lists multiply",
         )
-    _check_size(dumps(policy, separators=(",", ":"), ensure_ascii=False).encode())
+    text = dumps(policy, separators=(",", ":"), ensure_ascii=False)
+    _check_size(text.encode(errors="surrogatepass"))
 
 
 def _combinations(policy: Mapping[str, Any], depth: int = 1) -> int:
