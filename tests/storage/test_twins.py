@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ostinato.errors import OstinatoError
-from ostinato.ports import Batch, EventQuery, Page, RunQuery
+from ostinato.ports import Batch, EventQuery, LetterQuery, Page, Removal, RunQuery
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.samples import (
@@ -76,6 +76,25 @@ batches = st.builds(
     ),
     retired=few(st.tuples(key, st.integers(1, 2))),
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
+    redriven=st.lists(
+        st.builds(
+            lambda id, at, by: letter(id, redriven_at=at, redriven_by=by),
+            st.integers(1, 30).map("l{}".format),
+            st.none() | at,
+            key,
+        ),
+        max_size=1,
+    ),
+    removal=st.none()
+    | st.builds(
+        Removal,
+        at=st.just(NOW + 150),
+        rows=st.integers(0, 9),
+        runs=few(st.one_of(run, new_run)),
+        events=few(st.integers(1, 30).map(lambda number: ("shop", f"e{number}"))),
+        dead_letters=few(st.integers(1, 30).map("l{}".format)),
+        replies=few(st.sampled_from("abcdef").map(lambda name: ("POST /runs", name))),
+    ),
 )
 
 
@@ -118,5 +137,10 @@ async def everything(storage):
         await storage.reply("POST /runs", "a", NOW + 120),
         await storage.outbox(9),
         await storage.versions(),
-        await storage.dead_letters(Page()),
+        await storage.dead_letters(LetterQuery(), Page()),
+        await storage.over_runs("order", "failed", NOW + 99, 9),
+        await storage.oldest_open(),
+        await storage.aged_events(0, 9),
+        await storage.aged_letters(NOW + 2, 9),
+        sorted(await storage.expired_replies(NOW + 150, 99)),
     ]

@@ -11,6 +11,8 @@ fold          fact -> state (the only code that writes a state), until nothing m
 names         what an expression can see
 outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
 triggers      event -> runs: inputs and uids from events, misfits
+retention     what is old enough to go, and what may go
+letters       dead letters: what comes of redriving one
 callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back

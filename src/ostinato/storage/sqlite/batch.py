@@ -11,6 +11,7 @@ from ostinato.errors import Fenced, Refused
 from ostinato.ports import Batch, Head
 from ostinato.storage.sqlite import faults, rows
 from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.sqlite.removing import remove
 
 Finish = Callable[[sqlite3.Connection], object]
 
@@ -70,6 +71,10 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_versions(db, batch)
     if batch.dead_letters:
         db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))
+    if batch.redriven:
+        _write_redriven(db, batch)
+    if batch.removal is not None:
+        remove(db, batch.removal)
 
 
 def _check_fence(db: sqlite3.Connection, epoch: int) -> int:
@@ -147,3 +152,9 @@ def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
             raise Refused(
                 f"version {version.version} of {version.workflow!r} is another document already"
             )
+
+
+def _write_redriven(db: sqlite3.Connection, batch: Batch) -> None:
+    for letter in batch.redriven:
+        if db.execute(sql.REDRIVE, rows.redriven_row(letter)).rowcount != 1:
+            raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import DeadLetter, Head, Outgoing, StoredEvent, Version, Wait
+from ostinato.ports import AgedEvent, DeadLetter, Head, Outgoing, StoredEvent, Version, Wait
 
 Row = tuple[Any, ...]
 
@@ -23,7 +23,11 @@ head_change_row = attrgetter(
 )  # fmt: skip
 reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
-letter_row = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+_letter_head = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+_letter_tail = attrgetter("run_id", "attempts", "redriven_at", "redriven_by", "redriven_run")
+redriven_row = attrgetter(
+    "reasons", "attempts", "redriven_at", "redriven_by", "redriven_run", "id"
+)
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
@@ -97,5 +101,16 @@ def version(row: Row) -> Version:
     return Version(*(*row[:6], bool(row[6])))
 
 
+def letter_row(letter: DeadLetter) -> Row:
+    event = None if letter.event is None else json_text(letter.event)
+    return (*_letter_head(letter), event, *_letter_tail(letter))
+
+
 def letter(row: Row) -> DeadLetter:
-    return DeadLetter(*row)
+    *first, event, run_id, attempts, at, by, run = row
+    known = None if event is None else _decode_event(event)
+    return DeadLetter(*first, known, run_id, attempts, at, by, run)
+
+
+def aged_event(row: Row) -> AgedEvent:
+    return AgedEvent(*row[:5], bool(row[5]))

@@ -11,6 +11,7 @@ hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters
+removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from __future__ import annotations
 from ostinato.testing.storage_contract.events import EventPromises
 from ostinato.testing.storage_contract.lists import ListPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
+from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
 __all__ = ["StorageContract"]
 
 
-class StorageContract(WritingPromises, OwningPromises, RunPromises, EventPromises, ListPromises):
+class StorageContract(
+    WritingPromises, OwningPromises, RunPromises, EventPromises, ListPromises, RemovingPromises
+):
     pass
