@@ -195,7 +195,11 @@ def waiting_runs(count):
 
 
 # "SCAN" without an index, or a sort of all there is, grows with the store.
-READS = [name for name in vars(statements) if name.isupper() and name not in ("VERSIONS", "HEAD", "LETTER", "OPEN_STATUSES")]
+READS = [
+    name
+    for name in vars(statements)
+    if name.isupper() and name not in ("VERSIONS", "HEAD", "LETTER", "OPEN_STATUSES")
+]
 
 
 @pytest.mark.parametrize("name", READS)

@@ -4,6 +4,7 @@ Doors (HTTP, command line) use only what stands here.
 
 orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
+letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 catalog       the deployed workflows, as the engine asks for them
 parts         what the decorators make: handlers, consumers
@@ -13,8 +14,20 @@ remote        start and emit for an engine in another process; ``address`` says 
 """
 
 from ostinato.app.doing import Once, Producer
+from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.runtime.inbox import Accepted
 
-__all__ = ["Accepted", "App", "Deployed", "Once", "Producer", "Run", "RunEnded"]
+__all__ = [
+    "Accepted",
+    "App",
+    "Deployed",
+    "LetterView",
+    "Once",
+    "Producer",
+    "Redrives",
+    "Run",
+    "RunEnded",
+    "letter_view",
+]

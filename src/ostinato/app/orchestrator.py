@@ -9,24 +9,25 @@ from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
 from ostinato.app.doing import Doing
+from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
 from ostinato.app.run import Run
 from ostinato.app.sync import SyncApp
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.config import Settings
-from ostinato.core.cloudevents import Event, milliseconds
-from ostinato.core.codec import encode_value
+from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Clock, Storage
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.letters import event_of
 from ostinato.runtime.service import Limits, Service
 
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Doing):
+class App(Deploying, Doing, Letters):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -187,19 +188,10 @@ class App(Deploying, Doing):
             "overdueJobs": service.executor.overdue,
             "residentRuns": len(service.engine.residents),
             "commits": service.engine.commits,
+            "deadLetters": dict(service.dead_letters),
         }
 
 
 def _event_of(job: Job) -> Event | None:
     """The event that started the run."""
-    value = job.trigger
-    if value is None:
-        return None
-    return Event(
-        id=value["id"],
-        source=value["source"],
-        type=value["type"],
-        time=milliseconds(value["time"]),
-        subject=value.get("subject"),
-        data=encode_value(value["data"]),
-    )
+    return None if job.trigger is None else event_of(job.trigger)

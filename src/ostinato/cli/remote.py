@@ -128,6 +128,17 @@ class RemoteClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         return await self._list("/events", query, limit)
 
+    # -- dead letters
+
+    async def dead_letters(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        return await self._list("/dead-letters", query, limit)
+
+    async def dead_letter(self, letter_id: str) -> Data:
+        return await self._get(f"/dead-letters/{_segment(letter_id)}")
+
+    async def redrive(self, asked: Mapping[str, Any]) -> Data:
+        return _object(await self._send("POST", "/dead-letters/redrive", json=dict(asked)))
+
     # -- HTTP
 
     async def _get(self, path: str) -> Data:

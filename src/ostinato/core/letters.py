@@ -38,7 +38,9 @@ def is_letter(state: State) -> bool:
 
 def attempts_of(state: State) -> int:
     """How often the job that failed the run was tried."""
-    return max((step.attempt for step in state.steps.values() if step.status == "failed"), default=1)
+    return max(
+        (step.attempt for step in state.steps.values() if step.status == "failed"), default=1
+    )
 
 
 def fit_again(listeners: Listeners, kind: str, target: str, event: Event) -> Fitting:
@@ -47,7 +49,9 @@ def fit_again(listeners: Listeners, kind: str, target: str, event: Event) -> Fit
     misfits = [error for trigger, error in found.misfits if _is_of(trigger, kind, target)]
     reasons = tuple(problem for error in misfits for problem in problems_of(error))
     if not starts and not reasons:
-        reasons = (Problem(f"{_noun(kind, target)} does not take this event as it is deployed now"),)
+        reasons = (
+            Problem(f"{_noun(kind, target)} does not take this event as it is deployed now"),
+        )
     return Fitting(starts, found.encoded, reasons)
 
 

@@ -17,6 +17,7 @@ builtin    noop, echo, sleep, log, fail, flaky
 http       http jobs
 catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
+letters    dead letters: redriving them
 starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due

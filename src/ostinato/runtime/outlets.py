@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core.state import State
+from ostinato.ports import DeadLetter
 from ostinato.runtime.change import Applied, Told
 from ostinato.runtime.resident import Residents
 from ostinato.runtime.watching import Watching
@@ -25,6 +26,7 @@ class Outlets:
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_outgoing: Callable[[], None] = lambda: None
+        self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
 
@@ -33,6 +35,8 @@ class Outlets:
         for one in applied:
             for told in one.change.tolds:
                 self._leave(told, jobs, now)
+            for letter in one.change.letters:
+                self.on_letter(letter)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)

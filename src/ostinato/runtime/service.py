@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ostinato.core import events as e
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
-from ostinato.ports import Bus, Clock, Storage
+from ostinato.ports import Bus, Clock, DeadLetter, Storage
+from ostinato.runtime import letters
 from ostinato.runtime.attempt import Key
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
@@ -79,6 +81,7 @@ class Service:
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
+        self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
@@ -95,6 +98,11 @@ class Service:
         outlets.on_outgoing = self.outbox.expect
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
+        outlets.on_letter = self._count_letter
+
+    def _count_letter(self, letter: DeadLetter) -> None:
+        self.dead_letters[letter.kind] += 1
+        letters.told(letter)
 
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))

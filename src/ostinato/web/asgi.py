@@ -21,6 +21,7 @@ from ostinato.web import (
     events,
     health,
     ingress,
+    letters,
     pages,
     runs,
     starting,
@@ -42,6 +43,7 @@ TABLE = Table(
         *runs.doors,
         *stream.doors,
         *callbacks.doors,
+        *letters.doors,
         *health.doors,
         *pages.doors,
     ]

@@ -32,6 +32,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "run:write": (),
     "event:read": ("16002",),
     "event:write": ("16007",),
+    "letter:read": (),
+    "letter:write": (),
     "metrics:read": (),
 }
 

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from itertools import starmap
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import AgedEvent, DeadLetter, Head, Outgoing, Record, Reply, StoredEvent, Timer, Version, Wait
+from ostinato.ports import (
+    AgedEvent,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Version,
+    Wait,
+)
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
 

@@ -25,9 +25,7 @@ reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
 _letter_head = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
 _letter_tail = attrgetter("run_id", "attempts", "redriven_at", "redriven_by", "redriven_run")
-redriven_row = attrgetter(
-    "reasons", "attempts", "redriven_at", "redriven_by", "redriven_run", "id"
-)
+redriven_row = attrgetter("reasons", "attempts", "redriven_at", "redriven_by", "redriven_run", "id")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
@@ -109,8 +107,8 @@ def letter_row(letter: DeadLetter) -> Row:
 def letter(row: Row) -> DeadLetter:
     *first, event, run_id, attempts, at, by, run = row
     known = None if event is None else _decode_event(event)
-    return DeadLetter(*first, known, run_id, attempts, at, by, run)
+    return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
 
 
 def aged_event(row: Row) -> AgedEvent:
-    return AgedEvent(*row[:5], bool(row[5]))
+    return AgedEvent(*(*row[:5], bool(row[5])))

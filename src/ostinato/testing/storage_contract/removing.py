@@ -1,4 +1,4 @@
-"""Removal: what is old is found in lots, is gone for every reader at once, and nothing else goes."""
+"""Removal: what is old is found in lots, gone for every reader at once, and nothing else goes."""
 
 from __future__ import annotations
 
