@@ -13,14 +13,16 @@ from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
 from ostinato.app.run import Run
 from ostinato.app.sync import SyncApp
+from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
-from ostinato.config import Settings
+from ostinato.config import Settings, retention_of
 from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Clock, Storage
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.janitor import Cleaned
 from ostinato.runtime.letters import event_of
 from ostinato.runtime.service import Limits, Service
 
@@ -113,6 +115,7 @@ class App(Deploying, Doing, Letters):
 
         Starts and events are stored from now on; no job starts before ``begin``.
         """
+        self._retention = retention_of(self.settings)
         storage = self.storage
         await storage.open()
         try:
@@ -136,9 +139,22 @@ class App(Deploying, Doing, Letters):
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
         )
+        export = settings.retention.export
         return Service(
-            storage, self._catalog, self.handlers, self.bus, self._clock, self._identity, limits
+            storage,
+            self._catalog,
+            self.handlers,
+            self.bus,
+            self._clock,
+            self._identity,
+            limits,
+            self._retention,
+            None if export is None else open_archive(export),
         )
+
+    async def clean(self) -> Cleaned:
+        """Remove now what `[retention]` says is too old; a server does so once an hour."""
+        return await self.service.janitor.clean(self.now())
 
     async def begin(self) -> None:
         """Let the runs go on; what a dead process left is taken over first."""

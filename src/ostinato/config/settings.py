@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 from ostinato.config.kinds import (
     COUNT,
     DURATION,
+    FOREVER,
+    KEEP,
+    KEEPS,
     KEYS,
     PORT,
     SECRET,
@@ -25,6 +28,7 @@ from ostinato.config.kinds import (
     TEXTS,
     URL,
     ApiKey,
+    KeepOf,
     Kind,
     one_of,
 )
@@ -62,6 +66,19 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    runs: timedelta = _setting(FOREVER, KEEP, "runs that succeeded or were cancelled")  # noqa: RUF009
+    failed: timedelta = _setting(FOREVER, KEEP, "runs that failed")  # noqa: RUF009
+    workflows: tuple[KeepOf, ...] = _setting((), KEEPS, "other times for some workflows' runs")
+    events: timedelta = _setting(FOREVER, KEEP, "accepted events")  # noqa: RUF009
+    duplicates: timedelta = _setting(  # noqa: RUF009
+        timedelta(days=7), DURATION, "the least time that a repeated event is known to be one"
+    )
+    dead_letters: timedelta = _setting(FOREVER, KEEP, "dead letters")  # noqa: RUF009
+    export: str | None = _setting(None, TEXT, "a directory; runs are written there before they go")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     level: str = _setting("info", one_of("debug", "info", "warning", "error"), "least that is told")
     format: str = _setting(
@@ -90,6 +107,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     slots: SlotSettings = SlotSettings()
     auth: AuthSettings = AuthSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 

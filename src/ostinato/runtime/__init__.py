@@ -22,6 +22,7 @@ starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
 outbox     what is to be sent
+janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
 identity   new ids and seeds

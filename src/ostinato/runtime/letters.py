@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec import field
 
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event, milliseconds
@@ -49,8 +50,8 @@ class Redriven(View):
 
     id: str
     outcome: Literal["redriven", "already", "stays", "would"]
-    runs: list[str] = []
-    reasons: list[dict[str, str]] = []
+    runs: list[str] = field(default_factory=list)
+    reasons: list[dict[str, str]] = field(default_factory=list)
 
 
 def reasons_of(problems: Sequence[Problem]) -> list[dict[str, str]]:
@@ -96,7 +97,7 @@ def note_failed(engine: Engine, change: Change, state: State, now: int) -> None:
             event,
             state.run_id,
             attempts_of(state),
-        )  # fmt: skip
+        )
     )
 
 
@@ -204,7 +205,7 @@ class Redrive(Post):
                 redriven_at=at,
                 redriven_by=by,
                 redriven_run=run,
-            )  # fmt: skip
+            )
         )
 
     def done(self, result: Redriven) -> None:

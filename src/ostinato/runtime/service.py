@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.core import events as e
+from ostinato.core.retention import Retention
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
-from ostinato.ports import Bus, Clock, DeadLetter, Storage
+from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
 from ostinato.runtime import letters
 from ostinato.runtime.attempt import Key
 from ostinato.runtime.catalog import Catalog
@@ -24,6 +25,7 @@ from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
@@ -65,6 +67,8 @@ class Service:
         clock: Clock,
         identity: Identity | None = None,
         limits: Limits | None = None,
+        retention: Retention | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
@@ -81,6 +85,7 @@ class Service:
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
+        self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
         self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
         self._task: asyncio.Task[None] | None = None
@@ -188,7 +193,8 @@ class Service:
         done = await self.engine.run_once(now)
         done += await self.meeting.run_once(moment)
         done += await self.timers.run_once(moment)
-        return done + await self.outbox.run_once(moment)
+        done += await self.outbox.run_once(moment)
+        return done + await self.janitor.run_once(moment)
 
     async def _turn(self) -> None:
         wake = self.engine.wake
@@ -232,6 +238,7 @@ class Service:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
+        await self.janitor.close()
         self.timers.close()
         self.engine.close()
         self._pace_back()
