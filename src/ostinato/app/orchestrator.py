@@ -140,6 +140,7 @@ class App(Deploying, Doing, Letters):
             result=settings.limits.result,
         )
         export = settings.retention.export
+        self._http.limit = settings.limits.result
         return Service(
             storage,
             self._catalog,

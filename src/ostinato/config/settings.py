@@ -46,7 +46,8 @@ def _setting(default: T, kind: Kind, about: str) -> T:
 class LimitSettings:
     event: int = _setting(1 << 20, SIZE, "the largest event")
     batch: int = _setting(10_000, COUNT, "events in one request")
-    result: int = _setting(5 << 20, SIZE, "the largest result of a job")
+    input: int = _setting(5 << 20, SIZE, "the largest input of a run")
+    result: int = _setting(5 << 20, SIZE, "the largest result of a job, here or by callback")
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")

@@ -25,6 +25,7 @@ outbox     what is to be sent
 janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
+bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine
 garbage    the pace of Python's garbage collector

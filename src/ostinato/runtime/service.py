@@ -19,6 +19,7 @@ from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
 from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
 from ostinato.runtime import letters
 from ostinato.runtime.attempt import Key
+from ostinato.runtime.bounds import NEAR
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.executor import Executor
@@ -91,6 +92,7 @@ class Service:
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
+        self._near = False
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -158,7 +160,15 @@ class Service:
             return "the store fails"
         return "" if self.load < self.limits.ready else "full"
 
+    def _warn_when_near(self) -> None:
+        """Once for each time that it fills."""
+        near = self.load >= NEAR * self.limits.ready
+        if near and not self._near:
+            log.warning("limit.near", what="ready jobs", count=self.load, setting="limits.ready")
+        self._near = near
+
     def check_room(self) -> None:
+        self._warn_when_near()
         if self.load >= self.limits.ready:
             raise Busy(
                 f"{self.load:,} jobs are ready and none can start yet (the limit is "
@@ -168,6 +178,7 @@ class Service:
     async def wait_room(self) -> None:
         if AT_WORK.get():  # its slot would never be free for what it waits for
             return
+        self._warn_when_near()
         while self.load >= self.limits.ready and not self.engine.stopping:
             self._room.clear()
             await self._room.wait()
