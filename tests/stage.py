@@ -91,6 +91,7 @@ async def crash(app):
     await asyncio.gather(service._task, return_exceptions=True)
     await service.executor.close()
     await service.outbox.close()
+    await service.janitor.close()
     service.timers.close()
     await app.storage.close()
 

@@ -131,9 +131,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What could not be processed: which event, and every reason (JSON).
+    """What could not be processed: the event itself, and every reason (JSON).
 
-    ``kind`` says what ``target`` is: "trigger", its name; "outgoing", the run that emitted it.
+    ``kind`` says what ``target`` is: "trigger", its name; "consumer", its workflow, and ``run_id``
+    the run that failed; "outgoing", the run that emitted it. ``event`` is None when an older
+    version kept the letter without it. ``attempts`` counts redrives that did not fit, too.
+    ``redriven_run`` is the run that a redrive started.
     """
 
     id: str
@@ -143,6 +146,41 @@ class DeadLetter:
     event_source: str
     event_id: str
     reasons: bytes
+    event: Event | None = None
+    run_id: str | None = None
+    attempts: int = 1
+    redriven_at: int | None = None
+    redriven_by: str | None = None
+    redriven_run: str | None = None
+
+
+@dataclass(slots=True)
+class Removal:
+    """What is old enough to go. What is no longer so by then (a run that goes on) stays.
+
+    Runs go with all that is theirs: their histories are gone to every reader at once, and are
+    deleted ``rows`` records at a time. ``replies`` (scope, key) go when they had expired ``at``
+    that time. The newest event stays.
+    """
+
+    at: int = 0
+    rows: int = 0
+    runs: list[str] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    dead_letters: list[str] = field(default_factory=list)
+    replies: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class AgedEvent:
+    """An event as it is judged for removal. ``keyed``: a wait could find it; ``place`` rises."""
+
+    place: int
+    source: str
+    id: str
+    type: str
+    received_at: int
+    keyed: bool
 
 
 Owner = tuple[str, str]
@@ -180,6 +218,8 @@ class Batch:
     ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
+    ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
+    that is not there, or was redriven before, is refused.
     """
 
     epoch: int = 0
@@ -203,6 +243,8 @@ class Batch:
     buckets: dict[str, int] = field(default_factory=dict)
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
+    redriven: list[DeadLetter] = field(default_factory=list)
+    removal: Removal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +292,20 @@ class EventQuery:
     type: str | None = None
     source: str | None = None
     since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterQuery:
+    """Which dead letters. ``text`` is a part of the id, the target, the event's id, source or
+    type, or the reasons; ASCII letters fit in either case. ``oldest_first`` turns the list round.
+    """
+
+    kind: str | None = None
+    target: str | None = None
+    since: int | None = None
+    text: str | None = None
+    redriven: bool | None = None
+    oldest_first: bool = False
 
 
 class Storage(Protocol):
@@ -349,7 +405,30 @@ class Storage(Protocol):
     async def events_by_id(self, event_id: str) -> list[StoredEvent]:
         """Every accepted event with this id, from whatever source."""
 
-    async def dead_letters(self, page: Page) -> list[DeadLetter]: ...
+    async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
+        """Newest first, or oldest; the cursor is a letter's id."""
+
+    async def count_dead_letters(self, query: LetterQuery) -> int: ...
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+
+    # what the janitor reads; everything in small lots, oldest first
+
+    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+        """Runs of this workflow that ended before then, with this status."""
+
+    async def oldest_open(self) -> dict[str, int]:
+        """Workflow → when the oldest of its open runs started."""
+
+    async def aged_events(self, after: int, limit: int) -> list[AgedEvent]:
+        """Events in the order they came, from the one behind place ``after``; not the newest."""
+
+    async def aged_letters(self, before: int, limit: int) -> list[str]: ...
+
+    async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]: ...
+
+    async def unswept(self) -> bool:
+        """Whether records of removed runs are still to be deleted."""
 
 
 class Bus(Protocol):
@@ -361,6 +440,13 @@ class Bus(Protocol):
         self, type: str, deliver: Callable[[Sequence[Event]], Awaitable[Any]]
     ) -> None:
         """``deliver`` is awaited per lot of events; an error asks the bus to send it again."""
+
+
+class Archive(Protocol):
+    """Where runs are kept before they are removed."""
+
+    async def keep(self, day: str, lines: Sequence[bytes]) -> None:
+        """Add lines of JSON to those of a day (``2027-01-31``). Durable when this returns."""
 
 
 class Clock(Protocol):

@@ -9,7 +9,7 @@ from msgspec import Raw
 from ostinato.app import Once, Run
 from ostinato.core.cloudevents import Event
 from ostinato.errors import ConflictError, InvalidInput, StoreError
-from ostinato.ports import EventQuery, Page, RunQuery
+from ostinato.ports import EventQuery, RunQuery
 from ostinato.runtime import service
 from tests.stage import Clock, Gate, one_job, reached, types_of, until_crash
 
@@ -95,14 +95,14 @@ async def test_an_event_that_does_not_fit_is_a_dead_letter_of_that_trigger_alone
         assert [dead["trigger"] for dead in accepted.dead_letters] == ["strict/on/0"]
         (run_id,) = accepted.runs
         assert (await app.storage.head(run_id)).workflow == "w"
-        (letter,) = await app.dead_letters(Page())
+        (letter,) = await app.dead_letters()
         assert letter.id == accepted.dead_letters[0]["id"]
         assert (letter.event_id, letter.target) == ("1", "strict/on/0")
         reasons = msgspec.json.decode(letter.reasons)
         assert len(reasons) == 3
         again = await app.emit("GO", {"c": "x"}, id="1")
         assert again.dead_letters == accepted.dead_letters
-        assert len(await app.dead_letters(Page())) == 1
+        assert len(await app.dead_letters()) == 1
 
 
 async def test_a_start_that_does_not_fit_is_refused(stage):
@@ -165,9 +165,7 @@ async def test_an_event_whose_uid_is_no_text_is_a_dead_letter(stage):
     async with stage.app(OPEN, {"gate": Gate().__call__}) as app:
         accepted = await app.emit("GO", {"id": [1]})
         assert accepted.runs == []
-        assert (
-            "uid" in msgspec.json.decode((await app.dead_letters(Page()))[0].reasons)[0]["message"]
-        )
+        assert "uid" in msgspec.json.decode((await app.dead_letters())[0].reasons)[0]["message"]
 
 
 # idempotency

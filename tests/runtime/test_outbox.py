@@ -116,7 +116,7 @@ async def test_an_event_that_is_refused_alone_is_a_dead_letter_and_holds_nobody_
         for run in runs:
             await run.result(5)
         await reached_empty(app)
-        (letter,) = await app.dead_letters(Page())
+        (letter,) = await app.dead_letters()
         assert (letter.kind, letter.target) == ("outgoing", runs[2].id)
         assert letter.event_id == f"{runs[2].id}:p/j"
         assert b"this one is not taken" in letter.reasons

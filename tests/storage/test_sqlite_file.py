@@ -1,5 +1,6 @@
 """Files that cannot be a store, or are one no longer: each is told apart and says its mend."""
 
+import contextlib
 import os
 import sqlite3
 
@@ -164,6 +165,15 @@ def test_migrations_are_applied_once_and_in_order(tmp_path):
     db.close()
 
 
+def test_a_migration_that_was_merged_late_is_applied_too(tmp_path):
+    db = connection.writer(tmp_path / "store.db")
+    early = Migration(8, "0008_x.sql", "CREATE TABLE x (a);")
+    late = Migration(9, "0009_y.sql", "CREATE TABLE y (a);")
+    schema.migrate(tmp_path, db, [*schema.shipped(), late])
+    assert schema.migrate(tmp_path, db, [*schema.shipped(), early, late]) == 1
+    db.close()
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path):
     db = connection.writer(tmp_path / "store.db")
     bad = Migration(99, "0099_x.sql", "CREATE TABLE x (a); CREATE TABLE run (a);")
@@ -176,6 +186,30 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
     db.close()
 
 
-def test_shipped_migrations_have_their_numbers_without_gaps():
+def test_shipped_migrations_have_numbers_of_their_own_from_one():
     numbers = [step.number for step in schema.shipped()]
     assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
+    assert numbers == sorted(set(numbers))
+
+
+async def test_letters_of_an_older_store_get_their_events(tmp_path):
+    with contextlib.closing(connection.writer(tmp_path / "store.db")) as db:
+        schema.migrate(tmp_path, db, [step for step in schema.shipped() if step.number < 3])
+        db.execute(
+            """INSERT INTO event (number, id, source, type, time, data, extensions, received_at,
+            answer) VALUES (1, 'e1', 'shop', 'PAID', 5, ?, '{"a": "b"}', 9, '{}')""",
+            (b'{"n": 12345678901234567890}',),
+        )
+        for name, kind, target in (("l1", "trigger", "w/on/0"), ("l2", "outgoing", "r1")):
+            db.execute(
+                "INSERT INTO dead_letter VALUES (?, 1, ?, ?, 'shop', 'e1', '[]')",
+                (name, kind, target),
+            )
+    storage = SqliteStorage(tmp_path / "store.db")
+    await storage.open()
+    kept, lost = await storage.dead_letter("l1"), await storage.dead_letter("l2")
+    await storage.close()
+    assert (kept.event.type, kept.event.extensions) == ("PAID", {"a": "b"})
+    assert bytes(kept.event.data) == b'{"n":12345678901234567890}'
+    assert (lost.event, lost.run_id, lost.redriven_at) == (None, "r1", None)

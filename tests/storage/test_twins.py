@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ostinato.errors import OstinatoError
-from ostinato.ports import Batch, EventQuery, Page, RunQuery
+from ostinato.ports import Batch, EventQuery, LetterQuery, Page, Removal, RunQuery
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.samples import (
@@ -88,6 +88,25 @@ batches = st.builds(
     dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
     dropped_schedules=few(key),
     schedules=few(st.builds(schedule, key, st.none() | at)),
+    redriven=st.lists(
+        st.builds(
+            lambda id, at, by: letter(id, redriven_at=at, redriven_by=by),
+            st.integers(1, 30).map("l{}".format),
+            st.none() | at,
+            key,
+        ),
+        max_size=1,
+    ),
+    removal=st.none()
+    | st.builds(
+        Removal,
+        at=st.just(NOW + 150),
+        rows=st.integers(0, 9),
+        runs=few(st.one_of(run, new_run)),
+        events=few(st.integers(1, 30).map(lambda number: ("shop", f"e{number}"))),
+        dead_letters=few(st.integers(1, 30).map("l{}".format)),
+        replies=few(st.sampled_from("abcdef").map(lambda name: ("POST /runs", name))),
+    ),
 )
 
 
@@ -137,4 +156,10 @@ async def everything(storage):
         await storage.schedules(),
         await storage.due_schedules(NOW + 2, 9),
         await storage.next_schedule(),
+        await storage.dead_letters(LetterQuery(), Page()),
+        await storage.over_runs("order", "failed", NOW + 99, 9),
+        await storage.oldest_open(),
+        await storage.aged_events(0, 9),
+        await storage.aged_letters(NOW + 2, 9),
+        sorted(await storage.expired_replies(NOW + 150, 99)),
     ]

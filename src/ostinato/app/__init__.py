@@ -6,6 +6,7 @@ orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 scheduling    schedules
 repairing     pause, resume, retry, skip, fork, signal
+letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself
 catalog       the deployed workflows, as the engine asks for them
@@ -16,9 +17,22 @@ remote        start and emit for an engine in another process; ``address`` says 
 """
 
 from ostinato.app.doing import Once, Producer
+from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
 from ostinato.runtime.inbox import Accepted
 
-__all__ = ["Accepted", "App", "Deployed", "Once", "Producer", "Run", "RunEnded", "StuckView"]
+__all__ = [
+    "Accepted",
+    "App",
+    "Deployed",
+    "LetterView",
+    "Once",
+    "Producer",
+    "Redrives",
+    "Run",
+    "RunEnded",
+    "StuckView",
+    "letter_view",
+]

@@ -38,6 +38,7 @@ class DeployedWorkflows:
         self._listening: dict[str, PatternIndex[str]] = {}
         self._plans: dict[str, dict[str, Plan]] = {}
         self._shapes: dict[str, list[tuple[str, ...]]] = {}
+        self._waiters: dict[str, set[str]] = {}
 
     def refresh(self) -> None:
         """After versions were added or retired: index the triggers anew."""
@@ -58,6 +59,7 @@ class DeployedWorkflows:
         for job in document.jobs():
             if isinstance(job.action, WaitEvent):
                 for type_ in job.action.types:
+                    self._waiters.setdefault(type_, set()).add(document.workflow)
                     shapes = self._shapes.setdefault(type_, [])
                     if job.action.paths not in shapes:
                         shapes.append(job.action.paths)
@@ -90,3 +92,10 @@ class DeployedWorkflows:
 
     def check_input(self, workflow: str, version: int, value: Any) -> Any:
         return self.registry.input_check(workflow, version)(value)
+
+    def workflows(self) -> Sequence[str]:
+        return self.registry.names()
+
+    def waiters(self, type: str) -> Sequence[str]:
+        """With those of which nobody knows what they wait for: a version cannot be read."""
+        return [*self._waiters.get(type, ()), *self.registry.unreadable_names()]

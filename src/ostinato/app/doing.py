@@ -15,14 +15,16 @@ from ostinato.app.stuck import Finding
 from ostinato.core import events as e
 from ostinato.core.callbacks import holder
 from ostinato.core.cloudevents import Event
+from ostinato.core.cloudevents.event import MAX_ID, MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, text
 from ostinato.core.codec import encode_value
-from ostinato.core.facts import Failure
 from ostinato.core.state import State, Step
 from ostinato.core.triggers import uid_problem
 from ostinato.core.views import RunView, run_view
 from ostinato.errors import ConflictError, InvalidInput, UsageError
+from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
+from ostinato.runtime.reports import failure_from
 from ostinato.runtime.starts import Begin, Begun, Idempotency
 
 
@@ -86,7 +88,9 @@ class Doing(Finding):
             raise InvalidInput(f"the input cannot be read: {error}") from None
         if not isinstance(value, dict):
             raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
-        return encode_value(self._catalog.check_input(name, version, value))
+        data = encode_value(self._catalog.check_input(name, version, value))
+        check_size("the input", data, self.settings.limits.input, "limits.input")
+        return data
 
     def _idempotency(self, once: Once | None) -> Idempotency | None:
         if once is None:
@@ -127,11 +131,11 @@ class Doing(Finding):
             given = {} if data is None else data
             return await find_server(self.settings).emit({**members, **about, "data": given})
         event = Event(
-            id=id or self.new_id(),
-            source=source,
-            type=type,
+            id=text(id or self.new_id(), "id", MAX_ID),
+            source=text(source, "source", MAX_SOURCE),
+            type=text(type, "type", MAX_TYPE),
             time=self.now(),
-            subject=subject,
+            subject=None if subject is None else text(subject, "subject", MAX_SUBJECT),
             data=encode_value({} if data is None else data),
         )
         return (await self.accept([event]))[0]
@@ -143,7 +147,9 @@ class Doing(Finding):
 
     async def accept(self, events: Sequence[Event], *, wait: bool = True) -> list[Accepted]:
         """Store events, all or none, with the runs they start."""
-        service = self.service
+        service, limit = self.service, self.settings.limits.event
+        for event in events:
+            check_size(f"event {event.id}", event.data, limit, "limits.event")
         await self._room(wait)
         answers: list[Accepted] = await service.ask(
             lambda answer: Accept(service.starter, self._catalog, events, answer)
@@ -151,6 +157,7 @@ class Doing(Finding):
         return answers
 
     async def cancel(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
+        check_text("why", why)
         state = await self._state(run_id)
         if state.ended:
             raise ConflictError(f"run {run_id} is over already: {state.status}")
@@ -168,8 +175,9 @@ class Doing(Finding):
         state, step = await self._holder(token)
         failure = None
         if error is not None:
-            failure = Failure(str(error.get("name", "Failed")), str(error.get("message", "")))
+            failure = failure_from(str(error.get("name", "Failed")), str(error.get("message", "")))
         data = output if isinstance(output, Raw) else encode_value(output)
+        check_size("the output", data, self.settings.limits.result, "limits.result")
         event = e.Answered(step.key, data if failure is None else None, failure)
         told = await self.service.ask(lambda answer: Tell(state.run_id, event, answer))
         if told is None or not told.facts:

@@ -8,26 +8,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
 from ostinato.app.repairing import Repairing
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
+from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
-from ostinato.config import Settings
-from ostinato.core.cloudevents import Event, milliseconds
-from ostinato.core.codec import encode_value
+from ostinato.config import Settings, retention_of
+from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Clock, Storage
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.janitor import Cleaned
+from ostinato.runtime.letters import event_of
 from ostinato.runtime.service import Limits, Service
 
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Repairing):
+class App(Deploying, Scheduling, Repairing, Letters):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -113,6 +116,7 @@ class App(Deploying, Scheduling, Repairing):
 
         Starts and events are stored from now on; no job starts before ``begin``.
         """
+        self._retention = retention_of(self.settings)
         storage = self.storage
         await storage.open()
         try:
@@ -137,9 +141,23 @@ class App(Deploying, Scheduling, Repairing):
             result=settings.limits.result,
             secrets=settings.secrets,
         )
+        export = settings.retention.export
+        self._http.limit = settings.limits.result
         return Service(
-            storage, self._catalog, self.handlers, self.bus, self._clock, self._identity, limits
+            storage,
+            self._catalog,
+            self.handlers,
+            self.bus,
+            self._clock,
+            self._identity,
+            limits,
+            self._retention,
+            None if export is None else open_archive(export),
         )
+
+    async def clean(self) -> Cleaned:
+        """Remove now what `[retention]` says is too old; a server does so once an hour."""
+        return await self.service.janitor.clean(self.now())
 
     async def begin(self) -> None:
         """Let the runs go on; what a dead process left is taken over first."""
@@ -189,19 +207,10 @@ class App(Deploying, Scheduling, Repairing):
             "overdueJobs": service.executor.overdue,
             "residentRuns": len(service.engine.residents),
             "commits": service.engine.commits,
+            "deadLetters": dict(service.dead_letters),
         }
 
 
 def _event_of(job: Job) -> Event | None:
     """The event that started the run."""
-    value = job.trigger
-    if value is None:
-        return None
-    return Event(
-        id=value["id"],
-        source=value["source"],
-        type=value["type"],
-        time=milliseconds(value["time"]),
-        subject=value.get("subject"),
-        data=encode_value(value["data"]),
-    )
+    return None if job.trigger is None else event_of(job.trigger)

@@ -1,4 +1,4 @@
-"""The verbs that read: runs, their histories and streams, events, dead letters."""
+"""The verbs that read: runs, their histories and streams, events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ostinato.core.outline import outline
 from ostinato.core.state import State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError
-from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.ports import EventQuery, Head, Page, RunQuery, StoredEvent
 from ostinato.runtime.resident import load_state
 from ostinato.runtime.watching import until_end
 
@@ -130,9 +130,6 @@ class Reading(Wired):
             sources = ", ".join(repr(one.event.source) for one in found)
             raise ConflictError(f"events from {sources} have this id: say which source")
         return found[0]
-
-    async def dead_letters(self, page: Page) -> list[DeadLetter]:
-        return await self.storage.dead_letters(page)
 
     async def run_graph(self, run_id: str) -> dict[str, Any]:
         """The graph that a run follows, each node with the status of its latest activation."""

@@ -88,5 +88,8 @@ class SyncApp:
     def deploy(self, document: Any) -> int:
         return self.call(self._app.deploy(document))
 
+    def redrive(self, *ids: str, **options: Any) -> Any:
+        return self.call(self._app.redrive(*ids, **options))
+
     def cancel(self, run_id: str, why: str = "") -> Any:
         return self.call(self._app.cancel(run_id, why=why))

@@ -9,6 +9,7 @@ from ostinato.app.catalog import DeployedWorkflows
 from ostinato.app.wiring import open_store
 from ostinato.bus.memory import MemoryBus
 from ostinato.config import Settings, read_settings
+from ostinato.core.retention import Retention
 from ostinato.definitions.compile import HandlerDefaults
 from ostinato.definitions.registry import Registry
 from ostinato.errors import NothingIsRunning, UsageError
@@ -46,6 +47,7 @@ class Wired:
         self._registry: Registry[Version] = Registry()
         self._catalog = DeployedWorkflows(self._registry)
         self._warned: dict[tuple[str, int], list[str]] = {}
+        self._retention = Retention()
         self._deploying = asyncio.Lock()
         self.bus = MemoryBus()
         self.handlers = Handlers()

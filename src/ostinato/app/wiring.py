@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
 from ostinato.errors import SettingsError
-from ostinato.ports import Storage
+from ostinato.ports import Archive, Storage
 
 
 def _sqlite(url: str) -> Storage:
@@ -43,3 +43,9 @@ def open_store(url: str) -> Storage:
         f"store = {url!r}: no store is known for {scheme or 'an empty scheme'!r}; known are "
         f"{known}, as in sqlite:///ostinato.db"
     )
+
+
+def open_archive(folder: str) -> Archive:
+    from ostinato.storage.archive import FolderArchive
+
+    return FolderArchive(folder)

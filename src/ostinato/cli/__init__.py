@@ -12,6 +12,7 @@ local     … of a store that no server holds, through App
 connect   which of the two
 documents what check says of documents                  drawing  a graph as text
 sources   documents, directories, applications given    ending   the end of a run, as an exit code
+archived  runs that were exported
 refusal   what a server refused                         starter  the files of a new project
 server    the process of serve                          reference  made parts of the docs
 repairs   pause, resume, retry, skip, fork and signal

@@ -61,3 +61,10 @@ class Client(Protocol):
         """``verb`` is the last part of a route under ``/schedules``, ``asked`` its body."""
 
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
+
+    async def dead_letters(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
+
+    async def dead_letter(self, letter_id: str) -> Data: ...
+
+    async def redrive(self, asked: Mapping[str, Any]) -> Data:
+        """``asked`` is the body of ``POST /dead-letters/redrive``."""

@@ -49,6 +49,11 @@ COMMANDS: dict[str, Command] = dict(
         _same("workflows", "list workflows"),
         _same("events", "list events"),
         _same("schedules", "list what starts by the clock; pause, fire, back-fill"),
+        (
+            "dead-letters",
+            Command("dead_letters", "dead_letters", "list what could not be processed, and why"),
+        ),
+        _same("redrive", "try dead letters again"),
         _same("graph", "draw a workflow"),
         _same("match", "ask a pattern whether it fits an event, and why not"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),
@@ -138,7 +143,7 @@ def available() -> dict[str, Command]:
 
 
 def listing() -> str:
-    lines = [f"  {name:<11}{command.about}\n" for name, command in available().items()]
+    lines = [f"  {name:<14}{command.about}\n" for name, command in available().items()]
     head = f"Ostinato {__version__}: durable, event-driven workflows\n\n"
     return f"{head}Usage: ostinato COMMAND …\n\n{''.join(lines)}\n{EPILOGUE}"
 

@@ -17,12 +17,13 @@ from typing import Any
 
 import msgspec
 
-from ostinato.app import App
+from ostinato.app import App, letter_view
 from ostinato.cli.client import Data
 from ostinato.config import Settings
 from ostinato.core.cloudevents import to_json
+from ostinato.core.durations import parse_duration
 from ostinato.core.instants import parse_instant
-from ostinato.ports import EventQuery, Head, Page, RunQuery
+from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunQuery
 
 
 @asynccontextmanager
@@ -129,6 +130,37 @@ class LocalClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         wanted = EventQuery(type=query.get("type"), source=query.get("source"))
         return [to_json(kept.event) for kept in await self._app.events(wanted, Page(limit))]
+
+    # -- dead letters
+
+    async def dead_letters(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        wanted = self._letters(query, redriven=query.get("redriven") == "true")
+        return [
+            _plain(letter_view(one)) for one in await self._app.dead_letters(wanted, Page(limit))
+        ]
+
+    async def dead_letter(self, letter_id: str) -> Data:
+        letter: Data = _plain(letter_view(await self._app.dead_letter(letter_id)))
+        return letter
+
+    async def redrive(self, asked: Mapping[str, Any]) -> Data:
+        where = asked.get("where")
+        done: Data = _plain(
+            await self._app.redrive(
+                *(asked.get("ids") or ()),
+                where=None if where is None else self._letters(where),
+                dry_run=asked.get("dryRun", False),
+                by="ostinato redrive",
+                limit=asked.get("limit", 1000),
+                cursor=asked.get("cursor"),
+            )
+        )
+        return done
+
+    def _letters(self, query: Mapping[str, Any], redriven: bool = False) -> LetterQuery:
+        since = query.get("since")
+        at = None if since is None else self._app.now() - parse_duration(since)
+        return LetterQuery(query.get("kind"), query.get("target"), at, query.get("text"), redriven)
 
 
 BY = "ostinato schedules"

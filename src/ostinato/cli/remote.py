@@ -149,6 +149,17 @@ class RemoteClient:
         path = f"/schedules/{_segment(name)}/{verb}"
         return _object(await self._send("POST", path, json=dict(asked)))
 
+    # -- dead letters
+
+    async def dead_letters(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        return await self._list("/dead-letters", query, limit)
+
+    async def dead_letter(self, letter_id: str) -> Data:
+        return await self._get(f"/dead-letters/{_segment(letter_id)}")
+
+    async def redrive(self, asked: Mapping[str, Any]) -> Data:
+        return _object(await self._send("POST", "/dead-letters/redrive", json=dict(asked)))
+
     # -- HTTP
 
     async def _get(self, path: str) -> Data:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json as json_text
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ostinato.cli import output, words
+from ostinato.cli.archived import exported_run
 from ostinato.cli.connect import connected
 from ostinato.cli.ending import shown
 from ostinato.cli.options import Json, RunName, Store, Url, settings_from
@@ -23,13 +25,20 @@ def show(
     history: Annotated[
         bool, typer.Option("--history", help="All that was recorded, instead.")
     ] = False,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="From a file of exported runs.")
+    ] = None,
     json: Json = False,
     store: Store = None,
     url: Url = None,
 ) -> None:
     """Show one run: its jobs, why it waits, and what would continue it."""
-    settings = settings_from(store=store, url=url)
-    run, facts, place, running = asyncio.run(_show(settings, name, history))
+    if file is not None:
+        run, facts = exported_run(file, name)
+        place, running = str(file), True
+    else:
+        settings = settings_from(store=store, url=url)
+        run, facts, place, running = asyncio.run(_show(settings, name, history))
     if json:
         output.data(facts if history else run)
     elif history:

@@ -106,6 +106,69 @@ def _show_duration(value: timedelta) -> str:
     return format_duration(value // timedelta(milliseconds=1))
 
 
+FOREVER = timedelta.max
+
+
+def _keep(value: Any) -> timedelta:
+    if isinstance(value, str) and value.strip().lower() == "forever":
+        return FOREVER
+    kept = _duration(value) if value != FOREVER else FOREVER
+    if not kept:
+        raise _refuse(value, KEEP.form)
+    return kept
+
+
+def _show_keep(value: timedelta) -> str:
+    return "forever" if value == FOREVER else _show_duration(value)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOf:
+    """How long the ended runs of one workflow are kept; None: as those of any other."""
+
+    workflow: str
+    runs: timedelta | None = None
+    failed: timedelta | None = None
+
+
+def _keeps(value: Any) -> tuple[KeepOf, ...]:
+    if isinstance(value, str):
+        value = _object(value)
+    if isinstance(value, tuple) and all(isinstance(each, KeepOf) for each in value):
+        return value
+    if not isinstance(value, dict):
+        raise _refuse(value, KEEPS.form)
+    return tuple(_keep_of(name, given) for name, given in value.items())
+
+
+def _object(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise _refuse(text, KEEPS.form) from None
+
+
+def _keep_of(workflow: str, given: Any) -> KeepOf:
+    if not isinstance(given, dict) or not given or set(given) - {"runs", "failed"}:
+        raise SettingsError(f"{workflow}: {given!r:.60} does not fit; write {KEEPS.form}")
+    try:
+        return KeepOf(workflow, **{name: _keep(value) for name, value in given.items()})
+    except SettingsError as error:
+        raise SettingsError(f"{workflow}: {error.message}") from None
+
+
+def _show_keeps(keeps: tuple[KeepOf, ...]) -> str:
+    return "; ".join(map(_show_keep_of, keeps)) or "none"
+
+
+def _show_keep_of(keep: KeepOf) -> str:
+    spans = (("runs", keep.runs), ("failed", keep.failed))
+    told = [f"{name} {_show_keep(span)}" for name, span in spans if span is not None]
+    return f"{keep.workflow}: {', '.join(told)}"
+
+
 def _url(value: Any) -> str:
     found = urlsplit(_text(value))
     if found.scheme not in ("http", "https") or not found.hostname:
@@ -224,6 +287,8 @@ PORT = Kind("a port, 0 to 65535 (0: any free one)", _whole(0, 65535, "a port, 0 
 COUNT = Kind("a whole number from 1", _whole(1, 2**53, "a whole number from 1"))
 SIZE = Kind("bytes, or as 64 KB or 1 MB (1 KB is 1024 bytes)", _size, show_size)
 DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
+KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
+KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
 STORE = Kind("sqlite:///FILE (four slashes: from the root) or memory:", _store, _show_store, True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")

@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 from ostinato.config.kinds import (
     COUNT,
     DURATION,
+    FOREVER,
+    KEEP,
+    KEEPS,
     KEYS,
     PORT,
     SECRET,
@@ -26,6 +29,7 @@ from ostinato.config.kinds import (
     TEXTS,
     URL,
     ApiKey,
+    KeepOf,
     Kind,
     one_of,
 )
@@ -43,7 +47,8 @@ def _setting(default: T, kind: Kind, about: str) -> T:
 class LimitSettings:
     event: int = _setting(1 << 20, SIZE, "the largest event")
     batch: int = _setting(10_000, COUNT, "events in one request")
-    result: int = _setting(5 << 20, SIZE, "the largest result of a job")
+    input: int = _setting(5 << 20, SIZE, "the largest input of a run")
+    result: int = _setting(5 << 20, SIZE, "the largest result of a job, here or by callback")
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
@@ -60,6 +65,19 @@ class SlotSettings:
 class AuthSettings:
     keys: tuple[ApiKey, ...] = _setting((), KEYS, "who may call when host is not this machine")
     anonymous: tuple[str, ...] = _setting((), TEXTS, "names of routes that need no key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    runs: timedelta = _setting(FOREVER, KEEP, "runs that succeeded or were cancelled")  # noqa: RUF009
+    failed: timedelta = _setting(FOREVER, KEEP, "runs that failed")  # noqa: RUF009
+    workflows: tuple[KeepOf, ...] = _setting((), KEEPS, "other times for some workflows' runs")
+    events: timedelta = _setting(FOREVER, KEEP, "accepted events")  # noqa: RUF009
+    duplicates: timedelta = _setting(  # noqa: RUF009
+        timedelta(days=7), DURATION, "the least time that a repeated event is known to be one"
+    )
+    dead_letters: timedelta = _setting(FOREVER, KEEP, "dead letters")  # noqa: RUF009
+    export: str | None = _setting(None, TEXT, "a directory; runs are written there before they go")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +114,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     slots: SlotSettings = SlotSettings()
     auth: AuthSettings = AuthSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 

@@ -14,6 +14,8 @@ schedules     the clock -> events: what is due, what was missed, what overlaps
 triggers      event -> runs: inputs and uids from events, misfits
 secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done
+retention     what is old enough to go, and what may go
+letters       dead letters: what comes of redriving one
 callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back

@@ -214,6 +214,15 @@ class Registry(Generic[R]):
         """A stored version that cannot be read: it is listed, and starts nothing."""
         self._unreadable[_plain(workflow), version] = reason
 
+    def names(self) -> list[str]:
+        """Of every workflow that was ever stored, retired ones too."""
+        return [next(iter(versions.values())).workflow for versions in self._rows.values()]
+
+    def unreadable_names(self) -> list[str]:
+        """Workflows of which some version cannot be read."""
+        plains = {plain for plain, _ in self._unreadable}
+        return [name for name in self.names() if _plain(name) in plains]
+
     def unreadable(self, workflow: str, version: int) -> str | None:
         return self._unreadable.get((_plain(workflow), version))
 

@@ -18,6 +18,7 @@ http       http jobs
 catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 repairs    what people ask of runs, that may be refused
+letters    dead letters: redriving them
 starts     starts: uids, idempotency keys
 meeting    waits and events meet by key
 timers     what is due
@@ -26,8 +27,10 @@ schedules  planned instants that are due become events
 planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
 alarm      wakes the loop when something is due
 outbox     what is to be sent
+janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
+bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine
 garbage    the pace of Python's garbage collector

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ostinato.core.graph import Graph
@@ -19,3 +19,9 @@ class Catalog(Listeners, Protocol):
 
     def scheduled(self, schedule_id: str) -> tuple[Trigger, Plan] | None:
         """What the schedule starts, and when."""
+
+    def workflows(self) -> Iterable[str]:
+        """Every workflow that runs may be of, retired ones too."""
+
+    def waiters(self, type: str) -> Iterable[str]:
+        """The workflows whose runs may look back for an event of this type."""

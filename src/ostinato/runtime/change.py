@@ -6,7 +6,7 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
@@ -18,6 +18,7 @@ from ostinato.core.facts import Fact
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
+    DeadLetter,
     Head,
     Outgoing,
     Record,
@@ -73,6 +74,11 @@ class Change:
             self._rows = Batch()
         return self._rows
 
+    @property
+    def letters(self) -> Sequence[DeadLetter]:
+        """The dead letters that it brings."""
+        return () if self._rows is None else self._rows.dead_letters
+
     def drop_timer(self, timer: Timer) -> None:
         """It has fired."""
         self.rows.timers[timer.run_id, timer.key, timer.kind] = None
@@ -126,6 +132,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.events += rows.events
     batch.replies += rows.replies
     batch.dead_letters += rows.dead_letters
+    batch.redriven += rows.redriven
+    batch.outgoing += rows.outgoing
     batch.versions += rows.versions
     batch.retired += rows.retired
     batch.sent += rows.sent
@@ -135,6 +143,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.buckets |= rows.buckets
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
+    if rows.removal is not None:  # one janitor, one lot at a time
+        batch.removal = rows.removal
 
 
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:

@@ -34,6 +34,7 @@ from ostinato.ports import Batch, Clock, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
+from ostinato.runtime.letters import note_failed
 from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import GraphOf, Resident, Residents
@@ -207,6 +208,8 @@ class Engine:
         told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
+        if state.ended and facts:
+            note_failed(self, change, state, now)
         return told
 
     def _undo(self, change: Change) -> None:

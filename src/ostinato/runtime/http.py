@@ -10,15 +10,18 @@ import msgspec
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.outcomes import Fail
 
-MAX_BODY = 5_000_000
 TIMEOUT = 30.0
 """Seconds, when the job has no time-out of its own."""
 
 
 class HttpJobs:
-    """``request`` is the handler of ``http`` jobs. Its output is ``{status, headers, body}``."""
+    """``request`` is the handler of ``http`` jobs. Its output is ``{status, headers, body}``.
 
-    def __init__(self) -> None:
+    ``limit`` is of the body, in bytes.
+    """
+
+    def __init__(self, limit: int = 5 << 20) -> None:
+        self.limit = limit
         self._client: httpx2.AsyncClient | None = None
 
     async def request(
@@ -40,7 +43,7 @@ class HttpJobs:
             raise Fail(f"{method} {url!r}: {error}", "WrongArguments") from error
         response = await self._open().send(request, stream=True)
         try:
-            return await _answer(response)
+            return await _answer(response, self.limit)
         finally:
             await response.aclose()
 
@@ -56,12 +59,12 @@ class HttpJobs:
             await client.aclose()
 
 
-async def _answer(response: httpx2.Response) -> dict[str, Any]:
+async def _answer(response: httpx2.Response, limit: int) -> dict[str, Any]:
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise Fail(f"the answer is larger than {MAX_BODY:,} bytes", "TooLarge")
+        if len(body) > limit:
+            raise Fail(f"the answer is larger than {limit:,} bytes (limits.result)", "TooLarge")
     return {
         "status": response.status_code,
         "headers": dict(response.headers),

@@ -11,12 +11,14 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event, event_value
+from ostinato.core.letters import problems_of
 from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
-from ostinato.errors import OstinatoError, Problem
+from ostinato.errors import OstinatoError
 from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
+from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Post
 from ostinato.runtime.starts import Pair, Starter, stored
 
@@ -133,14 +135,10 @@ class Accept(Post):
         self, engine: Engine, change: Change, event: Event, trigger: Trigger,
         error: OstinatoError, now: int,
     ) -> dict[str, str]:  # fmt: skip
-        reasons = [
-            {"pointer": problem.path, "message": problem.message}
-            for problem in error.problems or (Problem(str(error)),)
-        ]
         letter_id = engine.identity.event_id(now)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
-            msgspec.json.encode(reasons),
+            encoded_reasons(problems_of(error)), event,
         )  # fmt: skip
         change.rows.dead_letters.append(letter)
         return {"trigger": trigger.name, "id": letter_id}

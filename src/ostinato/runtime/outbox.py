@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
-from ostinato.errors import DefinitionError, NothingIsRunning, Refused, Unready, UsageError
+from ostinato.errors import DefinitionError, NothingIsRunning, Problem, Refused, Unready, UsageError
 from ostinato.ports import Bus, DeadLetter, Outgoing
 from ostinato.runtime.engine import Engine
+from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Keep
 from ostinato.telemetry.logger import logger
 
@@ -86,11 +85,11 @@ class Outbox:
     def _letter(self, one: Outgoing, error: Exception) -> DeadLetter:
         event, reason = one.event, f"{type(error).__name__}: {error}"
         log.error("outbox.refused", run=one.run_id, type=event.type, id=event.id, error=reason)
-        reasons = msgspec.json.encode([{"pointer": "", "message": reason}])
+        reasons = encoded_reasons([Problem(reason)])
         now = self.engine.clock.now()
         return DeadLetter(
             self.engine.identity.event_id(now), now, "outgoing", one.run_id, event.source, event.id,
-            reasons,
+            reasons, event, one.run_id or None,
         )  # fmt: skip
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core.state import State
+from ostinato.ports import DeadLetter
 from ostinato.runtime.change import Applied, Told
 from ostinato.runtime.resident import Residents
 from ostinato.runtime.watching import Watching
@@ -28,6 +29,7 @@ class Outlets:
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
         self.on_free: Callable[[str, str], None] = lambda run_id, key: None
         self.on_outgoing: Callable[[], None] = lambda: None
+        self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
 
@@ -36,6 +38,8 @@ class Outlets:
         for one in applied:
             for told in one.change.tolds:
                 self._leave(told, jobs)
+            for letter in one.change.letters:
+                self.on_letter(letter)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)

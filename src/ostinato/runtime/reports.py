@@ -15,10 +15,14 @@ from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.secrets import without
 from ostinato.errors import NotStorable, OstinatoError, TooLarge
+from ostinato.runtime.bounds import check_size
 from ostinato.runtime.outcomes import Fail, Later, Retry
 
 MESSAGE = 2_000
 """Characters of an error's text that are kept."""
+
+NAME = 200
+"""Characters of an error's name that are kept."""
 
 FRAMES = 12
 """Frames of a handler's traceback that are logged: the last ones."""
@@ -32,7 +36,7 @@ def report_of(command: StartJob, value: Any, limit: int) -> e.Event:
     if isinstance(value, Later):
         return e.Deferred(key, attempt)
     if isinstance(value, Retry):
-        error = Failure("Retry", _clean(str(value.message)))
+        error = Failure("Retry", clipped(str(value.message)))
         return e.Failed(key, attempt, error, after=value.after)
     try:
         return e.Completed(key, attempt, encode_result(value, limit))
@@ -46,8 +50,7 @@ def encode_result(value: Any, limit: int) -> Raw:
         data = encode_value(value if type(value) in _CONTAINERS else _plain(value))
     except NotStorable:
         data = encode_value(_plain(value))
-    if len(bytes(data)) > limit:
-        raise TooLarge(f"the result is {len(bytes(data)):,} bytes of JSON, the limit is {limit:,}")
+    check_size("the result", data, limit, "limits.result")
     return data
 
 
@@ -110,14 +113,23 @@ def raised(error: BaseException) -> str:
 
 def _name(value: Any) -> str:
     try:
-        return _clean(str(value))
+        return clipped(str(value), NAME)
     except BaseException:  # its own __str__ is broken
         return "Failed"
 
 
 def _text(error: BaseException) -> str:
-    text = _clean(_said(error))
-    return text if len(text) <= MESSAGE else text[:MESSAGE] + "…"
+    return clipped(_said(error))
+
+
+def failure_from(name: str, message: str) -> Failure:
+    """What somebody outside says that went wrong."""
+    return Failure(clipped(name, NAME), clipped(message))
+
+
+def clipped(text: str, longest: int = MESSAGE) -> str:
+    text = _clean(text)
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _clean(text: str) -> str:

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core import events as e
+from ostinato.core.retention import Retention
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
-from ostinato.ports import Bus, Clock, Storage
+from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
+from ostinato.runtime import letters
 from ostinato.runtime.attempt import Key
+from ostinato.runtime.bounds import NEAR
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.outbox import Outbox
@@ -66,6 +71,8 @@ class Service:
         clock: Clock,
         identity: Identity | None = None,
         limits: Limits | None = None,
+        retention: Retention | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
@@ -85,10 +92,13 @@ class Service:
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine)
         self.schedules = Schedules(self.engine, catalog, self.starter)
+        self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
+        self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
+        self._near = False
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -105,6 +115,11 @@ class Service:
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
+        outlets.on_letter = self._count_letter
+
+    def _count_letter(self, letter: DeadLetter) -> None:
+        self.dead_letters[letter.kind] += 1
+        letters.told(letter)
 
     def _report(self, run_id: str, event: e.Event) -> None:
         self.engine.post(Tell(run_id, event))
@@ -158,7 +173,15 @@ class Service:
     def _has_room(self) -> bool:
         return self.load < self.limits.ready
 
+    def _warn_when_near(self) -> None:
+        """Once for each time that it fills."""
+        near = self.load >= NEAR * self.limits.ready
+        if near and not self._near:
+            log.warning("limit.near", what="ready jobs", count=self.load, setting="limits.ready")
+        self._near = near
+
     def check_room(self) -> None:
+        self._warn_when_near()
         if self.load >= self.limits.ready:
             raise Busy(
                 f"{self.load:,} jobs are ready and none can start yet (the limit is "
@@ -168,6 +191,7 @@ class Service:
     async def wait_room(self) -> None:
         if AT_WORK.get():  # its slot would never be free for what it waits for
             return
+        self._warn_when_near()
         while self.load >= self.limits.ready and not self.engine.stopping:
             self._room.clear()
             await self._room.wait()
@@ -197,7 +221,8 @@ class Service:
         done += await self.timers.run_once(moment)
         done += self.limiter.run_once(moment)
         done += await self.schedules.run_once(moment)
-        return done + await self.outbox.run_once(moment)
+        done += await self.outbox.run_once(moment)
+        return done + await self.janitor.run_once(moment)
 
     async def _turn(self) -> None:
         wake = self.engine.wake
@@ -241,6 +266,7 @@ class Service:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
+        await self.janitor.close()
         self.timers.close()
         self.limiter.close()
         self.schedules.close()

@@ -1,5 +1,6 @@
 """Stores: one technology per folder.
 
 memory  for tests and trials        sqlite  for one machine
+archive  where runs are written before they are removed
 cursor  where a list of events goes on, the same in each
 """

@@ -27,6 +27,13 @@ class Metrics:
         )
         self._answered: dict[tuple[str, int], Counter] = {}
         self._accepted = {said: self._events.labels(said) for said in ("true", "false")}
+        self._letters = Counter(
+            "ostinato_dead_letters",
+            "Dead letters since this process began: trigger, consumer or outgoing",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._told: dict[str, int] = {}
         self._gauges: dict[str, Gauge] = {}
 
     def answered(self, operation: str, status: int) -> None:
@@ -44,6 +51,9 @@ class Metrics:
         for name, number in health.items():
             if isinstance(number, (bool, int, float)):
                 self._gauge(name).set(number)
+        for kind, count in health.get("deadLetters", {}).items():
+            self._letters.labels(kind).inc(count - self._told.get(kind, 0))
+            self._told[kind] = count
         return generate_latest(self.registry)
 
     def _gauge(self, name: str) -> Gauge:

@@ -21,6 +21,7 @@ from ostinato.web import (
     events,
     health,
     ingress,
+    letters,
     pages,
     repairs,
     runs,
@@ -46,6 +47,7 @@ TABLE = Table(
         *stream.doors,
         *schedules.doors,
         *callbacks.doors,
+        *letters.doors,
         *health.doors,
         *pages.doors,
     ]

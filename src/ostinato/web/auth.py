@@ -34,6 +34,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "schedule:write": (),
     "event:read": ("16002",),
     "event:write": ("16007",),
+    "letter:read": (),
+    "letter:write": (),
     "metrics:read": (),
 }
 

@@ -33,7 +33,7 @@ class Callback(Struct, forbid_unknown_fields=True):
 async def answer_callback(request: Request) -> Response:
     """End the job that waits under this token. 409 when it is over, 410 when it has expired."""
     door = door_of(request)
-    body = await read_body(request, door.bounds.body)
+    body = await read_body(request, door.bounds.answer)
     said = decode(body, Callback) if body.strip() else Callback()
     token = request.path_params["token"]
     if said.error is UNSET:

@@ -22,18 +22,21 @@ ROOM = 64 << 10  # for what is around a value in a body
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """In bytes: one event, a request with many, a request to start or answer, documents."""
+    """In bytes: one event, a request with many; to start, to answer; documents; anything else."""
 
     events: Limits
     batch: int
-    body: int
+    start: int
+    answer: int
     documents: int
+    body: int = ROOM
 
     @classmethod
     def of(cls, limits: LimitSettings) -> Bounds:
         """Several documents come together, so each is bounded again by whoever reads it."""
         events = Limits(limits.event, limits.batch)
-        return cls(events, 16 * limits.event, limits.result + ROOM, 4 * limits.document)
+        batch, documents = 16 * limits.event, 4 * limits.document
+        return cls(events, batch, limits.input + ROOM, limits.result + ROOM, documents)
 
 
 class Door:

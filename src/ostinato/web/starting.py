@@ -91,7 +91,7 @@ async def start_run(request: Request) -> Response:
     With `?wait=30s` it answers at the run's end, or with the run as it is by then.
     """
     wait = _seconds(request)
-    body = await read_body(request, door_of(request).bounds.body)
+    body = await read_body(request, door_of(request).bounds.start)
     asked = decode(body, StartRun)
     start = Start(asked.workflow, asked.input, asked.uid, asked.version, "runs", body, encode)
     content, run_id, duplicate, replayed = await _started(request, start, wait)
@@ -111,7 +111,7 @@ async def start_run(request: Request) -> Response:
 async def execute_workflow(request: Request) -> Response:
     """Start a run of this workflow, with the members that the workflow service answers as well."""
     wait, name = _seconds(request), request.path_params["name"]
-    body = await read_body(request, door_of(request).bounds.body)
+    body = await read_body(request, door_of(request).bounds.start)
     asked = _execute(body)
     versions = await door_of(request).app.versions(name)
     workflow_id = versions[0].workflow_id

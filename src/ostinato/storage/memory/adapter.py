@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.retention import OPEN_STATUSES
 from ostinato.core.schedules import Schedule
 from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
 from ostinato.ports import (
+    AgedEvent,
     Batch,
     DeadLetter,
     EventQuery,
     Head,
+    LetterQuery,
     Outgoing,
     Page,
     Place,
@@ -164,19 +167,65 @@ class MemoryStorage:
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         cursor = event_cursor("0/" if page.cursor is None else page.cursor)
-        found = lists.events(self._disk.events, query)
+        found = lists.events(self._disk.events.values(), query)
         return lists.page_of(found, page, lambda stored: lists.event_place(stored) < cursor)
 
     async def count_events(self, query: EventQuery) -> int:
-        return len(lists.events(self._disk.events, query))
+        return len(lists.events(self._disk.events.values(), query))
 
     async def events_by_id(self, event_id: str) -> list[StoredEvent]:
-        found = (stored for stored in self._disk.events if stored.event.id == event_id)
+        found = (stored for stored in self._disk.events.values() if stored.event.id == event_id)
         return sorted(found, key=lambda stored: stored.event.source)
 
-    async def dead_letters(self, page: Page) -> list[DeadLetter]:
-        letters = self._disk.dead_letters
-        found = sorted(letters.values(), key=lists.letter_place, reverse=True)
-        last = letters.get(page.cursor or "")
-        place = lists.letter_place(last) if last is not None else (0, "")
-        return lists.page_of(found, page, lambda letter: lists.letter_place(letter) < place)
+    async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
+        return lists.page_of_letters(self._disk.dead_letters, query, page)
+
+    async def count_dead_letters(self, query: LetterQuery) -> int:
+        return len(lists.letters(self._disk.dead_letters.values(), query))
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        return self._disk.dead_letters.get(letter_id)
+
+    # what the janitor reads
+
+    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+        found = sorted(
+            (head.ended_at, head.run_id)
+            for head in self._disk.heads.values()
+            if (head.workflow, head.status) == (workflow, status)
+            and head.ended_at is not None
+            and head.ended_at < before
+        )
+        return [run_id for _, run_id in found[:limit]]
+
+    async def oldest_open(self) -> dict[str, int]:
+        oldest = dict[str, int]()
+        for head in self._disk.heads.values():
+            if head.status in OPEN_STATUSES:
+                first = oldest.get(head.workflow, head.started_at)
+                oldest[head.workflow] = min(first, head.started_at)
+        return oldest
+
+    async def aged_events(self, after: int, limit: int) -> list[AgedEvent]:
+        disk = self._disk
+        numbers = sorted(number for number in disk.events if after < number < disk.last_event)
+        return [_aged(number, disk.events[number]) for number in numbers[:limit]]
+
+    async def aged_letters(self, before: int, limit: int) -> list[str]:
+        letters = self._disk.dead_letters.values()
+        found = sorted(lists.letter_place(letter) for letter in letters if letter.at < before)
+        return [letter_id for _, letter_id in found[:limit]]
+
+    async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]:
+        replies = self._disk.replies
+        found = [key for key, reply in replies.items() if reply.expires_at <= now]
+        return sorted(found, key=lambda key: replies[key].expires_at)[:limit]
+
+    async def unswept(self) -> bool:
+        return False  # records go with their run
+
+
+def _aged(number: int, stored: StoredEvent) -> AgedEvent:
+    event = stored.event
+    keyed = bool(stored.values_keys)
+    return AgedEvent(number, event.source, event.id, event.type, stored.received_at, keyed)

@@ -18,6 +18,7 @@ from ostinato.ports import (
     Owner,
     Place,
     Record,
+    Removal,
     Reply,
     StoredEvent,
     Turn,
@@ -43,7 +44,8 @@ class Disk:
         self.waiting: dict[tuple[str, str], dict[WaitKey, None]] = defaultdict(dict)
         self.due_at: dict[tuple[str, str, str], int] = {}
         self.due: list[Due] = []
-        self.events: list[StoredEvent] = []
+        self.events: dict[int, StoredEvent] = {}
+        self.last_event = 0
         self.known: dict[tuple[str, str], int] = {}
         self.findable: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.replies: dict[tuple[str, str], Reply] = {}
@@ -58,7 +60,7 @@ class Disk:
         self.schedules_due: list[tuple[int, str]] = []
 
     def keep(self, batch: Batch) -> None:
-        after = len(self.events)
+        after = self.last_event
         for event in batch.events:
             self._add_event(event)
         for reply in batch.replies:
@@ -78,6 +80,10 @@ class Disk:
             self._drop_schedule(name)
         for schedule in batch.schedules:
             self._put_schedule(schedule)
+        for letter in batch.redriven:
+            self.dead_letters[letter.id] = _redriven(self.dead_letters[letter.id], letter)
+        if batch.removal is not None:
+            self._remove(batch.removal)
 
     def event_number(self, event: StoredEvent) -> int:
         return self.known[event.event.source, event.event.id]
@@ -87,13 +93,13 @@ class Disk:
             (number, wait, self.events[number].event)
             for key, wait in self.waits.items()
             for number in self.findable.get((wait.type, wait.values_key), ())
-            if number >= self.waits_after[key]
+            if number > self.waits_after[key]
             or (wait.since is not None and self.events[number].received_at >= wait.since)
         ]
 
     def _add_event(self, stored: StoredEvent) -> None:
-        number = len(self.events)
-        self.events.append(stored)
+        number = self.last_event = self.last_event + 1
+        self.events[number] = stored
         self.known[stored.event.source, stored.event.id] = number
         for values_key in dict.fromkeys(stored.values_keys):
             self.findable[stored.event.type, values_key].append(number)
@@ -175,6 +181,37 @@ class Disk:
             kept = self.versions.get(key, version)
             self.versions[key] = replace(kept, retired=False)
 
+    def _remove(self, removal: Removal) -> None:
+        for run_id in removal.runs:
+            self._remove_run(run_id)
+        for pair in removal.events:
+            self._remove_event(pair)
+        for letter_id in removal.dead_letters:
+            self.dead_letters.pop(letter_id, None)
+        for key in removal.replies:
+            if key in self.replies and self.replies[key].expires_at <= removal.at:
+                del self.replies[key]
+
+    def _remove_run(self, run_id: str) -> None:
+        head = self.heads.get(run_id)
+        if head is None or head.ended_at is None:
+            return
+        del self.heads[run_id]
+        self.records.pop(run_id, None)
+        for wait in [key for key in self.waits if key[0] == run_id]:
+            self._drop_wait(wait)
+        for timer in [key for key in self.due_at if key[0] == run_id]:
+            self._move_timer(timer, None)
+
+    def _remove_event(self, pair: tuple[str, str]) -> None:
+        number = self.known.get(pair, self.last_event)
+        if number == self.last_event:
+            return
+        del self.known[pair]
+        stored = self.events.pop(number)
+        for values_key in dict.fromkeys(stored.values_keys):
+            self.findable[stored.event.type, values_key].remove(number)
+
 
 def changed_heads(disk: Disk, batch: Batch) -> list[Head]:
     """As they will be, those that end first: their ``uid`` is free for those that open."""
@@ -193,4 +230,15 @@ def _with_what_changes(first: Head, head: Head) -> Head:
         started_at=first.started_at,
         event_source=first.event_source,
         event_id=first.event_id,
+    )
+
+
+def _redriven(kept: DeadLetter, letter: DeadLetter) -> DeadLetter:
+    return replace(
+        kept,
+        reasons=letter.reasons,
+        attempts=letter.attempts,
+        redriven_at=letter.redriven_at,
+        redriven_by=letter.redriven_by,
+        redriven_run=letter.redriven_run,
     )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunGroup, RunQuery, StoredEvent
+from ostinato.ports import (
+    DeadLetter,
+    EventQuery,
+    Head,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    StoredEvent,
+)
 
 T = TypeVar("T")
 
@@ -80,6 +89,39 @@ def _passes(stored: StoredEvent, query: EventQuery) -> bool:
 
 def event_place(stored: StoredEvent) -> tuple[int, str]:
     return stored.received_at, f"{stored.event.source}/{stored.event.id}"
+
+
+def letters(found: Iterable[DeadLetter], query: LetterQuery) -> list[DeadLetter]:
+    fitting = (letter for letter in found if _wanted(letter, query))
+    return sorted(fitting, key=letter_place, reverse=not query.oldest_first)
+
+
+def _wanted(letter: DeadLetter, query: LetterQuery) -> bool:
+    return (
+        (query.kind is None or letter.kind == query.kind)
+        and (query.target is None or letter.target == query.target)
+        and (query.since is None or letter.at >= query.since)
+        and (query.redriven is None or (letter.redriven_at is not None) == query.redriven)
+        and (query.text is None or _says(letter, query.text))
+    )
+
+
+def _says(letter: DeadLetter, text: str) -> bool:
+    parts = [letter.id, letter.target, letter.event_source, letter.event_id]
+    parts += [letter.reasons.decode(), letter.event.type if letter.event else ""]
+    return any(_lower(text) in _lower(part) for part in parts)
+
+
+def page_of_letters(
+    kept: Mapping[str, DeadLetter], query: LetterQuery, page: Page
+) -> list[DeadLetter]:
+    last = kept.get(page.cursor or "")
+    found = letters(kept.values(), query)
+    if last is None:
+        return [] if page.cursor is not None else found[: page.limit]
+    place, later = letter_place(last), query.oldest_first
+    rest = [one for one in found if (letter_place(one) > place) == later and one != last]
+    return rest[: page.limit]
 
 
 def letter_place(letter: DeadLetter) -> tuple[int, str]:

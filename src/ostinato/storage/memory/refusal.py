@@ -15,6 +15,7 @@ from ostinato.ports import Batch, Head
 from ostinato.storage.memory.disk import Disk, changed_heads
 
 _INTEGERS = range(-(2**63), 2**63)
+_APART = ("epoch", "removal")
 
 
 def check(disk: Disk, batch: Batch) -> None:
@@ -25,6 +26,7 @@ def check(disk: Disk, batch: Batch) -> None:
     _check_records(disk, batch)
     _check_heads(disk, batch)
     _check_new("dead letter", (letter.id for letter in batch.dead_letters), disk.dead_letters)
+    _check_redriven(disk, batch)
     _check_versions(disk, batch)
     _check_places(disk, batch)
 
@@ -88,6 +90,15 @@ def _check_uids(disk: Disk, heads: list[Head]) -> None:
         taken.add(key)
 
 
+def _check_redriven(disk: Disk, batch: Batch) -> None:
+    letters = disk.dead_letters | {letter.id: letter for letter in batch.dead_letters}
+    for letter in batch.redriven:
+        kept = letters.get(letter.id)
+        if kept is None or kept.redriven_at is not None:
+            raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")
+        letters[letter.id] = letter
+
+
 def _check_versions(disk: Disk, batch: Batch) -> None:
     digests = {key: version.digest for key, version in disk.versions.items()}
     for version in batch.versions:
@@ -97,7 +108,7 @@ def _check_versions(disk: Disk, batch: Batch) -> None:
 
 
 def _check_values(batch: Batch) -> None:
-    lists = [getattr(batch, field.name) for field in fields(batch) if field.name != "epoch"]
+    lists = [getattr(batch, field.name) for field in fields(batch) if field.name not in _APART]
     for item in chain.from_iterable(
         part.items() if isinstance(part, dict) else part for part in lists
     ):

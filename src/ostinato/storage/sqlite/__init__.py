@@ -4,7 +4,7 @@ adapter     SqliteStorage: open and close, whose turn it is, which thread does i
 owner       the lock file that makes the file one process's
 connection  how a connection is made, and what it must refuse
 schema      migrations/*.sql, applied once and in order
-batch       one batch, one transaction
+batch       one batch, one transaction          removing  the part of it that takes away
 reads       what the engine reads               lists   what lists and pages read
 statements  the SQL that is constant            rows    values to rows and back
 faults      sqlite3's errors in our words       pace    when a commit may hold up the loop

@@ -21,10 +21,12 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import (
+    AgedEvent,
     Batch,
     DeadLetter,
     EventQuery,
     Head,
+    LetterQuery,
     Outgoing,
     Page,
     Place,
@@ -256,8 +258,34 @@ class SqliteStorage:
     async def events_by_id(self, event_id: str) -> list[StoredEvent]:
         return await self._list(reads.events_by_id, event_id)
 
-    async def dead_letters(self, page: Page) -> list[DeadLetter]:
-        return await self._list(lists.dead_letters, page)
+    async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
+        return await self._list(lists.dead_letters, query, page)
+
+    async def count_dead_letters(self, query: LetterQuery) -> int:
+        return await self._list(lists.count_dead_letters, query)
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        return self._read(reads.dead_letter, letter_id)
+
+    # what the janitor reads
+
+    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+        return await self._list(reads.over_runs, workflow, status, before, limit)
+
+    async def oldest_open(self) -> dict[str, int]:
+        return await self._list(reads.oldest_open)
+
+    async def aged_events(self, after: int, limit: int) -> list[AgedEvent]:
+        return await self._list(reads.aged_events, after, limit)
+
+    async def aged_letters(self, before: int, limit: int) -> list[str]:
+        return await self._list(reads.aged_letters, before, limit)
+
+    async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]:
+        return await self._list(reads.expired_replies, now, limit)
+
+    async def unswept(self) -> bool:
+        return await self._list(reads.unswept)
 
 
 def inode(file: Path) -> tuple[int, int] | None:

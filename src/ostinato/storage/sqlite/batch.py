@@ -11,6 +11,7 @@ from ostinato.errors import Fenced, Refused
 from ostinato.ports import Batch, Head
 from ostinato.storage.sqlite import faults, rows
 from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.sqlite.removing import remove
 
 Finish = Callable[[sqlite3.Connection], object]
 
@@ -75,6 +76,10 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
     if batch.schedules or batch.dropped_schedules:
         db.executemany(sql.DROP_SCHEDULE, [(name,) for name in batch.dropped_schedules])
         db.executemany(sql.PUT_SCHEDULE, map(rows.schedule_row, batch.schedules))
+    if batch.redriven:
+        _write_redriven(db, batch)
+    if batch.removal is not None:
+        remove(db, batch.removal)
 
 
 def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
@@ -161,3 +166,9 @@ def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
             raise Refused(
                 f"version {version.version} of {version.workflow!r} is another document already"
             )
+
+
+def _write_redriven(db: sqlite3.Connection, batch: Batch) -> None:
+    for letter in batch.redriven:
+        if db.execute(sql.REDRIVE, rows.redriven_row(letter)).rowcount != 1:
+            raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")

@@ -6,18 +6,30 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from ostinato.ports import DeadLetter, EventQuery, Head, Page, RunGroup, RunQuery, StoredEvent
+from ostinato.ports import (
+    DeadLetter,
+    EventQuery,
+    Head,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    StoredEvent,
+)
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
-from ostinato.storage.sqlite.statements import HEAD, STORED
+from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED
 
 Condition = tuple[str, tuple[Any, ...]]
 
 _LAST_CHARACTER = chr(0x10FFFF)
 _PLACE = "source || '/' || id"
-_LETTERS = "SELECT id, at, kind, target, event_source, event_id, reasons FROM dead_letter"
 _GROUP = "workflow, status, waiting_for, error_name, error_message"
 _TEXTS = ("run_id", "uid", "workflow", "error_message")
+_LETTER_TEXTS = (
+    "id", "target", "event_source", "event_id", "json_extract(event, '$.type')",
+    "CAST(reasons AS TEXT)",
+)  # fmt: skip
 
 
 def runs(db: sqlite3.Connection, query: RunQuery, page: Page) -> list[Head]:
@@ -52,13 +64,19 @@ def count_events(db: sqlite3.Connection, query: EventQuery) -> int:
     return _count(db, _from_event("count(*)"), list(_event_conditions(query)))
 
 
-def dead_letters(db: sqlite3.Connection, page: Page) -> list[DeadLetter]:
-    conditions: list[Condition] = []
+def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list[DeadLetter]:
+    conditions = list(_letter_conditions(query))
+    than, way = (">", "ASC") if query.oldest_first else ("<", "DESC")
     if page.cursor is not None:
         last = "(SELECT at, id FROM dead_letter WHERE id = ?)"
-        conditions.append((f"(at, id) < {last}", (page.cursor,)))
-    order = "ORDER BY at DESC, id DESC LIMIT ?"
-    return [rows.letter(row) for row in _ask(db, _LETTERS, conditions, order, page.limit)]
+        conditions.append((f"(at, id) {than} {last}", (page.cursor,)))
+    order = f"ORDER BY at {way}, id {way} LIMIT ?"
+    found = _ask(db, _from_letter(LETTER), conditions, order, page.limit)
+    return [rows.letter(row) for row in found]
+
+
+def count_dead_letters(db: sqlite3.Connection, query: LetterQuery) -> int:
+    return _count(db, _from_letter("count(*)"), list(_letter_conditions(query)))
 
 
 def _from_run(columns: str) -> str:
@@ -67,6 +85,10 @@ def _from_run(columns: str) -> str:
 
 def _from_event(columns: str) -> str:
     return f"SELECT {columns} FROM event"
+
+
+def _from_letter(columns: str) -> str:
+    return f"SELECT {columns} FROM dead_letter"
 
 
 def _run_conditions(query: RunQuery) -> Iterator[Condition]:
@@ -84,9 +106,26 @@ def _run_conditions(query: RunQuery) -> Iterator[Condition]:
         last = query.id_prefix + _LAST_CHARACTER
         yield "run_id >= ? AND run_id < ?", (query.id_prefix, last)
     if query.text is not None:
-        # instr, not LIKE: nothing to escape, no limit on the pattern
-        found = " OR ".join(f"instr(lower({text}), lower(?))" for text in _TEXTS)
-        yield f"({found})", (query.text,) * len(_TEXTS)
+        yield _has_text(query.text, _TEXTS)
+
+
+def _has_text(text: str, columns: tuple[str, ...]) -> Condition:
+    """instr, not LIKE: nothing to escape, no limit on the pattern."""
+    found = " OR ".join(f"instr(lower({column}), lower(?))" for column in columns)
+    return f"({found})", (text,) * len(columns)
+
+
+def _letter_conditions(query: LetterQuery) -> Iterator[Condition]:
+    if query.kind is not None:
+        yield "kind = ?", (query.kind,)
+    if query.target is not None:
+        yield "target = ?", (query.target,)
+    if query.since is not None:
+        yield "at >= ?", (query.since,)
+    if query.redriven is not None:
+        yield f"redriven_at IS {'NOT ' if query.redriven else ''}NULL", ()
+    if query.text is not None:
+        yield _has_text(query.text, _LETTER_TEXTS)
 
 
 def _event_conditions(query: EventQuery) -> Iterator[Condition]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.ports import Batch
+from ostinato.ports import Batch, Removal
 
 _FEW_ROWS = 64
 _FEW_BYTES = 256 * 1024
@@ -44,7 +44,14 @@ def _rows(batch: Batch) -> int:
         + len(batch.turns)
         + len(batch.places)
         + len(batch.schedules)
+        + len(batch.redriven)
+        + (0 if batch.removal is None else _removed(batch.removal))
     )
+
+
+def _removed(removal: Removal) -> int:
+    named = len(removal.events) + len(removal.dead_letters) + len(removal.replies)
+    return named + len(removal.runs) + removal.rows
 
 
 def _bytes(batch: Batch) -> int:

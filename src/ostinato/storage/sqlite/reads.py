@@ -9,6 +9,8 @@ from itertools import starmap
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.ports import (
+    AgedEvent,
+    DeadLetter,
     Head,
     Outgoing,
     Place,
@@ -121,3 +123,38 @@ def versions(db: sqlite3.Connection) -> list[Version]:
 
 def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
     return list(map(rows.stored_event, db.execute(sql.EVENTS_BY_ID, (event_id,))))
+
+
+def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
+    row = db.execute(sql.ONE_LETTER, (letter_id,)).fetchone()
+    return None if row is None else rows.letter(row)
+
+
+# what the janitor reads
+
+
+def over_runs(
+    db: sqlite3.Connection, workflow: str, status: str, before: int, limit: int
+) -> list[str]:
+    found = db.execute(sql.OVER_RUNS, (workflow, status, before, limit))
+    return [run_id for (run_id,) in found]
+
+
+def oldest_open(db: sqlite3.Connection) -> dict[str, int]:
+    return dict(db.execute(sql.OLDEST_OPEN).fetchall())
+
+
+def aged_events(db: sqlite3.Connection, after: int, limit: int) -> list[AgedEvent]:
+    return list(map(rows.aged_event, db.execute(sql.AGED_EVENTS, (after, limit))))
+
+
+def aged_letters(db: sqlite3.Connection, before: int, limit: int) -> list[str]:
+    return [letter_id for (letter_id,) in db.execute(sql.AGED_LETTERS, (before, limit))]
+
+
+def expired_replies(db: sqlite3.Connection, now: int, limit: int) -> list[tuple[str, str]]:
+    return list(db.execute(sql.EXPIRED_REPLIES, (now, limit)))
+
+
+def unswept(db: sqlite3.Connection) -> bool:
+    return db.execute(sql.REMOVED, (1,)).fetchone() is not None

@@ -9,7 +9,16 @@ import msgspec
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
-from ostinato.ports import DeadLetter, Head, Outgoing, StoredEvent, Turn, Version, Wait
+from ostinato.ports import (
+    AgedEvent,
+    DeadLetter,
+    Head,
+    Outgoing,
+    StoredEvent,
+    Turn,
+    Version,
+    Wait,
+)
 
 Row = tuple[Any, ...]
 
@@ -24,7 +33,9 @@ head_change_row = attrgetter(
 )  # fmt: skip
 reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
-letter_row = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+_letter_head = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
+_letter_tail = attrgetter("run_id", "attempts", "redriven_at", "redriven_by", "redriven_run")
+redriven_row = attrgetter("reasons", "attempts", "redriven_at", "redriven_by", "redriven_run", "id")
 place_row = attrgetter("name", "n", "run_id", "key")
 schedule_row = attrgetter(
     "id", "workflow", "says", "next_for", "due_at", "planned_at", "waits_for", "last_for",
@@ -113,5 +124,16 @@ def version(row: Row) -> Version:
     return Version(*(*row[:6], bool(row[6])))
 
 
+def letter_row(letter: DeadLetter) -> Row:
+    event = None if letter.event is None else json_text(letter.event)
+    return (*_letter_head(letter), event, *_letter_tail(letter))
+
+
 def letter(row: Row) -> DeadLetter:
-    return DeadLetter(*row)
+    *first, event, run_id, attempts, at, by, run = row
+    known = None if event is None else _decode_event(event)
+    return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
+
+
+def aged_event(row: Row) -> AgedEvent:
+    return AgedEvent(*(*row[:5], bool(row[5])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ostinato.core.retention import OPEN_STATUSES
+
 # one batch
 
 FENCE = "SELECT epoch, outgoing FROM member WHERE id = 1"
@@ -58,10 +60,45 @@ INSERT INTO version (workflow, version, digest, document, created_at, workflow_i
 VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (workflow, version) DO UPDATE SET retired = 0 WHERE digest = excluded.digest
 """
-ADD_DEAD_LETTER = """
-INSERT INTO dead_letter (id, at, kind, target, event_source, event_id, reasons)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+LETTER = (
+    "id, at, kind, target, event_source, event_id, reasons, event, run_id, attempts, redriven_at, "
+    "redriven_by, redriven_run"
+)
+ADD_DEAD_LETTER = f"""
+INSERT INTO dead_letter ({LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+REDRIVE = """
+UPDATE dead_letter SET reasons = ?, attempts = ?, redriven_at = ?, redriven_by = ?,
+    redriven_run = ? WHERE id = ? AND redriven_at IS NULL
+"""
+
+# what is removed: runs by name, their records a few at a time
+
+NOTE_REMOVED = """
+INSERT INTO removed SELECT run.run_id FROM json_each(?) AS asked CROSS JOIN run
+WHERE run.run_id = asked.value AND run.ended_at IS NOT NULL
+"""
+DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at IS NOT NULL"
+DROP_WAITS = """
+DELETE FROM wait WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
+"""
+DROP_TIMERS = """
+DELETE FROM timer WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
+"""
+REMOVED = "SELECT run_id FROM removed ORDER BY run_id LIMIT ?"
+SWEEP = """
+DELETE FROM history WHERE rowid IN (SELECT rowid FROM history WHERE run_id = ? LIMIT ?)
+"""
+SWEPT = "DELETE FROM removed WHERE run_id = ?"
+DROP_EVENT_KEYS = """
+DELETE FROM event_key WHERE (type, values_key, received_at, number) IN (
+    SELECT event.type, found.value, event.received_at, event.number
+    FROM event CROSS JOIN json_each(event.values_keys) AS found
+    WHERE event.id = ? AND event.source = ? AND event.number < ?
+)
+"""
+DROP_EVENT = "DELETE FROM event WHERE id = ? AND source = ? AND number < ?"
+DROP_LETTER = "DELETE FROM dead_letter WHERE id = ?"
 
 ADD_TURN = "INSERT OR REPLACE INTO turn (run_id, key, priority, wants) VALUES (?, ?, ?, ?)"
 FREE_TURN = "DELETE FROM turn WHERE run_id = ? AND key = ?"
@@ -85,6 +122,7 @@ DROP_SCHEDULE = "DELETE FROM schedule WHERE id = ?"
 HISTORY = """
 SELECT run_id, seq, at, version, data FROM history
 WHERE run_id = ?
+AND NOT EXISTS (SELECT 1 FROM removed WHERE removed.run_id = history.run_id)
 AND seq >= (SELECT coalesce(max(seq), 0) FROM history WHERE run_id = ? AND seq <= ? + 1)
 ORDER BY seq LIMIT ?
 """
@@ -144,3 +182,23 @@ SELECT workflow, version, digest, document, created_at, workflow_id, retired
 FROM version ORDER BY workflow, version
 """
 EVENTS_BY_ID = f"SELECT {STORED} FROM event WHERE id = ? ORDER BY source"
+ONE_LETTER = f"SELECT {LETTER} FROM dead_letter WHERE id = ?"
+
+# what the janitor reads
+
+OVER_RUNS = """
+SELECT run_id FROM run WHERE workflow = ? AND status = ? AND ended_at < ?
+ORDER BY ended_at LIMIT ?
+"""
+OLDEST_OPEN = f"""
+SELECT workflow, min(started_at) FROM run
+WHERE status IN ({", ".join(f"'{status}'" for status in OPEN_STATUSES)}) GROUP BY workflow
+"""
+AGED_EVENTS = """
+SELECT number, source, id, type, received_at, values_keys IS NOT NULL FROM event
+WHERE number > ? AND number < (SELECT max(number) FROM event) ORDER BY number LIMIT ?
+"""
+AGED_LETTERS = "SELECT id FROM dead_letter WHERE at < ? ORDER BY at, id LIMIT ?"
+EXPIRED_REPLIES = """
+SELECT scope, key FROM reply WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+"""

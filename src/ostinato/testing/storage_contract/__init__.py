@@ -12,6 +12,7 @@ writing  batches: whole or nothing, the fence        owning   open, close, one o
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets
+removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ostinato.testing.storage_contract.events import EventPromises
 from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
+from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
@@ -35,5 +37,6 @@ class StorageContract(
     EventPromises,
     LimitPromises,
     ListPromises,
+    RemovingPromises,
 ):
     pass

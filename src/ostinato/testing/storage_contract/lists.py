@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from ostinato.errors import Refused, UsageError
-from ostinato.ports import EventQuery, Page, RunQuery, Storage
+from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery, Storage
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
     ended,
+    event,
     head,
     letter,
+    record,
     version,
 )
 
@@ -23,6 +25,24 @@ HEADS = [
     ended("r3", "failed", error_name="E", error_message="50% OF it"),
     ended("s4", "failed", ended_at=NOW + 20, workflow="50x", uid="ux1"),
     ended("s5"),
+]
+
+LETTERS = [
+    letter("a", NOW),
+    letter("b", NOW + 1, target="bill/on/1", event=event(type="ORDER_SENT")),
+    letter("c", NOW + 2, kind="outgoing", target="r1", event=None),
+]
+LETTERS_FOUND = [
+    (LetterQuery(), ["c", "b", "a"]),
+    (LetterQuery(kind="trigger"), ["b", "a"]),
+    (LetterQuery(kind="trigger", target="bill/on/1"), ["b"]),
+    (LetterQuery(since=NOW + 1), ["c", "b"]),
+    (LetterQuery(redriven=True), ["a"]),
+    (LetterQuery(redriven=False), ["c", "b"]),
+    (LetterQuery(text="bill"), ["b"]),
+    (LetterQuery(text="order_s"), ["b"]),
+    (LetterQuery(text="NO"), ["c", "b", "a"]),
+    (LetterQuery(text="%"), []),
 ]
 
 
@@ -104,10 +124,52 @@ class ListPromises(Hooks):
         async with self.opened() as storage:
             letters = [letter("c", NOW), letter("a", NOW + 1), letter("b", NOW)]
             await write(storage, dead_letters=letters)
-            first = await storage.dead_letters(Page(limit=2))
+            first = await storage.dead_letters(LetterQuery(), Page(limit=2))
             assert first == [letter("a", NOW + 1), letter("c", NOW)]
             await write(storage, dead_letters=[letter("d", NOW + 2)])
-            assert await storage.dead_letters(Page(cursor="c")) == [letter("b", NOW)]
+            rest = await storage.dead_letters(LetterQuery(), Page(cursor="c"))
+            assert rest == [letter("b", NOW)]
+            oldest = LetterQuery(oldest_first=True)
+            ahead = [one.id for one in await storage.dead_letters(oldest, Page(limit=2))]
+            ahead += [one.id for one in await storage.dead_letters(oldest, Page(cursor="c"))]
+            assert ahead == ["b", "c", "a", "d"]
+            assert await storage.dead_letters(oldest, Page(cursor="gone")) == []
+
+    async def test_a_dead_letter_comes_back_as_it_was_given(self) -> None:
+        full = event("e7", subject="s", extensions={"tenant": "ä"}, description="why")
+        whole = letter(kind="consumer", target="c", event=full, run_id="r1", attempts=3)
+        bare = letter("l2", event=None)
+        async with self.opened() as storage:
+            await write(storage, dead_letters=[whole, bare])
+            assert await storage.dead_letter("l1") == whole
+            assert await storage.dead_letter("l2") == bare
+            assert await storage.dead_letter("l3") is None
+
+    async def test_dead_letters_are_narrowed_by_every_member_given(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, dead_letters=LETTERS)
+            await write(storage, redriven=[replace(LETTERS[0], redriven_at=NOW)])
+            for query, found in LETTERS_FOUND:
+                letters = await storage.dead_letters(query, Page())
+                assert [one.id for one in letters] == found, query
+                assert await storage.count_dead_letters(query) == len(found)
+
+    async def test_a_dead_letter_is_redriven_once(self) -> None:
+        mended = replace(
+            letter(), attempts=2, redriven_at=NOW + 5, redriven_by="me", redriven_run="r9"
+        )
+        async with self.opened() as storage:
+            await write(storage, dead_letters=[letter()])
+            misfit = replace(letter(), attempts=2, reasons=b'[{"message": "nor"}]')
+            await write(storage, redriven=[misfit])
+            assert await storage.dead_letter("l1") == misfit
+            await write(storage, redriven=[mended])
+            assert await storage.dead_letter("l1") == mended
+            twice = [letter("l2"), mended, letter("l3")]
+            await raises(Refused, write(storage, redriven=[mended]))
+            await raises(Refused, write(storage, redriven=[letter("l9")], records=[record()]))
+            await raises(Refused, write(storage, dead_letters=twice))
+            assert await storage.history("r1") == []
 
     async def test_versions_stay_when_their_workflow_retires(self) -> None:
         async with self.opened() as storage:

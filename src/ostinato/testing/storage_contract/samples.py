@@ -94,5 +94,7 @@ def version(number: int = 1, workflow: str = "order", digest: str = "") -> Versi
     return Version(workflow, number, digest or f"d{number}", b"name: order", NOW, f"id-{workflow}")
 
 
-def letter(id: str = "l1", at: int = NOW) -> DeadLetter:
-    return DeadLetter(id, at, "trigger", "order", "shop", "e1", b'[{"message": "no"}]')
+def letter(id: str = "l1", at: int = NOW, **members: Any) -> DeadLetter:
+    given: dict[str, Any] = {"kind": "trigger", "target": "order/on/0", "event": event()} | members
+    kind, target = given.pop("kind"), given.pop("target")
+    return DeadLetter(id, at, kind, target, "shop", "e1", b'[{"message": "no"}]', **given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.errors import Fenced, Refused, UnknownCommit
-from ostinato.ports import Batch, EventQuery, Page, RunQuery, Storage
+from ostinato.ports import Batch, EventQuery, LetterQuery, Page, RunQuery, Storage
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
     NOW,
@@ -50,7 +50,7 @@ async def everything(storage: Storage) -> list[Any]:
         await storage.due_timers(NOW, 9),
         await storage.outbox(9),
         await storage.versions(),
-        await storage.dead_letters(Page()),
+        await storage.dead_letters(LetterQuery(), Page()),
         await storage.schedules(),
     ]
 

@@ -1,0 +1,67 @@
+"""Dead letters: which runs leave one, and what comes of redriving one.
+
+Redriving asks the triggers as they are deployed now. What fits starts its run; what still does not
+says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Raw
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.state import State
+from ostinato.core.triggers import Listeners, Starting, match
+from ostinato.errors import OstinatoError, Problem
+
+TRIGGER, CONSUMER, OUTGOING = KINDS = ("trigger", "consumer", "outgoing")
+
+PREFIX = "consumer-"
+"""A workflow whose name begins so is a consumer: its runs that fail for good are dead letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The runs that an event starts anew, or the reasons why it starts none."""
+
+    starts: tuple[Starting, ...]
+    encoded: Raw
+    reasons: tuple[Problem, ...] = ()
+
+
+def is_letter(state: State) -> bool:
+    """Whether this run is a consumer's that failed on its event for good."""
+    consuming = state.workflow.startswith(PREFIX) and state.event is not None
+    return consuming and state.status == "failed"
+
+
+def attempts_of(state: State) -> int:
+    """How often the job that failed the run was tried."""
+    return max(
+        (step.attempt for step in state.steps.values() if step.status == "failed"), default=1
+    )
+
+
+def fit_again(listeners: Listeners, kind: str, target: str, event: Event) -> Fitting:
+    found = match(listeners, event)
+    starts = tuple(one for one in found.starts if _is_of(one.trigger, kind, target))
+    misfits = [error for trigger, error in found.misfits if _is_of(trigger, kind, target)]
+    reasons = tuple(problem for error in misfits for problem in problems_of(error))
+    if not starts and not reasons:
+        reasons = (
+            Problem(f"{_noun(kind, target)} does not take this event as it is deployed now"),
+        )
+    return Fitting(starts, found.encoded, reasons)
+
+
+def problems_of(error: OstinatoError) -> tuple[Problem, ...]:
+    return error.problems or (Problem(str(error)),)
+
+
+def _is_of(trigger: object, kind: str, target: str) -> bool:
+    return getattr(trigger, "workflow" if kind == CONSUMER else "name", None) == target
+
+
+def _noun(kind: str, target: str) -> str:
+    return f"consumer {target}" if kind == CONSUMER else f"trigger {target}"

@@ -1,0 +1,33 @@
+"""How large what users send and return may be: a clear error beyond, a word in the log before."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+from ostinato.errors import TooLarge, UsageError
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.bounds")
+
+NEAR = 0.8
+"""Part of a limit from which on the log tells."""
+
+LONGEST_TEXT = 2_000
+"""Characters of a reason that somebody gives."""
+
+
+def check_size(what: str, data: Raw | bytes, limit: int, setting: str) -> None:
+    """Raises ``TooLarge``, which names the setting. Sizes are bytes of JSON."""
+    size = len(memoryview(data))
+    if size > limit:
+        raise TooLarge(
+            f"{what} is {size:,} bytes of JSON, the limit is {limit:,} ({setting}); "
+            "store it elsewhere and send where it is, or raise the limit"
+        )
+    if size > NEAR * limit:
+        log.warning("limit.near", what=what, size=size, limit=limit, setting=setting)
+
+
+def check_text(what: str, text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise UsageError(f"{what} has {len(text):,} characters, at most {LONGEST_TEXT:,} are kept")

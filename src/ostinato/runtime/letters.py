@@ -1,0 +1,214 @@
+"""Dead letters: how a failed consumer leaves one, and how one is redriven.
+
+A redrive marks the letter in the transaction that starts its run, or puts its event back into the
+outbox. The store marks a letter once, so a redrive that is repeated changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec import field
+
+from ostinato.core import events as e
+from ostinato.core.cloudevents import Event, milliseconds
+from ostinato.core.letters import (
+    CONSUMER,
+    OUTGOING,
+    Fitting,
+    attempts_of,
+    fit_again,
+    is_letter,
+    problems_of,
+)
+from ostinato.core.state import State
+from ostinato.core.views import View
+from ostinato.errors import NotFoundError, OstinatoError, Problem
+from ostinato.ports import DeadLetter, Outgoing
+from ostinato.runtime.catalog import Catalog
+from ostinato.runtime.change import Change
+from ostinato.runtime.posts import Post
+from ostinato.runtime.starts import Pair, Starter, stored
+from ostinato.telemetry.logger import logger
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+log = logger("ostinato.letters")
+
+UNKNOWN_EVENT = Problem(
+    "an older version kept this letter without its event", hint="send the event again"
+)
+
+
+class Redriven(View):
+    """What came of one letter. ``would`` is the answer of a dry run for what would be redriven."""
+
+    id: str
+    outcome: Literal["redriven", "already", "stays", "would"]
+    runs: list[str] = field(default_factory=list)
+    reasons: list[dict[str, str]] = field(default_factory=list)
+
+
+def reasons_of(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [
+        {"pointer": problem.path, "message": problem.message}
+        | ({"hint": problem.hint} if problem.hint else {})
+        for problem in problems
+    ]
+
+
+def encoded_reasons(problems: Sequence[Problem]) -> bytes:
+    return msgspec.json.encode(reasons_of(problems))
+
+
+def told(letter: DeadLetter) -> None:
+    """In the log, once the letter is stored."""
+    log.warning(
+        "letter.dead",
+        id=letter.id,
+        kind=letter.kind,
+        target=letter.target,
+        event_id=letter.event_id,
+        source=letter.event_source,
+        reasons=letter.reasons.decode(errors="replace")[:1_000],
+    )
+
+
+def note_failed(engine: Engine, change: Change, state: State, now: int) -> None:
+    """A consumer's run that failed for good leaves a letter, in the commit of its failure."""
+    if not is_letter(state):
+        return
+    event, error = event_of(state.event_value or {}), state.error
+    message = f"{error.name}: {error.message}" if error else "failed"
+    change.rows.dead_letters.append(
+        DeadLetter(
+            engine.identity.event_id(now),
+            now,
+            CONSUMER,
+            state.workflow,
+            event.source,
+            event.id,
+            encoded_reasons([Problem(message)]),
+            event,
+            state.run_id,
+            attempts_of(state),
+        )
+    )
+
+
+def event_of(value: dict[str, object]) -> Event:
+    """The event of a run, from what expressions see of it."""
+    subject = value.get("subject")
+    return Event(
+        id=str(value["id"]),
+        source=str(value["source"]),
+        type=str(value["type"]),
+        time=milliseconds(value["time"]),
+        subject=None if subject is None else str(subject),
+        data=msgspec.Raw(msgspec.json.encode(value["data"])),
+    )
+
+
+async def judged(engine: Engine, catalog: Catalog, letter: DeadLetter) -> Fitting:
+    """What redriving it now would start, or why nothing."""
+    if letter.event is None:
+        return Fitting((), msgspec.Raw(b""), (UNKNOWN_EVENT,))
+    if letter.kind == OUTGOING:
+        return Fitting((), msgspec.Raw(b""))
+    head = None if letter.run_id is None else await engine.storage.head(letter.run_id)
+    if letter.kind == CONSUMER and head is not None and head.status != "failed":
+        reason = Problem(f"its run {head.run_id} did not stay failed: it is {head.status} now")
+        return Fitting((), msgspec.Raw(b""), (reason,))
+    return fit_again(catalog, letter.kind, letter.target, letter.event)
+
+
+class Redrive(Post):
+    """Redrive one letter, ``by`` someone."""
+
+    __slots__ = ("by", "catalog", "fitting", "letter", "letter_id", "starter", "taken")
+
+    def __init__(
+        self,
+        starter: Starter,
+        catalog: Catalog,
+        letter_id: str,
+        by: str,
+        answer: asyncio.Future[Redriven] | None,
+    ) -> None:
+        self.starter = starter
+        self.catalog = catalog
+        self.letter_id = letter_id
+        self.by = by
+        self.answer = answer
+        self.letter: DeadLetter
+        self.fitting: Fitting
+        self.taken: dict[Pair, str] = {}
+
+    async def ready(self, engine: Engine) -> None:
+        letter = await engine.storage.dead_letter(self.letter_id)
+        if letter is None:
+            raise NotFoundError(f"there is no dead letter {self.letter_id!r}")
+        self.letter = letter
+        self.fitting = await judged(engine, self.catalog, letter)
+        starts = [(start.trigger.workflow, start.uid) for start in self.fitting.starts]
+        uids = [(workflow, uid) for workflow, uid in starts if uid is not None]
+        self.taken = await self.starter.look(uids) if uids else {}
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Redriven:
+        letter = self.letter
+        stored(engine, change, "letter", letter.id, "")
+        if letter.redriven_at is not None:
+            runs = [letter.redriven_run] if letter.redriven_run else []
+            return Redriven(id=letter.id, outcome="already", runs=runs)
+        engine.fresh["letter", letter.id, ""] = change
+        if self.fitting.reasons:
+            return self._stays(change, self.fitting.reasons)
+        try:
+            runs = self._send(engine, change, now)
+        except OstinatoError as error:
+            return self._stays(change, problems_of(error))
+        self._mark(change, letter.attempts, letter.reasons, now, runs)
+        return Redriven(id=letter.id, outcome="redriven", runs=runs)
+
+    def _send(self, engine: Engine, change: Change, now: int) -> list[str]:
+        if self.letter.kind == OUTGOING and self.letter.event is not None:
+            change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))
+        ids, runs = engine.identity, []
+        for one in self.fitting.starts:
+            begin = e.Start(ids.run_id(now), ids.seed(), one.uid, one.input, self.fitting.encoded)
+            workflow, version = one.trigger.workflow, one.trigger.version
+            runs.append(
+                self.starter.start(change, workflow, version, begin, now, self.taken).run_id
+            )
+        return runs
+
+    def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:
+        reasons = encoded_reasons(problems)
+        self._mark(change, self.letter.attempts + 1, reasons, None, [])
+        return Redriven(id=self.letter.id, outcome="stays", reasons=reasons_of(problems))
+
+    def _mark(
+        self, change: Change, attempts: int, reasons: bytes, at: int | None, runs: list[str]
+    ) -> None:
+        by = None if at is None else self.by
+        run = runs[0] if runs else None
+        change.rows.redriven.append(
+            replace(
+                self.letter,
+                attempts=attempts,
+                reasons=reasons,
+                redriven_at=at,
+                redriven_by=by,
+                redriven_run=run,
+            )
+        )
+
+    def done(self, result: Redriven) -> None:
+        super().done(result)
+        if result.outcome == "redriven" and self.letter.kind == OUTGOING:
+            self.starter.engine.outlets.on_outgoing()

@@ -1,0 +1,46 @@
+"""Taking away what is old: part of a batch, by key, in time that depends on what goes alone."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ostinato.ports import Removal
+from ostinato.storage.sqlite import rows
+from ostinato.storage.sqlite import statements as sql
+
+
+def remove(db: sqlite3.Connection, removal: Removal) -> None:
+    if removal.runs:
+        _remove_runs(db, removal.runs)
+    if removal.rows:
+        _sweep(db, removal.rows)
+    if removal.events:
+        _remove_events(db, removal.events)
+    db.executemany(sql.DROP_LETTER, [(letter_id,) for letter_id in removal.dead_letters])
+    expired = [(scope, key, removal.at) for scope, key in removal.replies]
+    db.executemany(sql.DROP_EXPIRED_REPLY, expired)
+
+
+def _remove_runs(db: sqlite3.Connection, runs: list[str]) -> None:
+    """First the names, then the heads: what else a run has is found by its name there."""
+    db.execute(sql.NOTE_REMOVED, (rows.json_text(runs),))
+    db.executemany(sql.DROP_RUN, [(run_id,) for run_id in runs])
+    twice = [(run_id, run_id) for run_id in runs]
+    db.executemany(sql.DROP_WAITS, twice)
+    db.executemany(sql.DROP_TIMERS, twice)
+
+
+def _sweep(db: sqlite3.Connection, most: int) -> None:
+    for (run_id,) in db.execute(sql.REMOVED, (most,)).fetchall():
+        deleted = db.execute(sql.SWEEP, (run_id, most)).rowcount
+        most -= deleted
+        if most <= 0:
+            return
+        db.execute(sql.SWEPT, (run_id,))
+
+
+def _remove_events(db: sqlite3.Connection, events: list[tuple[str, str]]) -> None:
+    (newest,) = db.execute(sql.LAST_EVENT).fetchone()
+    named = [(event_id, source, newest) for source, event_id in events]
+    db.executemany(sql.DROP_EVENT_KEYS, named)
+    db.executemany(sql.DROP_EVENT, named)
