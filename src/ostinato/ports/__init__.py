@@ -1,0 +1,61 @@
+"""What the engine asks of the world: a store, a bus, a clock.
+
+Adapters implement these; the runtime sees nothing else of them. ``testing.storage_contract``
+is the definition of a store in tests: behaviour that is not there is not promised.
+
+A store keeps what it is given and decides nothing. There is one way to write, ``commit``, and a
+batch is whole or nothing.
+
+rows      what a store keeps, and the batch that is written at once
+queries   what lists are asked, and what they tell
+storage   the store
+world     a bus, an archive, a clock
+"""
+
+from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.rows import (
+    AgedEvent,
+    Batch,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Owner,
+    Place,
+    Record,
+    Removal,
+    Reply,
+    StoredEvent,
+    Timer,
+    Turn,
+    Version,
+    Wait,
+)
+from ostinato.ports.storage import Storage
+from ostinato.ports.world import Archive, Bus, Clock
+
+__all__ = [
+    "AgedEvent",
+    "Archive",
+    "Batch",
+    "Bus",
+    "Clock",
+    "DeadLetter",
+    "EventQuery",
+    "Head",
+    "LetterQuery",
+    "Outgoing",
+    "Owner",
+    "Page",
+    "Place",
+    "Record",
+    "Removal",
+    "Reply",
+    "RunGroup",
+    "RunQuery",
+    "Storage",
+    "StoredEvent",
+    "Timer",
+    "Turn",
+    "Version",
+    "Wait",
+]

@@ -1,0 +1,68 @@
+"""What lists are asked, and what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, newest first: at most ``limit`` items after ``cursor`` (an id)."""
+
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs; every member that is given narrows the list.
+
+    ``text`` is a part of the id, the uid, the workflow or the error message; ASCII letters fit in
+    either case.
+    """
+
+    status: tuple[str, ...] = ()
+    workflow: str | None = None
+    uid: str | None = None
+    waiting_for: str | None = None
+    failed_since: int | None = None
+    text: str | None = None
+    id_prefix: str | None = None
+
+
+class RunGroup(Struct, frozen=True, gc=False):
+    """Runs that are in the same state for the same reason. ``oldest`` is the id of one of them."""
+
+    workflow: str
+    status: str
+    waiting_for: str | None
+    error_name: str | None
+    error_message: str | None
+    count: int
+    oldest: str
+    newest: str
+    started_at: int
+    ended_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    type: str | None = None
+    source: str | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterQuery:
+    """Which dead letters. ``text`` is a part of the id, the target, the event's id, source or
+    type, or the reasons; ASCII letters fit in either case. ``oldest_first`` turns the list round.
+    """
+
+    kind: str | None = None
+    target: str | None = None
+    since: int | None = None
+    text: str | None = None
+    redriven: bool | None = None
+    oldest_first: bool = False

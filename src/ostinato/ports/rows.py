@@ -1,0 +1,238 @@
+"""What a store keeps: one type per kind of row, and the batch that is written at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.commands import Want
+from ostinato.core.schedules import Schedule
+
+
+class Record(Struct, frozen=True, gc=False):
+    """The facts of one event of one run: ``data`` is what ``core.codec`` made of them.
+
+    ``seq`` is the number of the first fact; ``version`` the codec's.
+    """
+
+    run_id: str
+    seq: int
+    at: int
+    version: int
+    data: bytes
+
+
+class Head(Struct, frozen=True, gc=False):
+    """What lists show of a run. ``busy`` says that it has work in some process's hands."""
+
+    run_id: str
+    workflow: str
+    version: int
+    status: str
+    started_at: int
+    uid: str | None = None
+    doing: str = "work"
+    waiting_for: str | None = None
+    busy: bool = False
+    ended_at: int | None = None
+    error_name: str | None = None
+    error_message: str | None = None
+    event_source: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """One per (run, key, kind); setting it again moves it."""
+
+    run_id: str
+    key: str
+    kind: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A step that looks for an event. ``since`` None: not for one that came before it.
+
+    One per (run, key, type); opening it again replaces it.
+    """
+
+    run_id: str
+    key: str
+    type: str
+    values_key: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An accepted event. ``answer`` (JSON) is what its sender was told, and is told again.
+
+    ``values_keys`` are the keys by which waits may find it.
+    """
+
+    event: Event
+    received_at: int
+    answer: bytes
+    values_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way out. ``number`` is given by the store, in the order of commits."""
+
+    event: Event
+    run_id: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer that was given to an ``Idempotency-Key``; ``digest`` is of the request's body.
+
+    One per (scope, key); another is refused unless this one had expired ``at`` that time.
+    """
+
+    scope: str
+    key: str
+    digest: str
+    answer: bytes
+    at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a workflow's document. ``digest`` is of its content.
+
+    ``retired`` is the store's to say; storing a version again with the same digest brings it back.
+    """
+
+    workflow: str
+    version: int
+    digest: str
+    document: bytes
+    created_at: int
+    workflow_id: str
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be processed: the event itself, and every reason (JSON).
+
+    ``kind`` says what ``target`` is: "trigger", its name; "consumer", its workflow, and ``run_id``
+    the run that failed; "outgoing", the run that emitted it. ``event`` is None when an older
+    version kept the letter without it. ``attempts`` counts redrives that did not fit, too.
+    ``redriven_run`` is the run that a redrive started.
+    """
+
+    id: str
+    at: int
+    kind: str
+    target: str
+    event_source: str
+    event_id: str
+    reasons: bytes
+    event: Event | None = None
+    run_id: str | None = None
+    attempts: int = 1
+    redriven_at: int | None = None
+    redriven_by: str | None = None
+    redriven_run: str | None = None
+
+
+@dataclass(slots=True)
+class Removal:
+    """What is old enough to go. What is no longer so by then (a run that goes on) stays.
+
+    Runs go with all that is theirs: their histories are gone to every reader at once, and are
+    deleted ``rows`` records at a time. ``replies`` (scope, key) go when they had expired ``at``
+    that time. The newest event stays.
+    """
+
+    at: int = 0
+    rows: int = 0
+    runs: list[str] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    dead_letters: list[str] = field(default_factory=list)
+    replies: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class AgedEvent:
+    """An event as it is judged for removal. ``keyed``: a wait could find it; ``place`` rises."""
+
+    place: int
+    source: str
+    id: str
+    type: str
+    received_at: int
+    keyed: bool
+
+
+Owner = tuple[str, str]
+"""(run, key of the step, or "" for the run itself)."""
+
+
+class Turn(Struct, frozen=True, gc=False):
+    """Someone who waits for places. One per (run, key)."""
+
+    run_id: str
+    key: str
+    priority: int
+    wants: tuple[Want, ...]
+
+    @property
+    def owner(self) -> Owner:
+        return self.run_id, self.key
+
+
+class Place(Struct, frozen=True, gc=False):
+    """The ``n``-th place under ``name`` is taken. One per (name, n): another is refused."""
+
+    name: str
+    n: int
+    run_id: str
+    key: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
+
+    Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
+    ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
+    ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
+    (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
+    ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
+    ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
+    that is not there, or was redriven before, is refused.
+    """
+
+    epoch: int = 0
+    events: list[StoredEvent] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    new_heads: list[Head] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    waits: list[Wait] = field(default_factory=list)
+    closed_waits: list[tuple[str, str]] = field(default_factory=list)
+    timers: dict[tuple[str, str, str], int | None] = field(default_factory=dict)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
+    retired: list[tuple[str, int]] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    freed: list[Owner] = field(default_factory=list)
+    turns: dict[Owner, Turn] = field(default_factory=dict)
+    served: list[Owner] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    buckets: dict[str, int] = field(default_factory=dict)
+    dropped_schedules: list[str] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+    redriven: list[DeadLetter] = field(default_factory=list)
+    removal: Removal | None = None

@@ -1,0 +1,148 @@
+"""The durable store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ostinato.core.cloudevents import Event
+from ostinato.core.schedules import Schedule
+from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.rows import (
+    AgedEvent,
+    Batch,
+    DeadLetter,
+    Head,
+    Outgoing,
+    Place,
+    Record,
+    Reply,
+    StoredEvent,
+    Timer,
+    Turn,
+    Version,
+    Wait,
+)
+
+
+class Storage(Protocol):
+    """A durable store. Times are ms since epoch, by the caller's clock.
+
+    Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
+    (the data will never be taken), ``UnknownCommit`` (it may or may not be kept),
+    ``StoreError`` (anything else; nothing was kept). Each says how to mend it.
+    """
+
+    async def open(self) -> None:
+        """Take ownership and bring the tables up to date; safe to repeat."""
+
+    async def close(self) -> None: ...
+
+    async def join(self) -> int:
+        """A new epoch for this process. Every older one is stale from now on."""
+
+    async def commit(self, batch: Batch) -> None: ...
+
+    # what the engine reads
+
+    async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
+        """From the record on that holds the fact after number ``after``, in order."""
+
+    async def head(self, run_id: str) -> Head | None: ...
+
+    async def busy_runs(self) -> list[str]:
+        """Runs whose work was in some process's hands."""
+
+    async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """(workflow, uid) → the run that is open under it."""
+
+    async def due_timers(self, now: int, limit: int) -> list[Timer]:
+        """Timers due by ``now``, oldest first."""
+
+    async def next_timer(self) -> int | None: ...
+
+    async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
+        """By id; all of them without ``ids``."""
+
+    async def due_schedules(self, now: int, limit: int) -> list[Schedule]:
+        """Schedules due by ``now``, oldest first."""
+
+    async def next_schedule(self) -> int | None:
+        """When the next one is due."""
+
+    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]: ...
+
+    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+        """Accepted events that a wait with this key may look back to, oldest first."""
+
+    async def missed(self) -> list[tuple[Wait, Event]]:
+        """Open waits, and the events they should have found: after a crash between the two.
+
+        Oldest event first. The store does not know what a run has had already, nor its trigger.
+        """
+
+    async def known_events(
+        self, pairs: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], StoredEvent]:
+        """(source, id) → what was accepted under it."""
+
+    async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
+
+    async def outbox(self, limit: int) -> list[Outgoing]:
+        """What is to be sent, in the order of commits."""
+
+    async def versions(self) -> list[Version]:
+        """Every version, retired ones too: their runs go on, and numbers are given once."""
+
+    async def places(self) -> list[Place]: ...
+
+    async def turns(self) -> list[Turn]:
+        """In the order in which they were stored."""
+
+    async def buckets(self) -> dict[str, int]: ...
+
+    # what lists and pages read
+
+    async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        """Newest first, which is by id: run ids are time-ordered."""
+
+    async def count_runs(self, query: RunQuery) -> int: ...
+
+    async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
+        """The runs by workflow, status, what they wait for and error; the largest group first.
+
+        ``started_at`` is that of the oldest, ``ended_at`` that of the last that ended.
+        """
+
+    async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
+        """Newest first; the cursor is ``received_at/source/id``."""
+
+    async def count_events(self, query: EventQuery) -> int: ...
+
+    async def events_by_id(self, event_id: str) -> list[StoredEvent]:
+        """Every accepted event with this id, from whatever source."""
+
+    async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
+        """Newest first, or oldest; the cursor is a letter's id."""
+
+    async def count_dead_letters(self, query: LetterQuery) -> int: ...
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+
+    # what the janitor reads; everything in small lots, oldest first
+
+    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+        """Runs of this workflow that ended before then, with this status."""
+
+    async def oldest_open(self) -> dict[str, int]:
+        """Workflow → when the oldest of its open runs started."""
+
+    async def aged_events(self, after: int, limit: int) -> list[AgedEvent]:
+        """Events in the order they came, from the one behind place ``after``; not the newest."""
+
+    async def aged_letters(self, before: int, limit: int) -> list[str]: ...
+
+    async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]: ...
+
+    async def unswept(self) -> bool:
+        """Whether records of removed runs are still to be deleted."""
