@@ -14,7 +14,10 @@ from ostinato.core.state import TAKEN_BACK, path_of
 from tests.core.properties.player import SEEDS, WORKFLOWS, Player
 
 DONE = (f.JobSucceeded, f.JobFailed, f.JobSkipped, f.JobCancelled, f.ScopeEnded, f.ScopeSkipped)
-ENTERS = (*DONE, f.ScopeOpened, f.GatewayPassed, f.JobReady, f.JobWaiting, f.JobCaught, f.JobHeld)
+ENTERS = (
+    *DONE, f.ScopeOpened, f.GatewayPassed, f.JobQueued, f.JobReady, f.JobWaiting, f.JobCaught,
+    f.JobHeld,
+)  # fmt: skip
 BREAKS = (f.ScopeFailing, f.RunCancelling, f.ScopeSatisfied, f.RunHalting)
 ELSE = (f.ScopeFailing, f.ItemsResolved, f.ScopeSatisfied, f.RunHalting)
 TAKES_BACK = (f.UndoNoted, f.UndoPlanned, f.JobUndone)
