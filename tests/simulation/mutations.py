@@ -180,7 +180,7 @@ MUTATIONS = (
         "process.restarts",
     ),
     mutation(
-        3, "what was ready is not dispatched at a retry", "core.decide.timers:_retry_due",
+        3, "what was ready is not dispatched at a retry", "core.decide.timers:_again_due",
         "start_job(",
         "(lambda *given: None)(",
         "run.hangs", "innocent.incident",
