@@ -56,6 +56,12 @@ def missed(play):
 
 RULES = [
     Rule(
+        "wait-event-names",
+        "`detail` and `detail-type` are other names for `data` and `type`.",
+        "[{job: a, wait: {event: T, match: {detail-type: [T], detail: {n: ['${ input.n }']}}}}]",
+        play=lambda play: play.start({"n": 1}).arrive("p/a", "T", {"n": 1}),
+    ),
+    Rule(
         "wait-span",
         "`wait: 5m` goes on after that span; its output is the instant, in ms.",
         "[{job: a, wait: 5m}]",

@@ -17,6 +17,7 @@ from ostinato.core.facts import NOTHING, JobWaiting
 from ostinato.core.instants import parse_instant
 from ostinato.core.model import WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
+from ostinato.core.patterns.parse import OURS
 from ostinato.errors import DefinitionError, ExpressionError, PatternError
 
 
@@ -84,8 +85,9 @@ def _pattern(match: dict[str, Any]) -> Raw:
 def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
     """What the pattern wants at each of ``paths``: one plain value each."""
     found = []
+    ours = {OURS.get(name, name): value for name, value in match.items()}
     for path in paths:
-        leaf: Any = match
+        leaf: Any = ours
         for name in path.split("."):
             leaf = leaf[name]
         found.append(leaf[0])
