@@ -14,7 +14,11 @@ COMMIT_FAULTS = (
 """Nothing kept; not known: not kept, kept, kept only later, or kept by a store that then is gone
 for a while. ``odd``: the adapter has a bug, and raises what no port allows."""
 
-READ_FAULTS = ("read.error", "read.odd")
+MEETING = {"find_waits": "read.waits", "early_events": "read.early"}
+"""Faults of one read only: there waits and events look for each other."""
+
+READ_FAULTS = ("read.error", "read.odd", *MEETING.values())
+
 WINDOWS = ("outage", "slow")
 
 BUS_FAULTS = ("bus.error", "bus.partial", "bus.twice", "bus.hang", "bus.refuses")
@@ -30,6 +34,7 @@ class Faults:
         self._random = random
         self._commits: deque[str] = deque()
         self._reads: deque[str] = deque()
+        self._meetings = {kind: deque[str]() for kind in MEETING.values()}
         self._bus: deque[str] = deque()
         self._until = dict.fromkeys(WINDOWS, 0.0)
         self.met: Counter[str] = Counter()
@@ -39,20 +44,23 @@ class Faults:
         if kind in WINDOWS:
             self._until[kind] = self._loop.time() + amount
             return
-        queue = {"commit": self._commits, "read": self._reads, "bus": self._bus}
-        queue[kind.partition(".")[0]].extend([kind] * max(1, int(amount)))
+        queues = {"commit": self._commits, "read": self._reads, "bus": self._bus}
+        queue = (
+            queues[kind.partition(".")[0]] if kind not in self._meetings else self._meetings[kind]
+        )
+        queue.extend([kind] * max(1, int(amount)))
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
-        for queue in (self._commits, self._reads, self._bus):
+        for queue in (self._commits, self._reads, self._bus, *self._meetings.values()):
             queue.clear()
         self._until = dict.fromkeys(WINDOWS, 0.0)
 
     def next_commit(self) -> str:
         return self._next(self._commits)
 
-    def next_read(self) -> str:
-        return self._next(self._reads)
+    def next_read(self, name: str) -> str:
+        return self._next(self._meetings.get(MEETING.get(name, "")) or self._reads)
 
     def next_send(self) -> str:
         return self._next(self._bus)

@@ -24,7 +24,9 @@ async def settle(world: World) -> None:
     """Every run ends, every client is told again what it was told, then the process stops."""
     await asyncio.sleep(ROUND)
     await _look_for_unheard(world)
+    _look_for_lost_timers(world)
     await _until_quiet(world)
+    _look_for_leftovers(world)
     repeated = world.outside(_repeat(world))
     _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
     if late:
@@ -48,6 +50,21 @@ async def _look_for_unheard(world: World) -> None:
         return await unheard(app.storage, set(open_runs(world)))
 
     world.ledger.broken += await world.clients.until_answered(serve)
+
+
+def _look_for_lost_timers(world: World) -> None:
+    graph_of = world.current.app._registry.graph
+    for run_id in open_runs(world):
+        for text in world.ledger.rows.lost_timers(run_id, graph_of):
+            world.ledger.breaks("timer.lost", text, run_id)
+
+
+def _look_for_leftovers(world: World) -> None:
+    """What is over takes no room in memory."""
+    engine = world.current.app.service.engine
+    for run_id, resident in engine.residents._runs.items():
+        if resident.state.ended:
+            world.ledger.breaks("cost.memory", "it has ended and is kept in memory", run_id)
 
 
 async def _repeat(world: World) -> None:
