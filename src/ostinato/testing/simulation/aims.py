@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import BUS_FAULTS
+from ostinato.testing.simulation.faults import BUS_FAULTS, MEETING
 from ostinato.testing.simulation.points import Point, crash_points, function_of
 
 Happening = tuple[str, tuple[Any, ...]]
@@ -31,6 +31,7 @@ class Need:
 
 
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
+UNMET = tuple[Happening, ...](("fault", (kind, 1)) for kind in MEETING.values())
 BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
 BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
@@ -71,7 +72,7 @@ NEEDS: dict[str, Need] = {
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
     "limiter": Need(("limited",), (("burst", ("limited", 9)), CRASH)),
-    "meeting": Need(("early",), EARLY, later=MET),
+    "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
