@@ -152,8 +152,8 @@ class Ledger:
         said = self.returned.get((run_id, fact.key, fact.attempt))
         if kept.startswith(DID) and kept != said:
             self.breaks("output.foreign", f"{fact.key} returned {said!r}, kept {kept!r}", run_id)
-        if (run_id, fact.key) in self._awaited:
-            event = msgspec.json.decode(kept)
+        event = msgspec.json.decode(kept) if (run_id, fact.key) in self._awaited else None
+        if isinstance(event, dict):  # else its catch stands in
             pair = (event["source"], event["id"])
             if self.rows.began_after(run_id, self._starts[run_id], pair):
                 self.breaks("event.before", f"{fact.key} had {pair}", run_id)
