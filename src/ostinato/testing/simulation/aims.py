@@ -61,7 +61,12 @@ NEEDS: dict[str, Need] = {
     "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
     "engine._was_kept": Need(
-        (), (("fault", ("commit.lost", 9)), *[("batch", (number,)) for number in (1, 2, 3)])
+        (),
+        tuple(
+            happening
+            for number in (1, 2, 3, 80)
+            for happening in (("fault", ("commit.lost", 9)), ("batch", (number,)))
+        ),
     ),
     "executor._run": Need(("failing", "strict"), CANCELS),
     "executor._run_alone": Need(("poisoned",), (CRASH,)),

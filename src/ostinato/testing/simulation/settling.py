@@ -30,7 +30,7 @@ async def settle(world: World) -> None:
         await world.clients.pause(workflow)
     _look_for_lost_timers(world)
     await _until_quiet(world)
-    _look_for_leftovers(world)
+    await _look_for_leftovers(world)
     repeated = world.outside(_repeat(world))
     _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
     if late:
@@ -78,9 +78,10 @@ def _look_for_lost_timers(world: World) -> None:
             world.ledger.breaks("timer.lost", text, run_id)
 
 
-def _look_for_leftovers(world: World) -> None:
-    """What is over takes no room in memory."""
+async def _look_for_leftovers(world: World) -> None:
+    """What is over takes no room in memory, once the engine knows that it is stored."""
     engine = world.current.app.service.engine
+    await engine.rest()
     for run_id, resident in engine.residents._runs.items():
         if resident.state.ended:
             world.ledger.breaks("cost.memory", "it has ended and is kept in memory", run_id)
