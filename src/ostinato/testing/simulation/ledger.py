@@ -162,8 +162,11 @@ class Ledger:
             self.breaks("emit.unstored", f"{fact.key} is done, its event is not stored", run_id)
 
     def read(self, process: Process, run_id: str) -> None:
-        """A step costs no look at what was before: a run is loaded once."""
+        """A step costs no look at what was before: a run that is open is loaded once."""
         if process.store_failed or process.blind:  # what cannot be read is loaded by each attempt
+            return
+        head = self.heads.get(run_id)
+        if head is not None and head.ended_at is not None:  # who asks for it then has it loaded
             return
         self._reads[process.number, run_id] += 1
         if self._reads[process.number, run_id] == MOST_READS + 1:
@@ -188,9 +191,13 @@ class Ledger:
             self.breaks("key.changes", f"{key} has key {idempotency_key}", run_id)
 
     def ends(self, one: Attempt, process: Process) -> None:
-        """A handler that hears of its cancellation never comes here after it."""
+        """A handler that hears of its cancellation never comes here after it.
+
+        In a process that was taken for dead nobody tells it.
+        """
         since = self._cancelling.get(one[:2])
-        if since is not None and not process.store_failed and _virtual() - since > DEAF:
+        deaf = process.store_failed or process.was_paused
+        if since is not None and not deaf and _virtual() - since > DEAF:
             self.breaks("cancel.unheard", f"{one[1]}, attempt {one[2]}, went on", one[0])
 
     def sent(self, event: Event) -> None:
