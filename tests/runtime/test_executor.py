@@ -10,9 +10,11 @@ from ostinato import App
 from ostinato.app import RunEnded
 from ostinato.config import Settings
 from ostinato.config.settings import LimitSettings, SlotSettings
+from ostinato.core import events as e
 from ostinato.errors import Busy
 from ostinato.runtime import executor as executors
 from ostinato.runtime.handlers import Job
+from ostinato.runtime.posts import Tell
 from tests.stage import Gate, facts_of, one_job, reached, types_of, until
 
 ONCE = {"retry": {"attempts": 1}}
@@ -432,6 +434,27 @@ async def test_a_ready_job_is_cancelled_without_ever_starting_and_without_waitin
         gate.open.set()
         await first.result(5)
         assert gate.calls == 1
+
+
+async def test_a_job_that_is_ready_and_cancelled_in_one_commit_never_starts(here):
+    begun = []
+
+    async def unlucky():
+        begun.append(True)
+        raise ConnectionError
+
+    retry = {"attempts": 3, "delay": "1h"}
+    async with here.app(one_job({"run": "h", "retry": retry}), {"h": unlucky}) as app:
+        run = await app.start("w")
+        await reached(app, run.id, "job.retried")
+        engine = app.service.engine
+        due = engine.residents.get(run.id).state.steps["p/j"].due_at
+        engine.post(Tell(run.id, e.TimerFired("p/j", "retry", due)))
+        engine.post(Tell(run.id, e.CancelRequested()))
+        with pytest.raises(RunEnded):
+            await run.result(5)
+        assert (await types_of(app, run.id)).count("job.ready") == 2
+        assert begun == [True]
 
 
 async def test_a_thread_is_asked_to_stop(here):

@@ -7,7 +7,7 @@ import pytest
 from ostinato import Later, Retry
 from ostinato.app import RunEnded
 from ostinato.config.settings import LimitSettings
-from ostinato.errors import ConflictError, Gone, NotFoundError, StoreError
+from ostinato.errors import ConflictError, Gone, NotFoundError, StoreError, Unready
 from ostinato.runtime import service as services
 from ostinato.runtime.handlers import Job
 from tests.stage import NOON, facts_of, one_job, reached, types_of
@@ -36,6 +36,27 @@ async def test_a_role_that_fails_does_not_stop_the_others(here, role, error):
         failing.run_once = broken
         assert await (await app.start("w")).result(5) == {"j": None}
         assert await (await app.start("w")).result(5) == {"j": None}
+
+
+async def test_a_stop_tells_everybody_who_still_waits_for_the_store(here, monkeypatch):
+    """Both the one whose commit is under way and the one behind it."""
+    monkeypatch.setattr(services, "SETTLE", 0.01)
+    app = here.app(NOOP)
+    async with app:
+        away = asyncio.Event()
+
+        async def never(batch):
+            away.set()
+            await asyncio.Event().wait()
+
+        app.storage.commit = never
+        first = asyncio.create_task(app.start("w"))
+        await away.wait()
+        second = asyncio.create_task(app.start("w"))
+        await asyncio.sleep(0)
+    for start in (first, second):
+        with pytest.raises(Unready, match="stopped before this was stored"):
+            await asyncio.wait_for(start, 5)
 
 
 async def test_an_idle_service_does_not_turn(here):

@@ -107,6 +107,16 @@ MUTATIONS = (
         "return _planned(plan, row, plan.after(done), now)",
         "return row",
         "schedule.late", "loop.hangs", "client.hangs",
+        1, "two of one event in a tick do not know each other", "runtime.inbox:Accept.apply",
+        'engine.fresh["event", *pair] = change',
+        "pass",
+        "client.refused",
+    ),
+    mutation(
+        1, "two of one key in a tick do not know each other", "runtime.starts:Begin.apply",
+        'engine.fresh["reply", once.scope, once.key] = change',
+        "pass",
+        "client.refused",
     ),
     # 2. Recorded before next
     mutation(
@@ -180,10 +190,41 @@ MUTATIONS = (
         "process.restarts",
     ),
     mutation(
-        3, "what was ready is not dispatched at a retry", "core.decide.timers:_retry_due",
+        3, "what was ready is not dispatched at a retry", "core.decide.timers:_again_due",
         "start_job(",
         "(lambda *given: None)(",
         "run.hangs", "innocent.incident",
+    ),
+    mutation(
+        3, "a report counts for whatever attempt is open", "core.decide.reporting:_busy",
+        "step.attempt != attempt or",
+        "",
+        "error.foreign", "output.foreign",
+    ),
+    mutation(
+        3, "an attempt without a start fact is a death", "core.decide.takeover:_taken_up",
+        "step.deaths + step.started",
+        "step.deaths + 1",
+        "abandoned.early",
+    ),
+    mutation(
+        3, "what was cancelled before it had a slot begins", "runtime.executor:Executor._run",
+        "if attempt.reported:\n        return\n    task",
+        "task",
+        "begun.after_end",
+    ),
+    mutation(
+        3, "what is ready and cancelled in one commit begins", "runtime.outlets:Outlets._leave",
+        "if jobs and",
+        "if False and",
+        "begun.after_end",
+    ),
+    mutation(
+        3, "a suspect begins though it is no longer wanted",
+        "runtime.service:Service._store_start",
+        "return step is not None and (step.attempt, step.status) == (number, \"running\")",
+        "return True",
+        "begun.without_start", "begun.after_end",
     ),
     # 4. Out at least once
     mutation(
@@ -223,6 +264,12 @@ MUTATIONS = (
         "pass",
         "outbox.lost", "outbox.left",
     ),
+    mutation(
+        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Outbox._sent",
+        "dead.append(self._letter(one, error))",
+        "pass",
+        "outbox.lost",
+    ),
     # 5. Early events wait
     mutation(
         5, "a wait does not look back", "runtime.meeting:Meeting._look_back",
@@ -247,6 +294,27 @@ MUTATIONS = (
         "return state.heard.get(name, step.waiting_from) < step.waiting_from",
         "return False",
         "event.twice",
+    ),
+    mutation(
+        5, "a wait looks back behind the beginning of its run",
+        "runtime.meeting:Meeting._look_back",
+        "wait.since or 0",
+        "0",
+        "event.before",
+    ),
+    mutation(
+        5, "an event is forgotten before the store has said who waits",
+        "runtime.meeting:Meeting.run_once",
+        "await self._find_waits(*self._events[0])\n        self._events.popleft()",
+        "await self._find_waits(*self._events.popleft())",
+        "wait.unheard",
+    ),
+    mutation(
+        5, "a wait is forgotten before the store has said what came",
+        "runtime.meeting:Meeting.run_once",
+        "await self._look_back(*self._waits[0])\n        self._waits.popleft()",
+        "await self._look_back(*self._waits.popleft())",
+        "wait.unheard",
     ),
     # 6. Takeover
     mutation(
@@ -311,6 +379,12 @@ MUTATIONS = (
         "False",
         "cost.head",
     ),
+    mutation(
+        8, "runs that have ended stay in memory", "runtime.outlets:Outlets._leave",
+        "self._residents.drop(state.run_id)",
+        "pass",
+        "cost.memory",
+    ),
     # 9. Never a silent hang
     mutation(
         9, "what nobody waits for is not tried again", "runtime.engine:Engine._again_or_fail",
@@ -335,6 +409,18 @@ MUTATIONS = (
         "attempt.stop()",
         "return",
         "run.hangs",
+    ),
+    mutation(
+        9, "a timer is told after what moved it", "runtime.timers:Timers.run_once",
+        "self.engine.post_first([Fire(self, timer) for timer in new])",
+        "[self.engine.post(Fire(self, timer)) for timer in new]",
+        "timer.lost",
+    ),
+    mutation(
+        9, "a handler is not told that its job is cancelled", "runtime.outlets:Outlets._obey",
+        "self.stop_job(state.run_id, key, attempt)",
+        "pass",
+        "cancel.unheard",
     ),
     mutation(
         9, "timers fire before they are due", "runtime.timers:Timers.run_once",
@@ -401,7 +487,7 @@ MUTATIONS = (
         "innocent.incident",
     ),
     mutation(
-        10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
+        10, "odd errors of handlers are not caught", "runtime.executor:Executor._plain_outcome",
         "except BaseException as error:  # a handler may raise anything, even SystemExit",
         "except OstinatoError as error:",
         "run.hangs", "loop.broken",

@@ -49,8 +49,11 @@ class Outlets:
         for command in told.commands:
             if type(command) is c.StartJob:
                 jobs.append((state, command))
-            else:
-                self._obey(state, command)
+                continue
+            if jobs and type(command) is c.StopJob:  # perhaps of one of these
+                self.dispatch(jobs)
+                jobs.clear()
+            self._obey(state, command)
         if self.watching:
             self.watching.tell(told)
         if told.ended:

@@ -72,7 +72,10 @@ def check_history(graph_of: GraphOf, run_id: str, records: Sequence[Record]) -> 
         for place, fact in enumerate(decode_facts(record.data, record.version))
     ]
     found = [Violation(run_id, *one) for rule in RULES for one in rule(entries)]
-    _, broken = _replayed(graph_of, run_id, records)
+    state, broken = replayed(graph_of, run_id, records)
+    if state is not None:
+        most = state.graph.most_deaths
+        found += [Violation(run_id, *one) for one in _given_up_in_time(entries, most)]
     return found + broken
 
 
@@ -151,6 +154,27 @@ def _attempts_rise(entries: list[Entry]) -> Found:
         last[entry.fact.key] = attempt
 
 
+def _given_up_in_time(entries: list[Entry], most: int) -> Found:
+    """A job is given up for its deaths only; an attempt without a start fact has died of nothing.
+
+    What was handed over has not died, whatever becomes of its next beginning.
+    """
+    begun: set[tuple[str, int]] = set()
+    deaths: Counter[str] = Counter()
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, f.JobStarted):
+            begun.add((fact.key, fact.attempt))
+        elif isinstance(fact, f.JobReturned):
+            begun.discard((fact.key, fact.attempt))
+        elif isinstance(fact, f.JobAbandoned):
+            deaths[fact.key] += (fact.key, fact.attempt) in begun
+        elif isinstance(fact, f.JobFailed) and fact.error.name == "Abandoned":
+            died = deaths[fact.key]
+            if died < most:
+                yield entry.seq, "abandoned.early", f"{fact.key} after {died} deaths of {most}"
+
+
 def _not_early(entries: list[Entry]) -> Found:
     """A timer's wait and a retry go on when they are due, never before.
 
@@ -216,7 +240,7 @@ RULES: tuple[Callable[[list[Entry]], Found], ...] = (
 )  # fmt: skip
 
 
-def _replayed(
+def replayed(
     graph_of: GraphOf, run_id: str, records: Sequence[Record]
 ) -> tuple[State | None, list[Violation]]:
     try:
@@ -240,7 +264,7 @@ async def check_store(
     for head in heads:
         records = await storage.history(head.run_id)
         found += check_history(graph_of, head.run_id, records)
-        state, _ = _replayed(graph_of, head.run_id, records)
+        state, _ = replayed(graph_of, head.run_id, records)
         if state is not None:
             found += [Violation(head.run_id, -1, *one) for one in _at_rest(head, state, now)]
     found += _one_run_per_event(heads)

@@ -51,7 +51,7 @@ def test_two_cancels_end_it_although_nobody_answers(graph, seed):
     for _ in range(2):
         play.cancel()
         stop(play)
-    assert play.state.ended
+    assert play.state.ended, (play.view, play.facts[-12:])
     assert not play.timers
     assert not play.waits
 

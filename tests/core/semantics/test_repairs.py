@@ -59,6 +59,13 @@ def cancels_a_pause(play):
     play.tell(e.CancelRequested("me", "why"))
 
 
+def pauses_a_cancel(play):
+    cancel = e.CancelRequested("me", "why")
+    play.start().tell(cancel).tell(PAUSE).obey_stops()
+    assert play.status == "paused"
+    play.tell(cancel)
+
+
 def pauses_twice(play):
     paused(play)
     play.tell(PAUSE).tell(RESUME).tell(RESUME).work()
@@ -193,6 +200,15 @@ RULES = [
         play=cancels_a_pause,
         status="cancelled",
         jobs={"p/a": "succeeded"},
+    ),
+    Rule(
+        "pause-cancelled",
+        "Also one that was cancelled before it was paused: a second cancel lets it go on to its "
+        "end.",
+        "[{job: a, run: open}]",
+        play=pauses_a_cancel,
+        status="cancelled",
+        jobs={"p/a": "cancelled"},
     ),
     Rule(
         "repair-retry",

@@ -56,11 +56,16 @@ def missed(play):
 
 RULES = [
     Rule(
-        "wait-other-names",
-        "`detail` and `detail-type` in a `match` mean `data` and `type`.",
-        "[{job: a, wait: {event: PAID, match: {detail-type: [PAID], detail: {id: [7]}}}}]",
-        play=lambda play: play.start().arrive("p/a", "PAID", {"id": 7}),
-        jobs={"p/a": "succeeded"},
+        "wait-event-names",
+        "`detail` and `detail-type` are other names for `data` and `type`.",
+        "[{job: a, wait: {event: T, match: {detail-type: [T], detail: {n: ['${ input.n }']}}}}]",
+        play=lambda play: play.start({"n": 1}).arrive("p/a", "T", {"n": 1}),
+    ),
+    Rule(
+        "wait-both-names",
+        "Both names may stand in one `match`.",
+        "[{job: a, wait: {event: T, match: {detail: {n: [1]}, data: {m: [2]}}}}]",
+        play=lambda play: play.start().arrive("p/a", "T", {"n": 1, "m": 2}),
     ),
     Rule(
         "wait-span",

@@ -34,7 +34,7 @@ from ostinato.core.facts import (
     ScopeFailing,
     ScopeOpened,
 )
-from ostinato.core.graph import FINALLY, UNDO, Node
+from ostinato.core.graph import FINALLY, Node
 from ostinato.core.names import Names
 from ostinato.core.outputs import outputs
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -100,11 +100,19 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
     if state.ended or not state.run_id:
         return []
     if state.cancelled is not None and state.doing != FINALLY:
-        return []
+        return _go_on(state, event) if state.paused else []
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
-        held: list[Said] = [*armed(state), Settle(UNDO)] if state.paused else []
-        return [RunCancelling(event.by, event.why), *held]
+        if state.paused:
+            return _go_on(state, event)
+        return [RunCancelling(event.by, event.why)]
     return [*no_timers(state, state.root), RunCancelling(event.by, event.why), Stop("")]
+
+
+def _go_on(state: State, event: e.CancelRequested) -> list[Said]:
+    """It is ending already: what a pause holds up goes on."""
+    scopes = [scope for scope in state.scopes.values() if scope.ended_at is None]
+    settled = [Settle(scope.key) for scope in scopes]
+    return [RunCancelling(event.by, event.why), *armed(state), *settled]
 
 
 def broken(state: State, event: e.Broken, now: int) -> list[Said]:

@@ -64,10 +64,15 @@ def no_timers(state: State, scope: Scope) -> list[Command]:
 
 
 def armed(state: State) -> list[SetTimer]:
-    """Every timer that the run counts on; setting one again changes nothing."""
-    said = [] if state.due_at is None else [SetTimer("", "timeout", state.due_at)]
+    """Every timer that the run counts on; setting one again changes nothing.
+
+    What is being stopped, by its time-out or otherwise, has no time-out any more.
+    """
+    said: list[SetTimer] = []
+    if state.due_at is not None and state.doing == "work":
+        said.append(SetTimer("", "timeout", state.due_at))
     for scope in state.scopes.values():
-        if scope.key and scope.due_at is not None and scope.ended_at is None:
+        if scope.key and scope.due_at is not None and scope.ended_at is None and not scope.stopping:
             said.append(SetTimer(scope.key, "timeout", scope.due_at))
     for step in state.open.values():
         if step.due_at is not None:

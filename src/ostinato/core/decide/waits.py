@@ -17,7 +17,7 @@ from ostinato.core.facts import NOTHING, JobWaiting
 from ostinato.core.instants import parse_instant
 from ostinato.core.model import WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
-from ostinato.core.patterns.parse import ALIASES
+from ostinato.core.patterns.parse import OURS
 from ostinato.errors import DefinitionError, ExpressionError, PatternError
 
 
@@ -84,11 +84,15 @@ def _pattern(match: dict[str, Any]) -> Raw:
 
 def _values(paths: tuple[str, ...], match: dict[str, Any]) -> list[Any]:
     """What the pattern wants at each of ``paths``: one plain value each."""
-    found = []
-    for path in paths:
-        first, *below = path.split(".")
-        leaf: Any = match[first if first in match else ALIASES[first]]
-        for name in below:
-            leaf = leaf[name]
-        found.append(leaf[0])
-    return found
+    return [_wanted(match, path.split(".")) for path in paths]
+
+
+def _wanted(match: dict[str, Any], path: list[str]) -> Any:
+    """Both ``data`` and its other name may be there, each with a part of what is wanted."""
+    for name, value in match.items():
+        found = value if OURS.get(name, name) == path[0] else None
+        for below in path[1:]:
+            found = found.get(below) if isinstance(found, dict) else None
+        if found is not None:
+            return found[0]
+    raise ExpressionError(f"wait.match has no value at {'.'.join(path)}")

@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from ostinato.core import facts as f
 from ostinato.core.fold.scopes import stop
+from ostinato.core.graph import FINALLY
 from ostinato.core.state import State
 
 
@@ -33,9 +34,10 @@ def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
 
 
 def run_cancelling(state: State, fact: f.RunCancelling, at: int) -> None:
+    ending = state.cancelled is not None and state.doing != FINALLY
     state.cancelled, state.due_at, state.paused = fact.why, None, False
     state.queued = False
-    if state.doing == "undo":  # which is what a cancel asks for
+    if state.doing == "undo" or ending:  # which is what a cancel asks for
         return
     state.doing = "stopping"
     state.stuck = None

@@ -21,6 +21,7 @@ clock      the wall clock, that can be set
 points     the crash points, read from the source
 ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
+rows       what the store holds, and what belongs together in it
 settling   whatever waits is answered, until all is quiet
 judge      what must hold then
 outcome    one simulation from beginning to end

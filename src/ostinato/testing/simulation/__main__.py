@@ -37,7 +37,9 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1_000, help="how many (SEEDS=)")
     parser.add_argument("--first", type=int, default=0, help="from which one on (FIRST=)")
-    parser.add_argument("--seed", type=int, help="only this one, with its trace (SEED=)")
+    parser.add_argument(
+        "--seed", type=int, help="only this one, with its trace when it is red (SEED=)"
+    )
     parser.add_argument("--trace", action="store_true", help="show the trace of a green seed too")
     parser.add_argument("--jobs", type=int, help="processes at once; all cores when not given")
     return parser

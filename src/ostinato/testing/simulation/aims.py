@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import BUS_FAULTS
+from ostinato.testing.simulation.faults import BUS_FAULTS, MEETING
 from ostinato.testing.simulation.points import Point, crash_points, function_of
 
 Happening = tuple[str, tuple[Any, ...]]
@@ -31,6 +31,7 @@ class Need:
 
 
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
+UNMET = tuple[Happening, ...](("fault", (kind, 1)) for kind in MEETING.values())
 BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
 BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
@@ -60,7 +61,12 @@ NEEDS: dict[str, Need] = {
     "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
     "engine._was_kept": Need(
-        (), (("fault", ("commit.lost", 9)), *[("batch", (number,)) for number in (1, 2, 3)])
+        (),
+        tuple(
+            happening
+            for number in (1, 2, 3, 80)
+            for happening in (("fault", ("commit.lost", 9)), ("batch", (number,)))
+        ),
     ),
     "executor._run": Need(("failing", "strict"), CANCELS),
     "executor._run_alone": Need(("poisoned",), (CRASH,)),
@@ -71,7 +77,7 @@ NEEDS: dict[str, Need] = {
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
     "limiter": Need(("limited",), (("burst", ("limited", 9)), CRASH)),
-    "meeting": Need(("early",), EARLY, later=MET),
+    "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),

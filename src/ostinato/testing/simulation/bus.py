@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.bus.memory import MemoryBus
 from ostinato.core.cloudevents import Event
 from ostinato.errors import Refused
+from ostinato.testing.simulation.documents import UNWANTED
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.world import World
@@ -46,6 +47,8 @@ class UnreliableBus:
             raise TimeoutError("the bus does not answer (simulated)")
         if kind == "bus.error":
             raise ConnectionError("the bus cannot be reached (simulated)")
+        if any(event.type == UNWANTED for event in sent):
+            raise Refused("this bus does not take such events (simulated)")
         if kind == "bus.refuses" and len(sent) > 1:
             raise Refused("one of these is not what this bus takes (simulated)")
         if kind == "bus.partial":

@@ -19,6 +19,7 @@ from ostinato.errors import (
     NotFoundError,
     NothingIsRunning,
     OstinatoError,
+    Refused,
     StoreError,
     Unloadable,
     Unready,
@@ -58,7 +59,9 @@ class Clients:
             process = await self._world.serving()
             try:
                 return await process.ask(serve)
-            except AGAIN:
+            except AGAIN as error:
+                if isinstance(error, Refused):
+                    self._ledger.breaks("client.refused", f"by the store: {error}")
                 await asyncio.sleep(0.01 + self._world.chance.random() * longest)
                 longest = min(2.0, longest * 1.2)
 

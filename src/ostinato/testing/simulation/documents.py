@@ -8,6 +8,9 @@ from typing import Any
 from ostinato.testing.simulation.handlers import HANDLERS
 
 Data = dict[str, Any]
+UNWANTED = "UNWANTED"
+"""The type of events that no bus takes."""
+
 N = {"n": "${ input.n }"}
 MINE = {"data": {"n": ["${ input.n }"]}}
 
@@ -33,6 +36,7 @@ def tell_twice(type: str) -> list[Data]:
     return [tell(type), tell(f"{type}_TOO")]
 
 
+FEW = {"attempts": 3, "delay": "10ms"}
 RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
@@ -103,6 +107,24 @@ STRICT: Data = {
         phase(
             "asked",
             job("beat", "ask", callback=True, heartbeat="3s", timeout="20s", optional=True),
+            job(
+                "faint",
+                "faint",
+                callback=True,
+                heartbeat="300ms",
+                retry=FEW,
+                timeout="20s",
+                optional=True,
+            ),
+            job(
+                "pant",
+                "panting",
+                callback=True,
+                heartbeat="100ms",
+                retry=FEW,
+                timeout="20s",
+                optional=True,
+            ),
             {
                 "job": "said",
                 "emit": {"type": "ECHOED", "data": N},
@@ -164,6 +186,7 @@ WEB: Data = {
             {"job": "none", "run": "noop"},
             {"job": "doze", "run": "sleep", "with": {"for": "700ms"}},
             tell("WEB_DONE"),
+            tell(UNWANTED),
             {"job": "until", "wait": {"until": "run.startedAt"}, "optional": True},
         ),
     ],

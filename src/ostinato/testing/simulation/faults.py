@@ -14,8 +14,11 @@ COMMIT_FAULTS = (
 """Nothing kept; not known: not kept, kept, kept only later, or kept by a store that then is gone
 for a while. ``odd``: the adapter has a bug, and raises what no port allows."""
 
-READ_FAULTS = ("read.error", "read.odd", "outbox.error")
-"""Of any read that comes next; of the outbox, when there is something in it."""
+MEETING = {"find_waits": "read.waits", "early_events": "read.early", "outbox": "outbox.error"}
+"""Faults of one read only, when it finds something: there waits and events look for each other, and
+what was emitted is sent."""
+
+READ_FAULTS = ("read.error", "read.odd", *MEETING.values())
 
 WINDOWS = ("outage", "slow")
 
@@ -32,7 +35,7 @@ class Faults:
         self._random = random
         self._commits: deque[str] = deque()
         self._reads: deque[str] = deque()
-        self._outbox: deque[str] = deque()
+        self._meetings = {kind: deque[str]() for kind in MEETING.values()}
         self._bus: deque[str] = deque()
         self._until = dict.fromkeys(WINDOWS, 0.0)
         self.met: Counter[str] = Counter()
@@ -43,12 +46,14 @@ class Faults:
             self._until[kind] = self._loop.time() + amount
             return
         queues = {"commit": self._commits, "read": self._reads, "bus": self._bus}
-        queues["outbox"] = self._outbox
-        queues[kind.partition(".")[0]].extend([kind] * max(1, int(amount)))
+        queue = (
+            queues[kind.partition(".")[0]] if kind not in self._meetings else self._meetings[kind]
+        )
+        queue.extend([kind] * max(1, int(amount)))
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
-        for queue in (self._commits, self._reads, self._outbox, self._bus):
+        for queue in (self._commits, self._reads, self._bus, *self._meetings.values()):
             queue.clear()
         self._until = dict.fromkeys(WINDOWS, 0.0)
 
@@ -57,7 +62,7 @@ class Faults:
 
     def next_read(self, name: str) -> str:
         """``name`` of what is read, if there is any."""
-        return self._next(self._outbox if name == "outbox" and self._outbox else self._reads)
+        return self._next(self._meetings.get(MEETING.get(name, "")) or self._reads)
 
     def next_send(self) -> str:
         return self._next(self._bus)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,13 @@ from ostinato.testing.simulation.store import POISON
 if TYPE_CHECKING:
     from ostinato.testing.simulation.process import Process
     from ostinato.testing.simulation.world import World
+
+
+NO_LUCK = "no luck of attempt "
+"""How their errors begin."""
+
+PANT = 0.1
+"""Seconds between two signs of life."""
 
 
 class Unspeakable(Exception):
@@ -61,7 +69,8 @@ class Workshop:
 
     def _begin(self, job: Job) -> Random:
         attempt = (job.run_id, job.key, job.attempt)
-        self._world.ledger.begins(attempt, job.idempotency_key, self._process.number)
+        newest = self._world.newest
+        self._world.ledger.begins(attempt, job.idempotency_key, self._process, newest)
         self._world.trace("begins", f"{job.run_id[-6:]} {job.key} #{job.attempt}")
         number = job.input.get("n") if isinstance(job.input, dict) else None
         return Random(f"{self._world.seed}:{job.workflow}:{number}:{job.key}:{job.attempt}")
@@ -92,7 +101,7 @@ class Workshop:
             return self._done(job)
         self._world.handled["failed"] += 1
         if luck < 0.88:
-            raise ConnectionError("no luck (simulated)")
+            raise ConnectionError(f"{NO_LUCK}{job.attempt}")
         if luck < 0.91:
             return Retry(0.05)
         if luck < 0.94:
@@ -107,6 +116,7 @@ class Workshop:
         """Takes its time and never fails."""
         chance = self._begin(job)
         await asyncio.sleep(chance.choice((0.01, 1.5, 3)))
+        self._world.ledger.ends((job.run_id, job.key, job.attempt), self._process)
         return self._done(job)
 
     async def quick(self, job: Job, **_: Any) -> Any:
@@ -153,6 +163,25 @@ class Workshop:
                 self._world.handled["stubborn"] += 1
         return self._done(job)
 
+    async def faint(self, job: Job, **_: Any) -> Any:
+        """Gives no sign of life, is given up, and fails when another attempt is at work."""
+        self._begin(job)
+        end = self._world.loop.time() + 0.7
+        while (left := end - self._world.loop.time()) > 0:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)
+        if job.attempt < 3:
+            raise ConnectionError(f"{NO_LUCK}{job.attempt}")
+        return Later()
+
+    async def panting(self, job: Job, **_: Any) -> Any:
+        """Gives its sign of life in the last moment, again and again."""
+        self._begin(job)
+        for _turn in range(20):
+            job.heartbeat()
+            await asyncio.sleep(PANT)
+        return Later()
+
     async def cancelled(self, job: Job, **_: Any) -> None:
         """What it awaited was cancelled by somebody else."""
         self._begin(job)
@@ -175,5 +204,5 @@ class Workshop:
 
 HANDLERS: tuple[str, ...] = (
     "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn",
-    "cancelled", "poison", "unstorable",
+    "faint", "panting", "cancelled", "poison", "unstorable",
 )  # fmt: skip

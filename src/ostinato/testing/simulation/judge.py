@@ -56,8 +56,9 @@ def _hanging(world: World) -> Iterator[Violation]:
 
 def _outside(world: World) -> Iterator[Violation]:
     ledger = world.ledger
-    for event_id in ledger.outgoing.keys() - ledger.delivered.keys():
-        yield Violation("", -1, "outbox.lost", f"{event_id} was stored and never sent")
+    for event_id in ledger.outgoing.keys() - ledger.delivered.keys() - ledger.rows.letters:
+        text = f"{event_id} was stored, and neither sent nor buried"
+        yield Violation("", -1, "outbox.lost", text)
     for head in ledger.heads.values():
         yield from _innocence(world, head)
 

@@ -5,25 +5,33 @@ A rule is looked at in the moment when it could be broken; ``broken`` are the vi
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from ostinato.core import facts as f
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import decode_facts
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
-from ostinato.testing.history_checker import Journal, Violation
+from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
+from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.process import Process
+from ostinato.testing.simulation.rows import Moment, Rows
 
 Attempt = tuple[str, str, int]
 
 DID = b'"did:'
 """How the results of simulated handlers begin."""
+
+DEAF = 1.5
+"""Virtual seconds in which a handler hears that it should stop, while its store is well."""
 
 MOST_READS = 3
 """How often one process may read the history of one run, while its store is well."""
@@ -42,6 +50,12 @@ class Ledger:
         self.begun_by: dict[Attempt, int] = {}
         self.in_order: set[int] = set()
         self.handed_over: set[Attempt] = set()
+        self.over: set[tuple[str, str]] = set()
+        self.rows = Rows()
+        self._starts: dict[str, Moment] = {}
+        self._awaited: set[tuple[str, str]] = set()
+        self._cancelling: dict[tuple[str, str], float] = {}
+        self._ready_in: dict[tuple[str, str], int] = {}
         self.returned: dict[Attempt, bytes] = {}
         self.outgoing: dict[str, Event] = {}
         self.stored = 0
@@ -65,9 +79,10 @@ class Ledger:
             )
         self.commits += 1
         self.broken += self.clockwork.kept(batch)
-        told = Counter(record.run_id for record in batch.records)
+        self.rows.keep(batch)
         for head in (*batch.new_heads, *batch.heads.values()):
-            self._show(head, told[head.run_id])
+            told = sum(record.run_id == head.run_id for record in batch.records)
+            self._show(head, told)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
         for outgoing in batch.outgoing:
@@ -78,26 +93,37 @@ class Ledger:
                 self.breaks("time.ahead", f"{ahead} ms later than any clock", record.run_id)
             for fact in decode_facts(record.data, record.version):
                 self.facts[fact_type(fact)] += 1
+                if isinstance(fact, f.RunStarted):
+                    self._starts[record.run_id] = (self.rows.now, record.at)
                 self._note(record.run_id, fact)
 
     def _show(self, head: Head, told: int) -> None:
-        """A head is written only when what it shows changes; twice told, it may have come back."""
+        """A head is written only when what it shows changes; it may change twice in one commit."""
         before = self.heads.get(head.run_id)
-        if told < 2 and before is not None and _shown(before) == _shown(head):
+        if before is not None and told < 2 and _shown(before) == _shown(head):
             self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
         self.heads[head.run_id] = head
 
     def _note(self, run_id: str, fact: Any) -> None:
         if isinstance(fact, f.JobReady):
             self.ready.add((run_id, fact.key, fact.attempt))
+            self._ready_in[run_id, fact.key] = self.commits
         elif isinstance(fact, f.JobStarted):
             self.started.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobReturned):
             self.handed_over.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobAbandoned):
             self._look_at_death((run_id, fact.key, fact.attempt))
+        elif isinstance(fact, f.JobWaiting) and fact.kind == "event":
+            self._awaited.add((run_id, fact.key))
+        elif isinstance(fact, f.JobCancelling):
+            self._look_at_cancel((run_id, fact.key))
+        elif isinstance(fact, f.JobRetried | f.JobFailed):
+            self._look_at_error(run_id, fact)
         elif isinstance(fact, f.JobSucceeded):
             self._look_at_output(run_id, fact)
+        if isinstance(fact, STEP_ENDS):
+            self.over.add((run_id, fact.key))
 
     def _look_at_death(self, one: Attempt) -> None:
         """A process that stops in order hands over what it has in hand: that is no death."""
@@ -107,6 +133,18 @@ class Ledger:
         if self.begun_by.get(one) in self.in_order and one not in self.handed_over:
             self.breaks("stopped.abandoned", f"{one[1]}, attempt {one[2]}", one[0])
 
+    def _look_at_cancel(self, one: tuple[str, str]) -> None:
+        """What is ready and cancelled in one commit has nobody to hear of it: it never begins."""
+        self._cancelling[one] = _virtual()
+        if self._ready_in.get(one) == self.commits:
+            self.over.add(one)
+
+    def _look_at_error(self, run_id: str, fact: f.JobRetried | f.JobFailed) -> None:
+        """What a handler raised counts for its own attempt, as what it returned."""
+        said = fact.error.message
+        if said.startswith(NO_LUCK) and said != f"{NO_LUCK}{fact.attempt}":
+            self.breaks("error.foreign", f"{fact.key}, attempt {fact.attempt}: {said}", run_id)
+
     def _look_at_output(self, run_id: str, fact: f.JobSucceeded) -> None:
         """What a handler returned counts for the attempt that returned it; what is emitted is
         stored with the fact that says so."""
@@ -114,13 +152,21 @@ class Ledger:
         said = self.returned.get((run_id, fact.key, fact.attempt))
         if kept.startswith(DID) and kept != said:
             self.breaks("output.foreign", f"{fact.key} returned {said!r}, kept {kept!r}", run_id)
+        event = msgspec.json.decode(kept) if (run_id, fact.key) in self._awaited else None
+        if isinstance(event, dict):  # else its catch stands in
+            pair = (event["source"], event["id"])
+            if self.rows.began_after(run_id, self._starts[run_id], pair):
+                self.breaks("event.before", f"{fact.key} had {pair}", run_id)
         emitted = f"{run_id}:{fact.key}"
         if kept == b'{"id":"%s"}' % emitted.encode() and emitted not in self.outgoing:
             self.breaks("emit.unstored", f"{fact.key} is done, its event is not stored", run_id)
 
     def read(self, process: Process, run_id: str) -> None:
-        """A step costs no look at what was before: a run is loaded once."""
+        """A step costs no look at what was before: a run that is open is loaded once."""
         if process.store_failed or process.blind:  # what cannot be read is loaded by each attempt
+            return
+        head = self.heads.get(run_id)
+        if head is not None and head.ended_at is not None:  # who asks for it then has it loaded
             return
         self._reads[process.number, run_id] += 1
         if self._reads[process.number, run_id] == MOST_READS + 1:
@@ -128,19 +174,31 @@ class Ledger:
 
     # what handlers and the bus see
 
-    def begins(self, one: Attempt, idempotency_key: str, process: int) -> None:
+    def begins(self, one: Attempt, idempotency_key: str, process: Process, newest: int) -> None:
         run_id, key, attempt = one
-        self.begun_by[one] = process
+        self.begun_by[one] = process.number
         if one not in self.ready and one not in self.started:
             self.breaks("begun.unrecorded", f"{key}, attempt {attempt}, is not stored", run_id)
         if (run_id, key, attempt - 1) in self.abandoned and one not in self.started:
             text = f"{key}, attempt {attempt}, follows one that was abandoned"
             self.breaks("begun.without_start", text, run_id)
+        if (run_id, key) in self.over and process.number == newest:
+            self.breaks("begun.after_end", f"{key}, attempt {attempt}, is over", run_id)
         if one in self.begun:
             self.breaks("begun.twice", f"{key}, attempt {attempt}", run_id)
         self.begun[one] = idempotency_key
         if idempotency_key != f"{run_id}:{key}":
             self.breaks("key.changes", f"{key} has key {idempotency_key}", run_id)
+
+    def ends(self, one: Attempt, process: Process) -> None:
+        """A handler that hears of its cancellation never comes here after it.
+
+        In a process that was taken for dead nobody tells it.
+        """
+        since = self._cancelling.get(one[:2])
+        deaf = process.store_failed or process.was_paused
+        if since is not None and not deaf and _virtual() - since > DEAF:
+            self.breaks("cancel.unheard", f"{one[1]}, attempt {one[2]}, went on", one[0])
 
     def sent(self, event: Event) -> None:
         kept = self.outgoing.get(event.id)
@@ -164,6 +222,11 @@ class Ledger:
         before = self.journal.events.setdefault((source, event_id), now)
         if before != now:
             self.breaks("answer.differs", f"event {event_id} was answered {before}, then {now}")
+
+
+def _virtual() -> float:
+    """Seconds; the clock that processes see can be set."""
+    return asyncio.get_running_loop().time()
 
 
 def _shown(head: Head) -> tuple[Any, ...]:

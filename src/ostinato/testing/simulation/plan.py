@@ -163,7 +163,16 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
         actions.append(Action(_moment(chance), "blind"))
     if chance.random() < 0.2:
         actions.append(Action(_moment(chance), "fault", ("outbox.error", 1)))
+    if chance.random() < 0.06:
+        actions += _stop_while_the_store_is_away(chance)
     return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
+
+
+def _stop_while_the_store_is_away(chance: Random) -> list[Action]:
+    """Somebody waits for what nobody knows is kept."""
+    at = _moment(chance)
+    stop = Action(round(at + 0.2, 3), "stop", (0.05,))
+    return [Action(at, "fault", ("commit.gone", 1)), Action(at, "batch", (2,)), stop]
 
 
 def _fault(chance: Random) -> Action:

@@ -64,6 +64,11 @@ class Process(Owner):
             if not answer.done():
                 answer.set_result(result)
 
+    async def unanswered(self, seconds: float) -> int:
+        """How many clients were told nothing by then."""
+        waiting = [answer for answer in self._requests if not answer.done()]
+        return len((await asyncio.wait(waiting, timeout=seconds))[1]) if waiting else 0
+
     def kill(self, how: str) -> Counter[Point]:
         """SIGKILL: not one more turn. Returns where its tasks were suspended."""
         where: Counter[Point] = Counter()

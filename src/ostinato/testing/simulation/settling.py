@@ -28,7 +28,9 @@ async def settle(world: World) -> None:
     await _until_on_time(world)
     for workflow in SCHEDULED:
         await world.clients.pause(workflow)
+    _look_for_lost_timers(world)
     await _until_quiet(world)
+    await _look_for_leftovers(world)
     repeated = world.outside(_repeat(world))
     _, late = await asyncio.wait({repeated}, timeout=ROUND * ROUNDS)
     if late:
@@ -67,6 +69,22 @@ async def _until_on_time(world: World) -> None:
 def _ended(world: World) -> set[str]:
     heads = world.ledger.heads.values()
     return {one.run_id for one in heads if one.ended_at is not None}
+
+
+def _look_for_lost_timers(world: World) -> None:
+    graph_of = world.current.app._registry.graph
+    for run_id in open_runs(world):
+        for text in world.ledger.rows.lost_timers(run_id, graph_of):
+            world.ledger.breaks("timer.lost", text, run_id)
+
+
+async def _look_for_leftovers(world: World) -> None:
+    """What is over takes no room in memory, once the engine knows that it is stored."""
+    engine = world.current.app.service.engine
+    await engine.rest()
+    for run_id, resident in engine.residents._runs.items():
+        if resident.state.ended:
+            world.ledger.breaks("cost.memory", "it has ended and is kept in memory", run_id)
 
 
 async def _repeat(world: World) -> None:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Storage
+from ostinato.testing.simulation.faults import MEETING
 from ostinato.testing.simulation.process import REQUEST, Process
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.world import World
+
+AWAY = (0.4, 0.4, 7.0)
+"""Seconds that a store is gone after a COMMIT; the last is longer than a stop waits for it."""
 
 POISON = b"REFUSE ME"
 """A batch with a record that holds this is refused, as a database refuses what it cannot hold."""
@@ -69,7 +73,7 @@ class UnreliableStore:
         if kind == "commit.odd":
             raise LookupError("a bug of an adapter (simulated)")
         if kind == "commit.gone":
-            self._faults.arm("outage", 0.4)
+            self._faults.arm("outage", self._world.chance.choice(AWAY))
         if kind in ("commit.kept", "commit.gone"):
             raise UnknownCommit("the connection was lost after COMMIT (simulated)")
 
@@ -125,7 +129,7 @@ def _read(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         await self._travel()
         found = await getattr(self.inner, name)(*args, **kwargs)
         kind = self._fault(self._faults.next_read(name if found else ""))
-        if kind in ("read.error", "outbox.error"):
+        if kind in ("read.error", *MEETING.values()):
             raise StoreError("the disk cannot be read (simulated)")
         if kind == "read.odd":
             raise LookupError("a bug of an adapter (simulated)")

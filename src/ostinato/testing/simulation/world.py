@@ -29,8 +29,13 @@ from ostinato.testing.simulation.store import UnreliableStore
 MOST_PROCESSES = 60
 """Nothing in a plan makes so many: something takes each of them down."""
 
+FAILED_START = "failed start"
+
 ZOMBIE = 8.0
 """Seconds that a process lives on after it has woken up behind its successor."""
+
+LAST_WORDS = 2.0
+"""Seconds within which whoever asked a process that has stopped is told so."""
 
 PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
@@ -79,7 +84,8 @@ class World:
     # processes
 
     async def supervise(self) -> None:
-        """A new process whenever one has ended, or seems to have."""
+        """A new process whenever one has ended, or seems to have; ever later if none comes up."""
+        longest = 0.1
         while not self._over:
             if len(self.processes) == MOST_PROCESSES:
                 self.restless = True
@@ -88,7 +94,8 @@ class World:
             self.processes.append(process)
             blind, self.blind = self.blind, ""
             process.spawn(self._live(process, blind), "main")
-            longest = 0.5 if await process.ended == "failed start" else 0.1
+            failed = await process.ended == FAILED_START
+            longest = min(2.0, longest * 1.5) if failed else 0.1
             await asyncio.sleep(self.chance.random() * longest)
 
     async def _live(self, process: Process, blind: str) -> None:
@@ -101,7 +108,7 @@ class World:
             await self._begin(process.app)
         except (StoreError, Fenced, LookupError) as error:
             self.trace("process", f"{process.number} does not start: {error}")
-            self.crash(process, "failed start")
+            self.crash(process, FAILED_START)
             return
         self.trace("process", f"{process.number} is up")
         process.up = True
@@ -141,6 +148,8 @@ class World:
             await process.app.close(drain)
         except (StoreError, Fenced) as error:
             self.trace("process", f"{process.number} did not stop in order: {error}")
+        if await process.unanswered(LAST_WORDS):
+            self.ledger.breaks("stop.silent", "it has stopped, and a client waits for its answer")
         if not process.store_failed:
             self.ledger.in_order.add(process.number)
         self.crash(process, "stopped")

@@ -1,0 +1,50 @@
+"""What the store holds, row by row, and what belongs together in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ostinato.core.decide import armed
+from ostinato.ports import Batch, Record
+from ostinato.testing.history_checker import GraphOf, Pair, replayed
+
+Moment = tuple[int, int]
+"""A commit's number, and the store's time of what it brought."""
+
+
+class Rows:
+    """``letters`` are the ids of events that became dead letters on their way out."""
+
+    def __init__(self) -> None:
+        self.letters: set[str] = set()
+        self._commits = 0
+        self._records: dict[str, list[Record]] = {}
+        self._timers: dict[tuple[str, str, str], int | None] = {}
+        self._events: dict[Pair, Moment] = {}
+
+    def keep(self, batch: Batch) -> None:
+        self._commits += 1
+        self._timers.update(batch.timers)
+        for record in batch.records:
+            self._records.setdefault(record.run_id, []).append(record)
+        for stored in batch.events:
+            pair = (stored.event.source, stored.event.id)
+            self._events.setdefault(pair, (self._commits, stored.received_at))
+        self.letters.update(one.event_id for one in batch.dead_letters if one.kind == "outgoing")
+
+    def began_after(self, run_id: str, began: Moment, pair: Pair) -> bool:
+        """Whether that event had come before the run's own beginning, by order and by clock."""
+        came = self._events.get(pair)
+        return came is not None and came[0] < began[0] and came[1] < began[1]
+
+    @property
+    def now(self) -> int:
+        return self._commits
+
+    def lost_timers(self, run_id: str, graph_of: GraphOf) -> Iterator[str]:
+        """What a run counts on being woken for, and no row says so."""
+        state, _ = replayed(graph_of, run_id, self._records[run_id])
+        for timer in armed(state) if state is not None and not state.ended else ():
+            due = self._timers.get((run_id, timer.key, timer.kind))
+            if due != timer.due_at:
+                yield f"{timer.kind} of {timer.key or 'the run'} at {timer.due_at}, not {due}"
