@@ -199,6 +199,9 @@ class Clients:
             await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
             await asyncio.sleep(self._world.chance.random())
 
+    async def resume(self, run_id: str) -> None:
+        await self._allowed(_asks("resume", run_id), ConflictError, NotFoundError)
+
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:

@@ -63,6 +63,7 @@ class UnreliableStore:
             raise UnknownCommit("the connection was lost during COMMIT (simulated)")
         await self._keep(batch)
         await self._answer(kind)
+        self._world.ledger.answered(self._process)
 
     async def _answer(self, kind: str) -> None:
         """It is kept; whether that is heard is another matter."""

@@ -156,6 +156,7 @@ class World:
 
     def _pause(self, process: Process, seconds: float) -> None:
         process.pause()
+        self.crashes["paused"] += 1
         self.trace("process", f"{process.number} is paused for {seconds} s")
         self.loop.call_later(seconds, self._wake, process, context=Context())
 
