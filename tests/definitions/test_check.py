@@ -213,8 +213,27 @@ def test_the_big_example_is_fine_but_for_its_handlers():
     assert errors == []
     assert {one.split("`")[1] for one in warnings} == {
         "tenants.tier_details", "tenants.reserve_quota", "builders.start",
-        "tenants.deploy_region", "tenants.smoke_test",
+        "tenants.deploy_region", "tenants.smoke_test", "tenants.release_quota", "builders.stop",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("undo: gone", "undo"),
+        ("undo: {run: gone}", "undo.run"),
+        ("catch: [{on: '*', do: {run: gone}}]", "catch[0].do.run"),
+    ],
+)
+def test_handlers_of_what_stands_in_for_a_job_or_takes_it_back(written, path):
+    ((error,), _) = checked(workflow(f"{{job: a, run: noop, {written}}}"), strict=True)
+    assert error.startswith(f"phases[0].jobs[0].{path}: no handler is called `gone`")
+
+
+def test_a_wait_in_a_catch_that_no_event_can_fit():
+    wait = "{event: PAID, match: {type: [OTHER]}}"
+    text = workflow(f"{{job: a, run: noop, catch: [{{on: '*', do: {{wait: {wait}}}}}]}}")
+    assert any("catch[0].do.wait.match: no event can fit" in one for one in checked(text)[1])
 
 
 def test_the_report_of_check():

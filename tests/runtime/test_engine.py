@@ -315,6 +315,19 @@ async def test_a_uid_is_free_once_the_end_of_its_run_is_stored(here):
         await reached(app, first.id, "run.stuck")
 
 
+async def test_a_run_that_is_opened_again_has_its_uid_once_that_is_stored(here):
+    """It is opened again and its uid is asked for in one tick; the store refuses the first."""
+    async with here.app(one_job({"run": "fail", "with": {"message": "no"}})) as app:
+        first = await app.start("w", uid="u")
+        await reached(app, first.id, "run.failed")
+        refuse(app.storage, first.id)
+        retried, second = await asyncio.gather(
+            app.retry(first.id), app.start("w", uid="u"), return_exceptions=True
+        )
+        assert isinstance(retried, Refused)
+        assert second.id != first.id
+
+
 async def test_a_duplicate_of_a_refused_event_is_not_told_that_it_was_accepted(here):
     async with here.app(EVENT) as app:
         commit = app.storage.commit

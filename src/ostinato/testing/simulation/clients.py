@@ -202,10 +202,23 @@ class Clients:
     async def resume(self, run_id: str) -> None:
         await self._allowed(_asks("resume", run_id), ConflictError, NotFoundError)
 
+    async def repair(self, number: int) -> None:
+        """A person skips whatever waits for one, until nothing does."""
+        run_id = self.runs[number]
+        while found := await self.until_answered(partial(_broken, run_id)):
+            for key in found:
+                await self._allowed(partial(_skip, run_id, key), ConflictError)
+
+    async def refuse(self, number: int) -> None:
+        """Whoever was asked says no."""
+        for wait in (await self.until_answered(partial(_view, self.runs[number]))).waits:
+            if wait.kind == "callback":
+                await self._allowed(partial(_fail, wait.token), ConflictError, NotFoundError)
+
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
-            await self._allowed(partial(_named, run_id, _view), NotFoundError)
+            await self._allowed(partial(_view, run_id), NotFoundError)
 
     async def answer(self, token: str, number: int) -> None:
         async def serve(app: Any) -> None:
@@ -240,7 +253,7 @@ class Clients:
         """Looks at each of them."""
         found = await self.until_answered(lambda app: app.dead_letters())
         for letter in found:
-            await self._allowed(partial(_named, letter.id, _letter), NotFoundError)
+            await self._allowed(partial(_letter, letter.id), NotFoundError)
 
     async def redrive(self, copies: int) -> None:
         """All that there are, by several people at once."""
@@ -293,12 +306,24 @@ async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: A
     await change(app, name)
 
 
-async def _view(app: Any, run_id: str) -> None:
-    await app.run_view(run_id)
+async def _view(run_id: str, app: Any) -> Any:
+    return await app.run_view(run_id)
 
 
-async def _letter(app: Any, letter_id: str) -> None:
+async def _letter(letter_id: str, app: Any) -> None:
     await app.dead_letter(letter_id)
+
+
+async def _broken(run_id: str, app: Any) -> list[str]:
+    return [wait.key for wait in (await app.run_view(run_id)).waits if wait.kind == "repair"]
+
+
+async def _skip(run_id: str, key: str, app: Any) -> None:
+    await app.skip(run_id, key, by="client")
+
+
+async def _fail(token: str, app: Any) -> None:
+    await app.answer(token, error={"name": "Refused", "message": "no (simulated)"})
 
 
 def input_of(number: int) -> dict[str, Any]:

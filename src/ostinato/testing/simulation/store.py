@@ -99,6 +99,7 @@ class UnreliableStore:
             self._world.faults.met["fenced"] += 1
             raise
         self._world.ledger.kept(batch, self._process, self._world.newest)
+        self._world.look_at_fall(batch, self._process)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
