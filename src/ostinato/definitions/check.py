@@ -119,12 +119,15 @@ def _unreachable(document: Document) -> Iterator[Told]:
         elif constant(phase.when) == (False,):
             message = f"phase `{phase.name}` is never reached: its `when` is always false"
             yield False, document.problem((*phase.path, "when"), message)
-        if dead_end is None and phase.when is None and phase.each is None:
+        always = phase.when is None and phase.each is None and phase.enough is None
+        if dead_end is None and always and phase.on_error is None:
             dead_end = next((job for job in phase.jobs if _always_fails(job)), None)
 
 
 def _always_fails(job: Job) -> bool:
     if job.when is not None or job.each is not None or job.optional or job.callback:
+        return False
+    if job.catch or job.on_error is not None:
         return False
     return isinstance(job.action, Run) and job.action.handler == "fail"
 
@@ -219,6 +222,5 @@ def _handler(
     message = f"no handler is called `{name}`"
     if not strict:
         message += "; it is taken for a topic that workers elsewhere serve"
-    short = isinstance(document.at(body.path), str)  # undo: NAME
-    path = body.path if short else (*body.path, "run")
-    yield strict, document.problem(path, message, hint)
+    named = isinstance(document.at(body.path), str)  # `undo: NAME`
+    yield strict, document.problem(body.path if named else (*body.path, "run"), message, hint)
