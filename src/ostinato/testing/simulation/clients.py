@@ -101,6 +101,14 @@ class Clients:
         starts = [self._start(workflow, 1_000 + number, "plain") for number in range(count)]
         await asyncio.gather(*starts)
 
+    async def rush(self, workflow: str, first: int) -> None:
+        """One uid, a thousand times a second."""
+        starts = []
+        for number in range(first, first + 180, 3):
+            starts.append(self._world.outside(self._start(workflow, number, "uid")))
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*starts)
+
     # events
 
     async def emit(self, type: str, number: int, copies: int) -> None:
@@ -195,9 +203,17 @@ class Clients:
         run_id = self.runs.get(number)
         if run_id is None:
             return
-        for verb in (how,) if how != "pause" else ("pause", "resume"):
+        if how == "fork":
+            await self._allowed(partial(self._fork, run_id), ConflictError, NotFoundError)
+        for verb in {"pause": ("pause", "resume"), "retry": ("retry",)}.get(how, ()):
             await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
             await asyncio.sleep(self._world.chance.random())
+
+    async def _fork(self, run_id: str, app: Any) -> None:
+        """From what failed, or from any of its steps."""
+        with suppress(Unloadable):
+            keys = [job.key for job in (await app.run_view(run_id)).jobs]
+            await app.fork(run_id, self._world.chance.choice(["", *keys[1:]]), by="client")
 
     async def resume(self, run_id: str) -> None:
         await self._allowed(_asks("resume", run_id), ConflictError, NotFoundError)

@@ -58,6 +58,7 @@ class Ledger:
         self.rows = Rows()
         self._starts: dict[str, Moment] = {}
         self._forked: dict[str, str] = {}
+        self._given: set[tuple[str, str]] = set()
         self._awaited: set[tuple[str, str]] = set()
         self._cancelling: dict[tuple[str, str], float] = {}
         self._ready_in: dict[tuple[str, str], int] = {}
@@ -106,6 +107,7 @@ class Ledger:
                 if isinstance(fact, f.RunStarted):
                     self._starts[record.run_id] = (self.rows.now, record.at)
                     self._forked[record.run_id] = fact.forked_from
+                    self._give(record.run_id, fact)
                 self._note(record.run_id, fact)
 
     def answered(self, process: Process) -> None:
@@ -118,6 +120,11 @@ class Ledger:
         if before is not None and told < 2 and _shown(before) == _shown(head):
             self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
         self.heads[head.run_id] = head
+
+    def _give(self, run_id: str, fact: f.RunStarted) -> None:
+        """A fork has what the run before it had done: that is not begun in it."""
+        given = f.given(fact.given)
+        self._given.update((run_id, key) for key in msgspec.json.decode(given or b"{}"))
 
     def _note(self, run_id: str, fact: Any) -> None:
         if isinstance(fact, f.JobReady):
@@ -213,6 +220,8 @@ class Ledger:
         untold = (run_id, key) in self._untold.get(process.number, ())
         if (run_id, key) in self.over and not untold and process.number == newest:
             self.breaks("begun.after_end", f"{key}, attempt {attempt}, is over", run_id)
+        if (run_id, key) in self._given:
+            self.breaks("fork.again", f"{key} was done before, in {self._forked[run_id]}", run_id)
         if one in self.begun:
             self.breaks("begun.twice", f"{key}, attempt {attempt}", run_id)
         self.begun[one] = idempotency_key

@@ -145,6 +145,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
             actions.append(Action(_moment(chance), "mend", (number, how)))
     if chance.random() < 0.1:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
+    if "bad" in documents and chance.random() < 0.5:
+        actions.append(Action(_moment(chance), "rush", ("bad", chance.choice((2_000, 3_000)))))
     if chance.random() < 0.3:
         actions.append(Action(_moment(chance), "nonsense", (chance.choice(documents),)))
     if chance.random() < 0.3:
