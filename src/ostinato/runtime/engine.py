@@ -209,6 +209,8 @@ class Engine:
         change.tolds.append(told)
         told.head = resident.new_head()
         if state.ended and facts:
+            if state.uid is not None:
+                self.fresh["freed", state.workflow, state.uid] = change
             note_failed(self, change, state, now)
         return told
 
