@@ -49,6 +49,9 @@ class LimitSettings:
     batch: int = _setting(10_000, COUNT, "events in one request")
     input: int = _setting(5 << 20, SIZE, "the largest input of a run")
     result: int = _setting(5 << 20, SIZE, "the largest result of a job, here or by callback")
+    inline: int = _setting(
+        16 << 10, SIZE, "values up to this stand in their rows; others apart, once"
+    )
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")

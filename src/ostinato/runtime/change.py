@@ -15,6 +15,8 @@ from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, encode_facts
 from ostinato.core.facts import Fact
+from ostinato.core.fold.large import lighten
+from ostinato.core.state import LARGE
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
@@ -110,16 +112,15 @@ class Applied:
         self.result = result
 
 
-def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
-    """Raises ``Refused`` for what cannot even be written down."""
+def batch_of(epoch: int, now: int, changes: Iterable[Change], inline: int = LARGE) -> Batch:
+    """Raises ``Refused`` for what cannot even be written down. ``inline`` is in bytes."""
     try:
-        return _joined(epoch, now, changes)
+        return _joined(Batch(epoch, inline), now, changes)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"it cannot be encoded: {error}") from error
 
 
-def _joined(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
-    batch = Batch(epoch)
+def _joined(batch: Batch, now: int, changes: Iterable[Change]) -> Batch:
     fresh: dict[str, int] = {}
     for change in changes:
         change.write(batch, now, fresh)
@@ -150,7 +151,10 @@ def _join(batch: Batch, rows: Batch) -> None:
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
     run_id = told.resident.run_id
     if told.facts:
-        batch.records.append(Record(run_id, told.seq, told.at, VERSION, encode_facts(told.facts)))
+        data = encode_facts(told.facts)
+        batch.records.append(Record(run_id, told.seq, told.at, VERSION, data))
+        if len(data) > LARGE:
+            lighten(told.resident.state, told.facts)
     if told.head is not None:
         if told.new:
             fresh[run_id] = len(batch.new_heads)
