@@ -6,7 +6,9 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, Struct
@@ -102,7 +104,7 @@ class Applied:
         self.result = result
 
 
-def batch_of(epoch: int, now: int, changes: Iterable[Change], inline: int = LARGE) -> Batch:
+def batch_of(epoch: int, now: int, changes: Sequence[Change], inline: int = LARGE) -> Batch:
     """Raises ``Refused`` for what cannot even be written down. ``inline`` is in bytes."""
     try:
         return _joined(Batch(epoch, inline), now, changes)
@@ -110,11 +112,17 @@ def batch_of(epoch: int, now: int, changes: Iterable[Change], inline: int = LARG
         raise Refused(f"it cannot be encoded: {error}") from error
 
 
-def _joined(batch: Batch, now: int, changes: Iterable[Change]) -> Batch:
+def _joined(batch: Batch, now: int, changes: Sequence[Change]) -> Batch:
     fresh: dict[str, int] = {}
     for change in changes:
         change.write(batch, now, fresh)
+    if max(map(len, map(_data, batch.records)), default=0) > LARGE:
+        for told in chain.from_iterable(change.tolds for change in changes):
+            lighten(told.resident.state, told.facts)
     return batch
+
+
+_data = attrgetter("data")
 
 
 def _join(batch: Batch, rows: Batch) -> None:
@@ -141,10 +149,7 @@ def _join(batch: Batch, rows: Batch) -> None:
 def _add(batch: Batch, told: Told, now: int, fresh: dict[str, int]) -> None:
     run_id = told.resident.run_id
     if told.facts:
-        data = encode_facts(told.facts)
-        batch.records.append(Record(run_id, told.seq, told.at, VERSION, data))
-        if len(data) > LARGE:
-            lighten(told.resident.state, told.facts)
+        batch.records.append(Record(run_id, told.seq, told.at, VERSION, encode_facts(told.facts)))
     if told.head is not None:
         if told.new:
             fresh[run_id] = len(batch.new_heads)
