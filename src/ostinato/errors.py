@@ -129,7 +129,15 @@ class InvalidInput(UsageError):
 
 
 class TooLarge(UsageError):
-    pass
+    @classmethod
+    def beyond(
+        cls, what: str, size: int, limit: int, setting: str, unit: str = "bytes of JSON"
+    ) -> TooLarge:
+        """``setting`` is the name of the one that moves the limit."""
+        mend = "send fewer at once" if unit == "events" else "store it elsewhere and send where"
+        return cls(
+            f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting}); {mend}, or raise it"
+        )
 
 
 class NothingIsRunning(UsageError):

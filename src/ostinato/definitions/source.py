@@ -99,7 +99,7 @@ def decoded(text: str | bytes, limit: int) -> str:
     """The text, when it is UTF-8, within the limit, and without control characters."""
     if len(text) > limit:
         size = f"the document has {len(text):,} bytes"
-        hint = f"at most {limit:,}; large data belongs in the input, or behind a link"
+        hint = f"at most {limit:,} (limits.document); large data belongs in the input, or behind a link"
         raise refused([Problem(size, line=1, column=1, hint=hint)])
     if isinstance(text, bytes):
         text = _utf8(text)
