@@ -106,6 +106,9 @@ class Settings:
     drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
         timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"
     )
+    receive: timedelta = _setting(  # noqa: RUF009
+        timedelta(seconds=60), DURATION, "how long a request may take to come in"
+    )
     idempotency: timedelta = _setting(  # noqa: RUF009
         timedelta(hours=24), DURATION, "how long an Idempotency-Key is remembered"
     )

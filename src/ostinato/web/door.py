@@ -38,7 +38,7 @@ class Bounds:
     signal: Bound
     repair: Bound
     documents: Bound
-    body: Bound = Bound(ROOM, "fixed")
+    body: Bound
 
     @classmethod
     def of(cls, limits: LimitSettings) -> Bounds:
@@ -52,6 +52,7 @@ class Bounds:
             signal=Bound(event + ROOM, "limits.event and 64 KB"),
             repair=Bound(max(input, result) + ROOM, "limits.input or limits.result, and 64 KB"),
             documents=Bound(4 * limits.document, "4 times limits.document"),
+            body=Bound(ROOM, "fixed"),
         )
 
 
