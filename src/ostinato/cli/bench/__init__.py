@@ -44,9 +44,9 @@ def bench(
     """Measure steps per second on this machine: SQLite, every commit on the disk.
 
     W1 W1b-50 W1b-600 W1b-2000 W2 W3 W3-http W4 W4-http W4-http-100 W5-light W5-heavy, what must
-    not grow (length memory waiting items patterns), and how soon one is woken (timers found).
-    Files are made in the working directory, and removed. With --json the last line of stdout is
-    the answer, all of it.
+    not grow: length memory waiting items patterns, and how soon one is woken: timers found. Files
+    are made in the working directory, and removed. With --json the last line of stdout is the
+    answer, all of it.
     """
     from ostinato.cli.bench.processes import ended_in_order
     from ostinato.cli.bench.rounds import measured
