@@ -174,7 +174,7 @@ class Deploying(Wired):
             address=self.address,
             most_steps=limits.steps,
             most_deaths=limits.abandoned,
-            most_result=limits.result,
+            most_output=limits.output,
         )
         self._catalog = DeployedWorkflows(self._registry)
         for row in rows:

@@ -49,6 +49,7 @@ class LimitSettings:
     batch: int = _setting(10_000, COUNT, "events in one request")
     input: int = _setting(5 << 20, SIZE, "the largest input of a run")
     result: int = _setting(5 << 20, SIZE, "the largest result of a job, here or by callback")
+    output: int = _setting(20 << 20, SIZE, "the largest result of a run")
     inline: int = _setting(
         16 << 10, SIZE, "values up to this stand in their rows; others apart, once"
     )

@@ -180,13 +180,13 @@ def _output(state: State) -> Raw | None:
     data = encode_value(
         said.evaluate(names) if isinstance(said, Expression) else said.render(names)
     )
-    if len(data) > graph.most_result:
-        raise TooLarge.beyond("the run's", len(data), graph.most_result, "limits.result")
+    if len(data) > graph.most_output:
+        raise TooLarge.beyond("the run's", len(data), graph.most_output, "limits.output")
     return data
 
 
 def _outputs(state: State) -> Raw | None:
-    last, most = state.graph.last, state.graph.most_result
+    last, most = state.graph.last, state.graph.most_output
     found = {} if last is None else outputs(state.root, last)
     if state.large is not None and weight(found) > most:  # it may not even fit into memory
         return None
@@ -197,7 +197,7 @@ def _outputs(state: State) -> Raw | None:
 def _left_out(state: State) -> str:
     return (
         "the outputs of the last phase are together larger than the limit of "
-        f"{state.graph.most_result:,} bytes of JSON (limits.result), so the run has no output; "
+        f"{state.graph.most_output:,} bytes of JSON (limits.output), so the run has no output; "
         "say in `output` what matters, or raise the limit"
     )
 
