@@ -101,7 +101,7 @@ async def test_an_undo_that_fails_for_ever_waits_for_a_person_and_can_be_skipped
 
 async def test_a_cron_that_never_matches_is_refused_with_its_reason(stage):
     async with stage.app() as app:
-        with pytest.raises(DefinitionError, match="never|no such"):
+        with pytest.raises(DefinitionError, match=r"never|no such"):
             await app.deploy(one_job({"run": "noop"}, on=[{"schedule": "0 0 30 2 *"}]))
 
 

@@ -198,3 +198,29 @@ async def test_a_file_of_before_reads_on(tmp_path, inline):
         assert count(stage) == 0
     async with stage.app(limits=LimitSettings(inline=inline)) as app:
         assert msgspec.json.decode((await app.run_view(run.id)).output) == {"j": {"order": BIG}}
+
+
+async def test_a_run_whose_value_is_missing_is_an_incident_of_that_run_alone(stage):
+    waits = one_job({"wait": {"event": "GO"}})
+    app = stage.app(waits)
+    await app.__aenter__()
+    run, other = await app.start("w", order=BIG), await app.start("w")
+    for each in (run, other):
+        await reached(app, each.id, "job.waiting")
+    await crash(app)
+    lose_values(stage)
+    async with stage.app() as app:
+        await app.emit("GO")
+        await app.wait_ended(other.id, 10)
+        while (head := await app.storage.head(run.id)).waiting_for != "repair":
+            await asyncio.sleep(0)
+        assert "is missing in the store" in head.error_message
+
+
+def lose_values(stage):
+    if stage.place.kind == "memory":
+        stage.place.disk.values.data.clear()
+        return
+    with closing(sqlite3.connect(stage.place.path)) as db:
+        db.execute("DELETE FROM value")
+        db.commit()

@@ -12,7 +12,7 @@ from ostinato.core.fold.large import lighten
 from ostinato.core.graph import Graph
 from ostinato.core.state import LARGE, State
 from ostinato.core.views import status_of
-from ostinato.errors import NotFoundError, Unloadable
+from ostinato.errors import Damaged, NotFoundError, Unloadable
 from ostinato.ports import Head, Record, Storage
 
 GraphOf = Callable[[str, int], Graph]
@@ -140,7 +140,10 @@ async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
     state, lot = None, FIRST
     while True:
         after = -1 if state is None else state.seq - 1
-        records = await storage.history(run_id, after, lot)
+        try:
+            records = await storage.history(run_id, after, lot)
+        except Damaged as error:
+            raise _unloadable(run_id, error) from error
         if not records:  # never there, or removed in between
             raise NotFoundError(f"there is no run {run_id!r}")
         new = records if state is None else [one for one in records if one.seq >= state.seq]

@@ -10,12 +10,14 @@ taken, as long as all else is small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
+
+from ostinato.errors import Damaged
 
 Span = tuple[int, int]
 Hole = tuple[int, bytes]
@@ -48,15 +50,21 @@ def cut(data: bytes, inline: int, levels: int = 0) -> Cut | None:
     """None when nothing is to be taken out. The outermost ``levels`` are no values themselves."""
     if len(data) <= inline:
         return None
-    spans = list(_spans(data, inline, levels, DEEPEST))
+    spans = _spans(data, inline, levels, DEEPEST)
     return _without(data, spans) if spans else None
 
 
-def joined(rest: bytes, holes: Sequence[Hole], value: Callable[[bytes], bytes]) -> bytes:
-    """The whole again; ``value`` finds by digest."""
+def joined(rest: bytes, holes: Sequence[Hole], value: Callable[[bytes], bytes | None]) -> bytes:
+    """The whole again; ``value`` finds by digest. Raises ``Damaged``."""
     parts, last = [], 0
     for place, digest in holes:
-        parts += [rest[last:place], value(digest)]
+        found = value(digest)
+        if found is None:
+            raise Damaged(
+                f"the value {digest.hex()[:16]}… is missing in the store, though a row refers to "
+                "it: something else has written there; bring the store back from a copy"
+            )
+        parts += [rest[last:place], found]
         last = place + len(HOLE)
     return b"".join([*parts, rest[last:]])
 
@@ -87,16 +95,14 @@ def _without(data: bytes, spans: Sequence[Span]) -> Cut:
     return Cut(b"".join([*parts, data[last:]]), tuple(holes), values)
 
 
-def _spans(data: bytes, inline: int, levels: int, deeper: int) -> Iterator[Span]:
-    """What to take out of a text that is too large."""
-    members = _large_members(data, inline) if deeper else []
-    left = len(data) - sum(end - start for start, end in members)
-    if levels == 0 and (not members or left > inline):
-        yield 0, len(data)
-        return
-    for start, end in members:
-        for first, last in _spans(data[start:end], inline, max(0, levels - 1), deeper - 1):
-            yield start + first, start + last
+def _spans(data: bytes, inline: int, levels: int, deeper: int) -> list[Span]:
+    """What to take out of a text that is too large: parts of it, or all if too much is left."""
+    found: list[Span] = []
+    for start, end in _large_members(data, inline) if deeper else ():
+        inside = _spans(data[start:end], inline, max(0, levels - 1), deeper - 1)
+        found += [(start + first, start + last) for first, last in inside]
+    left = len(data) - sum(last - first for first, last in found)
+    return [(0, len(data))] if levels == 0 and left > inline else found
 
 
 def _large_members(data: bytes, inline: int) -> list[Span]:

@@ -103,4 +103,4 @@ class Values:
         return replace(reply, answer=self._whole(reply.answer, holes)) if holes else reply
 
     def _whole(self, rest: bytes, holes: Holes) -> bytes:
-        return joined(rest, holes, self.data.__getitem__)
+        return joined(rest, holes, self.data.get)

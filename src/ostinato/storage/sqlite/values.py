@@ -82,7 +82,7 @@ def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def _filled(row: Row, column: int, value: Callable[[bytes], bytes]) -> Row:
+def _filled(row: Row, column: int, value: Callable[[bytes], bytes | None]) -> Row:
     rest, holes = row[column], row[column + 1]
     if holes is None:
         return row
@@ -90,10 +90,10 @@ def _filled(row: Row, column: int, value: Callable[[bytes], bytes]) -> Row:
     return (*row[:column], joined(data, holes_in(holes), value), None, *row[column + 2 :])
 
 
-def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes]:
-    def value(digest: bytes) -> bytes:
-        (data,) = db.execute(sql.VALUE, (digest,)).fetchone()
-        return bytes(data)
+def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes | None]:
+    def value(digest: bytes) -> bytes | None:
+        row = db.execute(sql.VALUE, (digest,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     return value
 
