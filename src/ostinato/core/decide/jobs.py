@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
+from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
 from ostinato.core.decide import waits
@@ -37,7 +38,7 @@ from ostinato.errors import ExpressionError, UsageError
 def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
     if key in state.given:
         return [JobSucceeded(key, 1, state.given[key]), after(scope, node)]
-    return begin(Activation(state, scope, node, node.spec, key, 1, now))
+    return begin(Activation(state, scope, node, node.job or node.spec, key, 1, now))
 
 
 def begin(at: Activation) -> list[Said]:
@@ -96,7 +97,8 @@ def start_job(job: Job, key: str, attempt: int, data: Raw | None, deaths: int = 
     if data is None and job.input is not None and job.input.constant:
         data = constant(job.input)
     timeout = None if job.callback else job.timeout
-    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, deaths)
+    action: Any = job.action
+    return StartJob(key, attempt, action.handler, data, timeout, deaths)
 
 
 def outstanding(state: State) -> list[StartJob]:
@@ -128,10 +130,12 @@ def _emit(at: Activation) -> list[Said]:
 
 
 def _publish(event_id: str, event: dict[str, Any]) -> Publish:
-    for name in ("type", "subject", "source"):
+    for name, longest in (("type", MAX_TYPE), ("subject", MAX_SUBJECT), ("source", MAX_SOURCE)):
         value = event.get(name)
         if value is not None and not isinstance(value, str):
             raise ExpressionError(f"emit.{name} gave {value!r:.80}, not a text")
+        if value is not None and len(value) > longest:
+            raise ExpressionError(f"emit.{name} has {len(value):,} characters, at most {longest:,}")
     if not event.get("type"):
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))

@@ -27,13 +27,18 @@ if TYPE_CHECKING:
     from ostinato.testing.simulation.process import Process
     from ostinato.testing.simulation.world import World
 
+APART = 30
+"""Bytes beyond which a value is large here, so that most runs have some."""
+
 LARGE = Settings(
-    secrets={"KEY": "hidden"}, drain=timedelta(seconds=2), limits=LimitSettings(result=2_000)
+    secrets={"KEY": "hidden"},
+    drain=timedelta(seconds=2),
+    limits=LimitSettings(result=2_000, inline=APART),
 )
 SMALL = Settings(
     secrets={"KEY": "hidden"},
     drain=timedelta(seconds=2),
-    limits=LimitSettings(result=2_000, ready=8),
+    limits=LimitSettings(result=2_000, ready=8, inline=APART),
     slots=SlotSettings(handlers=2, threads=1),
 )
 
