@@ -170,6 +170,11 @@ EARLY: Data = {
     ],
 }
 
+WAITING: Data = {
+    "workflow": "waiting",
+    "phases": [phase("p", {"job": "paid", "wait": {"event": "PAID", "match": MINE}})],
+}
+
 WEB: Data = {
     "workflow": "web",
     "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
@@ -312,7 +317,7 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING,
     )
 }  # fmt: skip
 
@@ -362,7 +367,7 @@ LETTERS = ("picky", "consumer-moody", "web")
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
-    "strict": ("NEVER",),
+    "strict": ("NEVER",), "waiting": ("PAID",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
 
