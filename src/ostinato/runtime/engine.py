@@ -215,10 +215,12 @@ class Engine:
         state = resident.state
         seq = state.seq
         facts, commands = advance(state, event, now)
-        told = Told(resident, seq, facts, commands, state.ended, state.now)
+        told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
         if state.ended and facts:
+            if state.uid is not None:
+                self.fresh["freed", state.workflow, state.uid] = change
             note_failed(self, change, state, now)
         return told
 
