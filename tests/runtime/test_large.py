@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from datetime import timedelta
 
@@ -267,3 +268,19 @@ async def test_many_events_with_one_value_wait_in_the_outbox_with_one(stage):
             await asyncio.sleep(0)
         assert await app.count_events(EventQuery(type="DONE")) == 20
         assert count(stage) == 1
+
+
+async def test_a_run_that_was_loaded_holds_no_more_than_it_needs(stage):
+    """A small result stands in one record with the large input of the next job."""
+    document = HANDED_ON["phases"][0]["jobs"][0] | {"run": "noop"}
+    async with stage.app(one_job(document) | {"output": "1"}) as app:
+        run = await app.start("w", order="x" * 500_000, items=list(range(60)))
+        await run.result(20)
+        tracemalloc.start()
+        try:
+            state = await state_of(app, run.id)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(state.steps) == 60
+        assert held < 60 * 500_000 / 2
