@@ -467,6 +467,24 @@ MUTATIONS = (
         "cost.memory",
     ),
     mutation(
+        8, "a large value is not in the transaction", "storage.memory.values:Values._keep",
+        "self.data |= found.values",
+        "self.data.update(list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a large value is not in the file", "storage.sqlite.values:keep",
+        "db.executemany(sql.ADD_VALUE, found.values.items())",
+        "db.executemany(sql.ADD_VALUE, list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a value goes with the first who used it", "storage.sqlite.values:sweep",
+        "if not used:",
+        "if True:",
+        "world.raised",
+    ),
+    mutation(
         8, "what is old is kept until somebody asks", "runtime.janitor:Janitor._ring",
         "self.engine.wake.set()",
         "pass",
