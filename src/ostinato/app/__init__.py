@@ -6,6 +6,7 @@ orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 scheduling    schedules
 repairing     pause, resume, retry, skip, fork, signal
+tasks         work for people: list, complete
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself
@@ -21,6 +22,7 @@ from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
+from ostinato.app.tasks import TaskView
 from ostinato.runtime.inbox import Accepted
 
 __all__ = [
@@ -34,5 +36,6 @@ __all__ = [
     "Run",
     "RunEnded",
     "StuckView",
+    "TaskView",
     "letter_view",
 ]

@@ -66,3 +66,15 @@ class LetterQuery:
     text: str | None = None
     redriven: bool | None = None
     oldest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks. ``overdue_at``: pending ones that were due before then."""
+
+    status: tuple[str, ...] = ()
+    assignee: str | None = None
+    workflow: str | None = None
+    run_id: str | None = None
+    overdue_at: int | None = None
+    id_prefix: str | None = None

@@ -174,6 +174,42 @@ class AgedEvent:
     keyed: bool
 
 
+class TaskRow(Struct, frozen=True, gc=False):
+    """A task as lists show it. ``asked`` (JSON) is all of it, ``answer`` (JSON) the data of its
+    answer. ``key`` and ``attempt`` are those of the step that waits for it.
+
+    ``status`` is pending, completed, or cancelled: the run went on without an answer. Putting a
+    row again replaces it while it is pending; one that has ended changes no more.
+    """
+
+    id: str
+    run_id: str
+    key: str
+    attempt: int
+    workflow: str
+    name: str
+    assignee: str | None
+    due_at: int | None
+    opened_at: int
+    asked: bytes
+    status: str = "pending"
+    ended_at: int | None = None
+    by: str | None = None
+    outcome: str | None = None
+    answer: bytes | None = None
+
+
+class TaskEnd(Struct, frozen=True, gc=False):
+    """Of several ends of one task the first counts."""
+
+    id: str
+    status: str
+    ended_at: int
+    by: str | None = None
+    outcome: str | None = None
+    answer: bytes | None = None
+
+
 Owner = tuple[str, str]
 """(run, key of the step, or "" for the run itself)."""
 
@@ -210,7 +246,7 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused.
+    that is not there, or was redriven before, is refused. ``tasks`` and their ends in their order.
     """
 
     epoch: int = 0
@@ -235,4 +271,5 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+    tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
     removal: Removal | None = None

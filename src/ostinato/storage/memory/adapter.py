@@ -24,6 +24,8 @@ from ostinato.ports import (
     RunGroup,
     RunQuery,
     StoredEvent,
+    TaskQuery,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -185,6 +187,15 @@ class MemoryStorage:
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         return self._disk.dead_letters.get(letter_id)
+
+    async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        return lists.page_of_tasks(self._disk.tasks, query, page)
+
+    async def count_tasks(self, query: TaskQuery) -> int:
+        return len(lists.tasks(self._disk.tasks.values(), query))
+
+    async def task(self, task_id: str) -> TaskRow | None:
+        return self._disk.tasks.get(task_id)
 
     # what the janitor reads
 

@@ -21,6 +21,8 @@ from ostinato.ports import (
     Removal,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Turn,
     Version,
     Wait,
@@ -56,6 +58,7 @@ class Disk:
         self.turns: dict[Owner, Turn] = {}
         self.places: dict[tuple[str, int], Place] = {}
         self.buckets: dict[str, int] = {}
+        self.tasks: dict[str, TaskRow] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
 
@@ -75,6 +78,8 @@ class Disk:
         self._send(batch)
         self._deploy(batch)
         self._limit(batch)
+        for task in batch.tasks:
+            self._change_task(task)
         self.dead_letters.update((letter.id, letter) for letter in batch.dead_letters)
         for name in batch.dropped_schedules:
             self._drop_schedule(name)
@@ -157,6 +162,15 @@ class Disk:
             self.sent_up_to += 1
             self.outbox[self.sent_up_to] = replace(outgoing, number=self.sent_up_to)
 
+    def _change_task(self, change: TaskRow | TaskEnd) -> None:
+        kept = self.tasks.get(change.id)
+        if kept is not None and kept.status != "pending":
+            return
+        if isinstance(change, TaskRow):
+            self.tasks[change.id] = change
+        elif kept is not None:
+            self.tasks[change.id] = structs.replace(kept, **structs.asdict(change))
+
     def _limit(self, batch: Batch) -> None:
         freed = set(batch.freed)
         for owner in freed:
@@ -202,6 +216,8 @@ class Disk:
             self._drop_wait(wait)
         for timer in [key for key in self.due_at if key[0] == run_id]:
             self._move_timer(timer, None)
+        for task in [task for task in self.tasks.values() if task.run_id == run_id]:
+            del self.tasks[task.id]
 
     def _remove_event(self, pair: tuple[str, str]) -> None:
         number = self.known.get(pair, self.last_event)

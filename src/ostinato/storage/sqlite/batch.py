@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 
 from ostinato.errors import Fenced, Refused
-from ostinato.ports import Batch, Head
+from ostinato.ports import Batch, Head, TaskEnd, TaskRow
 from ostinato.storage.sqlite import faults, rows
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import remove
@@ -71,6 +71,8 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_versions(db, batch)
     if batch.freed or batch.turns or batch.served or batch.places:
         _write_limits(db, batch)
+    if batch.tasks:
+        _write_tasks(db, batch.tasks)
     if batch.dead_letters:
         db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))
     if batch.schedules or batch.dropped_schedules:
@@ -89,6 +91,15 @@ def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.FREE_TURN, batch.served)
     db.executemany(sql.ADD_PLACE, map(rows.place_row, batch.places))
     db.executemany(sql.PUT_BUCKET, batch.buckets.items())
+
+
+def _write_tasks(db: sqlite3.Connection, tasks: Sequence[TaskRow | TaskEnd]) -> None:
+    """In their order: one may be opened, and end, in one batch."""
+    for task in tasks:
+        if isinstance(task, TaskRow):
+            db.execute(sql.PUT_TASK, rows.task_row(task))
+        else:
+            db.execute(sql.END_TASK, rows.task_end_row(task))
 
 
 def _check_fence(db: sqlite3.Connection, epoch: int) -> int:

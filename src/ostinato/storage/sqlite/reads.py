@@ -17,6 +17,7 @@ from ostinato.ports import (
     Record,
     Reply,
     StoredEvent,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -123,6 +124,11 @@ def versions(db: sqlite3.Connection) -> list[Version]:
 
 def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
     return list(map(rows.stored_event, db.execute(sql.EVENTS_BY_ID, (event_id,))))
+
+
+def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
+    row = db.execute(sql.ONE_TASK, (task_id,)).fetchone()
+    return None if row is None else TaskRow(*row)
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:

@@ -41,6 +41,11 @@ schedule_row = attrgetter(
     "id", "workflow", "says", "next_for", "due_at", "planned_at", "waits_for", "last_for",
     "last_at", "last_run", "missed_for", "paused_at", "paused_by", "paused_why",
 )  # fmt: skip
+task_row = attrgetter(
+    "id", "run_id", "key", "attempt", "workflow", "name", "assignee", "due_at", "opened_at",
+    "asked", "status", "ended_at", "by", "outcome", "answer",
+)  # fmt: skip
+task_end_row = attrgetter("status", "ended_at", "by", "outcome", "answer", "id")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
