@@ -102,7 +102,7 @@ _KINDS: dict[str, Schema] = {
     "people": _one_or_many(_FILLED),
     "outcomes": _one_or_many(_FILLED),
     "level": {"anyOf": [{"enum": list(LEVELS)}, _TEMPLATE]},
-    "due": _FILLED,
+    "due": {"anyOf": [_DURATION, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d"}, _TEMPLATE]},
     "escalations": {"type": "array", "items": {"$ref": "#/$defs/escalation"}},
     "form": {"type": "object"},
     "each": {"$ref": "#/$defs/each"},
