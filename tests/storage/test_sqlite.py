@@ -205,6 +205,7 @@ NOT_ASKED = (
     "PLACES",
     "BUCKETS",
     "LETTER",
+    "TASK",
     "OPEN_STATUSES",
 )
 

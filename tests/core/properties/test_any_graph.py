@@ -10,7 +10,7 @@ from tests.core.properties.player import ENDS, GRAPHS, SEEDS, Player
 from tests.core.semantics.rule import history_is_whole
 
 MOVES = 2_000
-WAITS = ("timer", "event", "callback", "retry", "repeat")
+WAITS = ("timer", "event", "callback", "task", "retry", "repeat")
 
 
 class Watched(Player):
