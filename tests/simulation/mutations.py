@@ -487,7 +487,7 @@ MUTATIONS = (
         "innocent.incident",
     ),
     mutation(
-        10, "odd errors of handlers are not caught", "runtime.executor:Executor._plain_outcome",
+        10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
         "except BaseException as error:  # a handler may raise anything, even SystemExit",
         "except OstinatoError as error:",
         "run.hangs", "loop.broken",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
 from ostinato.app.repairing import Repairing
@@ -17,7 +18,7 @@ from ostinato.app.sync import SyncApp
 from ostinato.app.tasks import Tasks
 from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
-from ostinato.config import Settings, retention_of
+from ostinato.config import Settings
 from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
