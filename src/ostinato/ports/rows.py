@@ -179,7 +179,7 @@ class TaskRow(Struct, frozen=True, gc=False):
     answer. ``key`` and ``attempt`` are those of the step that waits for it.
 
     ``status`` is pending, completed, or cancelled: the run went on without an answer. Putting a
-    row again replaces it while it is pending; one that has ended changes no more.
+    row again changes its assignee, and what is asked, while it is pending.
     """
 
     id: str

@@ -64,6 +64,7 @@ class Watched(Player):
         return all(
             step.key in timed
             or (step.kind == "event" and step.key in self.waits)
+            or (step.kind == "task" and step.key in self.tasks)
             or step.kind in ("callback", "repair")
             for step in self.state.open.values()
         )

@@ -31,6 +31,9 @@ from ostinato.ports import (
 Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
 WaitKey = tuple[str, str, str]
 
+ASKED = ("name", "assignee", "due_at", "asked")
+"""What may change in a task that is pending."""
+
 
 class Disk:
     """Two stores over one disk are two processes over one file: only one may own it."""
@@ -164,12 +167,15 @@ class Disk:
 
     def _change_task(self, change: TaskRow | TaskEnd) -> None:
         kept = self.tasks.get(change.id)
-        if kept is not None and kept.status != "pending":
-            return
-        if isinstance(change, TaskRow):
-            self.tasks[change.id] = change
-        elif kept is not None:
-            self.tasks[change.id] = structs.replace(kept, **structs.asdict(change))
+        if kept is None:
+            if isinstance(change, TaskRow):
+                self.tasks[change.id] = change
+        elif kept.status == "pending":
+            shown = structs.asdict(change)
+            members = (
+                shown if isinstance(change, TaskEnd) else {name: shown[name] for name in ASKED}
+            )
+            self.tasks[change.id] = structs.replace(kept, **members)
 
     def _limit(self, batch: Batch) -> None:
         freed = set(batch.freed)

@@ -11,7 +11,7 @@ hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
-limits   turns, places, buckets
+limits   turns, places, buckets                     tasks    put, ended once, listed
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -24,6 +24,7 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.tasks import TaskPromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
 __all__ = ["StorageContract"]
@@ -37,6 +38,7 @@ class StorageContract(
     EventPromises,
     LimitPromises,
     ListPromises,
+    TaskPromises,
     RemovingPromises,
 ):
     pass

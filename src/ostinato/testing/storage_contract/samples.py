@@ -17,6 +17,8 @@ from ostinato.ports import (
     Record,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -98,3 +100,17 @@ def letter(id: str = "l1", at: int = NOW, **members: Any) -> DeadLetter:
     given: dict[str, Any] = {"kind": "trigger", "target": "order/on/0", "event": event()} | members
     kind, target = given.pop("kind"), given.pop("target")
     return DeadLetter(id, at, kind, target, "shop", "e1", b'[{"message": "no"}]', **given)
+
+
+def task(id: str = "t1", at: int = NOW, **members: Any) -> TaskRow:
+    given: dict[str, Any] = {"assignee": "ann", "due_at": NOW + 50, "workflow": "order"} | members
+    run_id = given.pop("run_id", "r1")
+    return TaskRow(
+        id=id, run_id=run_id, key="p/j", attempt=1, name="Sign off", opened_at=at,
+        asked=b'{"name":"Sign off"}', **given,
+    )  # fmt: skip
+
+
+def task_end(id: str = "t1", **members: Any) -> TaskEnd:
+    given = {"status": "completed", "by": "ann", "outcome": "yes", "answer": b"{}"} | members
+    return TaskEnd(id=id, ended_at=NOW + 60, **given)
