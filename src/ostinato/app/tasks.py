@@ -166,5 +166,6 @@ def checked(task_id: str, task: Task, data: Any) -> Any:
         return fits(value)
     except InvalidInput as error:
         problems = tuple(Problem(one.message, f"/data{one.path}") for one in error.problems)
-        message = error.message.replace("the input", "the data", 1)
-        raise InvalidInput(message, problems=problems) from None
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        said = f"the data do not fit: {problems[0]}{more}" if problems else error.message
+        raise InvalidInput(said, problems=problems) from None
