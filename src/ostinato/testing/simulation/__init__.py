@@ -8,6 +8,7 @@ aims       what a crash point needs to be reached
 documents  the workflows that are simulated
 world      plays a plan, and starts a process when one has ended
 clients    repeat each request until it is answered
+people     answer tasks
 process    tasks that live and die together, and one app in them
 server     the app in such a process
 handlers   quick, slow, failing, odd, stubborn, deadly

@@ -50,6 +50,11 @@ MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
 
+ASKS = tuple[Happening, ...](("start", ("asked", number, "plain", 1)) for number in (1, 2, 3))
+ANSWERS = tuple[Happening, ...](
+    ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
+)
+
 HANDS: tuple[Happening, ...] = (
     ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
 )  # fmt: skip
@@ -80,6 +85,7 @@ NEEDS: dict[str, Need] = {
     "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
     "outbox": BUS,
     "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
+    "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),

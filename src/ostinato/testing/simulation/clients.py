@@ -25,6 +25,7 @@ from ostinato.errors import (
     Unready,
 )
 from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.people import People
 from ostinato.testing.simulation.process import ConnectionLost
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Clients:
         self._ledger = world.ledger
         self.runs: dict[int, str] = {}
         self.repeats: list[Callable[[], Awaitable[Any]]] = []
+        self.people = People(world, self)
 
     async def until_answered(self, serve: Serve) -> Any:
         """What was answered; errors that will not go away are raised."""
@@ -194,6 +196,11 @@ class Clients:
         for verb in ("retry",) if how == "retry" else ("pause", "resume"):
             await self._allowed(_asks(verb, run_id), ConflictError)
             await asyncio.sleep(self._world.chance.random())
+
+    async def complete(self, number: int, how: str) -> None:
+        run_id = self.runs.get(number)
+        if run_id is not None:
+            await self.people.answer_one(run_id, how)
 
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)

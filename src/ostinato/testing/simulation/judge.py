@@ -28,6 +28,7 @@ async def judge(world: World) -> list[Violation]:
     await store.open()
     try:
         found += await _kept(world, store)
+        found += await _answered(world, store)
         found += await check_store(
             store, app._registry.graph, world.ledger.journal, world.clock.now()
         )
@@ -45,6 +46,19 @@ async def _kept(world: World, store: Storage) -> list[Violation]:
         for one in kept
         if heads[one.run_id].ended_at is not None
     ]
+
+
+async def _answered(world: World, store: Storage) -> list[Violation]:
+    """What was acknowledged is what counts; and what counts was never refused."""
+    found = []
+    for task_id, (by, outcome) in world.ledger.answers.items():
+        row = await store.task(task_id)
+        if row is None or (row.status, row.by, row.outcome) != ("completed", by, outcome):
+            found.append(Violation("", -1, "task.lost", f"{by} has answered {outcome}, not {row}"))
+        if (task_id, by, outcome) in world.ledger.refused_answers:
+            text = f"{by} was refused, with the answer that counts for {task_id}"
+            found.append(Violation("", -1, "answer.differs", text))
+    return found
 
 
 def _hanging(world: World) -> Iterator[Violation]:

@@ -62,6 +62,8 @@ class Ledger:
         self.taken_away: set[int] = set()
         self.delivered: dict[str, int] = {}
         self.replies: dict[str, bytes] = {}
+        self.answers: dict[str, tuple[str, str]] = {}
+        self.refused_answers: set[tuple[str, str, str]] = set()
         self.heads: dict[str, Head] = {}
         self.facts: Counter[str] = Counter()
         self.commits = 0
@@ -216,6 +218,13 @@ class Ledger:
         before = self.replies.setdefault(name, run_id.encode())
         if before != run_id.encode():
             self.breaks("answer.differs", f"{name} was answered {before.decode()}", run_id)
+
+    def told_answer(self, task_id: str, by: str, outcome: str) -> bool:
+        """Of all answers to a task one counts; whether this is the first time it is heard of."""
+        new = task_id not in self.answers
+        if self.answers.setdefault(task_id, (by, outcome)) != (by, outcome):
+            self.breaks("task.twice", f"{task_id}: {self.answers[task_id]}, and {by} {outcome}")
+        return new
 
     def told_event(self, source: str, event_id: str, runs: Iterable[str]) -> None:
         now = tuple(runs)
