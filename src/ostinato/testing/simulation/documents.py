@@ -318,7 +318,7 @@ ASKED: Data = {
         phase(
             "all",
             ask("item", each={"in": "input.items", "as": "item", "at_once": 2}),
-            ask("turn", each={"in": "[1, 2]"}, concurrency={"limit": 1}),
+            ask("turn", each={"in": "[1, 2]"}, concurrency={"key": "run.id", "limit": 1}),
         ),
         phase(
             "late",
