@@ -22,7 +22,7 @@ from ostinato.config import Settings
 from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
-from ostinato.ports import Clock, Storage
+from ostinato.ports import Archive, Clock, Storage
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
@@ -143,7 +143,6 @@ class App(Deploying, Scheduling, Repairing, Letters, Tasks):
             result=settings.limits.result,
             secrets=settings.secrets,
         )
-        export = settings.retention.export
         self._http.limit = settings.limits.result
         return Service(
             storage,
@@ -154,8 +153,12 @@ class App(Deploying, Scheduling, Repairing, Letters, Tasks):
             self._identity,
             limits,
             self._retention,
-            None if export is None else open_archive(export),
+            self._open_archive(),
         )
+
+    def _open_archive(self) -> Archive | None:
+        export = self.settings.retention.export
+        return None if export is None else open_archive(export)
 
     async def clean(self) -> Cleaned:
         """Remove now what `[retention]` says is too old; a server does so once an hour."""

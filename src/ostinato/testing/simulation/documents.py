@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
+from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.handlers import HANDLERS
+from ostinato.testing.simulation.parts import (
+    FEW,
+    MINE,
+    RETRY,
+    Data,
+    N,
+    job,
+    job_of,
+    phase,
+    tell,
+    tell_twice,
+)
 
-Data = dict[str, Any]
 UNWANTED = "UNWANTED"
 """The type of events that no bus takes."""
-
-N = {"n": "${ input.n }"}
-MINE = {"data": {"n": ["${ input.n }"]}}
-
-
-def job(name: str, run: str = "work", **more: Any) -> Data:
-    return {"job": name, "run": run, "with": N} | more
-
-
-def job_of(run: str) -> Data:
-    return {"run": run, "with": N}
-
-
-def phase(name: str, *jobs: Data, **more: Any) -> Data:
-    return {"phase": name, "jobs": list(jobs)} | more
-
-
-def tell(type: str) -> Data:
-    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
-
-
-def tell_twice(type: str) -> list[Data]:
-    """Two events in one commit."""
-    return [tell(type), tell(f"{type}_TOO")]
-
-
-FEW = {"attempts": 3, "delay": "10ms"}
-RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
     "workflow": "order",
@@ -291,65 +274,36 @@ MENDING: Data = {
     "finally": [job("tidy", "quick")],
 }
 
-ON = [{"after": "400ms", "to": "bob"}, {"after": "1500ms", "to": "eve"}]
+PICKY: Data = {
+    "workflow": "picky",
+    "on": [{"event": "PICK", "uid": "string(event.data.n)"}],
+    "input_schema": {"type": "object", "required": ["n", "taste"]},
+    "phases": [phase("p", job("pick", "quick"))],
+}
 
+PICKED: Data = PICKY | {"input_schema": {"type": "object", "required": ["n"]}}
+"""It takes what the first version refuses."""
 
-def task(name: str, **more: Any) -> Data:
-    return {"name": f"{name} ${{ input.n }}", "assignee": "ann", "outcomes": ["yes", "no"]} | more
-
-
-def ask(job: str, **beside: Any) -> Data:
-    """Somebody is asked; ``beside`` stands beside the task."""
-    return {"job": job, "task": task(job)} | beside
-
-
-ASKED: Data = {
-    "workflow": "asked",
-    "on": [{"event": "ASK"}],
-    "on_error": "finish",
-    "phases": [
-        phase(
-            "one",
-            {"job": "sign", "task": task("sign", escalate=ON), "undo": {"task": task("unsign")}},
-            ask("sure", expect="output.outcome == 'yes'", catch=[{"on": "*", "output": "error"}]),
-            job("made", "quick", undo={"task": task("unmake")}),
-        ),
-        phase("race", ask("left"), ask("right"), job("swift", "steady"), mode="race"),
-        phase(
-            "all",
-            ask("item", each={"in": "input.items", "as": "item", "at_once": 2}),
-            ask("turn", each={"in": "[1, 2]"}, concurrency={"key": "run.id", "limit": 1}),
-        ),
-        phase(
-            "late",
-            ask("slow", timeout="400ms", catch=[{"on": "Timeout", "do": {"task": task("now")}}]),
-            ask("never", timeout="700ms", optional=True),
-            job(
-                "poll",
-                "quick",
-                repeat={"until": "false", "every": "20ms", "limit": 2},
-                catch=[{"on": "RepeatLimit", "do": {"task": task("instead", escalate=ON)}}],
-            ),
-        ),
-        phase("two", ask("a"), ask("b"), ask("c"), enough=2, timeout="40s"),
-        phase("break", {"job": "broken", "end": "failed", "when": "input.n % 2 == 1"}),
-    ],
-    "on_failure": [ask("why", timeout="2s", optional=True)],
-    "finally": [job("closed", "quick")],
+MOODY: Data = {
+    "workflow": "consumer-moody",
+    "on": [{"event": "MOOD"}],
+    "phases": [phase("consume", job("handle", retry=1), job("again", retry=1))],
 }
 
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, ASKED,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, ASKED,
     )
 }  # fmt: skip
 
 DOOMED = ("bad",)
 """Workflows with data that no store takes: their runs need a person."""
 
-SECOND: dict[str, Data] = {"changing": CHANGED, "ticking": TICKED, "turns": TURNED}
+SECOND: dict[str, Data] = {
+    "changing": CHANGED, "ticking": TICKED, "turns": TURNED, "picky": PICKED,
+}  # fmt: skip
 """What a second deployment brings while runs of the first are open."""
 
 
@@ -362,8 +316,14 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE", "asked": "ASK",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "asked": "ASK",
 }  # fmt: skip
+
+CONSUMERS = ("consumer-moody",)
+"""Workflows that only events start."""
+
+LETTERS = ("picky", "consumer-moody", "web")
+"""Workflows that leave dead letters."""
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),

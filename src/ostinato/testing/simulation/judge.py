@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.ports import Head, Place, Storage, Turn
-from ostinato.testing.history_checker import Violation, check_store
+from ostinato.testing.history_checker import Violation, check_history, check_store
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
 from ostinato.testing.simulation.world import World
@@ -29,12 +29,22 @@ async def judge(world: World) -> list[Violation]:
     try:
         found += await _kept(world, store)
         found += await _answered(world, store)
+        found += await world.ledger.attic.left(store)
+        found += await world.ledger.letters.left(store, world.ledger.heads.values())
+        found += _removed(world)
         found += await check_store(
             store, app._registry.graph, world.ledger.journal, world.clock.now()
         )
     finally:
         await store.close()
     return found
+
+
+def _removed(world: World) -> Iterator[Violation]:
+    """Their histories, as they were when they went."""
+    graph_of, records = world.current.app._registry.graph, world.ledger.attic.records
+    for run_id in sorted(world.ledger.journal.removed):
+        yield from check_history(graph_of, run_id, records[run_id])
 
 
 async def _kept(world: World, store: Storage) -> list[Violation]:
@@ -51,13 +61,17 @@ async def _kept(world: World, store: Storage) -> list[Violation]:
 async def _answered(world: World, store: Storage) -> list[Violation]:
     """What was acknowledged is what counts; and what counts was never refused."""
     found = []
-    for task_id, (by, outcome) in world.ledger.answers.items():
+    ledger = world.ledger
+    for task_id, (run_id, by, outcome) in ledger.answers.items():
         row = await store.task(task_id)
-        if row is None or (row.status, row.by, row.outcome) != ("completed", by, outcome):
-            found.append(Violation("", -1, "task.lost", f"{by} has answered {outcome}, not {row}"))
-        if (task_id, by, outcome) in world.ledger.refused_answers:
+        told = None if row is None else (row.status, row.by, row.outcome)
+        gone = run_id in ledger.journal.removed
+        if told != (None if gone else ("completed", by, outcome)):
+            text = f"{by} has answered {outcome} to {task_id}, the store has {told}"
+            found.append(Violation(run_id, -1, "task.lost", text))
+        if (task_id, by, outcome) in ledger.refused_answers:
             text = f"{by} was refused, with the answer that counts for {task_id}"
-            found.append(Violation("", -1, "answer.differs", text))
+            found.append(Violation(run_id, -1, "answer.differs", text))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ostinato.errors import ConflictError, InvalidInput
+from ostinato.errors import ConflictError, InvalidInput, NotFoundError
 from ostinato.ports import Page, TaskQuery
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class People:
         task = chance.choice(tasks)
         outcome = "maybe" if how == "wrong" else chance.choice(OUTCOMES)
         names = NAMES[: chance.choice((1, 2, 3))]
-        await asyncio.gather(*(self.answer(task.id, outcome, by) for by in names))
+        await asyncio.gather(*(self.answer(run_id, task.id, outcome, by) for by in names))
 
-    async def answer(self, task_id: str, outcome: str, by: str) -> None:
+    async def answer(self, run_id: str, task_id: str, outcome: str, by: str) -> None:
         ledger = self._world.ledger
 
         async def serve(app: Any) -> Any:
@@ -47,11 +47,14 @@ class People:
             await self._clients.until_answered(serve)
         except ConflictError:
             ledger.refused_answers.add((task_id, by, outcome))
+        except NotFoundError:
+            if run_id not in ledger.journal.removed:
+                ledger.breaks("task.lost", f"{task_id} is not there", run_id)
         except InvalidInput:
             if outcome in OUTCOMES:
                 ledger.breaks("task.refused", f"{outcome} is an outcome of {task_id}")
         else:
             if outcome not in OUTCOMES:
                 ledger.breaks("error.unclear", f"{outcome} was taken for {task_id}")
-            if ledger.told_answer(task_id, by, outcome):
-                self._clients.repeats.append(lambda: self.answer(task_id, outcome, by))
+            if ledger.told_answer(run_id, task_id, by, outcome):
+                self._clients.repeats.append(lambda: self.answer(run_id, task_id, outcome, by))
