@@ -7,7 +7,7 @@ it was handed on to stands in it as its assignee, and what is left of ``escalate
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,6 +15,9 @@ from msgspec import Raw, Struct
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import moment
 from ostinato.errors import DefinitionError, ExpressionError
+
+if TYPE_CHECKING:
+    from ostinato.core.state import State
 
 Level = Literal["low", "medium", "high"]
 
@@ -96,3 +99,9 @@ def task_id(run_id: str, key: str, attempt: int) -> str:
     """24 hexadecimal digits: the same for every replay; another time it is another task."""
     name = f"{run_id}:{key}:{attempt}".encode()
     return hashlib.blake2b(name, digest_size=12).hexdigest()
+
+
+def open_tasks(state: State) -> dict[str, str]:
+    """What the run waits for people to do: ids, and the keys of its steps."""
+    waiting = (step for step in state.open.values() if step.kind == "task")
+    return {task_id(state.run_id, step.key, step.attempt): step.key for step in waiting}

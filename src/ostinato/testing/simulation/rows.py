@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.decide import armed
-from ostinato.core.tasks import task_id
+from ostinato.core.tasks import open_tasks
 from ostinato.ports import Batch, Record, TaskEnd, TaskRow
 from ostinato.testing.history_checker import GraphOf, Pair, replayed
 
@@ -48,9 +48,7 @@ class Rows:
         state, _ = replayed(graph_of, run_id, self._records[run_id])
         if state is None:
             return
-        waiting = [step for step in state.open.values() if step.kind == "task"]
-        asked = {task_id(run_id, step.key, step.attempt): step.key for step in waiting}
-        rows = self._tasks.get(run_id, {})
+        asked, rows = open_tasks(state), self._tasks.get(run_id, {})
         yield from (f"{key} waits, and nobody is asked" for key in asked.keys() - rows.keys())
         yield from (f"{rows[one]} is over, and still asked" for one in rows.keys() - asked.keys())
 
