@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from importlib import import_module
 
 import pytest
 
+from ostinato.core.decide.moves import Leave
 from ostinato.errors import (
     ConflictError,
     InvalidInput,
@@ -33,6 +35,7 @@ DOCUMENT = {
     "phases": [{"phase": "p", "jobs": [{"job": "sign", "task": SIGN}]}],
     "output": "jobs.sign.output",
 }
+DECIDE = import_module("ostinato.core.decide.advance").DECIDE
 WHY = {"why": "fine"}
 HOUR, DAY = 3_600, 86_400
 ALL = TaskQuery()
@@ -92,6 +95,12 @@ async def test_bad_answers_change_nothing(stage):
             ({"outcome": "approve", "data": {"why": 7}}, InvalidInput, "/data/why: 7 is not of"),
             ({"outcome": "approve", "data": {"why": {1}}}, UsageError, "not JSON"),
             ({"outcome": "approve", "data": WHY, "by": "x" * 9_999}, UsageError, "by has 9,999"),
+            (
+                {"outcome": "approve", "data": WHY, "by": "\ud800"},
+                UsageError,
+                "by is .*, not a text",
+            ),
+            ({"outcome": 5, "data": WHY}, UsageError, "outcome is 5, not a text"),
             ({"outcome": "approve", "data": {"why": "x" * 6_000_000}}, TooLarge, "limits.result"),
         ]:
             with pytest.raises(error, match=said):
@@ -193,6 +202,24 @@ async def test_a_store_that_fails_keeps_no_answer(stage):
         fail_commits(app.storage)
         answer = {"outcome": "approve", "data": WHY, "by": "ann"}
         with pytest.raises(Exception, match="disk I/O error"):
+            await app.complete(task.id, **answer)
+        assert await app.tasks() == [task]
+        await app.complete(task.id, **answer)
+        assert (await run.result(5))["by"] == "ann"
+
+
+async def test_an_answer_on_which_deciding_breaks_leaves_the_run_as_it_was(stage, monkeypatch):
+    decide = DECIDE[Leave]
+    async with stage.app(DOCUMENT) as app:
+        run, task = await opened(app)
+        answer = {"outcome": "approve", "data": WHY, "by": "ann"}
+
+        def breaks(*told):
+            monkeypatch.setitem(DECIDE, Leave, decide)
+            raise RuntimeError("a bug")
+
+        monkeypatch.setitem(DECIDE, Leave, breaks)
+        with pytest.raises(RuntimeError, match="a bug"):
             await app.complete(task.id, **answer)
         assert await app.tasks() == [task]
         await app.complete(task.id, **answer)

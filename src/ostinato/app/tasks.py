@@ -127,6 +127,8 @@ class Tasks(Reading):
         """
         row = await self._task(name)
         check_text("by", by)
+        if outcome is not None:
+            check_text("outcome", outcome)
         value = {} if data is UNSET else data
         try:
             answer = checked_answer(row, outcome, value)

@@ -70,6 +70,7 @@ class Task(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, assignee=first.to, escalate=tuple(rest))
 
 
+TEXTS = ("name", "key", "type", "assignee")
 LISTS = ("candidates", "groups", "outcomes")
 
 
@@ -82,6 +83,9 @@ def task_of(values: dict[str, Any]) -> Task:
     for name in LISTS:
         if isinstance(given.get(name), str):
             given[name] = [given[name]]
+    for name in TEXTS:
+        if not isinstance(value := given.get(name, ""), str):
+            raise ExpressionError(f"task.{name} gave {value!r:.80}, not a text")
     try:
         task = msgspec.convert(given, Task)
     except msgspec.ValidationError as error:

@@ -192,6 +192,14 @@ RULES = [
         lacks=("job.waiting p/a",),
     ),
     Rule(
+        "task-no-text",
+        "So does what gives a number where a name belongs: `string(…)` makes a text of it.",
+        "[{job: a, task: {name: Sign, assignee: '${ input.id }'}}]",
+        input={"id": 7},
+        status="failed",
+        error="ExpressionError",
+    ),
+    Rule(
         "task-due-wrong",
         "So does what gives no instant for `due`.",
         "[{job: a, task: {name: Sign, due: '${ input.id }'}}]",
