@@ -36,6 +36,7 @@ def test_tasks_are_listed_and_shown_with_what_to_do(open_task):
     shown = open_task("tasks", "show", task["id"][:6])
     assert f"ostinato complete {task['id']} --outcome approve|reject" in shown.out
     assert tasks(open_task, "--run", "last", "--assignee", "ann", "--workflow", "sign") == [task]
+    assert tasks(open_task, "--candidate", "ann") == tasks(open_task, "--group", "ops") == []
     assert tasks(open_task, "--assignee", "bob") == tasks(open_task, "--status", "completed") == []
     for command_line in (("show", "last"), ("stuck",)):
         said = open_task(*command_line).out

@@ -13,6 +13,8 @@ phases:
         task:
           name: Sign ${ input.n }
           assignee: ${ input.who }
+          candidates: [eve]
+          groups: [ops, finance]
           outcomes: [approve, reject]
           form: {type: object, properties: {why: {type: string}}}
 """
@@ -54,7 +56,8 @@ async def test_tasks_are_narrowed_counted_and_paged(http, runs):
     await http.post(f"/tasks/{task['id']}/complete", json={"outcome": "approve"})
     for query, number in [
         ("", 3), ("?status=pending", 2), ("?status=completed,cancelled", 1), ("?assignee=ann", 2),
-        ("?assignee=ann&status=pending", 1), ("?workflow=sign", 3), ("?workflow=other", 0),
+        ("?assignee=ann&status=pending", 1), ("?candidate=eve", 3), ("?candidate=ops", 0),
+        ("?group=finance&assignee=bob", 1), ("?workflow=sign", 3), ("?workflow=other", 0),
         (f"?run={runs[1]}", 1), ("?overdue=true", 0),
     ]:  # fmt: skip
         assert (await http.get("/tasks/count" + query)).json() == {"count": number}, query

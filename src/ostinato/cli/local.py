@@ -141,6 +141,8 @@ class LocalClient:
         wanted = TaskQuery(
             status=tuple(status.split(",")) if status else (),
             assignee=query.get("assignee"),
+            candidate=query.get("candidate"),
+            group=query.get("group"),
             workflow=query.get("workflow"),
             run_id=None if run is None else (await self._app.find_run(run)).run_id,
             overdue_at=self._app.now() if query.get("overdue") else None,

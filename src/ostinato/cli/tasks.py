@@ -23,6 +23,10 @@ def tasks(
     action: Annotated[str, typer.Argument(metavar="[list|show]")] = "list",
     name: Annotated[str | None, typer.Argument(metavar="[TASK]")] = None,
     assignee: Annotated[str | None, typer.Option(metavar="NAME", help="Of this person.")] = None,
+    candidate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="That this person may take.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="Of this group.")] = None,
     workflow: Annotated[str | None, typer.Option(metavar="NAME", help="Of this workflow.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Of this run.")] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="That should be done by now.")] = False,
@@ -43,7 +47,8 @@ def tasks(
         return
     if action != "list" or name is not None:
         raise Stop(f"{action!r} is not `list` or `show TASK`", code=USAGE)
-    query = {"assignee": assignee, "workflow": workflow, "run": run}
+    query = {"assignee": assignee, "candidate": candidate, "group": group}
+    query |= {"workflow": workflow, "run": run}
     query["status"] = None if status == "all" else status
     query["overdue"] = "true" if overdue else None
     found = asyncio.run(_all(settings, query, limit))

@@ -70,10 +70,14 @@ class LetterQuery:
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks. ``overdue_at``: pending ones that were due before then."""
+    """Which tasks. ``candidate`` and ``group`` are one of theirs; ``overdue_at``: pending ones that
+    were due before then.
+    """
 
     status: tuple[str, ...] = ()
     assignee: str | None = None
+    candidate: str | None = None
+    group: str | None = None
     workflow: str | None = None
     run_id: str | None = None
     overdue_at: int | None = None

@@ -32,6 +32,8 @@ Overdue = Annotated[bool, Meta(description="only pending ones that should be don
 class TaskList(Paged, rename="camel", kw_only=True):
     status: Statuses = ()
     assignee: str | None = None
+    candidate: str | None = None
+    group: str | None = None
     workflow: str | None = None
     run: Run = None
     overdue: Overdue = False
@@ -40,6 +42,8 @@ class TaskList(Paged, rename="camel", kw_only=True):
 class TaskCount(Struct, forbid_unknown_fields=True, rename="camel"):
     status: Statuses = ()
     assignee: str | None = None
+    candidate: str | None = None
+    group: str | None = None
     workflow: str | None = None
     run: Run = None
     overdue: Overdue = False
@@ -86,6 +90,8 @@ async def _wanted(request: Request, query: TaskList | TaskCount) -> TaskQuery:
     return TaskQuery(
         status=query.status,
         assignee=query.assignee,
+        candidate=query.candidate,
+        group=query.group,
         workflow=query.workflow,
         run_id=None if query.run is None else (await app.find_run(query.run)).run_id,
         overdue_at=app.now() if query.overdue else None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from ostinato.ports import (
     DeadLetter,
     EventQuery,
@@ -122,11 +124,18 @@ def _asked(task: TaskRow, query: TaskQuery) -> bool:
     return (
         (not query.status or task.status in query.status)
         and (query.assignee is None or task.assignee == query.assignee)
+        and (query.candidate is None or query.candidate in _people(task, "candidates"))
+        and (query.group is None or query.group in _people(task, "groups"))
         and (query.workflow is None or task.workflow == query.workflow)
         and (query.run_id is None or task.run_id == query.run_id)
         and (query.id_prefix is None or task.id.startswith(query.id_prefix))
         and (query.overdue_at is None or _overdue(task, query.overdue_at))
     )
+
+
+def _people(task: TaskRow, member: str) -> list[str]:
+    people: list[str] = msgspec.json.decode(task.asked).get(member, [])
+    return people
 
 
 def _overdue(task: TaskRow, at: int) -> bool:

@@ -26,6 +26,7 @@ Condition = tuple[str, tuple[Any, ...]]
 
 _LAST_CHARACTER = chr(0x10FFFF)
 _PLACE = "source || '/' || id"
+_ASKED = "? IN (SELECT value FROM json_each(CAST(asked AS TEXT), '$.{}'))"
 _GROUP = "workflow, status, waiting_for, error_name, error_message"
 _TEXTS = ("run_id", "uid", "workflow", "error_message")
 _LETTER_TEXTS = (
@@ -154,6 +155,10 @@ def _task_conditions(query: TaskQuery) -> Iterator[Condition]:
         yield f"status IN ({', '.join('?' * len(query.status))})", query.status
     if query.assignee is not None:
         yield "assignee = ?", (query.assignee,)
+    if query.candidate is not None:
+        yield _ASKED.format("candidates"), (query.candidate,)
+    if query.group is not None:
+        yield _ASKED.format("groups"), (query.group,)
     if query.workflow is not None:
         yield "workflow = ?", (query.workflow,)
     if query.run_id is not None:

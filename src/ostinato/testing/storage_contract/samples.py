@@ -103,11 +103,12 @@ def letter(id: str = "l1", at: int = NOW, **members: Any) -> DeadLetter:
 
 
 def task(id: str = "t1", at: int = NOW, **members: Any) -> TaskRow:
-    given: dict[str, Any] = {"assignee": "ann", "due_at": NOW + 50, "workflow": "order"} | members
-    run_id = given.pop("run_id", "r1")
+    given: dict[str, Any] = {
+        "assignee": "ann", "due_at": NOW + 50, "workflow": "order", "run_id": "r1",
+        "asked": b'{"name":"Sign off"}',
+    }  # fmt: skip
     return TaskRow(
-        id=id, run_id=run_id, key="p/j", attempt=1, name="Sign off", opened_at=at,
-        asked=b'{"name":"Sign off"}', **given,
+        id=id, key="p/j", attempt=1, name="Sign off", opened_at=at, **given | members
     )  # fmt: skip
 
 

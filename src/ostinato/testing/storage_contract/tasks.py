@@ -14,7 +14,14 @@ TASKS = [
     task("t1", NOW),
     task("t2", NOW + 1, assignee=None, due_at=None),
     task("u1", NOW + 1, run_id="r2", due_at=NOW + 10),
-    task("u2", NOW + 2, run_id="r2", workflow="bill", assignee="bob"),
+    task(
+        "u2",
+        NOW + 2,
+        run_id="r2",
+        workflow="bill",
+        assignee="bob",
+        asked=b'{"name":"x","candidates":["ann","eve"],"groups":["ops"]}',
+    ),
 ]
 
 FOUND = [
@@ -24,6 +31,10 @@ FOUND = [
     (TaskQuery(status=("completed", "cancelled")), ["t1"]),
     (TaskQuery(assignee="ann"), ["u1", "t1"]),
     (TaskQuery(assignee="ann", status=("pending",)), ["u1"]),
+    (TaskQuery(candidate="eve"), ["u2"]),
+    (TaskQuery(candidate="bob"), []),
+    (TaskQuery(group="ops", assignee="bob"), ["u2"]),
+    (TaskQuery(group="eve"), []),
     (TaskQuery(workflow="bill"), ["u2"]),
     (TaskQuery(run_id="r2"), ["u2", "u1"]),
     (TaskQuery(id_prefix="t"), ["t2", "t1"]),
