@@ -17,6 +17,6 @@ CREATE TABLE task (
     answer    BLOB
 );
 CREATE INDEX task_newest ON task (opened_at, id);
-CREATE INDEX task_pending ON task (assignee, opened_at, id) WHERE status = 'pending';
-CREATE INDEX task_due ON task (due_at) WHERE status = 'pending' AND due_at IS NOT NULL;
+CREATE INDEX task_pending ON task (opened_at, id) WHERE status = 'pending';
+CREATE INDEX task_of ON task (assignee, opened_at, id) WHERE status = 'pending';
 CREATE INDEX task_run ON task (run_id);
