@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from ostinato.app import App
+from ostinato.config import Settings
+from ostinato.errors import ConflictError, InvalidInput
+from ostinato.ports import TaskQuery
 from tests.cli.live import command, serving
 
 SIGN = """\
@@ -76,3 +80,18 @@ def test_a_task_is_completed_through_a_server(open_task, tmp_path):
         assert done.returncode == 0, done
         assert json.loads(done.stdout)["answer"]["by"] == "local operator"
         assert command(tmp_path, "watch", "last", "--timeout", "20s").returncode == 0
+
+
+@pytest.mark.real
+async def test_an_app_that_is_not_open_asks_the_server(open_task, tmp_path):
+    with serving(tmp_path, "sign.yaml", "--port", 0, "--json") as server:
+        app = App(Settings(url=server.facts()["address"]))
+        (task,) = await app.tasks()
+        assert await app.tasks(TaskQuery(assignee="bob")) == []
+        with pytest.raises(InvalidInput, match="one of approve, reject"):
+            await app.complete(task.id, outcome="maybe")
+        done = await app.complete(task.id, outcome="approve", data={"n": 1}, by="ann")
+        assert (done.status, done.answer.by) == ("completed", "ann")
+        assert json.loads(bytes(done.answer.data)) == {"n": 1}
+        with pytest.raises(ConflictError, match="completed already by ann"):
+            await app.complete(task.id, outcome="reject")

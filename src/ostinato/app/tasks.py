@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from ostinato.app.reading import Reading
+from ostinato.app.remote import Server, find_server
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.state import path_of
@@ -96,8 +98,14 @@ PENDING = TaskQuery(status=("pending",))
 
 class Tasks(Reading):
     async def tasks(self, query: TaskQuery = PENDING, page: Page | None = None) -> list[TaskView]:
-        """Newest first; without a query those that are pending."""
-        found = await self.storage.tasks(query, page or Page())
+        """Newest first; without a query those that are pending.
+
+        When this app is not open, the server on its store is asked.
+        """
+        page = page or Page()
+        if self._service is None:
+            return await _remote_tasks(find_server(self.settings), query, page)
+        found = await self.storage.tasks(query, page)
         return [task_view(row, self.now()) for row in found]
 
     async def count_tasks(self, query: TaskQuery = PENDING) -> int:
@@ -125,6 +133,12 @@ class Tasks(Reading):
         Raises ``NotFoundError``, ``InvalidInput`` (the outcome is none of its outcomes, or the data
         do not fit its form), ``ConflictError`` (somebody has answered it, or its run went on).
         """
+        if self._service is None:
+            said: dict[str, Any] = {"outcome": outcome, "by": by or None}
+            body = encode_value(said if data is UNSET else said | {"data": data})
+            path = f"/tasks/{quote(name, safe='')}/complete"
+            told: TaskView = await find_server(self.settings).ask("POST", path, body, TaskView)
+            return told
         row = await self._task(name)
         check_text("by", by)
         if outcome is not None:
@@ -139,6 +153,23 @@ class Tasks(Reading):
         event = e.TaskAnswered(row.key, row.attempt, answer, outcome, by)
         await self.service.ask(lambda told: AnswerTask(row, event, told))
         return await self.task(row.id)
+
+
+async def _remote_tasks(server: Server, query: TaskQuery, page: Page) -> list[TaskView]:
+    found: list[TaskView] = await server.ask(
+        "GET",
+        "/tasks",
+        kind=list[TaskView],
+        status=",".join(query.status) or None,
+        assignee=query.assignee,
+        candidate=query.candidate,
+        group=query.group,
+        workflow=query.workflow,
+        run=query.run_id,
+        overdue="true" if query.overdue_at is not None else None,
+        limit=page.limit,
+    )
+    return found
 
 
 def checked_answer(row: TaskRow, outcome: str | None, data: Any) -> Raw:
