@@ -209,7 +209,7 @@ class Engine:
         except Exception:
             self.residents.spoil(resident)  # it may be half folded
             raise
-        told = Told(resident, seq, facts, commands, state.ended, state.now)
+        told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
         if state.ended and facts:
