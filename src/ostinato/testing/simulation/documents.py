@@ -331,6 +331,16 @@ WAITS = {
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
 
+
+@cache
+def awaited(workflow: str, version: int) -> frozenset[str]:
+    """The types of events that a run of this version may look back to."""
+    document = SECOND[workflow] if version > 1 else DOCUMENTS[workflow]
+    waits = (one.get("wait") for part in document["phases"] for one in part["jobs"])
+    types = [wait["event"] for wait in waits if isinstance(wait, dict) and "event" in wait]
+    return frozenset(one for type in types for one in ([type] if isinstance(type, str) else type))
+
+
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""
 
