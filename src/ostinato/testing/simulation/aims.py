@@ -54,6 +54,9 @@ MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
 
+LOOKS = tuple[Happening, ...](("look", (number,)) for number in (1, 2))
+BLINDED: tuple[Happening, ...] = (("blind", ()), *MET)
+
 ASKS = tuple[Happening, ...](("start", ("asked", number, "plain", 1)) for number in (1, 2, 3))
 ANSWERS = tuple[Happening, ...](
     ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
@@ -72,7 +75,7 @@ FAILED: tuple[Happening, ...] = (
 )
 DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
 OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
-LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), AGE, STOP, AGE, STOP)
+LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), *[AGE, STOP] * 4)
 SENDING: tuple[Happening, ...] = (
     ("fault", ("bus.hang", 9)), *WEBS,
 )  # fmt: skip
@@ -83,7 +86,7 @@ HANDS: tuple[Happening, ...] = (
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
-    "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
+    "engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
     "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
@@ -103,7 +106,7 @@ NEEDS: dict[str, Need] = {
     "http": Need(("web",), WEBS),
     "http.close": Need(("web",), (STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
-    "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
+    "incidents": Need(("early",), EARLY, later=(*BLINDED, CRASH, *BLINDED)),
     "janitor": OLD_PLAINS,
     "janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
     "janitor.close": Need(("plain",), DONE, later=LONG_PASS, forgets=True),
@@ -116,7 +119,7 @@ NEEDS: dict[str, Need] = {
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),
-    "repairs": Need(("mending",), ENDED, later=REOPENED),
+    "repairs": Need(("mending",), ENDED, later=(*REOPENED, *REOPENED)),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,

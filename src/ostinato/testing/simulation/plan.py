@@ -31,7 +31,7 @@ from ostinato.testing.simulation.faults import (
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
 
-AIMED = 0.85
+AIMED = 0.95
 """The share of seeds that crash at a point of their own."""
 
 FORGETS = 0.15
