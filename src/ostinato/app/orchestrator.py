@@ -141,6 +141,7 @@ class App(Deploying, Scheduling, Repairing, Letters, Tasks):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            inline=settings.limits.inline,
             secrets=settings.secrets,
         )
         self._http.limit = settings.limits.result

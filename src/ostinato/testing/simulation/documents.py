@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.handlers import HANDLERS
@@ -314,6 +316,23 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(handler for handler in HANDLERS if any(f"'{handler}'" in text for text in texts))
 
 
+@cache
+def awaited(workflow: str, version: int) -> frozenset[str]:
+    """The types of events that runs of this version wait for."""
+    return frozenset(_awaited((DOCUMENTS, SECOND)[version - 1].get(workflow, {})))
+
+
+def _awaited(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for each in part:
+            yield from _awaited(each)
+    elif isinstance(part, dict):
+        wait = part.get("wait")
+        types = wait.get("event", ()) if isinstance(wait, dict) else ()
+        yield from (types,) if isinstance(types, str) else types
+        yield from _awaited(list(part.values()))
+
+
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
     "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "asked": "ASK",
@@ -330,15 +349,6 @@ WAITS = {
     "strict": ("NEVER",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
-
-
-@cache
-def awaited(workflow: str, version: int) -> frozenset[str]:
-    """The types of events that a run of this version may look back to."""
-    document = SECOND[workflow] if version > 1 else DOCUMENTS[workflow]
-    waits = (one.get("wait") for part in document["phases"] for one in part["jobs"])
-    types = [wait["event"] for wait in waits if isinstance(wait, dict) and "event" in wait]
-    return frozenset(one for type in types for one in ([type] if isinstance(type, str) else type))
 
 
 SCHEDULED = ("ticking", "turns")
