@@ -24,7 +24,7 @@ from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
-from ostinato.app.tasks import TaskView
+from ostinato.app.tasks import TaskView, task_view
 from ostinato.runtime.inbox import Accepted
 
 __all__ = [
@@ -40,4 +40,5 @@ __all__ = [
     "StuckView",
     "TaskView",
     "letter_view",
+    "task_view",
 ]

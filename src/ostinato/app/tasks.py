@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Raw
 
+from ostinato.app.pages import LOT, light, weight_of_task
 from ostinato.app.reading import Reading
 from ostinato.app.remote import Server, find_server
 from ostinato.core import events as e
@@ -98,15 +99,28 @@ PENDING = TaskQuery(status=("pending",))
 
 class Tasks(Reading):
     async def tasks(self, query: TaskQuery = PENDING, page: Page | None = None) -> list[TaskView]:
-        """Newest first; without a query those that are pending.
+        """Newest first; without a query those that are pending. A page ends early when it is
+        ``HEAVY``.
 
         When this app is not open, the server on its store is asked.
         """
         page = page or Page()
         if self._service is None:
             return await _remote_tasks(find_server(self.settings), query, page)
-        found = await self.storage.tasks(query, page)
-        return [task_view(row, self.now()) for row in found]
+        return [task_view(row, self.now()) for row in await self.task_rows(query, page)]
+
+    async def task_rows(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        """As they are kept."""
+        found: list[TaskRow] = []
+        cursor = page.cursor
+        while len(found) < page.limit and light(found, weight_of_task) == len(found):
+            lot = min(LOT, page.limit - len(found))
+            new = await self.storage.tasks(query, Page(lot, cursor))
+            found += new
+            if len(new) < lot:
+                break
+            cursor = new[-1].id
+        return found
 
     async def count_tasks(self, query: TaskQuery = PENDING) -> int:
         return await self.storage.count_tasks(query)

@@ -203,6 +203,7 @@ class TaskEnd(Struct, frozen=True, gc=False):
     """Of several ends of one task the first counts."""
 
     id: str
+    run_id: str
     status: str
     ended_at: int
     by: str | None = None
@@ -248,8 +249,8 @@ class Batch:
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
     that is not there, or was redriven before, is refused. ``tasks`` and their ends in their order.
 
-    ``inline`` is in bytes: a value in a record, event, letter or reply that is larger is kept once,
-    however many hold it, and as long as one of them does. Who reads does not see that.
+    ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
+    once, however many hold it, and as long as one of them does. Who reads does not see that.
     """
 
     epoch: int = 0

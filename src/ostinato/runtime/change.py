@@ -235,10 +235,12 @@ def _put_task(batch: Batch, run: Resident, command: c.PutTask, now: int) -> None
 def _close_task(batch: Batch, run: Resident, command: c.CloseTask, now: int) -> None:
     name = task_id(run.run_id, command.key, command.attempt)
     if command.answer is None:
-        batch.tasks.append(TaskEnd(name, "cancelled", now))
+        batch.tasks.append(TaskEnd(name, run.run_id, "cancelled", now))
     else:
         answer = bytes(command.answer)
-        batch.tasks.append(TaskEnd(name, "completed", now, command.by, command.outcome, answer))
+        batch.tasks.append(
+            TaskEnd(name, run.run_id, "completed", now, command.by, command.outcome, answer)
+        )
 
 
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {

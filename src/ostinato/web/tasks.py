@@ -5,14 +5,16 @@ A task is named by its id, or by a beginning of it that no other has.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.app import TaskView
-from ostinato.ports import TaskQuery
+from ostinato.app import TaskView, task_view
+from ostinato.app.pages import weight_of_task
+from ostinato.ports import TaskQuery, TaskRow
 from ostinato.web.answers import json_answer
 from ostinato.web.bodies import decode, read_body, value
 from ostinato.web.door import caller_of, door_of
@@ -62,16 +64,14 @@ async def list_tasks(request: Request) -> Response:
     """List tasks, newest first; with `status=pending` those that wait for somebody."""
     query = read_query(request, TaskList)
     wanted = await _wanted(request, query)
-    found = await door_of(request).app.tasks(wanted, page_of(query))
-    return page_answer(request, query, found, _id, _as_it_is)
+    app = door_of(request).app
+    found = await app.task_rows(wanted, page_of(query))
+    shown = partial(task_view, now=app.now())
+    return page_answer(request, query, found, _id, shown, weight_of_task)
 
 
-def _id(view: TaskView) -> str:
-    return view.id
-
-
-def _as_it_is(view: TaskView) -> TaskView:
-    return view
+def _id(row: TaskRow) -> str:
+    return row.id
 
 
 @doors.get("/tasks/count", may="task:read", seed=True, query=TaskCount, answers={200: Count})

@@ -200,13 +200,15 @@ class MemoryStorage:
         return None if found is None else disk.values.letter(found)
 
     async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
-        return lists.page_of_tasks(self._disk.tasks, query, page)
+        disk = self._disk
+        return list(map(disk.values.task, lists.page_of_tasks(disk.tasks, query, page)))
 
     async def count_tasks(self, query: TaskQuery) -> int:
         return len(lists.tasks(self._disk.tasks.values(), query))
 
     async def task(self, task_id: str) -> TaskRow | None:
-        return self._disk.tasks.get(task_id)
+        found = self._disk.tasks.get(task_id)
+        return None if found is None else self._disk.values.task(found)
 
     # what the janitor reads
 

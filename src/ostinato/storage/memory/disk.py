@@ -33,7 +33,8 @@ Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the or
 WaitKey = tuple[str, str, str]
 
 ASKED = ("name", "assignee", "due_at", "asked")
-"""What may change in a task that is pending."""
+ANSWERED = ("status", "ended_at", "by", "outcome", "answer")
+"""What may change in a task that is pending, and what its end changes."""
 
 
 class Disk:
@@ -85,7 +86,7 @@ class Disk:
         self._deploy(batch)
         self._limit(batch)
         for task in batch.tasks:
-            self._change_task(task)
+            self._change_task(task, batch.inline)
         for letter in batch.dead_letters:
             self._put_letter(letter, batch.inline)
         for name in batch.dropped_schedules:
@@ -182,17 +183,16 @@ class Disk:
             event = self.values.cut_event(("out", number), outgoing.event, batch.inline)
             self.outbox[number] = replace(outgoing, event=event, number=number)
 
-    def _change_task(self, change: TaskRow | TaskEnd) -> None:
+    def _change_task(self, change: TaskRow | TaskEnd, inline: int) -> None:
         kept = self.tasks.get(change.id)
         if kept is None:
             if isinstance(change, TaskRow):
-                self.tasks[change.id] = change
+                self.tasks[change.id] = self.values.cut_task(change, inline)
         elif kept.status == "pending":
-            shown = structs.asdict(change)
-            members = (
-                shown if isinstance(change, TaskEnd) else {name: shown[name] for name in ASKED}
-            )
-            self.tasks[change.id] = structs.replace(kept, **members)
+            names = ASKED if isinstance(change, TaskRow) else ANSWERED
+            members = {name: getattr(change, name) for name in names}
+            whole = structs.replace(self.values.task(kept), **members)
+            self.tasks[change.id] = self.values.cut_task(whole, inline)
 
     def _limit(self, batch: Batch) -> None:
         freed = set(batch.freed)

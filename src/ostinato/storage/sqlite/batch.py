@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 from ostinato.errors import Fenced, Refused
-from ostinato.ports import Batch, Head, Outgoing, Record, TaskEnd, TaskRow
+from ostinato.ports import Batch, Head, Outgoing, Record, TaskRow
 from ostinato.storage.sqlite import faults, rows, values
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import drop_reply, remove
@@ -73,7 +73,7 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
     if batch.freed or batch.turns or batch.served or batch.places:
         _write_limits(db, batch)
     if batch.tasks:
-        _write_tasks(db, batch.tasks)
+        _write_tasks(db, batch)
     if batch.dead_letters:
         _write_letters(db, batch)
     if batch.schedules or batch.dropped_schedules:
@@ -94,13 +94,18 @@ def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.PUT_BUCKET, batch.buckets.items())
 
 
-def _write_tasks(db: sqlite3.Connection, tasks: Sequence[TaskRow | TaskEnd]) -> None:
+def _write_tasks(db: sqlite3.Connection, batch: Batch) -> None:
     """In their order: one may be opened, and end, in one batch."""
-    for task in tasks:
+    for task in batch.tasks:
+        owner = values.run_owner(task.run_id)
+        answer: rows.Kept = (None, None)
+        if task.answer is not None:
+            answer = values.keep(db, owner, task.answer, batch.inline)
         if isinstance(task, TaskRow):
-            db.execute(sql.PUT_TASK, rows.task_row(task))
+            asked = values.keep(db, owner, task.asked, batch.inline)
+            db.execute(sql.PUT_TASK, rows.task_row(task, asked, answer))
         else:
-            db.execute(sql.END_TASK, rows.task_end_row(task))
+            db.execute(sql.END_TASK, rows.task_end_row(task, answer))
 
 
 def _check_fence(db: sqlite3.Connection, epoch: int) -> int:

@@ -27,7 +27,7 @@ Condition = tuple[str, tuple[Any, ...]]
 
 _LAST_CHARACTER = chr(0x10FFFF)
 _PLACE = "source || '/' || id"
-_ASKED = "? IN (SELECT value FROM json_each(CAST(asked AS TEXT), '$.{}'))"
+_IN_ASKED = "? IN (SELECT value FROM json_each(CAST(asked AS TEXT), '$.{}'))"
 _GROUP = "workflow, status, waiting_for, error_name, error_message"
 _TEXTS = ("run_id", "uid", "workflow", "error_message")
 _LETTER_TEXTS = (
@@ -91,7 +91,8 @@ def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]
         last = "(SELECT opened_at, id FROM task WHERE id = ?)"
         conditions.append((f"(opened_at, id) < {last}", (page.cursor,)))
     order = "ORDER BY opened_at DESC, id DESC LIMIT ?"
-    return [TaskRow(*row) for row in _ask(db, _from_task(TASK), conditions, order, page.limit)]
+    select, asked = _asked(_from_task(TASK), conditions, order, page.limit)
+    return [rows.task(row) for row in whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)]
 
 
 def count_tasks(db: sqlite3.Connection, query: TaskQuery) -> int:
@@ -159,9 +160,9 @@ def _task_conditions(query: TaskQuery) -> Iterator[Condition]:
     if query.assignee is not None:
         yield "assignee = ?", (query.assignee,)
     if query.candidate is not None:
-        yield _ASKED.format("candidates"), (query.candidate,)
+        yield _IN_ASKED.format("candidates"), (query.candidate,)
     if query.group is not None:
-        yield _ASKED.format("groups"), (query.group,)
+        yield _IN_ASKED.format("groups"), (query.group,)
     if query.workflow is not None:
         yield "workflow = ?", (query.workflow,)
     if query.run_id is not None:

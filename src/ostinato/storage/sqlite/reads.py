@@ -132,8 +132,8 @@ def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
 
 
 def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
-    row = db.execute(sql.ONE_TASK, (task_id,)).fetchone()
-    return None if row is None else TaskRow(*row)
+    found = whole(db, sql.ONE_TASK, (task_id,), rows.TASK_ASKED, rows.TASK_ANSWER)
+    return rows.task(found[0]) if found else None
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:

@@ -81,16 +81,17 @@ UPDATE dead_letter SET reasons = ?, attempts = ?, redriven_at = ?, redriven_by =
 """
 
 TASK = (
-    "id, run_id, key, attempt, workflow, name, assignee, due_at, opened_at, asked, status, "
-    "ended_at, done_by, outcome, answer"
+    "id, run_id, key, attempt, workflow, name, assignee, due_at, opened_at, asked, asked_holes, "
+    "status, ended_at, done_by, outcome, answer, answer_holes"
 )
 PUT_TASK = f"""
-INSERT INTO task ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO task ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, assignee = excluded.assignee,
-    due_at = excluded.due_at, asked = excluded.asked WHERE status = 'pending'
+    due_at = excluded.due_at, asked = excluded.asked, asked_holes = excluded.asked_holes
+    WHERE status = 'pending'
 """
 END_TASK = """
-UPDATE task SET status = ?, ended_at = ?, done_by = ?, outcome = ?, answer = ?
+UPDATE task SET status = ?, ended_at = ?, done_by = ?, outcome = ?, answer = ?, answer_holes = ?
 WHERE id = ? AND status = 'pending'
 """
 

@@ -112,6 +112,6 @@ def task(id: str = "t1", at: int = NOW, **members: Any) -> TaskRow:
     )  # fmt: skip
 
 
-def task_end(id: str = "t1", **members: Any) -> TaskEnd:
-    given = {"status": "completed", "by": "ann", "outcome": "yes", "answer": b"{}"} | members
-    return TaskEnd(id=id, ended_at=NOW + 60, **given)
+def task_end(id: str = "t1", run_id: str = "r1", **members: Any) -> TaskEnd:
+    given: dict[str, Any] = {"status": "completed", "by": "ann", "outcome": "yes", "answer": b"{}"}
+    return TaskEnd(id, run_id, ended_at=NOW + 60, **given | members)

@@ -6,7 +6,14 @@ from msgspec import structs
 
 from ostinato.ports import Page, Removal, TaskQuery
 from ostinato.testing.storage_contract.hooks import Hooks, write
-from ostinato.testing.storage_contract.samples import NOW, ended, head, task, task_end
+from ostinato.testing.storage_contract.samples import (
+    NOW,
+    ended,
+    head,
+    record,
+    task,
+    task_end,
+)
 
 ALL = TaskQuery()
 
@@ -84,6 +91,25 @@ class TaskPromises(Hooks):
             rest = await storage.tasks(ALL, Page(cursor=first[-1].id))
             assert [row.id for row in first + rest] == ["u2", "u1", "t2", "t1"]
             assert await storage.tasks(ALL, Page(cursor="gone")) == []
+
+    async def test_what_is_large_in_a_task_is_kept_once_and_read_back_whole(self) -> None:
+        large = b'{"x":"%b"}' % (b"x" * 20_000)
+        opened = task(asked=b'{"name":"x","data":%b}' % large)
+        records = [record(data=b'[["job.ready","p/j",%b,1]]' % large)]
+        async with self.opened() as storage:
+            await write(storage, new_heads=[ended("r1")], records=records, tasks=[opened])
+            assert await storage.task("t1") == opened
+            await write(storage, tasks=[structs.replace(opened, assignee="bob")])
+            end = task_end(answer=large)
+            await write(storage, tasks=[end])
+            kept = structs.replace(opened, assignee="bob", **structs.asdict(end))
+            assert await storage.task("t1") == kept
+            assert await storage.tasks(ALL, Page()) == [kept]
+            assert self.count_values(storage) == 1
+            await write(storage, removal=Removal(runs=["r1"], rows=9))
+            for _ in range(3):
+                await write(storage, removal=Removal(rows=9))
+            assert self.count_values(storage) == 0
 
     async def test_tasks_go_with_their_run(self) -> None:
         async with self.opened() as storage:
