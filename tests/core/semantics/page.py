@@ -19,6 +19,7 @@ from tests.core.semantics import (
     test_order,
     test_repairs,
     test_takeover,
+    test_tasks,
     test_undo,
     test_waits,
 )
@@ -29,6 +30,7 @@ MODULES = (
     test_each,
     test_attempts,
     test_waits,
+    test_tasks,
     test_limits,
     test_constructs,
     test_endings,

@@ -136,9 +136,21 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
 
 def _sections(job: Mapping[str, Any]) -> set[Pair]:
     found: set[Pair] = set()
-    for section in ("each", "retry", "wait", "emit", "http", "repeat", "concurrency", "rate"):
+    for section in (
+        "each",
+        "retry",
+        "wait",
+        "task",
+        "emit",
+        "http",
+        "repeat",
+        "concurrency",
+        "rate",
+    ):
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
+    for escalation in job.get("task", {}).get("escalate", []):
+        found |= set(_members("escalation", escalation))
     return found
 
 

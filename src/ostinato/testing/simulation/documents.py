@@ -6,39 +6,23 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.handlers import HANDLERS
+from ostinato.testing.simulation.parts import (
+    FEW,
+    MINE,
+    RETRY,
+    Data,
+    N,
+    job,
+    job_of,
+    phase,
+    tell,
+    tell_twice,
+)
 
-Data = dict[str, Any]
 UNWANTED = "UNWANTED"
 """The type of events that no bus takes."""
-
-N = {"n": "${ input.n }"}
-MINE = {"data": {"n": ["${ input.n }"]}}
-
-
-def job(name: str, run: str = "work", **more: Any) -> Data:
-    return {"job": name, "run": run, "with": N} | more
-
-
-def job_of(run: str) -> Data:
-    return {"run": run, "with": N}
-
-
-def phase(name: str, *jobs: Data, **more: Any) -> Data:
-    return {"phase": name, "jobs": list(jobs)} | more
-
-
-def tell(type: str) -> Data:
-    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
-
-
-def tell_twice(type: str) -> list[Data]:
-    """Two events in one commit."""
-    return [tell(type), tell(f"{type}_TOO")]
-
-
-FEW = {"attempts": 3, "delay": "10ms"}
-RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
     "workflow": "order",
@@ -317,7 +301,7 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED,
     )
 }  # fmt: skip
 
@@ -356,7 +340,7 @@ def _awaited(part: Any) -> Iterator[str]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "asked": "ASK",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)
@@ -370,6 +354,7 @@ WAITS = {
     "strict": ("NEVER",), "waiting": ("PAID",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
+
 
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""

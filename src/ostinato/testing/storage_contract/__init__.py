@@ -13,6 +13,7 @@ writing  batches: whole or nothing, the fence        owning   open, close, one o
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets                  values   large values, kept once
+tasks    put, ended once, listed, gone with their run
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -25,6 +26,7 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.tasks import TaskPromises
 from ostinato.testing.storage_contract.values import ValuePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
@@ -39,6 +41,7 @@ class StorageContract(
     EventPromises,
     LimitPromises,
     ListPromises,
+    TaskPromises,
     RemovingPromises,
     ValuePromises,
 ):
