@@ -17,6 +17,7 @@ forks         what another run is given of what one had done
 retention     what is old enough to go, and what may go
 letters       dead letters: what comes of redriving one
 callbacks     who holds a callback token, and whether it still counts
+run_ids       names of runs, in the order of time
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from ostinato.core.facts import NOTHING, Caller, Failure
+
 
 class Command(Struct, frozen=True, gc=False):
     pass
@@ -100,3 +102,34 @@ class Publish(Command, frozen=True):
     data: Raw
     subject: str | None = None
     source: str | None = None
+
+
+class CallRun(Command, frozen=True):
+    """Start a run of another workflow under this id, for which ``caller`` waits.
+
+    Without ``version`` it is the newest at that moment.
+    """
+
+    caller: Caller
+    run_id: str
+    workflow: str
+    version: int | None
+    uid: str | None
+    input: Raw
+
+
+class HangUp(Command, frozen=True):
+    """The run that the step of this key has started is not wanted any more."""
+
+    key: str
+    attempt: int
+    run_id: str
+
+
+class AnswerCall(Command, frozen=True):
+    """Tell ``caller`` how the run has ended that it waits for; ``refused``: it could not begin."""
+
+    caller: Caller
+    output: Raw = NOTHING
+    error: Failure | None = None
+    refused: bool = False

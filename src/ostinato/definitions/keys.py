@@ -36,14 +36,15 @@ _ACTIONS = (
     Key("emit", "emit", "Publish an event"),
     Key("set", "values", "Set variables: `vars.<key>`"),
     Key("http", "http", "Make a request"),
+    Key("call", "call", "Start a run of another workflow, and wait for its end"),
     Key("end", "end", "End the run here: `succeeded`, `failed` or `cancelled`"),
 )
-_WITH = (Key("with", "template", "The arguments of `run`"),)
+_WITH = (Key("with", "template", "The arguments of `run`, the input of `call`"),)
 _HOW = (
     Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
     Key("repeat", "repeat", "Do it again until its output is what is waited for"),
     Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
-    Key("timeout", "span", "For one attempt; for a wait or callback, for the whole"),
+    Key("timeout", "span", "For one attempt; for a wait, call or callback, for the whole"),
     Key("callback", "flag", "Done when someone calls `job.callback_url`"),
     Key("heartbeat", "span", "Fails when nothing is heard for so long"),
 )
@@ -155,6 +156,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("subject", "filled", "What it is about"),
         Key("source", "filled", "Who says it; without it, the workflow"),
     ),
+    "call": (
+        Key("workflow", "filled", "The name of the workflow", True),
+        Key("version", "version", "This version; without it, the newest when its run begins"),
+        Key("uid", "filled", "One open run per value: one that is open already is waited for"),
+    ),
     "http": (
         Key("method", "method", "GET without one; POST with a body and without one"),
         Key("url", "filled", "The address", True),
@@ -164,23 +170,23 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 }
 
 ACTIONS = tuple(key.name for key in _ACTIONS)
-LATER_ACTIONS = ("task", "call")
+LATER_ACTIONS = ("task",)
 TRIGGERS = ("event", "schedule", "every")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
     # A key that would do nothing beside an action is an error: nothing written is ignored.
-    "with": ("run",),
-    "retry": ("run", "http"),
-    "timeout": ("run", "http", "wait", "emit"),
-    "expect": ("run", "http", "emit"),
+    "with": ("run", "call"),
+    "retry": ("run", "http", "call"),
+    "timeout": ("run", "http", "wait", "emit", "call"),
+    "expect": ("run", "http", "emit", "call"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
-    "concurrency": ("run", "http", "wait", "emit"),
-    "rate": ("run", "http", "emit"),
-    "repeat": ("run", "http"),
-    "catch": ("run", "http", "wait", "emit", "set"),
-    "undo": ("run", "http", "wait", "emit", "set"),
+    "concurrency": ("run", "http", "wait", "emit", "call"),
+    "rate": ("run", "http", "emit", "call"),
+    "repeat": ("run", "http", "call"),
+    "catch": ("run", "http", "wait", "emit", "set", "call"),
+    "undo": ("run", "http", "wait", "emit", "set", "call"),
 }
 
 TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -201,7 +207,6 @@ LATER: dict[str, dict[str, str]] = {
     },
     "job": {
         "task": "work for people",
-        "call": "another workflow",
     },
     "emit": {"headers": "headers of the event"},
 }

@@ -174,6 +174,29 @@ class AgedEvent:
     keyed: bool
 
 
+Line = tuple[str, str, str, int]
+"""Who says what over which call: (kind, run that waits, key of its step, attempt)."""
+
+
+class Mail(Struct, frozen=True, gc=False):
+    """What one run tells another, from the batch that says it to the batch that takes it.
+
+    ``to`` is the run that is told; ``kind`` says what ``body`` (JSON) is: call, hangup, joined or
+    answer. One per line: saying it again replaces it.
+    """
+
+    kind: str
+    to: str
+    caller: str
+    key: str
+    attempt: int
+    body: bytes
+
+    @property
+    def line(self) -> Line:
+        return self.kind, self.caller, self.key, self.attempt
+
+
 Owner = tuple[str, str]
 """(run, key of the step, or "" for the run itself)."""
 
@@ -210,7 +233,8 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused.
+    that is not there, or was redriven before, is refused. ``taken`` (mail goes away) before
+    ``mail``.
     """
 
     epoch: int = 0
@@ -235,4 +259,6 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+    taken: list[Line] = field(default_factory=list)
+    mail: list[Mail] = field(default_factory=list)
     removal: Removal | None = None

@@ -26,6 +26,7 @@ from ostinato.ports import (
     Turn,
     Wait,
 )
+from ostinato.runtime.mail import mail_of
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
+    batch.taken += rows.taken
+    batch.mail += rows.mail
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
     if rows.removal is not None:  # one janitor, one lot at a time
@@ -208,6 +211,12 @@ def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -
     batch.freed.append(owner)
 
 
+def _say(
+    batch: Batch, run: Resident, command: c.CallRun | c.HangUp | c.AnswerCall, now: int
+) -> None:
+    batch.mail.append(mail_of(run.run_id, command))
+
+
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
@@ -216,4 +225,7 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.Publish: _publish,
     c.TakePlaces: _take_places,
     c.FreePlaces: _free_places,
+    c.CallRun: _say,
+    c.HangUp: _say,
+    c.AnswerCall: _say,
 }

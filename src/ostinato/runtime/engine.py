@@ -183,6 +183,7 @@ class Engine:
     def readable_again(self, run_id: str) -> None:
         self.unreadable.discard(run_id)
         self.post(Recheck(run_id))
+        self.outlets.on_readable(run_id)
 
     def _apply(self, posts: list[Post], now: int) -> list[Applied]:
         applied: list[Applied] = []

@@ -15,6 +15,7 @@ from msgspec import Raw, json
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer, StopJob
+from ostinato.core.decide.calls import hang_up, over
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
 from ostinato.core.decide.steps import armed, freed, no_timer, no_timers, quiet, silent
@@ -130,6 +131,8 @@ def stop(state: State, move: Stop, now: int) -> list[Said]:
 
 
 def _stop_step(step: Step, now: int) -> list[Said]:
+    if step.kind in ("call", "ending") and step.status == "waiting":
+        return hang_up(step) if step.kind == "call" else []
     if step.status not in BUSY:
         noted: list[Said] = [] if step.node.undo is None else [NoteUndo(step.key)]
         cancelled = JobCancelled(step.key, step.attempt)
@@ -164,7 +167,7 @@ def _work_over(state: State, now: int) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
     if state.graph.finally_ is None:
-        return [*no_timer(state), *freed(state), RunSucceeded(output)]
+        return [*no_timer(state), *freed(state), *over(state, RunSucceeded(output))]
     return [*no_timer(state), RunFinishing(output), *_next(state, now)]
 
 
@@ -188,7 +191,7 @@ def _next(state: State, now: int) -> list[Said]:
         return opened
     if opened := _stage(state, graph.finally_):
         return opened
-    return [*no_timer(state), *freed(state), _end(state)]
+    return [*no_timer(state), *freed(state), *over(state, _end(state))]
 
 
 def _stage(state: State, node: Node | None) -> list[Said]:

@@ -10,17 +10,17 @@ from msgspec import Raw
 
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
-from ostinato.core.decide import waits
-from ostinato.core.decide.activation import Activation
+from ostinato.core.decide import calls, waits
+from ostinato.core.decide.activation import Activation, constant
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
 from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
 from ostinato.core.decide.queueing import queue_job
 from ostinato.core.decide.steps import beat_at, no_timers, timeout_at, watch
-from ostinato.core.expressions import Template
 from ostinato.core.facts import (
     NOTHING,
     Failure,
+    JobCalled,
     JobReady,
     JobSucceeded,
     JobWaiting,
@@ -29,7 +29,7 @@ from ostinato.core.facts import (
     ScopeSatisfied,
 )
 from ostinato.core.graph import Node
-from ostinato.core.model import Emit, End, Job, Kind, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
@@ -57,7 +57,7 @@ def admitted(at: Activation) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         failure = Failure(error.code, f"{at.node.path}: {error}", at.node.name)
         said = job_failed(at.state, at.scope, at.node, at.key, at.attempt, failure)
-    if isinstance(said[0], JobReady | JobWaiting):
+    if isinstance(said[0], JobReady | JobWaiting | JobCalled):
         return said
     return [FreePlaces(at.key), *said]
 
@@ -106,13 +106,6 @@ def outstanding(state: State) -> list[StartJob]:
         for step in state.open.values()
         if step.status in ("ready", "running")
     ]
-
-
-def constant(template: Template) -> Raw:
-    """What a constant template gives, encoded once per graph."""
-    if template.encoded is None:
-        template.encoded = encode_value(template.render({}))
-    return cast(Raw, template.encoded)
 
 
 def _emit(at: Activation) -> list[Said]:
@@ -187,4 +180,5 @@ ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {
     End: _end,
     WaitUntil: waits.until,
     WaitEvent: waits.event,
+    Call: calls.call,
 }

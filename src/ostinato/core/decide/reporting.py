@@ -29,7 +29,7 @@ from ostinato.core.facts import (
     JobSucceeded,
     JobWaiting,
 )
-from ostinato.core.model import Repeat, Run, WaitEvent
+from ostinato.core.model import Call, Repeat, Run, WaitEvent
 from ostinato.core.names import Names
 from ostinato.core.patterns import Pattern
 from ostinato.core.state import BUSY, State, Step
@@ -53,11 +53,11 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
     if job.callback:
         return _wait_for_answer(step)
     if job.expect is None and job.repeat is None:
-        return _done(step, event.output)
-    return _succeeded(state, step, event.output, now)
+        return done(step, event.output)
+    return succeeded(state, step, event.output, now)
 
 
-def _succeeded(
+def succeeded(
     state: State, step: Step, output: Raw, now: int, *, final: bool = False
 ) -> list[Said]:
     job = step.job
@@ -67,10 +67,10 @@ def _succeeded(
             return attempt_failed(state, step, error, now, final=final)
     if job.repeat is not None and step.status != "cancelling":
         return _repeated(state, step, job.repeat, output, now)
-    return _done(step, output)
+    return done(step, output)
 
 
-def _done(step: Step, output: Raw) -> list[Said]:
+def done(step: Step, output: Raw) -> list[Said]:
     fact = JobSucceeded(step.key, step.attempt, output)
     return [fact, *quiet(step), *onward(step.scope, step.node, step.key)]
 
@@ -93,7 +93,7 @@ def _repeated(state: State, step: Step, repeat: Repeat, output: Raw, now: int) -
     """Done when the condition holds over what came; else once more."""
     try:
         if holds(repeat.until, _over(state, step, output)):
-            return _done(step, output)
+            return done(step, output)
     except ExpressionError as error:
         failure = Failure(error.code, f"repeat.until: {error}")
         return attempt_failed(state, step, failure, now, final=True)
@@ -136,7 +136,7 @@ def _lost(state: State, step: Step, error: Failure) -> list[Said]:
 
 def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | None) -> int | None:
     job = step.job
-    if not isinstance(job.action, Run):
+    if not isinstance(job.action, Run | Call):
         return None
     seed = f"{state.seed}:{step.key}:{step.attempt}"
     failures = step.failures + 1
@@ -199,7 +199,7 @@ def answered(state: State, event: e.Answered, now: int) -> list[Said]:
     if step is None or not step.open or not _awaits_answer(step):
         return []
     if event.error is None:
-        return _succeeded(state, step, event.output or Raw(b"null"), now, final=True)
+        return succeeded(state, step, event.output or Raw(b"null"), now, final=True)
     if step.kind == "retry":
         return []
     return attempt_failed(state, step, event.error, now, final=True)
@@ -227,7 +227,7 @@ def hear(state: State, step: Step, event: Raw, now: int) -> list[Said]:
     found = msgspec.json.decode(event)
     if _was_heard(state, step, found) or not fits(step, found):
         return []
-    return _succeeded(state, step, event, now)
+    return succeeded(state, step, event, now)
 
 
 def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:

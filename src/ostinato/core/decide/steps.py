@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ostinato.core.commands import ClearTimer, CloseWait, Command, FreePlaces, SetTimer, StopJob
+from ostinato.core.commands import (
+    ClearTimer,
+    CloseWait,
+    Command,
+    FreePlaces,
+    HangUp,
+    SetTimer,
+    StopJob,
+)
 from ostinato.core.model import Job
 from ostinato.core.state import BUSY, Scope, State, Step
 
@@ -29,6 +37,8 @@ def silent(step: Step) -> list[Command]:
         said.append(ClearTimer(step.key, "timeout"))
     if step.kind == "event":
         said.append(CloseWait(step.key))
+    elif step.kind == "call":
+        said.append(HangUp(step.key, step.attempt, step.types[0]))
     return said
 
 

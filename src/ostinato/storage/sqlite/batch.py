@@ -78,6 +78,9 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         db.executemany(sql.PUT_SCHEDULE, map(rows.schedule_row, batch.schedules))
     if batch.redriven:
         _write_redriven(db, batch)
+    if batch.taken or batch.mail:
+        db.executemany(sql.TAKE_MAIL, batch.taken)
+        db.executemany(sql.ADD_MAIL, map(rows.mail_row, batch.mail))
     if batch.removal is not None:
         remove(db, batch.removal)
 

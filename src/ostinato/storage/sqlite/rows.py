@@ -13,6 +13,7 @@ from ostinato.ports import (
     AgedEvent,
     DeadLetter,
     Head,
+    Mail,
     Outgoing,
     StoredEvent,
     Turn,
@@ -88,6 +89,10 @@ def wait_row(wait: Wait, after: int) -> Row:
 
 def outgoing_row(number: int, outgoing: Outgoing) -> Row:
     return number, outgoing.run_id, _encoder.encode(outgoing.event)
+
+
+def mail_row(mail: Mail) -> Row:
+    return mail.kind, mail.to, mail.caller, mail.key, mail.attempt, mail.body
 
 
 def turn_row(turn: Turn) -> Row:

@@ -108,6 +108,10 @@ PUT_BUCKET = """
 INSERT INTO bucket (name, full_at) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
+ADD_MAIL = """
+INSERT OR REPLACE INTO mail (kind, told, caller, key, attempt, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+TAKE_MAIL = "DELETE FROM mail WHERE kind = ? AND caller = ? AND key = ? AND attempt = ?"
 SCHEDULE = (
     "id, workflow, says, next_for, due_at, planned_at, waits_for, last_for, last_at, last_run, "
     "missed_for, paused_at, paused_by, paused_why"
@@ -172,6 +176,7 @@ WHERE event.id = json_extract(asked.value, '$[1]')
 TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
 PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"
 BUCKETS = "SELECT name, full_at FROM bucket"
+MAIL = "SELECT kind, told, caller, key, attempt, body FROM mail ORDER BY number"
 ONE_REPLY = """
 SELECT scope, key, digest, answer, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?
