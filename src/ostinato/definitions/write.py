@@ -223,7 +223,9 @@ def _does(job: Job) -> Members:
                 return {"http": source}
             return _given(run=handler) | ({} if job.input is None else {"with": source})
         case Call(target=target):
-            return {"call": _target(target.source)} | _given(**{"with": source})
+            return {"call": _target(target.source)} | (
+                {} if job.input is None else {"with": source}
+            )
         case Emit():
             return {"emit": source}
         case Set():

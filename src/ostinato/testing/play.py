@@ -117,18 +117,18 @@ class Play:
         for key in todo:
             call = self.called[key]
             if key in self.unwanted:
-                self.answer(key, error=Failure("Cancelled", "it was cancelled"))
+                self.end_call(key, error=Failure("Cancelled", "it was cancelled"))
                 continue
             self.calls.append(key)
             try:
                 output = self.handlers[call.workflow](msgspec.json.decode(call.input))
             except Exception as error:
-                self.answer(key, error=Failure(type(error).__name__, str(error)))
+                self.end_call(key, error=Failure(type(error).__name__, str(error)))
             else:
-                self.answer(key, output)
+                self.end_call(key, output)
         return bool(todo)
 
-    def answer(
+    def end_call(
         self, key: str, output: Any = None, error: Failure | None = None, *, refused: bool = False
     ) -> Play:
         """The run that the step of this key has called ends."""

@@ -10,6 +10,7 @@ from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
 from ostinato.testing.generate.texts import Sight
 from ostinato.testing.generate.vocabulary import (
+    CALLED,
     EMITTED,
     ERRORS,
     EVENTS,
@@ -219,4 +220,25 @@ def _end(chance: Chance, sight: Sight) -> Members:
     return {"end": chance.one(["succeeded", "failed", "cancelled"])}
 
 
-MAKERS = {"end": _end, "run": _run, "wait": _wait, "emit": _emit, "set": _set, "http": _http}
+def _call(chance: Chance, sight: Sight) -> Members:
+    made = chance.members({"with": lambda: _map(chance, sight)}, share=0.5)
+    if chance.happens(0.5):
+        return {"call": chance.one([*CALLED, "${ 'other' }"])} | made
+    long = chance.members(
+        {
+            "version": lambda: chance.one([1, "${ 2 }"]),
+            "uid": lambda: "u-${ run.id }",
+        },
+        share=0.5,
+    )
+    return {"call": {"workflow": chance.one(CALLED)} | long} | made
+
+
+def _map(chance: Chance, sight: Sight) -> Any:
+    return "${ input }" if chance.happens(0.2) else texts.values(chance, sight)
+
+
+MAKERS = {
+    "end": _end, "run": _run, "wait": _wait, "emit": _emit, "set": _set, "http": _http,
+    "call": _call,
+}  # fmt: skip

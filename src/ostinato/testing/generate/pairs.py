@@ -136,7 +136,17 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
 
 def _sections(job: Mapping[str, Any]) -> set[Pair]:
     found: set[Pair] = set()
-    for section in ("each", "retry", "wait", "emit", "http", "repeat", "concurrency", "rate"):
+    for section in (
+        "each",
+        "retry",
+        "wait",
+        "emit",
+        "http",
+        "call",
+        "repeat",
+        "concurrency",
+        "rate",
+    ):
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
     return found
