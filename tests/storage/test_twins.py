@@ -18,6 +18,7 @@ from ostinato.testing.storage_contract.samples import (
     ended,
     head,
     letter,
+    mail,
     outgoing,
     place,
     record,
@@ -80,6 +81,8 @@ batches = st.builds(
     ),
     retired=few(st.tuples(key, st.integers(1, 2))),
     freed=few(owner),
+    taken=few(st.builds(lambda key: mail(key=key).line, key)),
+    mail=few(st.builds(lambda key, body: mail(key=key, body=body), key, st.just(b"1"))),
     turns=st.dictionaries(owner, st.just(0), max_size=2).map(
         lambda owners: {one: turn(*one) for one in owners}
     ),
@@ -153,6 +156,7 @@ async def everything(storage):
         await storage.turns(),
         sorted(await storage.places(), key=lambda one: (one.name, one.n)),
         await storage.buckets(),
+        await storage.mail(),
         await storage.schedules(),
         await storage.due_schedules(NOW + 2, 9),
         await storage.next_schedule(),
