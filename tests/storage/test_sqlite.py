@@ -204,6 +204,7 @@ NOT_ASKED = (
     "TURNS",
     "PLACES",
     "BUCKETS",
+    "MAIL",
     "LETTER",
     "OPEN_STATUSES",
 )
