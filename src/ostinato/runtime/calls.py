@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.core import commands as c
 from ostinato.core import events as e
 from ostinato.core.facts import Failure
-from ostinato.errors import DefinitionError, NotFoundError, OstinatoError, Refused, Unloadable
+from ostinato.errors import NotFoundError, OstinatoError, Refused, Unloadable
 from ostinato.ports import Mail
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
@@ -33,6 +33,7 @@ class Calls:
         self.catalog = catalog
         self.starter = starter
         self._queues: dict[str, deque[Mail]] = {}
+        self._unreadable: set[str] = set()
 
     def __len__(self) -> int:
         """What was said and is not taken."""
@@ -58,9 +59,7 @@ class Calls:
         self.engine.post(Start(self, mail) if mail.kind == "call" else Hear(self, mail))
 
     def taken(self, mail: Mail) -> None:
-        queue = self._queues.get(mail.to)
-        if not queue or queue[0] is not mail:  # it was sent twice
-            return
+        queue = self._queues[mail.to]
         queue.popleft()
         if queue:
             self._send(queue[0])
@@ -69,8 +68,12 @@ class Calls:
 
     def on_readable(self, run_id: str) -> None:
         """What it could not be told, because it could not be loaded, it is told now."""
-        if queue := self._queues.get(run_id):
-            self._send(queue[0])
+        if run_id in self._unreadable:
+            self._unreadable.discard(run_id)
+            self._send(self._queues[run_id][0])
+
+    def unreadable(self, run_id: str) -> None:
+        self._unreadable.add(run_id)
 
 
 class Hear(Tell):
@@ -98,6 +101,10 @@ class Hear(Tell):
     def done(self, result: Any) -> None:
         self.calls.taken(self.mail)
 
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Unloadable):
+            self.calls.unreadable(self.run_id)
+
 
 class Start(Post):
     """Start the run that another one has called, or join the one that is open under its uid.
@@ -118,15 +125,19 @@ class Start(Post):
         self.reply: Mail | None = None
 
     async def ready(self, engine: Engine) -> None:
+        """A workflow that is there and cannot be read is the operator's to mend: it waits."""
+        self.trouble = None
         try:
-            if self.asked.uid is not None:
-                await self._look(engine, self.asked.uid)
-        except (DefinitionError, NotFoundError, Unloadable) as error:
+            workflow, version = self.calls.catalog.resolve(self.asked.workflow, self.asked.version)
+        except NotFoundError as error:
             self.trouble = error
+            return
+        engine.graph_of(workflow, version)
+        if self.asked.uid is not None:
+            await self._look(engine, workflow, self.asked.uid)
 
-    async def _look(self, engine: Engine, uid: str) -> None:
+    async def _look(self, engine: Engine, workflow: str, uid: str) -> None:
         """Who is open under this uid, and who waits for the run that calls."""
-        workflow, _ = self.calls.catalog.resolve(self.asked.workflow, self.asked.version)
         self.taken = await self.calls.starter.look([(workflow, uid)])
         for run_id in self.taken.values():
             await engine.residents.load(run_id)

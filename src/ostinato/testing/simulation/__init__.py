@@ -6,6 +6,8 @@ once all is quiet it is judged. ``docs/explanation/simulation.md`` tells how to 
 plan       what clients ask and what goes wrong, and when
 aims       what a crash point needs to be reached
 documents  the workflows that are simulated
+callers    those of them that call each other
+phrases    of which they are made
 world      plays a plan, and starts a process when one has ended
 clients    repeat each request until it is answered
 process    tasks that live and die together, and one app in them
@@ -23,6 +25,7 @@ points     the crash points, read from the source
 ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
 attic      what is old and goes, and the rules about that
+lines      runs that wait for one another, and the rules about them
 letters    dead letters, and the rules about them
 rows       what the store holds, and what belongs together in it
 settling   whatever waits is answered, until all is quiet

@@ -78,6 +78,7 @@ HANDS: tuple[Happening, ...] = (
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
+    "calls": Need(("calling",), (CRASH, CRASH, *CANCELS)),
     "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
     "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),

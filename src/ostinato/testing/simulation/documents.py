@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
+from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
 from ostinato.testing.simulation.handlers import HANDLERS
+from ostinato.testing.simulation.phrases import (
+    FEW,
+    MINE,
+    RETRY,
+    Data,
+    N,
+    job,
+    job_of,
+    phase,
+    tell,
+    tell_twice,
+)
 
-Data = dict[str, Any]
 UNWANTED = "UNWANTED"
 """The type of events that no bus takes."""
-
-N = {"n": "${ input.n }"}
-MINE = {"data": {"n": ["${ input.n }"]}}
-
-
-def job(name: str, run: str = "work", **more: Any) -> Data:
-    return {"job": name, "run": run, "with": N} | more
-
-
-def job_of(run: str) -> Data:
-    return {"run": run, "with": N}
-
-
-def phase(name: str, *jobs: Data, **more: Any) -> Data:
-    return {"phase": name, "jobs": list(jobs)} | more
-
-
-def tell(type: str) -> Data:
-    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
-
-
-def tell_twice(type: str) -> list[Data]:
-    """Two events in one commit."""
-    return [tell(type), tell(f"{type}_TOO")]
-
-
-FEW = {"attempts": 3, "delay": "10ms"}
-RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
     "workflow": "order",
@@ -307,11 +290,12 @@ MOODY: Data = {
     "phases": [phase("consume", job("handle", retry=1), job("again", retry=1))],
 }
 
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, CALLING, CALLED, DEEP,
     )
 }  # fmt: skip
 
@@ -351,5 +335,7 @@ WAITS = {
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""
 
-NEIGHBOURS = {"order": ("after",), "strict": ("after",)}
-"""Workflows that are started by what others emit."""
+NEIGHBOURS = {
+    "order": ("after",), "strict": ("after",), "calling": ("called", "deep"), "called": ("deep",),
+}  # fmt: skip
+"""Workflows that are started by what others emit, or call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
+from ostinato.errors import ConflictError
 from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
@@ -130,6 +132,10 @@ def open_runs(world: World) -> list[str]:
 async def _answer_waits(world: World, number: int) -> None:
     async def serve(app: Any) -> list[Any]:
         views = [await app.run_view(run_id) for run_id in open_runs(world)]
+        for view in views:
+            if view.status == "paused":  # who paused it met a process that could not read it
+                with suppress(ConflictError):
+                    await app.resume(view.id, by="client")
         return [(view.id, wait) for view in views for wait in view.waits]
 
     for run_id, wait in await world.clients.until_answered(serve):
