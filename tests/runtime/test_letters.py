@@ -224,9 +224,11 @@ async def test_a_failed_run_of_another_workflow_is_no_letter(stage):
 # outgoing
 
 
-async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage):
+@pytest.mark.parametrize("outcome", ["known", "kept", "lost"])
+async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage, outcome):
     emits = one_job({"emit": {"type": "DONE", "data": {"n": 2}}})
-    async with stage.app(emits) as app:
+    store = stage.place.store()
+    async with stage.app(emits, store=store) as app:
         accept, refusing = app._from_bus, [True]
 
         async def choosy(events):
@@ -243,6 +245,9 @@ async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage):
         (letter,) = letters
         assert (letter.run_id, letter.event.id) == (run.id, f"{run.id}:p/j")
         refusing[0] = False
+        await app.service.engine.rest()
+        if outcome != "known":
+            stage.place.break_next_commit(store, outcome)
         answers = await asyncio.gather(app.redrive(letter.id), app.redrive(letter.id))
         assert sorted(a.letters[0].outcome for a in answers) == ["already", "redriven"]
         while not (found := await app.storage.events_by_id(f"{run.id}:p/j")):

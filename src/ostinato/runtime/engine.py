@@ -309,7 +309,7 @@ class Engine:
                 post.failed(error)
 
     async def _was_kept(self, batch: Batch) -> bool:
-        """By its first record or event; without either it can be written twice."""
+        """By its first record, event or redrive; without any it can be written twice."""
         self.epoch = await self.storage.join()
         for record in batch.records[:1]:
             found = await self.storage.history(record.run_id, record.seq - 1, 1)
@@ -317,6 +317,10 @@ class Engine:
         for stored in batch.events[:1]:
             pair = (stored.event.source, stored.event.id)
             return bool(await self.storage.known_events([pair]))
+        for letter in batch.redriven[:1]:
+            kept = await self.storage.dead_letter(letter.id)
+            said = (letter.attempts, letter.redriven_at)
+            return kept is not None and (kept.attempts, kept.redriven_at) == said
         return False
 
     def _put_back(self, applied: list[Applied], error: Exception | None = None) -> None:

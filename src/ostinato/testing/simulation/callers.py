@@ -7,7 +7,7 @@ from ostinato.testing.simulation.phrases import FEW, Data, N, call, job, phase
 DEEP: Data = {
     "workflow": "deep",
     "phases": [
-        phase("p", job("dig", "quick", undo="quick"), {"job": "rest", "wait": "60ms"}),
+        phase("p", job("dig", "quick", undo="quick"), {"job": "rest", "wait": "300ms"}),
         phase("q", job("out", "steady")),
     ],
     "output": {"n": "input.n"},
@@ -23,6 +23,8 @@ CALLED: Data = {
     "output": {"n": "jobs.down.output.n"},
 }
 
+UID = "u${ input.n % 3 }"
+
 AGAIN = {"on": "*", "do": {"call": "deep", "with": N}}
 
 CALLING: Data = {
@@ -32,8 +34,9 @@ CALLING: Data = {
             "one",
             call("child", "called", retry=FEW, optional=True, expect="output.n == input.n"),
             call("gone", "nowhere", catch=[AGAIN]),
-            call("shared", {"workflow": "deep", "uid": "u${ input.n % 3 }"}, optional=True),
-            call("same", {"workflow": "deep", "uid": "u${ input.n % 3 }"}, optional=True),
+            call("shared", {"workflow": "deep", "uid": UID}, optional=True),
+            call("same", {"workflow": "deep", "uid": UID}, optional=True),
+            call("known", {"workflow": "early", "uid": UID}, timeout="600ms", optional=True),
             call("made", "deep", undo={"call": "deep", "with": N}, needs=["gone"]),
         ),
         phase(

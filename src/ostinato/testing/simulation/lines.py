@@ -107,6 +107,8 @@ class Lines:
     def _fits(self, line: Line, fact: Any, ends: list[Any]) -> bool:
         if isinstance(fact, f.JobCancelled | f.JobSkipped):
             return bool(ends) or line in self._joined
+        if isinstance(fact, f.JobFailed | f.JobCaught) and fact.error.name == "Timeout":
+            return bool(ends) or line in self._joined
         return any(_fits(fact, end) for end in ends)
 
     def _look_at_mail(self, batch: Batch) -> Iterator[Violation]:
