@@ -423,26 +423,26 @@ MUTATIONS = (
     ),
     mutation(
         2, "what a run has heard is not taken away", "runtime.change:_join",
-        "batch.taken += rows.taken",
-        "pass",
+        "batch.mail |= rows.mail",
+        "batch.mail |= {line: mail for line, mail in rows.mail.items() if mail is not None}",
         "mail.left",
     ),
     mutation(
         2, "what was called is called again", "runtime.calls:Start.apply",
-        "change.rows.taken.append(self.mail.line)",
+        "change.rows.mail[self.mail.line] = None",
         "pass",
         "mail.left", "call.refused", "call.differs",
     ),
     mutation(
-        9, "a run that nobody wants any more goes on", "core.decide.steps:silent",
+        9, "a run that nobody wants any more goes on", "core.decide.steps:_unasked",
         'step.kind == "call"',
         'step.kind == "nobody\'s"',
         "call.orphan", "run.hangs",
     ),
     mutation(
-        9, "who waits for a run is not told of its end", "core.decide.calls:over",
-        "if not state.callers:",
-        "if True:",
+        9, "who waits for a run is not told of its end", "core.decide.calls:answers",
+        "for caller in state.callers",
+        "for caller in ()",
         "run.hangs",
     ),
     mutation(

@@ -233,8 +233,8 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused. ``taken`` (mail goes away) before
-    ``mail``.
+    that is not there, or was redriven before, is refused. Of ``mail``, what was
+    taken is None.
     """
 
     epoch: int = 0
@@ -259,6 +259,5 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
-    taken: list[Line] = field(default_factory=list)
-    mail: list[Mail] = field(default_factory=list)
+    mail: dict[Line, Mail | None] = field(default_factory=dict)
     removal: Removal | None = None

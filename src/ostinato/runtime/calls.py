@@ -95,7 +95,7 @@ class Hear(Tell):
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
         told = None if self.gone else super().apply(engine, change, now)
-        change.rows.taken.append(self.mail.line)
+        change.rows.mail[self.mail.line] = None
         return told
 
     def done(self, result: Any) -> None:
@@ -158,9 +158,9 @@ class Start(Post):
         except Exception as error:  # of our own making: whoever waits must not wait for ever
             log.error("call.broken", run=self.asked.run_id, exc_info=error)
             self.reply = self._refused(type(error).__name__, str(error))
-        change.rows.taken.append(self.mail.line)
+        change.rows.mail[self.mail.line] = None
         if self.reply is not None:
-            change.rows.mail.append(self.reply)
+            change.rows.mail[self.reply.line] = self.reply
 
     def _start(self, engine: Engine, change: Change, now: int) -> Mail | None:
         if self.trouble is not None:
@@ -207,8 +207,7 @@ class Refuse(Post):
         self.reply = start._refused("Refused", why)
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
-        change.rows.taken.append(self.start.mail.line)
-        change.rows.mail.append(self.reply)
+        change.rows.mail |= {self.start.mail.line: None, self.reply.line: self.reply}
 
     def done(self, result: Any) -> None:
         self.start.calls.taken(self.start.mail)

@@ -132,8 +132,7 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
-    batch.taken += rows.taken
-    batch.mail += rows.mail
+    batch.mail |= rows.mail
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
     if rows.removal is not None:  # one janitor, one lot at a time
@@ -204,7 +203,8 @@ def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -
 def _say(
     batch: Batch, run: Resident, command: c.CallRun | c.HangUp | c.AnswerCall, now: int
 ) -> None:
-    batch.mail.append(mail_of(run.run_id, command))
+    mail = mail_of(run.run_id, command)
+    batch.mail[mail.line] = mail
 
 
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {

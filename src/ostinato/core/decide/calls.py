@@ -86,11 +86,9 @@ def hang_up(step: Step) -> list[Said]:
     return [*silent(step), JobEnding(step.key)]
 
 
-def over(state: State, end: Said) -> list[Said]:
-    """The end of a run; every run that waits for it is told."""
-    if not state.callers:
-        return [end]
-    return [end, *(AnswerCall(caller, *_outcome(state, end)) for caller in state.callers)]
+def answers(state: State, end: Said) -> list[Said]:
+    """Every run that waits for this one is told how it ends."""
+    return [AnswerCall(caller, *_outcome(state, end)) for caller in state.callers]
 
 
 def _outcome(state: State, end: Said) -> tuple[Raw, Failure | None]:

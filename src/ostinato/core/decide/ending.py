@@ -15,7 +15,7 @@ from msgspec import Raw, json
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer, StopJob
-from ostinato.core.decide.calls import hang_up, over
+from ostinato.core.decide.calls import answers, hang_up
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
 from ostinato.core.decide.reporting import cancelled
@@ -179,7 +179,8 @@ def _work_over(state: State, now: int) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
     if state.graph.finally_ is None:
-        return [*no_timer(state), *freed(state), *over(state, RunSucceeded(output))]
+        said: list[Said] = [*no_timer(state), *freed(state), RunSucceeded(output)]
+        return [*said, *answers(state, said[-1])] if state.callers else said
     return [*no_timer(state), RunFinishing(output), *_next(state, now)]
 
 
@@ -203,7 +204,8 @@ def _next(state: State, now: int) -> list[Said]:
         return opened
     if opened := _stage(state, graph.finally_):
         return opened
-    return [*no_timer(state), *freed(state), *over(state, _end(state))]
+    end = _end(state)
+    return [*no_timer(state), *freed(state), end, *answers(state, end)]
 
 
 def _stage(state: State, node: Node | None) -> list[Said]:

@@ -38,11 +38,16 @@ def silent(step: Step) -> list[Command]:
     said = unarm(step)
     if step.timeout_at is not None:
         said.append(ClearTimer(step.key, "timeout"))
-    if step.kind == "event":
-        said.append(CloseWait(step.key))
-    elif step.kind == "call":
-        said.append(HangUp(step.key, step.attempt, step.types[0]))
+    if step.kind:
+        said += _unasked(step)
     return said
+
+
+def _unasked(step: Step) -> list[Command]:
+    """What it waits for need not come any more."""
+    if step.kind == "event":
+        return [CloseWait(step.key)]
+    return [HangUp(step.key, step.attempt, step.types[0])] if step.kind == "call" else []
 
 
 def placeless(step: Step) -> list[Command]:

@@ -177,11 +177,10 @@ class Disk:
         self.buckets |= batch.buckets
 
     def _post(self, batch: Batch) -> None:
-        for line in batch.taken:
-            self.mail.pop(line, None)
-        for mail in batch.mail:
-            self.mail.pop(mail.line, None)  # what is said again stands at the end
-            self.mail[mail.line] = mail
+        for line, mail in batch.mail.items():
+            self.mail.pop(line, None)  # what is said again stands at the end
+            if mail is not None:
+                self.mail[line] = mail
 
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():

@@ -37,8 +37,8 @@ class Lines:
 
     def kept(self, batch: Batch) -> Iterator[Violation]:
         """After the heads of this batch have become ``heads``."""
-        for mail in batch.mail:
-            if mail.kind == "hangup":
+        for mail in batch.mail.values():
+            if mail is not None and mail.kind == "hangup":
                 self._unwanted.add((mail.caller, mail.key, mail.attempt))
         told = [
             (record.run_id, fact)
@@ -112,7 +112,10 @@ class Lines:
         return any(_fits(fact, end) for end in ends)
 
     def _look_at_mail(self, batch: Batch) -> Iterator[Violation]:
-        for kind, run_id, key, attempt in batch.taken:
+        for line, mail in batch.mail.items():
+            if mail is not None:
+                continue
+            kind, run_id, key, attempt = line
             told = self._kept.pop((kind, run_id, key, attempt), None)
             if told is None:
                 text = f"{kind} of {key} was taken before"
@@ -121,7 +124,8 @@ class Lines:
                 yield Violation(told, -1, "mail.order", "it is not wanted before it was called")
             elif kind == "hangup" and told in self.heads and not self._ending(told):
                 yield Violation(told, -1, "call.orphan", "it is not wanted, and goes on")
-        self._kept.update((mail.line, mail.to) for mail in batch.mail)
+        said = [mail for mail in batch.mail.values() if mail is not None]
+        self._kept.update((mail.line, mail.to) for mail in said)
 
     def _ending(self, run_id: str) -> bool:
         return run_id in self._cancelled or run_id in self._ends
