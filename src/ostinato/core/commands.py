@@ -94,7 +94,7 @@ class FreePlaces(Command, frozen=True):
 class Publish(Command, frozen=True):
     """Send an event out. ``id`` is stable, so receivers can tell a repetition.
 
-    Without ``source`` it comes from its workflow.
+    Without ``source`` it comes from its workflow. ``headers`` are more attributes of it.
     """
 
     id: str
@@ -102,6 +102,7 @@ class Publish(Command, frozen=True):
     data: Raw
     subject: str | None = None
     source: str | None = None
+    headers: dict[str, str] | None = None
 
 
 class CallRun(Command, frozen=True):

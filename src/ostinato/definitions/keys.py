@@ -155,6 +155,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("data", "template", "What it carries"),
         Key("subject", "filled", "What it is about"),
         Key("source", "filled", "Who says it; without it, the workflow"),
+        Key("headers", "headers", "More attributes of the event, all of them texts"),
     ),
     "call": (
         Key("workflow", "filled", "The name of the workflow", True),
@@ -208,5 +209,4 @@ LATER: dict[str, dict[str, str]] = {
     "job": {
         "task": "work for people",
     },
-    "emit": {"headers": "headers of the event"},
 }

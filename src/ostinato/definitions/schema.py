@@ -90,6 +90,12 @@ _KINDS: dict[str, Schema] = {
     "output": {},
     "template": {},
     "values": {"anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\$\{"}]},
+    "headers": {
+        "anyOf": [
+            {"type": "object", "propertyNames": {"pattern": "^[a-z0-9]{1,20}$"}},
+            {"type": "string", "pattern": r"^\$\{"},
+        ]
+    },
     "pattern": {"type": "object", "minProperties": 1},
     "match": {"type": "object"},
     "json_schema": {"type": "object"},

@@ -184,6 +184,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
         time=now,
         subject=command.subject,
         data=Raw(bytes(command.data)),
+        extensions=command.headers,
     )
     batch.outgoing.append(Outgoing(event, run.run_id))
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
+from ostinato.core.cloudevents.event import MAX_SUBJECT, header_problem
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
 from ostinato.core.decide import calls, waits
@@ -128,7 +129,24 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
     if not event.get("type"):
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))
-    return Publish(event_id, event["type"], data, event.get("subject"), event.get("source"))
+    headers = _headers(event["headers"]) if "headers" in event else None
+    return Publish(
+        event_id, event["type"], data, event.get("subject"), event.get("source"), headers
+    )
+
+
+def _headers(given: Any) -> dict[str, str] | None:
+    """What is null is left out."""
+    if not isinstance(given, dict):
+        raise ExpressionError(f"emit.headers gave {given!r:.80}, not a map")
+    headers = {name: value for name, value in given.items() if value is not None}
+    for name, value in headers.items():
+        if why := header_problem(name):
+            raise ExpressionError(f"emit.headers.{name}: {why}")
+        if not isinstance(value, str) or len(value) > MAX_SUBJECT or not value.isprintable():
+            wanted = f"a text of at most {MAX_SUBJECT} characters that print"
+            raise ExpressionError(f"emit.headers.{name} gave {value!r:.80}, not {wanted}")
+    return headers or None
 
 
 def _set(at: Activation) -> list[Said]:

@@ -191,6 +191,7 @@ def _emit(chance: Chance, sight: Sight) -> Members:
             "data": lambda: texts.template(chance, sight),
             "subject": lambda: chance.one(["orders", "order/${ input.key }"]),
             "source": lambda: chance.one(["shop", "shop/${ run.id }"]),
+            "headers": lambda: chance.one([{"tenant": "${ input.key }"}, "${ {'n': input.key} }"]),
         },
         share=0.5,
     )
