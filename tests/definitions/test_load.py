@@ -296,6 +296,9 @@ REFUSED = [
      """), "` #` begins a comment; write when: "),
     (workflow("{job: a, run: t, when: {a: b}}"), "write when: '{\"a\": \"b\"}'"),
     (workflow("{job: a, run: t, when: null}"), "a condition is expected, not nothing"),
+    (workflow("{job: a, emit: {type: T, headers: {Tenant: t}}}"), "small letters and digits"),
+    (workflow("{job: a, emit: {type: T, headers: {subject: t}}}"), "what an event has anyway"),
+    (workflow("{job: a, emit: {type: T, headers: [t]}}"), "a map is expected"),
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class Child(NamedTuple):
     joined: bool = False
 
 
-class Step(msgspec.Struct, eq=False):
+class Step:
     """One activation of a job. ``job`` is what it does: the node's job, what stands in for it, or
     what takes it back.
 
@@ -62,39 +62,70 @@ class Step(msgspec.Struct, eq=False):
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
-    key: str
-    node: Node
-    scope: Scope
-    ready_at: int
-    job: Job
-    waiting_since: int
-    status: str = "ready"
-    attempt: int = 0
-    failures: int = 0
-    deaths: int = 0
-    repeats: int = 0
-    started: bool = False
-    caught: Catch | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
-    ended_seq: int = -1
-    due_at: int | None = None
-    beat_at: int | None = None
-    timeout_at: int | None = None
-    input: Raw | None = None
-    output: Raw | None = None
-    undo_input: Raw | None = None
-    undo_error: Failure | None = None
-    error: Failure | None = None
-    kind: str = ""
-    places: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    match: Raw | None = None
-    why: str = ""
-    waiting_from: int = 0
+    __slots__ = (
+        "attempt",
+        "beat_at",
+        "caught",
+        "deaths",
+        "due_at",
+        "ended_at",
+        "ended_seq",
+        "error",
+        "failures",
+        "input",
+        "job",
+        "key",
+        "kind",
+        "match",
+        "node",
+        "output",
+        "places",
+        "ready_at",
+        "repeats",
+        "scope",
+        "started",
+        "started_at",
+        "status",
+        "timeout_at",
+        "types",
+        "undo_error",
+        "undo_input",
+        "waiting_from",
+        "waiting_since",
+        "why",
+    )
 
-    def __repr__(self) -> str:
-        return f"<Step {self.key} {self.status}>"
+    def __init__(self, key: str, node: Node, scope: Scope, at: int, job: Job) -> None:
+        self.key = key
+        self.node = node
+        self.job = job
+        self.scope = scope
+        self.status = "ready"
+        self.attempt = 0
+        self.failures = 0
+        self.deaths = 0
+        self.caught: Catch | None = None
+        self.repeats = 0
+        self.started = False
+        self.ready_at = at
+        self.started_at: int | None = None
+        self.ended_at: int | None = None
+        self.ended_seq = -1
+        self.due_at: int | None = None
+        self.beat_at: int | None = None
+        self.timeout_at: int | None = None
+        self.input: Raw | None = None
+        self.output: Raw | None = None
+        self.undo_input: Raw | None = None
+        self.undo_error: Failure | None = None
+        self.error: Failure | None = None
+        self.kind = ""
+        self.places: tuple[str, ...] = ()
+        self.types: tuple[str, ...] = ()
+        self.match: Raw | None = None
+        self.why = ""
+        self.waiting_since = at
+        self.waiting_from = 0
 
     @property
     def open(self) -> bool:
@@ -205,6 +236,7 @@ class State:
         self.status = "pending"
         self.doing = "work"
         self.started_at = 0
+        self.ended = False
         self.ended_at: int | None = None
         self.due_at: int | None = None
         self.now = 0
@@ -236,10 +268,6 @@ class State:
     def depth(self) -> int:
         """How many runs are above it: the one that called it, the one that called that, …"""
         return 0 if self.parent is None else self.parent.depth
-
-    @property
-    def ended(self) -> bool:
-        return self.ended_at is not None
 
     @property
     def waiting_for(self) -> str | None:

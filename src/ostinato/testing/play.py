@@ -235,8 +235,7 @@ MADE_AGAIN = ("graph", "cache", "tokens")
 
 
 def _slots(thing: Step | Scope) -> dict[str, Any]:
-    names = Step.__struct_fields__ if isinstance(thing, Step) else Scope.__slots__
-    return {name: _plain(getattr(thing, name)) for name in names}
+    return {name: _plain(getattr(thing, name)) for name in type(thing).__slots__}
 
 
 def _plain(value: Any) -> Any:

@@ -64,7 +64,7 @@ def run_cancelled(state: State, fact: f.RunCancelled, at: int) -> None:
 
 
 def _end(state: State, status: str, at: int) -> None:
-    state.status, state.ended_at = status, at
+    state.status, state.ended, state.ended_at = status, True, at
     state.stuck, state.queued, state.places = None, False, ()
 
 
@@ -93,7 +93,8 @@ def run_repaired(state: State, fact: f.RunRepaired, at: int) -> None:
 
 
 def run_reopened(state: State, fact: f.RunReopened, at: int) -> None:
-    state.status, state.doing, state.ended_at = "running", "work", None
+    state.status, state.doing = "running", "work"
+    state.ended, state.ended_at = False, None
     state.error, state.halted, state.due_at = None, False, fact.due_at
     if state.root.error is not None:
         state.output = None
