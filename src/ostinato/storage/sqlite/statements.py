@@ -75,7 +75,7 @@ UPDATE dead_letter SET reasons = ?, attempts = ?, redriven_at = ?, redriven_by =
 # what is removed: runs by name, their records a few at a time
 
 NOTE_REMOVED = """
-INSERT INTO removed SELECT run.run_id FROM json_each(?) AS asked CROSS JOIN run
+INSERT INTO removed SELECT DISTINCT run.run_id FROM json_each(?) AS asked CROSS JOIN run
 WHERE run.run_id = asked.value AND run.ended_at IS NOT NULL
 """
 DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at IS NOT NULL"
