@@ -198,7 +198,7 @@ class Producer:
             Event(
                 id=app.new_id(),
                 source="ostinato/app",
-                type=type,
+                type=text(type, "type", MAX_TYPE),
                 time=app.now(),
                 subject=None,
                 data=encode_value({} if one is None else one),

@@ -140,6 +140,7 @@ class App(Deploying, Scheduling, Repairing, Letters):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            inline=settings.limits.inline,
             secrets=settings.secrets,
         )
         self._http.limit = settings.limits.result

@@ -35,6 +35,9 @@ JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 TAKEN_BACK = ":undo"
 """Behind the key of a step: the step that takes it back."""
 
+LARGE = 16_384
+"""Bytes beyond which a value is worth a look before it is copied or shown."""
+
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
 
@@ -219,6 +222,8 @@ class State:
     parent: Caller | None = None
     callers: Sequence[Caller] = ()
     children: Mapping[str, Child] = MappingProxyType({})
+
+    large: Any = None  # of ``fold.large``, for runs that have large values
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -89,12 +89,14 @@ class Registry(Generic[R]):
         most_steps: int = 100_000,
         most_deaths: int = 3,
         most_depth: int = 50,
+        most_output: int = 20 << 20,
     ) -> None:
         self.handlers = handlers or {}
         self.address = address
         self.most_steps = most_steps
         self.most_deaths = most_deaths
         self.most_depth = most_depth
+        self.most_output = most_output
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
         self._retired: set[Key] = set()
@@ -244,6 +246,7 @@ class Registry(Generic[R]):
             graph.address = self.address
             graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
             graph.most_depth = self.most_depth
+            graph.most_output = self.most_output
             self._graphs[key] = graph
         return self._graphs[key]
 

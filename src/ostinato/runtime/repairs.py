@@ -55,6 +55,8 @@ class Repair(Post):
         if self.holder:
             raise ConflictError(f"run {self.holder} is open under the uid {state.uid!r} by now")
         engine.fresh["reopened", self.run_id, ""] = change
+        if state.uid is not None:
+            engine.fresh["uid", state.workflow, state.uid] = change
         engine.residents.add(self.resident)
         return engine.tell(change, self.resident, self.event, now)
 

@@ -64,6 +64,7 @@ class Starter:
                 return Begun(there.run_id, duplicate=True)
             if (workflow, event.uid) in taken:
                 return Begun(taken[workflow, event.uid], duplicate=True)
+            stored(engine, change, "freed", workflow, event.uid)  # or its holder may go on
         resident = Resident(event.run_id, State(engine.graph_of(workflow, version)))
         told = engine.tell(change, resident, event, now)
         told.new = True

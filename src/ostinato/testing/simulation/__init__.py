@@ -8,6 +8,8 @@ aims       what a crash point needs to be reached
 documents  the workflows that are simulated
 callers    those of them that call each other
 phrases    of which they are made
+cells      every construct in every other one that may hold it, as small workflows
+nesting    cells as they are played, each with its fate
 world      plays a plan, and starts a process when one has ended
 clients    repeat each request until it is answered
 process    tasks that live and die together, and one app in them

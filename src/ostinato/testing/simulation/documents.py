@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
 from ostinato.testing.simulation.handlers import HANDLERS
@@ -313,6 +315,23 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
     """The simulated handlers that these workflows, in any version, call."""
     texts = [repr(table.get(name)) for name in names for table in (DOCUMENTS, SECOND)]
     return tuple(handler for handler in HANDLERS if any(f"'{handler}'" in text for text in texts))
+
+
+@cache
+def awaited(workflow: str, version: int) -> frozenset[str]:
+    """The types of events that runs of this version wait for."""
+    return frozenset(_awaited((DOCUMENTS, SECOND)[version - 1].get(workflow, {})))
+
+
+def _awaited(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for each in part:
+            yield from _awaited(each)
+    elif isinstance(part, dict):
+        wait = part.get("wait")
+        types = wait.get("event", ()) if isinstance(wait, dict) else ()
+        yield from (types,) if isinstance(types, str) else types
+        yield from _awaited(list(part.values()))
 
 
 TRIGGERS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import itertools
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
-from ostinato.errors import ConflictError
 from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
@@ -21,7 +20,8 @@ from ostinato.testing.simulation.world import World
 
 ROUND = 4.0
 ROUNDS = 60
-"""Rounds of ``ROUND`` seconds until what is still open is taken for stuck."""
+"""Rounds of ``ROUND`` seconds without a fact, until what is still open is taken for stuck: many
+suspects that take their time, one at a time, are slow and nothing else."""
 
 
 async def settle(world: World) -> None:
@@ -107,10 +107,13 @@ async def _repeat(world: World) -> None:
 
 
 async def _until_quiet(world: World) -> None:
-    for number in range(ROUNDS):
-        if quiet(world):
+    facts, last, since = world.ledger.facts, -1, 0
+    for turn in itertools.count():
+        if facts.total() != last:
+            last, since = facts.total(), turn
+        if quiet(world) or turn == since + ROUNDS:
             return
-        work = world.outside(_answer_waits(world, number))
+        work = world.outside(_answer_waits(world, turn))
         _, late = await asyncio.wait({work}, timeout=ROUND * ROUNDS)
         if late:
             world.ledger.breaks("client.hangs", "nobody says what runs wait for")
@@ -131,14 +134,12 @@ def open_runs(world: World) -> list[str]:
 
 async def _answer_waits(world: World, number: int) -> None:
     async def serve(app: Any) -> list[Any]:
-        views = [await app.run_view(run_id) for run_id in open_runs(world)]
-        for view in views:
-            if view.status == "paused":  # who paused it met a process that could not read it
-                with suppress(ConflictError):
-                    await app.resume(view.id, by="client")
-        return [(view.id, wait) for view in views for wait in view.waits]
+        return [await app.run_view(run_id) for run_id in open_runs(world)]
 
-    for run_id, wait in await world.clients.until_answered(serve):
+    views = await world.clients.until_answered(serve)
+    for run_id in [view.id for view in views if view.status == "paused"]:
+        await world.clients.resume(run_id)
+    for run_id, wait in [(view.id, wait) for view in views for wait in view.waits]:
         if wait.kind == "callback":
             await world.clients.answer(wait.token, number)
         elif wait.kind == "event":
