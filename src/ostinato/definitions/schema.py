@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ostinato.core.cloudevents.event import ATTRIBUTES
 from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import (
     ACTIONS,
@@ -92,7 +93,13 @@ _KINDS: dict[str, Schema] = {
     "values": {"anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\$\{"}]},
     "headers": {
         "anyOf": [
-            {"type": "object", "propertyNames": {"pattern": "^[a-z0-9]{1,20}$"}},
+            {
+                "type": "object",
+                "propertyNames": {
+                    "pattern": "^[a-z0-9]{1,20}$",
+                    "not": {"enum": sorted(ATTRIBUTES)},
+                },
+            },
             {"type": "string", "pattern": r"^\$\{"},
         ]
     },

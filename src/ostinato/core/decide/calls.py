@@ -40,7 +40,8 @@ def call(at: Activation) -> list[Said]:
     """Its time-out is for all its attempts: one that is set goes on."""
     state, step = at.state, at.state.steps.get(at.key)
     if state.depth >= state.graph.most_depth:
-        error = Failure("CallTooDeep", f"{at.key} would be below {state.depth} runs that call")
+        most = f"{state.depth} runs that call one another (limits.call_depth)"
+        error = Failure("CallTooDeep", f"{at.key} would come below {most}")
         return job_failed(state, at.scope, at.node, at.key, at.attempt, error)
     workflow, version, uid = _target(at)
     data, fixed = _input(at)
