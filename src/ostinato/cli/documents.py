@@ -26,7 +26,9 @@ def check_files(
             unreadable.append(_unreadable(path, error))
         else:
             texts.append((str(path), content))
-    return [*unreadable, *check_texts(texts, handlers, strict)], not unreadable
+    order = [str(path) for path in paths]
+    found = [*unreadable, *check_texts(texts, handlers, strict)]
+    return sorted(found, key=lambda entry: order.index(entry["file"])), not unreadable
 
 
 def _unreadable(path: Path, error: OSError) -> Entry:

@@ -358,3 +358,6 @@ NEIGHBOURS = {
     "order": ("after",), "strict": ("after",), "calling": ("called", "deep"), "called": ("deep",),
 }  # fmt: skip
 """Workflows that are started by what others emit, or call."""
+
+BELOW = ("called", "deep")
+"""Those that come only with what calls them."""
