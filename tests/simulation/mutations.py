@@ -373,7 +373,7 @@ MUTATIONS = (
     mutation(
         5, "an event is forgotten before the store has said who waits",
         "runtime.meeting:Meeting.run_once",
-        "await self._find_waits(*self._events[0])\n        self._events.popleft()",
+        "await self._find_waits(*self._events[0])\n            self._events.popleft()",
         "await self._find_waits(*self._events.popleft())",
         "wait.unheard",
     ),
@@ -383,6 +383,13 @@ MUTATIONS = (
         "await self._look_back(*self._waits[0])\n        self._waits.popleft()",
         "await self._look_back(*self._waits.popleft())",
         "wait.unheard",
+    ),
+    mutation(
+        5, "a wait hears what came while the store was away, before it began",
+        "runtime.meeting:Meeting._find_waits",
+        "if self._begun.get((wait.run_id, wait.key), 0) < number:",
+        "if True:",
+        "event.before",
     ),
     # 6. Takeover
     mutation(
@@ -495,6 +502,24 @@ MUTATIONS = (
         "self._residents.drop(state.run_id)",
         "pass",
         "cost.memory",
+    ),
+    mutation(
+        8, "a large value is not in the transaction", "storage.memory.values:Values._keep",
+        "self.data |= found.values",
+        "self.data.update(list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a large value is not in the file", "storage.sqlite.values:keep",
+        "db.executemany(sql.ADD_VALUE, found.values.items())",
+        "db.executemany(sql.ADD_VALUE, list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a value goes with the first who used it", "storage.sqlite.values:sweep",
+        "if not used:",
+        "if True:",
+        "world.raised",
     ),
     mutation(
         8, "what is old is kept until somebody asks", "runtime.janitor:Janitor._ring",

@@ -149,4 +149,4 @@ class Storage(Protocol):
     async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]: ...
 
     async def unswept(self) -> bool:
-        """Whether records of removed runs are still to be deleted."""
+        """Whether records of removed runs, or values that nobody uses, are still to be deleted."""

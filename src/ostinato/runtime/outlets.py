@@ -79,7 +79,7 @@ class Outlets:
                 self.on_turn(state.run_id, command)
             case c.FreePlaces(key):
                 self.on_free(state.run_id, key)
-            case c.OpenWait(since=int()):
+            case c.OpenWait():
                 self.on_wait(state.run_id, command)
             case c.CallRun() | c.HangUp() | c.AnswerCall():
                 self.on_said(state.run_id, command)

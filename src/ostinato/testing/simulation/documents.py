@@ -154,6 +154,11 @@ EARLY: Data = {
     ],
 }
 
+WAITING: Data = {
+    "workflow": "waiting",
+    "phases": [phase("p", {"job": "paid", "wait": {"event": "PAID", "match": MINE}})],
+}
+
 WEB: Data = {
     "workflow": "web",
     "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
@@ -297,7 +302,7 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY, CALLING, CALLED, DEEP,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, CALLING, CALLED, DEEP,
     )
 }  # fmt: skip
 
@@ -347,7 +352,7 @@ LETTERS = ("picky", "consumer-moody", "web")
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
-    "strict": ("NEVER",),
+    "strict": ("NEVER",), "waiting": ("PAID",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
 
