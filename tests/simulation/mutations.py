@@ -121,6 +121,31 @@ MUTATIONS = (
         "client.refused",
     ),
     mutation(
+        1, "whoever answers second is told that the answer counts",
+        "runtime.tasks:AnswerTask.apply",
+        "refuse_ended(self.row, self.event.by, self.event.outcome, bytes(self.event.data))",
+        "pass",
+        "task.twice",
+    ),
+    mutation(
+        1, "the same answer again is refused", "runtime.tasks:refuse_ended",
+        'if row.status == "pending" or',
+        'if row.status == "pending" and',
+        "answer.differs",
+    ),
+    mutation(
+        1, "two answers in a tick do not know each other", "runtime.tasks:AnswerTask.apply",
+        'stored(engine, change, "task", self.task_id, "")',
+        "pass",
+        "answer.differs",
+    ),
+    mutation(
+        1, "an answer is acknowledged that changed nothing", "runtime.tasks:AnswerTask.apply",
+        "if not engine.tell(change, self.resident, self.event, now).facts:",
+        "if False:",
+        "task.lost",
+    ),
+    mutation(
         1, "what is old goes before its time", "core.retention:before",
         "now - kept",
         "now",
@@ -151,6 +176,30 @@ MUTATIONS = (
         "letter.unwritten",
     ),
     # 2. Recorded before next
+    mutation(
+        2, "a task is not written down", "runtime.change:_put_task",
+        "batch.tasks.append(row)",
+        "pass",
+        "task.rows",
+    ),
+    mutation(
+        2, "a task that is over stays open", "core.decide.steps:silent",
+        "if step.kind in CLOSED:",
+        'if step.kind == "event":',
+        "task.rows",
+    ),
+    mutation(
+        2, "an answer is not noted with its task", "core.decide.asking:answered",
+        "return [closed, *succeeded(",
+        "return [*succeeded(",
+        "task.lost",
+    ),
+    mutation(
+        2, "a task is passed on once", "core.decide.asking:escalate",
+        "*_escalating(step.key, next_at),",
+        "",
+        "timer.lost",
+    ),
     mutation(
         2, "a redrive does not mark its letter", "runtime.letters:Redrive.apply",
         "self._mark(change, letter.attempts, letter.reasons, now, runs)",

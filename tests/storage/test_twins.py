@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from msgspec import Raw, structs
 
 from ostinato.errors import OstinatoError
-from ostinato.ports import Batch, EventQuery, LetterQuery, Outgoing, Page, Removal, RunQuery
+from ostinato.ports import (
+    Batch,
+    EventQuery,
+    LetterQuery,
+    Outgoing,
+    Page,
+    Removal,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.samples import (
@@ -25,6 +34,8 @@ from ostinato.testing.storage_contract.samples import (
     record,
     reply,
     schedule,
+    task,
+    task_end,
     turn,
     version,
     wait,
@@ -132,6 +143,18 @@ batches = st.builds(
         ),
         max_size=1,
     ),
+    tasks=few(
+        st.one_of(
+            st.builds(
+                lambda id, at, run, due: task(id, at, run_id=run, due_at=due),
+                key,
+                at,
+                run,
+                st.none() | at,
+            ),
+            st.builds(lambda id, by: task_end(id, by=by), key, key),
+        )
+    ),
     removal=st.none()
     | st.builds(
         Removal,
@@ -192,6 +215,8 @@ async def everything(storage):
         await storage.due_schedules(NOW + 2, 9),
         await storage.next_schedule(),
         await storage.dead_letters(LetterQuery(), Page()),
+        await storage.tasks(TaskQuery(), Page()),
+        await storage.tasks(TaskQuery(status=("pending",), overdue_at=NOW + 2), Page()),
         await storage.over_runs("order", "failed", NOW + 99, 9),
         await storage.oldest_open(),
         await storage.aged_events(0, 9),

@@ -46,6 +46,8 @@ COMMANDS: dict[str, Command] = dict(
         ("skip", Command("repairs", "skip", "go on without a job, with a value instead")),
         ("fork", Command("repairs", "fork", "start another run with what this one had done")),
         ("signal", Command("repairs", "signal", "send an event to one run alone")),
+        _same("tasks", "list what people are asked"),
+        _same("complete", "answer a task"),
         _same("workflows", "list workflows"),
         _same("events", "list events"),
         _same("schedules", "list what starts by the clock; pause, fire, back-fill"),

@@ -85,6 +85,10 @@ class WaitEvent(msgspec.Struct, frozen=True, tag=True):
     look_back: int | None = None
 
 
+class Task(msgspec.Struct, frozen=True, tag=True):
+    """Until a person has answered; the job's input is what is asked."""
+
+
 class End(msgspec.Struct, frozen=True, tag=True):
     """The run ends here: ``status`` is succeeded, failed or cancelled."""
 
@@ -100,7 +104,7 @@ class Call(msgspec.Struct, frozen=True, tag=True):
     target: Template
 
 
-Action = Run | Emit | Set | WaitUntil | WaitEvent | End | Call
+Action = Run | Emit | Set | WaitUntil | WaitEvent | Task | End | Call
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +116,7 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``timeout`` is for one attempt; for a wait, a call or a callback it is for the whole.
+    """``timeout`` is for one attempt; for a wait, a task, a call or a callback it is for the whole.
 
     ``catch``: the first that fits the error stands in for the job once it has failed for good.
     """

@@ -58,9 +58,10 @@ class Step:
 
     ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
-    the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails. ``waiting_from`` is the
-    number of the fact that made it wait. ``ended_seq`` is that of the fact that ended it;
-    ``places`` are the names under which it has a place, or waits for one (kind ``turn``).
+    the end of its grace) or its task goes to another person; ``timeout_at`` and ``beat_at`` are
+    when it fails. ``waiting_from`` is the number of the fact that made it wait. ``ended_seq`` is
+    that of the fact that ended it; ``places`` are the names under which it has a place, or waits
+    for one (kind ``turn``).
     ``types`` are those of the events that it waits for; of a call, the run.
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
@@ -276,7 +277,7 @@ class State:
 
     @property
     def waiting_for(self) -> str | None:
-        """turn, repair, or the kind of the oldest open wait: event, timer, callback, retry, …"""
+        """turn, repair, or the kind of the oldest open wait: event, timer, callback, task, …"""
         if self.stuck:
             return "repair"
         if self.queued:

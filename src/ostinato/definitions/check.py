@@ -220,7 +220,7 @@ def _bare_paths(document: Document, job: Job) -> Iterator[Told]:
             yield False, document.problem(path, message, f'write "${{ {found[1]} }}"')
 
 
-TEMPLATES = ("with", "emit", "set", "http", "call")
+TEMPLATES = ("with", "task", "emit", "set", "http", "call")
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -33,6 +33,7 @@ class Key(NamedTuple):
 _ACTIONS = (
     Key("run", "handler", "Call a handler, or offer this topic to workers"),
     Key("wait", "wait", "Wait for a span, an instant or an event"),
+    Key("task", "task", "Ask people, and wait for their answer"),
     Key("emit", "emit", "Publish an event"),
     Key("set", "values", "Set variables: `vars.<key>`"),
     Key("http", "http", "Make a request"),
@@ -44,7 +45,7 @@ _HOW = (
     Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
     Key("repeat", "repeat", "Do it again until its output is what is waited for"),
     Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
-    Key("timeout", "span", "For one attempt; for a wait, call or callback, for the whole"),
+    Key("timeout", "span", "For one attempt; for a wait, task, call or callback, for the whole"),
     Key("callback", "flag", "Done when someone calls `job.callback_url`"),
     Key("heartbeat", "span", "Fails when nothing is heard for so long"),
 )
@@ -150,6 +151,25 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("timeout", "span", "Fails when nothing has come for so long"),
         Key("look_back", "look_back", "How far back it may have come: `run`, `none` or a duration"),
     ),
+    "task": (
+        Key("name", "filled", "What is asked, in a line", True),
+        Key("key", "filled", "What kind of task it is, for programs"),
+        Key("type", "filled", "What kind of task it is, for people"),
+        Key("assignee", "filled", "Whose it is"),
+        Key("candidates", "people", "Who may take it: a name, or a list of them"),
+        Key("groups", "people", "Whose members may take it"),
+        Key("priority", "level", "`low`, `medium` (default) or `high`"),
+        Key("severity", "level", "`low`, `medium` (default) or `high`"),
+        Key("due", "due", "A duration or an instant: overdue from then on"),
+        Key("escalate", "escalations", "Who it goes to when nobody has answered for so long"),
+        Key("form", "form", "JSON Schema: checks the answer's `data`, fills its defaults"),
+        Key("outcomes", "outcomes", "The words one of which is the answer"),
+        Key("data", "template", "What whoever is asked is shown"),
+    ),
+    "escalation": (
+        Key("after", "span", "From the moment the task was opened", True),
+        Key("to", "filled", "Its assignee from then on", True),
+    ),
     "emit": (
         Key("type", "filled", "The type of the event", True),
         Key("data", "template", "What it carries"),
@@ -171,7 +191,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 }
 
 ACTIONS = tuple(key.name for key in _ACTIONS)
-LATER_ACTIONS = ("task",)
+LATER_ACTIONS: tuple[str, ...] = ()
 TRIGGERS = ("event", "schedule", "every")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -179,15 +199,15 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     # A key that would do nothing beside an action is an error: nothing written is ignored.
     "with": ("run", "call"),
     "retry": ("run", "http", "call"),
-    "timeout": ("run", "http", "wait", "emit", "call"),
-    "expect": ("run", "http", "emit", "call"),
+    "timeout": ("run", "http", "wait", "task", "emit", "call"),
+    "expect": ("run", "http", "task", "emit", "call"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
-    "concurrency": ("run", "http", "wait", "emit", "call"),
+    "concurrency": ("run", "http", "wait", "task", "emit", "call"),
     "rate": ("run", "http", "emit", "call"),
     "repeat": ("run", "http", "call"),
-    "catch": ("run", "http", "wait", "emit", "set", "call"),
-    "undo": ("run", "http", "wait", "emit", "set", "call"),
+    "catch": ("run", "http", "wait", "task", "emit", "set", "call"),
+    "undo": ("run", "http", "wait", "task", "emit", "set", "call"),
 }
 
 TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -206,7 +226,6 @@ LATER: dict[str, dict[str, str]] = {
     "phase": {
         "activity": "stages whose jobs are done by plugins",
     },
-    "job": {
-        "task": "work for people",
-    },
+    "job": {},
+    "task": {"remind": "a reminder before it is due"},
 }

@@ -12,7 +12,14 @@ storage   the store
 world     a bus, an archive, a clock
 """
 
-from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.queries import (
+    EventQuery,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
@@ -27,6 +34,8 @@ from ostinato.ports.rows import (
     Removal,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -58,6 +67,9 @@ __all__ = [
     "RunQuery",
     "Storage",
     "StoredEvent",
+    "TaskEnd",
+    "TaskQuery",
+    "TaskRow",
     "Timer",
     "Turn",
     "Version",

@@ -7,7 +7,14 @@ from typing import Protocol
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
-from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.queries import (
+    EventQuery,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
@@ -19,6 +26,7 @@ from ostinato.ports.rows import (
     Record,
     Reply,
     StoredEvent,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -132,6 +140,13 @@ class Storage(Protocol):
     async def count_dead_letters(self, query: LetterQuery) -> int: ...
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
+
+    async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        """Newest first; the cursor is a task's id."""
+
+    async def count_tasks(self, query: TaskQuery) -> int: ...
+
+    async def task(self, task_id: str) -> TaskRow | None: ...
 
     # what the janitor reads; everything in small lots, oldest first
 

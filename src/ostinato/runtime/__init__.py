@@ -18,6 +18,7 @@ http       http jobs
 catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 repairs    what people ask of runs, that may be refused
+tasks      a person answers
 letters    dead letters: redriving them
 starts     starts: uids, idempotency keys
 calls      runs that wait for one another: what one says reaches the other

@@ -28,6 +28,7 @@ from ostinato.web import (
     schedules,
     starting,
     stream,
+    tasks,
     workflows,
 )
 from ostinato.web.auth import Access, open_names
@@ -46,6 +47,7 @@ TABLE = Table(
         *repairs.doors,
         *stream.doors,
         *schedules.doors,
+        *tasks.doors,
         *callbacks.doors,
         *letters.doors,
         *health.doors,

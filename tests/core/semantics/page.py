@@ -20,6 +20,7 @@ from tests.core.semantics import (
     test_order,
     test_repairs,
     test_takeover,
+    test_tasks,
     test_undo,
     test_waits,
 )
@@ -31,6 +32,7 @@ MODULES = (
     test_attempts,
     test_waits,
     test_calls,
+    test_tasks,
     test_limits,
     test_constructs,
     test_endings,

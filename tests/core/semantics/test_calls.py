@@ -164,41 +164,41 @@ def child(play):
 
 def answers(play):
     child(play)
-    [told] = play.answers
+    [told] = play.told_above
     assert (told.caller, bytes(told.output), told.error) == (ABOVE, b"5", None)
     assert (play.view.parent.run, play.view.parent.step) == ("above", "p/x")
 
 
 def answers_failure(play):
     child(play)
-    [told] = play.answers
+    [told] = play.told_above
     assert (told.error.name, told.error.message) == ("Fail", "fatal (run run of w)")
 
 
 def answers_cancel(play):
     begun(play).tell(e.CancelRequested("run above", "not wanted")).obey_stops()
-    [told] = play.answers
+    [told] = play.told_above
     assert (told.error.name, "not wanted" in told.error.message) == ("Cancelled", True)
 
 
 def answers_all(play):
     other = Caller("other", "p/y", 2, 1)
     begun(play).tell(e.CallJoined(other)).complete("p/a", 5)
-    assert [told.caller for told in play.answers] == [ABOVE, other]
+    assert [told.caller for told in play.told_above] == [ABOVE, other]
     assert play.view.parent.run == "above"
 
 
 def answers_after_finally(play):
     child(play)
-    assert play.answers == []
+    assert play.told_above == []
     play.complete("finally/z")
-    assert len(play.answers) == 1
+    assert len(play.told_above) == 1
 
 
 def answers_again(play):
     child(play)
     play.tell(e.RetryRequested("me")).complete("p/a#2")
-    assert [told.error and told.error.name for told in play.answers] == ["Oops", None]
+    assert [told.error and told.error.name for told in play.told_above] == ["Oops", None]
 
 
 def too_deep(play):

@@ -9,6 +9,7 @@ from ostinato.core import events as e
 from ostinato.core.commands import Command
 from ostinato.core.decide import (
     answering,
+    asking,
     ending,
     entering,
     flowing,
@@ -42,6 +43,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.Started: reporting.started,
     e.Heard: reporting.heard,
     e.Answered: reporting.answered,
+    e.TaskAnswered: asking.answered,
     e.Arrived: reporting.arrived,
     e.TimerFired: timers.timer_fired,
     e.TakenOver: takeover.taken_over,

@@ -11,7 +11,7 @@ from msgspec import Raw
 from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, header_problem
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
-from ostinato.core.decide import calls, waits
+from ostinato.core.decide import asking, calls, waits
 from ostinato.core.decide.activation import Activation, constant
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
@@ -30,7 +30,7 @@ from ostinato.core.facts import (
     ScopeSatisfied,
 )
 from ostinato.core.graph import Node
-from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
@@ -202,4 +202,5 @@ ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {
     WaitUntil: waits.until,
     WaitEvent: waits.event,
     Call: calls.call,
+    Task: asking.ask,
 }

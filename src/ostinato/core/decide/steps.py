@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ostinato.core.commands import (
     ClearTimer,
+    CloseTask,
     CloseWait,
     Command,
     FreePlaces,
@@ -37,16 +40,17 @@ def silent(step: Step) -> list[Command]:
     said = unarm(step)
     if step.timeout_at is not None:
         said.append(ClearTimer(step.key, "timeout"))
-    if step.kind:
-        said += _unasked(step)
+    if step.kind in CLOSED:
+        said.append(CLOSED[step.kind](step))
     return said
 
 
-def _unasked(step: Step) -> list[Command]:
-    """What it waits for need not come any more."""
-    if step.kind == "event":
-        return [CloseWait(step.key)]
-    return [HangUp(step.key, step.attempt, step.types[0])] if step.kind == "call" else []
+CLOSED: dict[str, Callable[[Step], Command]] = {
+    "event": lambda step: CloseWait(step.key),
+    "call": lambda step: HangUp(step.key, step.attempt, step.types[0]),
+    "task": lambda step: CloseTask(step.key, step.attempt),
+}
+"""Kinds of waiting that the store knows of."""
 
 
 def placeless(step: Step) -> list[Command]:
@@ -104,7 +108,11 @@ def armed(state: State) -> list[SetTimer]:
 def _purpose(step: Step) -> str:
     if step.status == "cancelling":
         return "grace"
-    return step.kind if step.kind in ("retry", "repeat") else "due"
+    return PURPOSES.get(step.kind, "due")
+
+
+PURPOSES = {"retry": "retry", "repeat": "repeat", "task": "escalate"}
+"""What a timer at ``due_at`` is for, by the kind of waiting."""
 
 
 def timeout_at(job: Job, now: int) -> int | None:

@@ -6,6 +6,7 @@ from msgspec import Raw, json
 
 from ostinato.core import events as e
 from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.asking import escalate
 from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import admitted, start_job
@@ -84,4 +85,5 @@ RULES = {
     "timeout": _step_timed_out,
     "heartbeat": _heartbeat_missed,
     "grace": _grace_over,
+    "escalate": escalate,
 }

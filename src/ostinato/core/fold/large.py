@@ -22,6 +22,8 @@ _FEW = 16
 
 HELD: dict[type[f.Fact], str] = {
     f.JobReady: "input",
+    f.JobWaiting: "input",
+    f.JobReassigned: "input",
     f.JobQueued: "input",
     f.JobCalled: "input",
     f.JobSucceeded: "output",

@@ -140,6 +140,7 @@ def _sections(job: Mapping[str, Any]) -> set[Pair]:
         "each",
         "retry",
         "wait",
+        "task",
         "emit",
         "http",
         "call",
@@ -149,6 +150,8 @@ def _sections(job: Mapping[str, Any]) -> set[Pair]:
     ):
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
+    for escalation in job.get("task", {}).get("escalate", []):
+        found |= set(_members("escalation", escalation))
     return found
 
 

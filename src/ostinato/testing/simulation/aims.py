@@ -58,6 +58,13 @@ MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
 
+LOOKS = tuple[Happening, ...](("look", (number,)) for number in (1, 2))
+
+ASKS = tuple[Happening, ...](("start", ("asked", number, "plain", 1)) for number in (1, 2, 3))
+ANSWERS = tuple[Happening, ...](
+    ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
+)
+
 WAITERS = tuple[Happening, ...](
     ("start", ("waiting", number % 4, "plain", 1)) for number in range(12)
 )
@@ -89,7 +96,7 @@ FAILED: tuple[Happening, ...] = (
 )
 DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
 OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
-LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), AGE, STOP, AGE, STOP)
+LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), *[AGE, STOP] * 4)
 SENDING: tuple[Happening, ...] = (
     ("fault", ("bus.hang", 9)), *WEBS,
 )  # fmt: skip
@@ -106,7 +113,7 @@ NEEDS: dict[str, Need] = {
         STARTS[:2],
         later=(CRASH, *CALLS, GONE, CRASH, GONE, CRASH, *CALLS),
     ),
-    "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
+    "engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
     "engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
@@ -138,6 +145,7 @@ NEEDS: dict[str, Need] = {
     "meeting.run_once": Need(("early", "waiting"), TWINS, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("web",), SENDING, later=(STOP, STOP)),
+    "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),

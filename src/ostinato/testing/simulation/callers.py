@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.testing.simulation.phrases import FEW, Data, N, call, job, phase
+from ostinato.testing.simulation.parts import FEW, Data, N, call, job, phase
 
 DEEP: Data = {
     "workflow": "deep",

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
 from ostinato.testing.simulation.handlers import HANDLERS
-from ostinato.testing.simulation.phrases import (
+from ostinato.testing.simulation.parts import (
     FEW,
     MINE,
     RETRY,
@@ -302,7 +303,7 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, CALLING, CALLED, DEEP,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, CALLING, CALLED, DEEP,
     )
 }  # fmt: skip
 
@@ -341,7 +342,7 @@ def _awaited(part: Any) -> Iterator[str]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "asked": "ASK",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)
@@ -355,6 +356,7 @@ WAITS = {
     "strict": ("NEVER",), "waiting": ("PAID",),
 }  # fmt: skip
 """The events that runs of a workflow wait for; their data has the run's number."""
+
 
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""

@@ -29,7 +29,7 @@ from ostinato.testing.simulation.faults import (
     READ_FAULTS,
     WINDOWS,
 )
-from ostinato.testing.simulation.phrases import Data
+from ostinato.testing.simulation.parts import Data
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
@@ -137,6 +137,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         at = _moment(chance)
         actions.append(Action(at, *_beginning(chance, name, number)))
         actions += _events(chance, name, number, at)
+        if name == "asked":
+            actions += _answers(chance, number)
         if chance.random() < 0.15:
             actions.append(Action(_moment(chance), "cancel", (number,)))
         if chance.random() < 0.2:
@@ -182,6 +184,14 @@ def _events(chance: Random, name: str, number: int, begun: float) -> list[Action
             at = max(0.0, begun + (chance.random() - 0.3) * 4)
             actions.append(Action(round(at, 3), "emit", (type, number, chance.choice((1, 1, 2)))))
     return actions
+
+
+def _answers(chance: Random, number: int) -> list[Action]:
+    hows = ("right", "right", "right", "wrong", "late")
+    return [
+        Action(_moment(chance), "complete", (number, chance.choice(hows)))
+        for _ in range(chance.choice((2, 5, 9)))
+    ]
 
 
 def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:

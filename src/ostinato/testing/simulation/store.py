@@ -124,6 +124,7 @@ READS = (
     "count_dead_letters", "dead_letter", "over_runs", "oldest_open", "aged_events", "aged_letters",
     "expired_replies", "unswept",
     "schedules", "due_schedules", "next_schedule", "run_groups",
+    "tasks", "count_tasks", "task",
 )  # fmt: skip
 
 

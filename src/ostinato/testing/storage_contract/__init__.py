@@ -14,6 +14,7 @@ runs     history, heads, timers                      events   waits, early event
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets                      mail     what runs tell each other
 values   large values, kept once
+tasks    put, ended once, listed, gone with their run
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -27,6 +28,7 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.tasks import TaskPromises
 from ostinato.testing.storage_contract.values import ValuePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
@@ -42,6 +44,7 @@ class StorageContract(
     LimitPromises,
     ListPromises,
     MailPromises,
+    TaskPromises,
     RemovingPromises,
     ValuePromises,
 ):

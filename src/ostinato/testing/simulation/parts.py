@@ -1,4 +1,4 @@
-"""Phrases of which the simulated workflows are made."""
+"""What simulated workflows are put together from."""
 
 from __future__ import annotations
 
