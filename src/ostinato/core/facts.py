@@ -29,6 +29,18 @@ class Failure(Struct, frozen=True, array_like=True, gc=False):
     job: str = ""
 
 
+class Caller(Struct, frozen=True, array_like=True, gc=False):
+    """Who waits for a run: a step of another run, by its attempt.
+
+    ``depth`` is how many runs are above the one that waits and the one that is waited for.
+    """
+
+    run: str
+    key: str
+    attempt: int
+    depth: int = 0
+
+
 class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
     pass
 
@@ -291,6 +303,45 @@ class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     attempt: int
 
 
+class JobCalled(Fact, frozen=True, tag="job.called"):
+    """It waits for the end of another run. Without ``input`` the definition's constant is meant."""
+
+    key: str
+    attempt: int
+    run: str
+    workflow: str
+    input: Raw = NOTHING
+    timeout_at: int | None = None
+
+
+class JobJoined(Fact, frozen=True, tag="job.joined"):
+    """A run was open under the uid that it called: it waits for that one, which is not its own."""
+
+    key: str
+    attempt: int
+    run: str
+
+
+class CallRefused(Fact, frozen=True, tag="job.refused"):
+    """The run that it has called could not begin: there is none."""
+
+    key: str
+    attempt: int
+
+
+class JobEnding(Fact, frozen=True, tag="job.ending"):
+    """It is not wanted any more: its run is being cancelled, and it ends with that one."""
+
+    key: str
+
+
+class RunCalled(Fact, frozen=True, tag="run.called"):
+    """Another run waits for the end of this one. ``joined``: it did not start it."""
+
+    caller: Caller
+    joined: bool = False
+
+
 class UndoNoted(Fact, frozen=True, tag="undo.noted"):
     """The step of this key can be taken back, with this input; or why that is not known."""
 
@@ -358,4 +409,5 @@ AnyFact = (
     | JobCaught | JobHeld
     | JobAbandoned | JobReturned | JobCancelling | JobSucceeded | JobFailed | JobSkipped
     | JobCancelled | UndoNoted | UndoPlanned | JobUndone
+    | JobCalled | JobJoined | CallRefused | JobEnding | RunCalled
 )  # fmt: skip
