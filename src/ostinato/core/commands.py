@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from ostinato.core.facts import NOTHING, Caller, Failure
+from ostinato.core.callers import Caller
+from ostinato.core.facts import NOTHING, Failure
 from ostinato.core.tasks import Task
 
 

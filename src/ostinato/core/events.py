@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from ostinato.core.facts import NOTHING, Caller, Failure
+from ostinato.core.callers import Caller
+from ostinato.core.facts import NOTHING, Failure
 
 
 class Event(Struct, frozen=True, gc=False):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
+from ostinato.core.callers import Caller
+
 NOTHING = Raw(b"null")
 """Stands for a value that is not there: msgspec cannot read ``Raw | None``."""
 
@@ -27,18 +29,6 @@ class Failure(Struct, frozen=True, array_like=True, gc=False):
     name: str
     message: str
     job: str = ""
-
-
-class Caller(Struct, frozen=True, array_like=True, gc=False):
-    """Who waits for a run: a step of another run, by its attempt.
-
-    ``depth`` is how many runs are above the one that waits and the one that is waited for.
-    """
-
-    run: str
-    key: str
-    attempt: int
-    depth: int = 0
 
 
 class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
@@ -401,13 +391,11 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
-    | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened
-    | RunQueued | RunAdmitted | JobQueued
-    | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
-    | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
+    | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened | RunQueued | RunAdmitted
+    | RunHalting | RunStuck | RunWarned | RunCalled | ScopeOpened | ScopeSkipped | ScopeFailing
+    | ScopeEnded | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobReassigned | JobHeard | JobRetried | JobRepeated
-    | JobCaught | JobHeld
-    | JobAbandoned | JobReturned | JobCancelling | JobSucceeded | JobFailed | JobSkipped
-    | JobCancelled | UndoNoted | UndoPlanned | JobUndone
-    | JobCalled | JobJoined | CallRefused | JobEnding | RunCalled
+    | JobQueued | JobCaught | JobHeld | JobAbandoned | JobReturned | JobCancelling | JobSucceeded
+    | JobFailed | JobSkipped | JobCancelled | JobCalled | JobJoined | CallRefused | JobEnding
+    | UndoNoted | UndoPlanned | JobUndone
 )  # fmt: skip

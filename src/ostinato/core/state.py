@@ -18,7 +18,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 from msgspec import Raw
 
-from ostinato.core.facts import Caller, Failure
+from ostinato.core.callers import Caller
+from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph, Node
 from ostinato.core.model import Catch, Job
 

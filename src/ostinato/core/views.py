@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.core.facts import NOTHING, Caller, Fact, Failure
+from ostinato.core.callers import Caller
+from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind
 from ostinato.core.secrets import hidden

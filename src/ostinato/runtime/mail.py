@@ -10,7 +10,7 @@ import msgspec
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
-from ostinato.core.facts import Caller
+from ostinato.core.callers import Caller
 from ostinato.ports import Mail
 
 Message = c.CallRun | c.HangUp | c.AnswerCall

@@ -3,8 +3,9 @@
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core.callers import Caller
 from ostinato.core.codec import encode_value
-from ostinato.core.facts import Caller, Failure
+from ostinato.core.facts import Failure
 from tests.core.semantics.rule import Oops, Rule, holds
 
 ONE = "[{job: a, call: other, with: {n: '${ input.n }'}}]"

@@ -12,6 +12,7 @@ from typing import cast
 from msgspec import Raw
 
 from ostinato.core import run_ids
+from ostinato.core.callers import Caller
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import AnswerCall, CallRun
 from ostinato.core.decide.activation import Activation, constant
@@ -20,7 +21,6 @@ from ostinato.core.decide.moves import Said
 from ostinato.core.decide.steps import silent, timeout_at, watch
 from ostinato.core.facts import (
     NOTHING,
-    Caller,
     Failure,
     JobCalled,
     JobEnding,

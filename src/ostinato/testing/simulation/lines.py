@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ostinato.core import facts as f
+from ostinato.core.callers import Caller
 from ostinato.core.codec import decode_facts
 from ostinato.ports import Batch, Head, Storage
 from ostinato.testing.history_checker import STEP_ENDS, Violation
@@ -81,7 +82,7 @@ class Lines:
             yield Violation(run_id, -1, "call.refused", f"{fact.key} was refused, {child} is there")
         self._open.pop((run_id, fact.key), None)
 
-    def _began(self, run_id: str, caller: f.Caller) -> Iterator[Violation]:
+    def _began(self, run_id: str, caller: Caller) -> Iterator[Violation]:
         line = (caller.run, caller.key, caller.attempt)
         if line in self._owner.values():
             yield Violation(run_id, -1, "call.twice", f"{line} has another run already")
