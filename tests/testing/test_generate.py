@@ -46,6 +46,7 @@ SAMPLES: dict[str, Any] = {
     "run": {"run": "ok"},
     "emit": {"emit": {"type": "NOTED"}},
     "set": {"set": {"first": 1}},
+    "call": {"call": "other"},
     "http": {"http": {"url": "https://shop.invalid"}},
     "wait span": {"wait": "5m"},
     "wait until": {"wait": {"until": "'90s'"}},

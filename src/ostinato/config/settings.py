@@ -56,6 +56,7 @@ class LimitSettings:
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
+    call_depth: int = _setting(50, COUNT, "runs that may call one another in a chain")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
 

@@ -18,6 +18,8 @@ retention     what is old enough to go, and what may go
 letters       dead letters: what comes of redriving one
 tasks         work for people: what they are asked
 callbacks     who holds a callback token, and whether it still counts
+callers       who waits for a run
+run_ids       names of runs, in the order of time
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

@@ -174,6 +174,29 @@ class AgedEvent:
     keyed: bool
 
 
+Line = tuple[str, str, str, int]
+"""Who says what over which call: (kind, run that waits, key of its step, attempt)."""
+
+
+class Mail(Struct, frozen=True, gc=False):
+    """What one run tells another, from the batch that says it to the batch that takes it.
+
+    ``to`` is the run that is told; ``kind`` says what ``body`` (JSON) is: call, hangup, joined or
+    answer. One per line: saying it again replaces it.
+    """
+
+    kind: str
+    to: str
+    caller: str
+    key: str
+    attempt: int
+    body: bytes
+
+    @property
+    def line(self) -> Line:
+        return self.kind, self.caller, self.key, self.attempt
+
+
 class TaskRow(Struct, frozen=True, gc=False):
     """A task as lists show it. ``asked`` (JSON) is all of it, ``answer`` (JSON) the data of its
     answer. ``key`` and ``attempt`` are those of the step that waits for it.
@@ -247,7 +270,8 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused. ``tasks`` and their ends in their order.
+    that is not there, or was redriven before, is refused. Of ``mail``, what was taken is None.
+    ``tasks`` and their ends in their order.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
     once, however many hold it, and as long as one of them does. Who reads does not see that.
@@ -276,5 +300,6 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+    mail: dict[Line, Mail | None] = field(default_factory=dict)
     tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
     removal: Removal | None = None

@@ -21,6 +21,8 @@ repairs    what people ask of runs, that may be refused
 tasks      a person answers
 letters    dead letters: redriving them
 starts     starts: uids, idempotency keys
+calls      runs that wait for one another: what one says reaches the other
+mail       what runs tell each other, as rows
 meeting    waits and events meet by key
 timers     what is due
 limiter    who has a place, and whose turn is next

@@ -33,6 +33,7 @@ from ostinato.ports import (
     Turn,
     Wait,
 )
+from ostinato.runtime.mail import mail_of
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
+    batch.mail |= rows.mail
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
     if rows.removal is not None:  # one janitor, one lot at a time
@@ -199,6 +201,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
         time=now,
         subject=command.subject,
         data=Raw(bytes(command.data)),
+        extensions=command.headers,
     )
     batch.outgoing.append(Outgoing(event, run.run_id))
 
@@ -213,6 +216,13 @@ def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -
     batch.turns.pop(owner, None)
     batch.places = [place for place in batch.places if (place.run_id, place.key) != owner]
     batch.freed.append(owner)
+
+
+def _say(
+    batch: Batch, run: Resident, command: c.CallRun | c.HangUp | c.AnswerCall, now: int
+) -> None:
+    mail = mail_of(run.run_id, command)
+    batch.mail[mail.line] = mail
 
 
 def _put_task(batch: Batch, run: Resident, command: c.PutTask, now: int) -> None:
@@ -253,4 +263,7 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.CloseTask: _close_task,
     c.TakePlaces: _take_places,
     c.FreePlaces: _free_places,
+    c.CallRun: _say,
+    c.HangUp: _say,
+    c.AnswerCall: _say,
 }

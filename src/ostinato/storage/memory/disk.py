@@ -14,6 +14,8 @@ from ostinato.ports import (
     Batch,
     DeadLetter,
     Head,
+    Line,
+    Mail,
     Outgoing,
     Owner,
     Place,
@@ -64,6 +66,7 @@ class Disk:
         self.turns: dict[Owner, Turn] = {}
         self.places: dict[tuple[str, int], Place] = {}
         self.buckets: dict[str, int] = {}
+        self.mail: dict[Line, Mail] = {}
         self.tasks: dict[str, TaskRow] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
@@ -95,6 +98,7 @@ class Disk:
             self._put_schedule(schedule)
         for letter in batch.redriven:
             self.dead_letters[letter.id] = _redriven(self.dead_letters[letter.id], letter)
+        self._post(batch)
         if batch.removal is not None:
             self._remove(batch.removal)
 
@@ -208,6 +212,12 @@ class Disk:
             self.turns.pop(owner, None)
         self.places.update(((place.name, place.n), place) for place in batch.places)
         self.buckets |= batch.buckets
+
+    def _post(self, batch: Batch) -> None:
+        for line, mail in batch.mail.items():
+            self.mail.pop(line, None)  # what is said again stands at the end
+            if mail is not None:
+                self.mail[line] = mail
 
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():

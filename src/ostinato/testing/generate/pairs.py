@@ -143,6 +143,7 @@ def _sections(job: Mapping[str, Any]) -> set[Pair]:
         "task",
         "emit",
         "http",
+        "call",
         "repeat",
         "concurrency",
         "rate",
