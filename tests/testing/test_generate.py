@@ -27,7 +27,7 @@ from ostinato.testing.generate import (
 )
 from ostinato.testing.generate.pairs import DOES, JOB_KEYS
 
-SEEDS = range(400)
+SEEDS = range(500)
 DOCUMENTS = [any_document(Random(seed)) for seed in SEEDS]
 GRAPHS = [any_graph(Random(seed)) for seed in SEEDS]
 

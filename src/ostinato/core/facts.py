@@ -1,8 +1,8 @@
 """What a run remembers: facts. A record is the list of facts that one event caused.
 
 A fact holds its effect, never a rule: folding the facts of a run again gives the same state
-whatever the code that decided them has become since. Facts carry names, not numbers. A fact type
-only ever gains trailing fields with defaults; ``tests/histories`` has samples of every release.
+whatever the code that decided them has become since. Facts carry names, not numbers, and only ever
+gain trailing fields with defaults; ``tests/histories`` holds samples of every release.
 
 Values of users travel as ``Raw``: JSON, encoded once, never decoded on the way.
 """
