@@ -6,7 +6,7 @@ from ostinato.errors import UsageError
 from ostinato.ports import EventQuery, Page
 from ostinato.web.asgi import application
 from tests.app.limit_cases import BIG, HOLD, NOOP, SMALL, case
-from tests.stage import one_job
+from tests.stage import one_job, reached
 from tests.web.conftest import client_of
 
 
@@ -83,3 +83,14 @@ async def backfill(stage):
     async with stage.app(document) as app:
         with pytest.raises(UsageError, match="10,000"):
             await app.backfill_schedule("w/on/0", since=0, until=app.now())
+
+
+@case("what completes a task", "limits.result")
+async def task(stage):
+    document = one_job({"task": {"name": "sign"}})
+    async with stage.app(document, limits=SMALL) as app, client_of(application(app)) as http:
+        run = await app.start("w")
+        await reached(app, run.id, "job.waiting")
+        (task,) = await app.tasks()
+        answer = await http.post(f"/tasks/{task.id}/complete", json={"data": {"a": BIG}})
+        assert (answer.status_code, "limits.result" in answer.json()["detail"]) == (413, True)
