@@ -139,6 +139,7 @@ class App(Deploying, Scheduling, Repairing, Letters):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            uid_queue=settings.limits.uid_queue,
             secrets=settings.secrets,
         )
         export = settings.retention.export

@@ -15,7 +15,7 @@ from ostinato.core.decide.repairs import Asked
 from ostinato.core.views import RunView
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.repairs import Fork, Repair
-from ostinato.runtime.starts import Begun
+from ostinato.runtime.wanted import Begun
 
 
 class Repairing(Doing):

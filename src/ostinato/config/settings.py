@@ -52,6 +52,7 @@ class LimitSettings:
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
+    uid_queue: int = _setting(1_000, COUNT, "runs that wait for another of their uid")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
 

@@ -255,6 +255,18 @@ class RunAdmitted(Fact, frozen=True, tag="run.admitted"):
     """It has its places, and begins."""
 
 
+class RunFollowed(Fact, frozen=True, tag="run.followed"):
+    """Other runs of its uid wait for its end: it has the place of this name."""
+
+    name: str
+
+
+class RunSignalled(Fact, frozen=True, tag="run.signalled"):
+    """An event for this run alone came, and is kept for the wait that it will fit."""
+
+    event: Raw
+
+
 class JobQueued(Fact, frozen=True, tag="job.queued"):
     """It waits for its turn under these names; once it begins, it has a place under each."""
 
@@ -339,7 +351,7 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
     | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened
-    | RunQueued | RunAdmitted | JobQueued
+    | RunQueued | RunAdmitted | RunFollowed | RunSignalled | JobQueued
     | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
     | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobHeard | JobRetried | JobRepeated | JobCaught | JobHeld

@@ -198,7 +198,8 @@ class Scope:
 class State:
     """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
-    number of the first fact that says so."""
+    number of the first fact that says so. ``signals`` are events for it alone that no wait has
+    heard yet."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -236,6 +237,7 @@ class State:
         self.given: dict[str, Raw] = {}
         self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
+        self.signals: list[Raw] = []
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
         self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
@@ -248,12 +250,17 @@ class State:
         return self.ended_at is not None
 
     @property
+    def behind(self) -> bool:
+        """It waits for the end of another run of its uid."""
+        return self.queued and self.places[0].startswith("uid:")
+
+    @property
     def waiting_for(self) -> str | None:
-        """turn, repair, or the kind of the oldest open wait: event, timer, callback, retry, …"""
+        """turn, uid, repair, or the kind of the oldest open wait: event, timer, callback, retry, …"""
         if self.stuck:
             return "repair"
         if self.queued:
-            return "turn"
+            return "uid" if self.behind else "turn"
         if self.ended or self.busy or self.paused:
             return None
         kinds = [step.kind for step in self.open.values()]

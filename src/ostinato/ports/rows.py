@@ -42,6 +42,11 @@ class Head(Struct, frozen=True, gc=False):
     event_source: str | None = None
     event_id: str | None = None
 
+    @property
+    def in_line(self) -> bool:
+        """It waits for the end of another run of its uid: many may, and one may be open."""
+        return self.waiting_for == "uid"
+
 
 @dataclass(frozen=True, slots=True)
 class Timer:

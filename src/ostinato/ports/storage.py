@@ -54,7 +54,7 @@ class Storage(Protocol):
         """Runs whose work was in some process's hands."""
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """(workflow, uid) → the run that is open under it."""
+        """(workflow, uid) → the run that is open under it, and not in line."""
 
     async def due_timers(self, now: int, limit: int) -> list[Timer]:
         """Timers due by ``now``, oldest first."""

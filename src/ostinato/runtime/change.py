@@ -21,6 +21,7 @@ from ostinato.ports import (
     DeadLetter,
     Head,
     Outgoing,
+    Place,
     Record,
     Timer,
     Turn,
@@ -201,6 +202,10 @@ def _take_places(batch: Batch, run: Resident, command: c.TakePlaces, now: int) -
     batch.turns[turn.owner] = turn
 
 
+def _hold_place(batch: Batch, run: Resident, command: c.HoldPlace, now: int) -> None:
+    batch.places.append(Place(command.name, 0, run.run_id, ""))
+
+
 def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -> None:
     owner = run.run_id, command.key
     batch.turns.pop(owner, None)
@@ -215,5 +220,6 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.CloseWait: _close_wait,
     c.Publish: _publish,
     c.TakePlaces: _take_places,
+    c.HoldPlace: _hold_place,
     c.FreePlaces: _free_places,
 }

@@ -15,7 +15,8 @@ from ostinato.errors import ConflictError
 from ostinato.runtime.change import Change, Told
 from ostinato.runtime.posts import NotYet, Post
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.starts import Begun, Starter, stored
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Begun, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -42,6 +43,7 @@ class Repair(Post):
             there = engine.residents.open_under(*pair)
             found = await engine.storage.open_runs([pair])
             self.holder = found.get(pair, "") if there is None else there.run_id
+            self.holder = self.holder or engine.first_in_line(*pair) or ""
 
     def apply(self, engine: Engine, change: Change, now: int) -> Told:
         state = self.resident.state
@@ -54,6 +56,10 @@ class Repair(Post):
         refuse(state, self.event)
         if self.holder:
             raise ConflictError(f"run {self.holder} is open under the uid {state.uid!r} by now")
+        if state.uid is not None:  # and nobody begins under it in this very tick
+            stored(engine, change, "uid", state.workflow, state.uid)
+            stored(engine, change, "line", state.workflow, state.uid)
+            engine.fresh["uid", state.workflow, state.uid] = change
         engine.fresh["reopened", self.run_id, ""] = change
         engine.residents.add(self.resident)
         return engine.tell(change, self.resident, self.event, now)
@@ -99,4 +105,5 @@ class Fork(Post):
             by=self.by,
             why=self.why,
         )
-        return self.starter.start(change, state.workflow, state.version, start, now, {})
+        graph = engine.graph_of(state.workflow, state.version)
+        return self.starter.begin(change, graph, start, now)

@@ -49,13 +49,16 @@ SETTLE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds."""
+    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
+    ``uid_queue`` runs may wait for the end of another of their uid.
+    """
 
     ready: int = 10_000
     slots: int = 1_000
     threads: int = 32
     drain: float = 10.0
     result: int = 5_000_000
+    uid_queue: int = 1_000
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -112,6 +115,10 @@ class Service:
         outlets.on_ended = self.schedules.run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_turn = self.limiter.on_turn
+        outlets.on_place = self.limiter.on_place
+        self.engine.first_in_line = self.limiter.first_in_line
+        self.engine.length_of_line = self.limiter.length_of_line
+        self.starter.standing.longest = self.limits.uid_queue
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
@@ -151,6 +158,7 @@ class Service:
         async with self._storing:
             if not self.engine.epoch:
                 self.engine.epoch = await self.storage.join()
+                await self.limiter.refresh()
             while not answer.done():
                 await self.engine.run_once()
 

@@ -110,7 +110,8 @@ class Disk:
             return
         held = (head.workflow, head.uid)
         if head.ended_at is None:
-            self.open_uids[held] = head.run_id
+            if not head.in_line:
+                self.open_uids[held] = head.run_id
         elif self.open_uids.get(held) == head.run_id:
             del self.open_uids[held]
 

@@ -82,7 +82,7 @@ def _check_uids(disk: Disk, heads: list[Head]) -> None:
     changed = {head.run_id for head in heads}
     taken: set[tuple[str, str]] = set()
     for head in heads:
-        if head.uid is None or head.ended_at is not None:
+        if head.uid is None or head.ended_at is not None or head.in_line:
             continue
         key = (head.workflow, head.uid)
         if key in taken or disk.open_uids.get(key, head.run_id) not in changed:

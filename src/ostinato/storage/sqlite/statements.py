@@ -132,7 +132,7 @@ OPEN_RUNS = """
 SELECT run.workflow, run.uid, run.run_id FROM json_each(?) AS asked CROSS JOIN run
 WHERE run.workflow = json_extract(asked.value, '$[0]')
     AND run.uid = json_extract(asked.value, '$[1]')
-    AND run.ended_at IS NULL AND run.uid IS NOT NULL
+    AND run.ended_at IS NULL AND run.uid IS NOT NULL AND run.waiting_for IS NOT 'uid'
 """
 DUE_TIMERS = """
 SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
