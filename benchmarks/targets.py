@@ -52,6 +52,8 @@ def idle(answer: Answer) -> float:
     return full - figure("waiting", "idle_cpu_empty_ms_per_s")(answer)
 
 
+_memory = between(figure("items", "kib_second"), figure("items", "kib_first"))
+
 TARGETS = [
     Target("W1", "steps/s, × DBOS", lambda answer: answer["W1"]["ratio"], 60, least=True),
     Target("W1", "µs CPU a step", figure("W1", "cpu_us_per_step"), 60),
@@ -77,6 +79,10 @@ TARGETS = [
     Target("memory", "MiB after all ÷ after half", figure("memory", "times_half"), 1.1),
     Target("waiting", "s start-up", figure("waiting", "start_s"), 2),
     Target("waiting", "ms CPU a second more than an empty store", idle, 1),
+    Target("items", "CPU of the last items ÷ the first", figure("items", "times_early"), 1.5),
+    Target("items", "memory an item, second half ÷ first", _memory, 1.5),
+    Target("timers", "ms late at most", figure("timers", "max_ms"), 50),
+    Target("found", "ms p99", figure("found", "p99_ms"), 5),
     Target("patterns", "CPU among 10,000 ÷ among 10", figure("patterns", "times_few"), 5),
 ]
 

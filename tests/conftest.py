@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,10 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if IN_CI else "here")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Begun in the background of a script, and every process begun here would be deaf as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A test that needs something from the machine skips with "missing …". In CI every such part can be

@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-c", "from ostinato.cli import main; main()", "bench
 
 TINY = Scale(
     runs=3, waits=4, crowd=5, fans=2, calls=3, starts=150, flows=2, heavy=1, long=1, ended=10,
-    waiting=150, idle=0.1, patterns=20,
+    waiting=150, idle=0.1, patterns=20, items=20, alarms=2, found=3,
 )  # fmt: skip
 
 COSTS = {"commits_per_run", "peak_mib", "sync_ms"}
@@ -59,6 +59,17 @@ FIGURES = {
         "waiting_runs",
         "sync_ms",
     },
+    "items": {
+        "times_early",
+        "cpu_us_early",
+        "cpu_us_late",
+        "cpu_us_per_item",
+        "kib_first",
+        "kib_second",
+    }
+    | COSTS,
+    "timers": {"max_ms", "cpu_us_per_run"} | RANKS | COSTS,
+    "found": {"max_ms", "cpu_us_per_event"} | RANKS | COSTS,
     "patterns": {"times_few", "peak_mib", "sync_ms"}
     | {f"cpu_us_{kind}_of_{many}" for kind in KINDS for many in ("few", "many")},
 }
@@ -84,7 +95,7 @@ def test_every_workload_says_what_it_gives():
 def test_a_round(name, tmp_path):
     figures = measure(name, TINY, tmp_path)
     assert set(figures) == FIGURES[name]
-    assert all(value > 0 for key, value in figures.items() if not key.startswith("idle"))
+    assert all(value > 0 for key, value in figures.items() if not key.startswith(("idle", "kib")))
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
 
 

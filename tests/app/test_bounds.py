@@ -69,8 +69,9 @@ async def test_what_a_job_emits_is_bounded_and_not_lost(stage):
         await run.result(5)
         run = await app.start("w", a="x" * 480, b="x" * 500)
         await run.result(5)
-        while not await app.count_events(EventQuery(type="DONE")):
+        while await app.service.storage.outbox(1):
             await asyncio.sleep(0)
+        assert await app.count_events(EventQuery(type="DONE")) == 2
     big = LimitSettings(event=100)
     async with stage.app(limits=big) as app:
         await (await app.start("w", a="x" * 90, b="x" * 90)).result(5)

@@ -216,6 +216,20 @@ async def test_a_pass_begins_by_itself_once_an_hour(clocked, monkeypatch):
         await _gone(app, more[0])
 
 
+async def test_a_clock_that_was_set_back_only_puts_a_pass_off(clocked):
+    async with clocked.app(GO) as app:
+        janitor, wake = app.service.janitor, app.service.engine.wake
+        janitor._next = app.now() + 5_000
+        wake.clear()
+        janitor._ring()
+        assert not wake.is_set()
+        loop = asyncio.get_running_loop()
+        assert janitor._alarm.when() - loop.time() > 4  # it goes off when the pass is due
+        clocked.clock.time += 5_000
+        janitor._ring()
+        assert wake.is_set()
+
+
 async def _gone(app, run_id):
     for _ in range(100_000):
         if await app.storage.head(run_id) is None:

@@ -107,6 +107,8 @@ MUTATIONS = (
         "return _planned(plan, row, plan.after(done), now)",
         "return row",
         "schedule.late", "loop.hangs", "client.hangs",
+    ),
+    mutation(
         1, "two of one event in a tick do not know each other", "runtime.inbox:Accept.apply",
         'engine.fresh["event", *pair] = change',
         "pass",
@@ -118,7 +120,55 @@ MUTATIONS = (
         "pass",
         "client.refused",
     ),
+    mutation(
+        1, "what is old goes before its time", "core.retention:before",
+        "now - kept",
+        "now",
+        "retention.early",
+    ),
+    mutation(
+        1, "an answer goes while it is good", "runtime.janitor:Janitor._replies",
+        "yield Removal(at=now, replies=replies)",
+        "yield Removal(at=now + 10**9, replies=list(self.engine.storage.inner._disk.replies))",
+        "retention.early",
+    ),
+    mutation(
+        1, "a run goes that the archive does not have", "runtime.janitor:Janitor._runs_of",
+        "await self._exporter.export(runs)",
+        "pass",
+        "retention.unexported",
+    ),
+    mutation(
+        1, "what does not fit a trigger leaves no letter", "runtime.inbox:Accept._bury",
+        "change.rows.dead_letters.append(letter)",
+        "pass",
+        "letter.lost",
+    ),
+    mutation(
+        1, "a consumer that fails leaves no letter", "runtime.engine:Engine.tell",
+        "note_failed(self, change, state, now)",
+        "pass",
+        "letter.unwritten",
+    ),
     # 2. Recorded before next
+    mutation(
+        2, "a redrive does not mark its letter", "runtime.letters:Redrive.apply",
+        "self._mark(change, letter.attempts, letter.reasons, now, runs)",
+        "pass",
+        "event.started_twice",
+    ),
+    mutation(
+        2, "a letter is redriven again", "runtime.letters:Redrive.apply",
+        "if letter.redriven_at is not None:",
+        "if False:",
+        "client.refused",
+    ),
+    mutation(
+        2, "two redrives in a tick do not know each other", "runtime.letters:Redrive.apply",
+        'engine.fresh["letter", letter.id, ""] = change',
+        "pass",
+        "client.refused",
+    ),
     mutation(
         2, "commands leave before the commit", "runtime.engine:Engine._commit",
         "await self.storage.commit(batch)",
@@ -270,7 +320,19 @@ MUTATIONS = (
         "pass",
         "outbox.lost",
     ),
+    mutation(
+        4, "an outgoing event is redriven and does not go out", "runtime.letters:Redrive._send",
+        'change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))',
+        "pass",
+        "letter.marked",
+    ),
     # 5. Early events wait
+    mutation(
+        5, "an event goes that a run may look back to", "runtime.janitor:Janitor._events",
+        "if may_go(event.received_at, event.keyed, old, back[event.type])",
+        "if event.received_at < old",
+        "retention.looked_back",
+    ),
     mutation(
         5, "a wait does not look back", "runtime.meeting:Meeting._look_back",
         "self.engine.post(Tell(run_id, e.Arrived(wait.key, encoded(event))))",
@@ -385,6 +447,18 @@ MUTATIONS = (
         "pass",
         "cost.memory",
     ),
+    mutation(
+        8, "what is old is kept until somebody asks", "runtime.janitor:Janitor._ring",
+        "self.engine.wake.set()",
+        "pass",
+        "retention.late",
+    ),
+    mutation(
+        8, "a clock that went back ends the passes", "runtime.janitor:Janitor._ring",
+        "self._set_alarm(left)",
+        "pass",
+        "retention.late",
+    ),
     # 9. Never a silent hang
     mutation(
         9, "what nobody waits for is not tried again", "runtime.engine:Engine._again_or_fail",
@@ -487,7 +561,7 @@ MUTATIONS = (
         "innocent.incident",
     ),
     mutation(
-        10, "odd errors of handlers are not caught", "runtime.executor:Executor._plain_outcome",
+        10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
         "except BaseException as error:  # a handler may raise anything, even SystemExit",
         "except OstinatoError as error:",
         "run.hangs", "loop.broken",

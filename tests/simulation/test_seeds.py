@@ -16,7 +16,8 @@ from tests.simulation.mutations import MUTATIONS, applied
 FAULTS = (
     "commit.error", "commit.gone", "commit.kept", "commit.late", "commit.lost", "commit.odd",
     "commit.refused", "fenced", "outage", "read.error", "read.odd", "outbox.error", "slow",
-    "bus.error", "bus.hang", "bus.partial", "bus.refuses", "bus.twice",
+    "bus.error", "bus.hang", "bus.partial", "bus.refuses", "bus.twice", "archive.error",
+    "archive.kept",
 )  # fmt: skip
 CRASHES = ("aimed", "failed start", "kill", "poison", "zombie")
 HANDLERS = ("cancelled", "failed", "hung", "stubborn", "zombie")

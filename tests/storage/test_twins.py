@@ -149,7 +149,7 @@ async def everything(storage):
         await storage.reply("POST /runs", "a", NOW + 120),
         await storage.outbox(9),
         await storage.versions(),
-        await storage.dead_letters(Page()),
+        await storage.dead_letters(LetterQuery(), Page()),
         await storage.turns(),
         sorted(await storage.places(), key=lambda one: (one.name, one.n)),
         await storage.buckets(),

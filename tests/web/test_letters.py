@@ -11,7 +11,7 @@ MENDED = DOCUMENTS[3].replace(b"type: object}}}", b"type: integer}}}")
 
 async def dead(http, many=1):
     for n in range(many):
-        await http.post("/events", json=UNFIT | {"id": f"e{n}"})
+        await http.post("/events", json=UNFIT | {"id": f"event-{n}"})
     return (await http.get("/dead-letters?limit=1000")).json()
 
 
@@ -30,7 +30,7 @@ async def test_letters_are_narrowed_counted_and_paged(http):
     count = "/dead-letters/count"
     for query, number in [
         ("", 3), ("?kind=trigger", 3), ("?kind=outgoing", 0), ("?target=strict/on/0", 3),
-        ("?text=e1", 1), ("?since=1h", 3), ("?since=2099-01-01T00:00:00Z", 0),
+        ("?text=event-1", 1), ("?since=1h", 3), ("?since=2099-01-01T00:00:00Z", 0),
         ("?redriven=true", 0),
     ]:  # fmt: skip
         assert (await http.get(count + query)).json() == {"count": number}, query

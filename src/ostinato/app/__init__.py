@@ -10,6 +10,7 @@ letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself
 catalog       the deployed workflows, as the engine asks for them
+keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name

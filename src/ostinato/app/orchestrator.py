@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
 from ostinato.app.repairing import Repairing
@@ -16,11 +17,11 @@ from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
 from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
-from ostinato.config import Settings, retention_of
+from ostinato.config import Settings
 from ostinato.core.cloudevents import Event
 from ostinato.definitions import read
 from ostinato.errors import UsageError
-from ostinato.ports import Clock, Storage
+from ostinato.ports import Archive, Clock, Storage
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
@@ -142,7 +143,6 @@ class App(Deploying, Scheduling, Repairing, Letters):
             uid_queue=settings.limits.uid_queue,
             secrets=settings.secrets,
         )
-        export = settings.retention.export
         self._http.limit = settings.limits.result
         return Service(
             storage,
@@ -153,8 +153,12 @@ class App(Deploying, Scheduling, Repairing, Letters):
             self._identity,
             limits,
             self._retention,
-            None if export is None else open_archive(export),
+            self._open_archive(),
         )
+
+    def _open_archive(self) -> Archive | None:
+        export = self.settings.retention.export
+        return None if export is None else open_archive(export)
 
     async def clean(self) -> Cleaned:
         """Remove now what `[retention]` says is too old; a server does so once an hour."""

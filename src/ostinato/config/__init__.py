@@ -4,14 +4,12 @@ settings  the tables: every setting with its default and what it is for
 kinds     how a value is written and shown: sizes, durations, addresses, keys
 sources   where values come from: the file, the environment, arguments; secrets from files
 reading   the sources laid over each other; what fits nothing is refused with the nearest name
-keeping   how long things are kept, as the rules take it
 binding   an address beyond this machine needs keys
 
 Every command waits for this import, so nothing slow is imported here.
 """
 
 from ostinato.config.binding import is_loopback, require_keys_beyond_loopback
-from ostinato.config.keeping import retention_of
 from ostinato.config.kinds import ApiKey
 from ostinato.config.reading import override_settings, read_settings
 from ostinato.config.settings import (
@@ -38,6 +36,5 @@ __all__ = [
     "override_settings",
     "read_settings",
     "require_keys_beyond_loopback",
-    "retention_of",
     "settings_table",
 ]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
 
 from ostinato.core.commands import StartJob
 from ostinato.core.state import State
@@ -10,31 +14,27 @@ from ostinato.runtime.handlers import Handler, Job
 
 Key = tuple[str, str, int]
 
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
-class Attempt:
+
+class Attempt(msgspec.Struct, eq=False):
     """``asked``: its start fact was asked for, and it begins after that is stored.
 
     ``secrets`` are those that it was given.
     ``reported``: its run knows how it ended, though the handler may still be at work.
     """
 
-    __slots__ = (
-        "asked", "begun_at", "command", "handler", "job", "key", "reported", "secrets", "state",
-        "stopping", "task",
-    )  # fmt: skip
-
-    def __init__(self, state: State, command: StartJob, handler: Handler | None) -> None:
-        self.state = state
-        self.command = command
-        self.handler = handler
-        self.key: Key = (state.run_id, command.key, command.attempt)
-        self.task: asyncio.Task[None] | None = None
-        self.job: Job | None = None
-        self.asked = False
-        self.begun_at = 0.0
-        self.secrets: dict[str, str] = {}
-        self.stopping = False
-        self.reported = False
+    state: State
+    command: StartJob
+    handler: Handler | None
+    key: Key
+    task: asyncio.Task[None] | None = None
+    job: Job | None = None
+    asked: bool = False
+    begun_at: float = 0.0
+    secrets: Mapping[str, str] = NO_SECRETS
+    stopping: bool = False
+    reported: bool = False
 
     @property
     def in_thread(self) -> bool:

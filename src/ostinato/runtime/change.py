@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
@@ -33,30 +33,20 @@ if TYPE_CHECKING:
     from ostinato.runtime.posts import Post
 
 
-class Told:
+class Told(Struct, eq=False):
     """What one event did to one run: the facts from ``seq`` on, and what the run asked for.
 
     ``at`` is the run's own time: the clock may have been set back, a run's time never goes back.
     """
 
-    __slots__ = ("at", "commands", "ended", "facts", "head", "new", "resident", "seq")
-
-    def __init__(
-        self,
-        resident: Resident,
-        seq: int,
-        facts: list[Fact],
-        commands: list[c.Command],
-        ended: bool,
-    ) -> None:
-        self.resident = resident
-        self.seq = seq
-        self.facts = facts
-        self.commands = commands
-        self.ended = ended
-        self.at = resident.state.now
-        self.head: Head | None = None
-        self.new = False
+    resident: Resident
+    seq: int
+    facts: list[Fact]
+    commands: list[c.Command]
+    ended: bool
+    at: int
+    head: Head | None = None
+    new: bool = False
 
 
 class Change:

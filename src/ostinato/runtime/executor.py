@@ -105,8 +105,9 @@ class Executor:
         if self._stopping:
             return  # they stay open in the store, for the next process
         for state, command in jobs:
-            attempt = Attempt(state, command, self.handlers.get(command.handler))
-            self._attempts[attempt.key] = attempt
+            key = (state.run_id, command.key, command.attempt)
+            attempt = Attempt(state, command, self.handlers.get(command.handler), key)
+            self._attempts[key] = attempt
             if command.deaths:
                 self._alone.push(attempt)
             else:
@@ -149,8 +150,9 @@ class Executor:
         if attempt.reported:
             return
         task = self._begin(attempt)
+        outcome = self._kept_secret if has_marks(attempt.command.input) else self._outcome
         try:
-            event = await self._outcome(attempt)
+            event = await outcome(attempt)
         except asyncio.CancelledError as error:
             event = self._cancelled(attempt, error)
             if self._closed:
@@ -177,16 +179,15 @@ class Executor:
             self._deadlines.add(attempt.begun_at + attempt.command.timeout / 1000, attempt)
         return task
 
-    async def _outcome(self, attempt: Attempt) -> e.Event:
-        if not has_marks(attempt.command.input):
-            return await self._plain_outcome(attempt)
+    async def _kept_secret(self, attempt: Attempt) -> e.Event:
+        """With the secrets that it is given, and without them in what it says."""
         try:
             data, used = filled(attempt.state, attempt.command.input, self._secret)
         except Fail as error:
             return failure_of(attempt.command, error)
         attempt.command = msgspec.structs.replace(attempt.command, input=data)
         attempt.secrets = used
-        return cleaned(await self._plain_outcome(attempt), used)
+        return cleaned(await self._outcome(attempt), used)
 
     def _secret(self, name: str) -> str:
         if name not in self._secrets:
@@ -194,7 +195,7 @@ class Executor:
             raise Fail(f"there is no secret {name!r}: {hint}", "NoSecret")
         return self._secrets[name]
 
-    async def _plain_outcome(self, attempt: Attempt) -> e.Event:
+    async def _outcome(self, attempt: Attempt) -> e.Event:
         command, handler = attempt.command, attempt.handler
         if handler is None:
             return self._no_handler(command)

@@ -97,7 +97,7 @@ class Janitor:
         self._passing: asyncio.Task[None] | None = None
         self._one_pass = asyncio.Lock()
 
-    async def run_once(self, now: int) -> int:
+    def run_once(self, now: int) -> int:
         """Begin a pass when it is time; it goes on beside the engine's loop."""
         if self._next is None:
             self._come_back(now, FIRST)
@@ -109,10 +109,20 @@ class Janitor:
 
     def _come_back(self, now: int, wait: int) -> None:
         self._next = now + wait
+        self._set_alarm(wait)
+
+    def _set_alarm(self, wait: int) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        loop = asyncio.get_running_loop()
-        self._alarm = loop.call_later(wait / 1_000, self.engine.wake.set)
+        self._alarm = asyncio.get_running_loop().call_later(wait / 1_000, self._ring)
+
+    def _ring(self) -> None:
+        """Too early, when the clock has been set back since."""
+        left = (self._next or 0) - self.engine.clock.now()
+        if left > 0:
+            self._set_alarm(left)
+        else:
+            self.engine.wake.set()
 
     async def _pass(self, now: int) -> None:
         try:

@@ -230,7 +230,7 @@ class Service:
         done += self.limiter.run_once(moment)
         done += await self.schedules.run_once(moment)
         done += await self.outbox.run_once(moment)
-        return done + await self.janitor.run_once(moment)
+        return done + self.janitor.run_once(moment)
 
     async def _turn(self) -> None:
         wake = self.engine.wake

@@ -59,11 +59,13 @@ class Slots:
 
     def push(self, attempt: Attempt) -> None:
         workflow = attempt.state.workflow
-        rank = max(self._ranks.get(workflow, 0), self._served) + 1
+        rank = self._ranks.get(workflow, 0) + 1
+        if rank <= self._served:
+            rank = self._served + 1
         self._ranks[workflow] = rank
         self._number += 1
-        order = (attempt.command.deaths, -attempt.state.graph.priority, rank)
-        heapq.heappush(self._heap, (*order, self._number, attempt))
+        deaths, above = attempt.command.deaths, -attempt.state.graph.priority
+        heapq.heappush(self._heap, (deaths, above, rank, self._number, attempt))
 
     def wake(self) -> None:
         """Let up to ``WAVE`` more slots come for what waits; each wakes as many when it begins."""

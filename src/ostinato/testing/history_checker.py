@@ -44,10 +44,17 @@ class Violation:
 
 @dataclass(slots=True)
 class Journal:
-    """What clients were told: runs that were started; events, with the runs in their answer."""
+    """What clients were told: runs that were started; events, with the runs in their answer.
+
+    ``removed`` runs and ``forgotten`` events were old enough to go; ``redriven`` are runs that a
+    dead letter was made of.
+    """
 
     starts: set[str] = field(default_factory=set)
     events: dict[Pair, tuple[str, ...]] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    forgotten: set[Pair] = field(default_factory=set)
+    redriven: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +268,16 @@ async def check_store(
     """Every run and event of a store in which nothing is at work. ``now``: what is due is over."""
     found: list[Violation] = []
     heads = [head async for head in _heads(storage)]
+    by_event: list[Head] = []
     for head in heads:
         records = await storage.history(head.run_id)
+        if head.event_id and not _is_fork(records):
+            by_event.append(head)
         found += check_history(graph_of, head.run_id, records)
         state, _ = replayed(graph_of, head.run_id, records)
         if state is not None:
             found += [Violation(head.run_id, -1, *one) for one in _at_rest(head, state, now)]
-    found += _one_run_per_event(heads)
+    found += _one_run_per_event(by_event, journal or Journal())
     found += await _once_per_instant(storage)
     for outgoing in await storage.outbox(1_000):
         found.append(Violation(outgoing.run_id, -1, "outbox.left", f"{outgoing.event.id} not sent"))
@@ -301,12 +311,20 @@ def _at_rest(head: Head, state: State, now: int | None) -> Iterator[tuple[str, s
         yield "run.silent", "it is open and waits for nothing"
 
 
-def _one_run_per_event(heads: Iterable[Head]) -> Iterator[Violation]:
+def _is_fork(records: Sequence[Record]) -> bool:
+    """It has the event of the run that it was made of."""
+    begin: Any = decode_facts(records[0].data, records[0].version)[0] if records else None
+    return bool(getattr(begin, "forked_from", ""))
+
+
+def _one_run_per_event(heads: Iterable[Head], journal: Journal) -> Iterator[Violation]:
     counts = Counter(
-        (head.workflow, head.event_source, head.event_id) for head in heads if head.event_id
+        (head.workflow, head.event_source or "", head.event_id or "")
+        for head in heads
+        if head.run_id not in journal.redriven
     )
     for (workflow, source, event_id), count in counts.items():
-        if count > 1:
+        if count > 1 and (source, event_id) not in journal.forgotten:
             text = f"{count} runs of {workflow} by event {event_id} of {source}"
             yield Violation("", -1, "event.started_twice", text)
 
@@ -349,11 +367,13 @@ async def unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
 
 async def _acknowledged(storage: Storage, journal: Journal) -> list[Violation]:
     found = []
-    for run_id in sorted(journal.starts.union(*journal.events.values())):
+    for run_id in sorted(journal.starts.union(*journal.events.values()) - journal.removed):
         if await storage.head(run_id) is None:
             found.append(Violation(run_id, -1, "start.lost", "it was acknowledged"))
     known: dict[Pair, StoredEvent] = await storage.known_events(list(journal.events))
     for pair, runs in journal.events.items():
+        if pair in journal.forgotten:
+            continue
         if pair not in known:
             found.append(Violation("", -1, "event.lost", f"{pair} was acknowledged"))
         elif tuple(msgspec.json.decode(known[pair].answer)["runs"]) != runs:

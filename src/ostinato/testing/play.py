@@ -197,7 +197,8 @@ MADE_AGAIN = ("graph", "cache", "tokens")
 
 
 def _slots(thing: Step | Scope) -> dict[str, Any]:
-    return {name: _plain(getattr(thing, name)) for name in type(thing).__slots__}
+    names = Step.__struct_fields__ if isinstance(thing, Step) else Scope.__slots__
+    return {name: _plain(getattr(thing, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:

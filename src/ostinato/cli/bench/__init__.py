@@ -4,7 +4,7 @@ workloads  the table of what is measured      scale      how much of each a roun
 inside     … on an App in a process           documents  the workflows that are measured
 served     … over HTTP                        server     the server process; load  who sends to it
 shape      … what must not grow               meter      time, CPU, commits, memory
-crowd      … among many patterns
+crowd      … among many patterns              waits      … how soon one is woken
 rounds     ours and the peer's in turn        one        one round, a process of its own
 processes  a round leaves nothing behind      peers      the engines beside it
 summary    medians, ranges, ratios            machine    what it was measured on
@@ -43,9 +43,10 @@ def bench(
 ) -> None:
     """Measure steps per second on this machine: SQLite, every commit on the disk.
 
-    W1 W1b-50 W1b-600 W1b-2000 W2 W3 W3-http W4 W4-http W4-http-100 W5-light W5-heavy, and what
-    must not grow: length memory waiting patterns. Files are made in the working directory, and
-    removed. With --json the last line of stdout is the answer, all of it.
+    W1 W1b-50 W1b-600 W1b-2000 W2 W3 W3-http W4 W4-http W4-http-100 W5-light W5-heavy, what must
+    not grow: length memory waiting items patterns, and how soon one is woken: timers found. Files
+    are made in the working directory, and removed. With --json the last line of stdout is the
+    answer, all of it.
     """
     from ostinato.cli.bench.processes import ended_in_order
     from ostinato.cli.bench.rounds import measured

@@ -12,7 +12,8 @@ class Scale:
 
     ``runs`` W1 · ``waits`` W1b with 50 and 600 · ``crowd`` W1b with 2,000 · ``fans`` W2 ·
     ``calls`` W3 · ``starts`` W4 · ``flows`` W5-light · ``heavy`` W5-heavy · ``long`` length ·
-    ``ended`` memory · ``waiting`` and ``idle`` waiting · ``patterns`` patterns.
+    ``ended`` memory · ``items`` items · ``alarms`` timers · ``waiting`` waiting and found ·
+    ``idle`` waiting · ``found`` found · ``patterns`` patterns.
     """
 
     runs: int = 500
@@ -25,7 +26,10 @@ class Scale:
     heavy: int = 10
     long: int = 10
     ended: int = 100_000
+    items: int = 10_000
+    alarms: int = 50
     waiting: int = 100_000
+    found: int = 500
     patterns: int = 10_000
     idle: float = 5
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from ostinato.cli.bench.documents import LONG, sequence, waiting
+from ostinato.cli.bench.documents import LONG, mapped, sequence, waiting
 from ostinato.cli.bench.inside import finish, meter, opened
 from ostinato.cli.bench.load import burst
 from ostinato.cli.bench.meter import Figures, cpu_of, memory_mib
@@ -19,6 +19,8 @@ EARLY, LATE, AROUND = 10, 1_000, 5
 CROWD = 1_000
 """Runs at once, where the number at once is not what is measured."""
 BATCH = 100
+AT_ONCE = 100
+"""Items of a list at a time."""
 
 
 async def length(place: Path, scale: Scale) -> Figures:
@@ -39,6 +41,30 @@ async def length(place: Path, scale: Scale) -> Figures:
         costs = begun.costs("step", scale.long * LONG, scale.long)
     step = {"cpu_us_step_10": median(early), "cpu_us_step_1000": median(late)}
     return {"times_step_10": median(late) / median(early), **step, **costs}
+
+
+async def items(place: Path, scale: Scale) -> Figures:
+    """What the last items of a long list cost beside the first, and the memory of its halves."""
+    marks: list[int] = []
+    sizes: list[float] = []
+    half = scale.items // 2
+    async with opened(place) as app:
+
+        @app.handler("mark")
+        async def mark() -> None:
+            if len(marks) in (0, half, scale.items - 1):
+                sizes.append(memory_mib())
+            marks.append(time.process_time_ns())
+
+        await app.deploy(mapped("items", "mark", AT_ONCE))
+        begun = meter(app)
+        await finish(app, "items", items=list(range(scale.items)))
+        costs = begun.costs("item", scale.items, 1)
+    few = max(1, scale.items // 10)
+    early, late = (marks[few] - marks[0]) / few, (marks[-1] - marks[-1 - few]) / few
+    first, second = ((sizes[at + 1] - sizes[at]) / half * 1024 for at in (0, 1))
+    cpu = {"cpu_us_early": early / 1000, "cpu_us_late": late / 1000}
+    return {"times_early": late / early, **cpu, "kib_first": first, "kib_second": second, **costs}
 
 
 def _cost(marks: list[int], step: int) -> float:

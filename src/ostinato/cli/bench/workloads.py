@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ostinato.cli.bench import crowd, inside, served, shape
+from ostinato.cli.bench import crowd, inside, served, shape, waits
 from ostinato.cli.bench.inside import Run, side_by_side
 from ostinato.cli.bench.scale import Scale
 
@@ -105,6 +105,28 @@ WORKLOADS: dict[str, Workload] = {
         "{waiting:,} runs that wait for an event: a server starts with them, and idles",
         "s start-up",
         shape.asleep,
+        less=True,
+        once=True,
+    ),
+    "items": Workload(
+        "a run with a job for each of {items:,} items: the last tenth beside the first",
+        "× the CPU of the first tenth",
+        shape.items,
+        less=True,
+        once=True,
+    ),
+    "timers": Workload(
+        "{alarms:,} runs, one after the other, of a job behind a wait for an instant",
+        "ms late at most",
+        waits.timers,
+        less=True,
+        once=True,
+    ),
+    "found": Workload(
+        "{found:,} events, one after the other, each for one of {waiting:,} runs that wait, up to "
+        "the job behind the wait",
+        "ms p50",
+        waits.found,
         less=True,
         once=True,
     ),

@@ -24,7 +24,7 @@ from ostinato.core.decide import (
 )
 from ostinato.core.decide.moves import Settle
 from ostinato.core.facts import Fact
-from ostinato.core.fold import FOLD, fold
+from ostinato.core.fold import FOLD
 from ostinato.core.state import State
 from ostinato.errors import UsageError
 
@@ -89,8 +89,9 @@ def advance(state: State, event: e.Event, now: int) -> tuple[list[Fact], list[Co
         for told in agenda:  # which grows as it is read
             for said in DECIDE[type(told)](state, told, now):
                 kind = type(said)
-                if kind in FOLD:
-                    fold(state, said, now)
+                if (apply := FOLD.get(kind)) is not None:  # what `fold` does, without a call
+                    apply(state, said, now)
+                    state.seq += 1
                     facts.append(said)
                 elif kind is Settle:
                     resting[said.key] = None

@@ -97,6 +97,8 @@ def _full(state: State) -> int | None:
     ``on_failure`` and ``finally`` may still run in a run that has become too long; but a loop in
     them ends too.
     """
+    if len(state.steps) < state.graph.most_steps:
+        return None
     most = state.graph.most_steps * LASTLY.get(state.doing, 1)
     return most if len(state.steps) >= most else None
 

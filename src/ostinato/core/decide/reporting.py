@@ -71,8 +71,10 @@ def _succeeded(
 
 
 def _done(step: Step, output: Raw) -> list[Said]:
-    fact = JobSucceeded(step.key, step.attempt, output)
-    return [fact, *quiet(step), *onward(step.scope, step.node, step.key)]
+    said: list[Said] = [JobSucceeded(step.key, step.attempt, output)]
+    said += quiet(step)
+    said += onward(step.scope, step.node, step.key)
+    return said
 
 
 def _unexpected(state: State, step: Step, expect: Expression, output: Raw) -> Failure | None:

@@ -19,7 +19,10 @@ def unarm(step: Step) -> list[Command]:
 
 def quiet(step: Step) -> list[Command]:
     """All timers, waits and places of a step that is over, taken away."""
-    return [*silent(step), *placeless(step)]
+    said = silent(step)
+    if step.places:
+        said.append(FreePlaces(step.key))
+    return said
 
 
 def silent(step: Step) -> list[Command]:

@@ -21,7 +21,7 @@ def _step(state: State, key: str, at: int) -> Step:
     item = _item(state, key) if "]" in key else None
     scope = item if item is not None else parent_of(state, key)
     node = scope.node if item is not None else state.graph.nodes[path_of(key)]
-    return _opened(state, Step(key, node, scope, at, node.spec))
+    return _opened(state, Step(key, node, scope, at, node.spec, at))
 
 
 def _item(state: State, key: str) -> Scope | None:
@@ -36,7 +36,7 @@ def _taking_back(state: State, key: str, at: int) -> Step:
     undone = key.removesuffix(TAKEN_BACK)
     state.undoing = state.to_undo.pop()
     node = state.steps[undone].node
-    return _opened(state, Step(key, node, state.scopes[UNDO], at, node.undo or node.spec))
+    return _opened(state, Step(key, node, state.scopes[UNDO], at, node.undo or node.spec, at))
 
 
 def _opened(state: State, step: Step) -> Step:

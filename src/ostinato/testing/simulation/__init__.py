@@ -14,6 +14,7 @@ handlers   quick, slow, failing, odd, stubborn, deadly
 store      a store that is far away, and fails by plan
 bus        a bus that fails, and sends twice
 web        the peer of http jobs
+archive    an archive that fails
 faults     what goes wrong, armed by the plan
 place      where the data lies: in memory, or in a SQLite file
 loop       an event loop in virtual time
@@ -21,6 +22,8 @@ clock      the wall clock, that can be set
 points     the crash points, read from the source
 ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
+attic      what is old and goes, and the rules about that
+letters    dead letters, and the rules about them
 rows       what the store holds, and what belongs together in it
 settling   whatever waits is answered, until all is quiet
 judge      what must hold then

@@ -28,7 +28,14 @@ class Need:
     happenings: tuple[Happening, ...] = ()
     later: tuple[Happening, ...] = ()
     small: bool = False
+    forgets: bool = False
 
+
+OLD = 70_000
+"""Milliseconds: so much later everything is old, in worlds that forget, and the janitor comes."""
+
+AGE: Happening = ("jump", (OLD,))
+CLEAN: Happening = ("clean", ())
 
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
 UNMET = tuple[Happening, ...](("fault", (kind, 1)) for kind in MEETING.values())
@@ -36,9 +43,6 @@ BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
 BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
 CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
-MENDS = tuple[Happening, ...](
-    ("mend", (number, how)) for number in (1, 2, 3) for how in ("retry", "pause")
-)
 STARTS = tuple[Happening, ...](
     ("start", ("early", number, "both", 1))
     for number in (901, 904, 907, 910, 913, 916)  # which have one uid
@@ -49,6 +53,24 @@ EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2
 MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
+
+BROKEN = (991, 993, 995)
+"""Runs that have each a uid of their own, and fail."""
+
+ENDED = tuple[Happening, ...](("start", ("mending", n, "uid", 1)) for n in BROKEN)
+REOPENED = tuple[Happening, ...](("mend", (n, how)) for how in ("fork", "retry") for n in BROKEN)
+WEBS = tuple[Happening, ...](("start", ("web", n, "plain", 1)) for n in (980, 981, 982))
+DONE = tuple[Happening, ...](("start", ("plain", n, "once", 1)) for n in (950, 951, 952))
+FAILED: tuple[Happening, ...] = (
+    *[("emit", (type, number, 1)) for type in ("PICK", "MOOD") for number in range(960, 966)],
+    *[("start", ("web", number, "plain", 1)) for number in (970, 971)],
+)
+DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
+OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
+LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), AGE, STOP, AGE, STOP)
+SENDING: tuple[Happening, ...] = (
+    ("fault", ("bus.hang", 9)), *WEBS,
+)  # fmt: skip
 
 HANDS: tuple[Happening, ...] = (
     ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
@@ -72,23 +94,33 @@ NEEDS: dict[str, Need] = {
     "executor._run_alone": Need(("poisoned",), (CRASH,)),
     "executor.close": Need(("strict", "failing"), (STOP, STOP)),
     "executor.drain": STOPPED,
-    "http": Need(("web",)),
+    "exporting": OLD_PLAINS,
+    "http": Need(("web",), WEBS),
     "http.close": Need(("web",), (STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
+    "janitor": OLD_PLAINS,
+    "janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
+    "janitor.close": Need(("plain",), DONE, later=LONG_PASS, forgets=True),
+    "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
     "limiter": Need(("limited",), (("burst", ("limited", 9)), CRASH)),
     "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
     "outbox": BUS,
-    "outbox.close": Need(("plain", "web"), (("fault", ("bus.hang", 3)), STOP, STOP)),
+    "outbox.close": Need(("web",), SENDING, later=(STOP, STOP)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),
-    "repairs": Need(("mending",), later=MENDS),
+    "repairs": Need(("mending",), ENDED, later=REOPENED),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
     "service._store_start": Need(
-        ("poisoned",), (CRASH, CRASH, *[("fault", ("commit.error", 1)) for _ in range(12)])
+        ("poisoned",),
+        (
+            CRASH,
+            CRASH,
+            *[("fault", (kind, 1)) for kind in ("commit.error", "outage") for _ in range(9)],
+        ),
     ),
     "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
     "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),

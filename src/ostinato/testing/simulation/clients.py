@@ -24,6 +24,7 @@ from ostinato.errors import (
     Unloadable,
     Unready,
 )
+from ostinato.ports import LetterQuery
 from ostinato.testing.simulation.clock import NOON
 from ostinato.testing.simulation.process import ConnectionLost
 
@@ -85,7 +86,8 @@ class Clients:
         key = Once("runs", name, name.encode(), _answer) if how in ("once", "both") else None
 
         async def serve(app: Any) -> str:
-            run = await app.start_run(workflow, input_of(number), uid=uid, once=key)
+            given = input_of(number) | {"taste": "sweet"}
+            run = await app.start_run(workflow, given, uid=uid, once=key)
             if key is not None:
                 self._ledger.told_run(name, run.id)
             else:
@@ -129,6 +131,7 @@ class Clients:
             runs = []
             for told in await app.accept(events):
                 self._ledger.told_event(told.source, told.id, told.runs)
+                self._ledger.letters.promised.update(one["id"] for one in told.dead_letters or ())
                 runs += told.runs
             return runs
 
@@ -184,21 +187,22 @@ class Clients:
         async def serve(app: Any) -> None:
             await app.cancel(run_id, by="client", why="no longer wanted")
 
-        await self._allowed(serve, ConflictError)
+        await self._allowed(serve, ConflictError, NotFoundError)
 
     async def mend(self, number: int, how: str) -> None:
-        """A person pauses a run and lets it go on, or wants what failed in it done once more."""
+        """A person pauses a run and lets it go on, or wants what failed in it done once more, or
+        in another run."""
         run_id = self.runs.get(number)
         if run_id is None:
             return
-        for verb in ("retry",) if how == "retry" else ("pause", "resume"):
-            await self._allowed(_asks(verb, run_id), ConflictError)
+        for verb in (how,) if how != "pause" else ("pause", "resume"):
+            await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
             await asyncio.sleep(self._world.chance.random())
 
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
-            await self.until_answered(lambda app: app.run_view(run_id))
+            await self._allowed(partial(_named, run_id, _view), NotFoundError)
 
     async def answer(self, token: str, number: int) -> None:
         async def serve(app: Any) -> None:
@@ -224,8 +228,33 @@ class Clients:
 
     async def _watched(self, serve: Serve) -> None:
         process = await self._world.serving()
-        with suppress(*AGAIN):
+        with suppress(*AGAIN, NotFoundError):
             await process.ask(serve)
+
+    # what is left over
+
+    async def letters(self) -> None:
+        """Looks at each of them."""
+        found = await self.until_answered(lambda app: app.dead_letters())
+        for letter in found:
+            await self._allowed(partial(_named, letter.id, _letter), NotFoundError)
+
+    async def redrive(self, copies: int) -> None:
+        """All that there are, by several people at once."""
+        query = LetterQuery()
+        await self.until_answered(lambda app: app.redrive(where=query, dry_run=True))
+        await asyncio.gather(*[self._soon(self._redrive) for _ in range(copies)])
+
+    async def _redrive(self) -> None:
+        async def serve(app: Any) -> None:
+            for told in (await app.redrive(where=LetterQuery(), by="client")).letters:
+                for run_id in told.runs[:1]:
+                    self._ledger.told_run(f"letter {told.id}", run_id)
+
+        await self._allowed(serve, NotFoundError)
+
+    async def clean(self) -> None:
+        await self.until_answered(lambda app: app.clean())
 
     async def nonsense(self, workflow: str) -> None:
         """Bad input gets a clear error, and changes nothing."""
@@ -259,6 +288,14 @@ class Clients:
 
 async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: Any) -> None:
     await change(app, name)
+
+
+async def _view(app: Any, run_id: str) -> None:
+    await app.run_view(run_id)
+
+
+async def _letter(app: Any, letter_id: str) -> None:
+    await app.dead_letter(letter_id)
 
 
 def input_of(number: int) -> dict[str, Any]:

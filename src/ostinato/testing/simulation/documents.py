@@ -291,18 +291,36 @@ MENDING: Data = {
     "finally": [job("tidy", "quick")],
 }
 
+PICKY: Data = {
+    "workflow": "picky",
+    "on": [{"event": "PICK", "uid": "string(event.data.n)"}],
+    "input_schema": {"type": "object", "required": ["n", "taste"]},
+    "phases": [phase("p", job("pick", "quick"))],
+}
+
+PICKED: Data = PICKY | {"input_schema": {"type": "object", "required": ["n"]}}
+"""It takes what the first version refuses."""
+
+MOODY: Data = {
+    "workflow": "consumer-moody",
+    "on": [{"event": "MOOD"}],
+    "phases": [phase("consume", job("handle", retry=1), job("again", retry=1))],
+}
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING,
+        TURNS, LIMITED, MENDING, PICKY, MOODY,
     )
 }  # fmt: skip
 
 DOOMED = ("bad",)
 """Workflows with data that no store takes: their runs need a person."""
 
-SECOND: dict[str, Data] = {"changing": CHANGED, "ticking": TICKED, "turns": TURNED}
+SECOND: dict[str, Data] = {
+    "changing": CHANGED, "ticking": TICKED, "turns": TURNED, "picky": PICKED,
+}  # fmt: skip
 """What a second deployment brings while runs of the first are open."""
 
 
@@ -315,8 +333,14 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD",
 }  # fmt: skip
+
+CONSUMERS = ("consumer-moody",)
+"""Workflows that only events start."""
+
+LETTERS = ("picky", "consumer-moody", "web")
+"""Workflows that leave dead letters."""
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),

@@ -24,7 +24,9 @@ WINDOWS = ("outage", "slow")
 
 BUS_FAULTS = ("bus.error", "bus.partial", "bus.twice", "bus.hang", "bus.refuses")
 
-FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS)
+ARCHIVE_FAULTS = ("archive.error", "archive.kept")
+
+FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
 
 class Faults:
@@ -37,6 +39,7 @@ class Faults:
         self._reads: deque[str] = deque()
         self._meetings = {kind: deque[str]() for kind in MEETING.values()}
         self._bus: deque[str] = deque()
+        self._archive: deque[str] = deque()
         self._until = dict.fromkeys(WINDOWS, 0.0)
         self.met: Counter[str] = Counter()
 
@@ -45,7 +48,10 @@ class Faults:
         if kind in WINDOWS:
             self._until[kind] = self._loop.time() + amount
             return
-        queues = {"commit": self._commits, "read": self._reads, "bus": self._bus}
+        queues = {
+            "commit": self._commits, "read": self._reads, "bus": self._bus,
+            "archive": self._archive,
+        }  # fmt: skip
         queue = (
             queues[kind.partition(".")[0]] if kind not in self._meetings else self._meetings[kind]
         )
@@ -53,7 +59,8 @@ class Faults:
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
-        for queue in (self._commits, self._reads, self._bus, *self._meetings.values()):
+        queues = (self._commits, self._reads, self._bus, self._archive, *self._meetings.values())
+        for queue in queues:
             queue.clear()
         self._until = dict.fromkeys(WINDOWS, 0.0)
 
@@ -66,6 +73,9 @@ class Faults:
 
     def next_send(self) -> str:
         return self._next(self._bus)
+
+    def next_export(self) -> str:
+        return self._next(self._archive)
 
     def _next(self, queue: deque[str]) -> str:
         if not queue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.ports import Head, Place, Storage, Turn
-from ostinato.testing.history_checker import Violation, check_store
+from ostinato.testing.history_checker import Violation, check_history, check_store
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
 from ostinato.testing.simulation.world import World
@@ -28,12 +28,22 @@ async def judge(world: World) -> list[Violation]:
     await store.open()
     try:
         found += await _kept(world, store)
+        found += await world.ledger.attic.left(store)
+        found += await world.ledger.letters.left(store, world.ledger.heads.values())
+        found += _removed(world)
         found += await check_store(
             store, app._registry.graph, world.ledger.journal, world.clock.now()
         )
     finally:
         await store.close()
     return found
+
+
+def _removed(world: World) -> Iterator[Violation]:
+    """Their histories, as they were when they went."""
+    graph_of, records = world.current.app._registry.graph, world.ledger.attic.records
+    for run_id in sorted(world.ledger.journal.removed):
+        yield from check_history(graph_of, run_id, records[run_id])
 
 
 async def _kept(world: World, store: Storage) -> list[Violation]:

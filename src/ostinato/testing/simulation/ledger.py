@@ -18,10 +18,12 @@ from ostinato.core.codec import decode_facts
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
+from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.handlers import NO_LUCK
+from ostinato.testing.simulation.letters import Letters
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.rows import Moment, Rows
 
@@ -53,6 +55,7 @@ class Ledger:
         self.over: set[tuple[str, str]] = set()
         self.rows = Rows()
         self._starts: dict[str, Moment] = {}
+        self._forked: dict[str, str] = {}
         self._awaited: set[tuple[str, str]] = set()
         self._cancelling: dict[tuple[str, str], float] = {}
         self._ready_in: dict[tuple[str, str], int] = {}
@@ -63,6 +66,8 @@ class Ledger:
         self.delivered: dict[str, int] = {}
         self.replies: dict[str, bytes] = {}
         self.heads: dict[str, Head] = {}
+        self.attic = Attic(clock, self.heads, self.journal)
+        self.letters = Letters(self.attic, self.journal)
         self.facts: Counter[str] = Counter()
         self.commits = 0
         self._reads: Counter[tuple[int, str]] = Counter()
@@ -83,6 +88,8 @@ class Ledger:
         for head in (*batch.new_heads, *batch.heads.values()):
             told = sum(record.run_id == head.run_id for record in batch.records)
             self._show(head, told)
+        self.broken += self.letters.kept(batch)
+        self.broken += self.attic.kept(batch)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
         for outgoing in batch.outgoing:
@@ -95,6 +102,7 @@ class Ledger:
                 self.facts[fact_type(fact)] += 1
                 if isinstance(fact, f.RunStarted):
                     self._starts[record.run_id] = (self.rows.now, record.at)
+                    self._forked[record.run_id] = fact.forked_from
                 self._note(record.run_id, fact)
 
     def _show(self, head: Head, told: int) -> None:
@@ -149,8 +157,7 @@ class Ledger:
         """What a handler returned counts for the attempt that returned it; what is emitted is
         stored with the fact that says so."""
         kept = bytes(fact.output)
-        said = self.returned.get((run_id, fact.key, fact.attempt))
-        if kept.startswith(DID) and kept != said:
+        if kept.startswith(DID) and kept not in (said := self._said(run_id, fact)):
             self.breaks("output.foreign", f"{fact.key} returned {said!r}, kept {kept!r}", run_id)
         event = msgspec.json.decode(kept) if (run_id, fact.key) in self._awaited else None
         if isinstance(event, dict):  # else its catch stands in
@@ -160,6 +167,14 @@ class Ledger:
         emitted = f"{run_id}:{fact.key}"
         if kept == b'{"id":"%s"}' % emitted.encode() and emitted not in self.outgoing:
             self.breaks("emit.unstored", f"{fact.key} is done, its event is not stored", run_id)
+
+    def _said(self, run_id: str, fact: f.JobSucceeded) -> set[bytes]:
+        """What this attempt returned; what a fork was given is that of the run before it."""
+        source = self._forked[run_id]
+        if (run_id, fact.key, fact.attempt) in self.ready or not source:
+            return {self.returned.get((run_id, fact.key, fact.attempt), b"")}
+        given = {said for one, said in self.returned.items() if one[:2] == (source, fact.key)}
+        return given | (self._said(source, fact) if self._forked[source] else set())
 
     def read(self, process: Process, run_id: str) -> None:
         """A step costs no look at what was before: a run that is open is loaded once."""
@@ -213,11 +228,15 @@ class Ledger:
     def told_run(self, name: str, run_id: str) -> None:
         """The same request is answered with the same run, always."""
         self.journal.starts.add(run_id)
+        if self.attic.expired("runs", name):
+            return
         before = self.replies.setdefault(name, run_id.encode())
         if before != run_id.encode():
             self.breaks("answer.differs", f"{name} was answered {before.decode()}", run_id)
 
     def told_event(self, source: str, event_id: str, runs: Iterable[str]) -> None:
+        if (source, event_id) in self.journal.forgotten:
+            return
         now = tuple(runs)
         before = self.journal.events.setdefault((source, event_id), now)
         if before != now:
@@ -239,5 +258,5 @@ def _shown(head: Head) -> tuple[Any, ...]:
 def _writes(batch: Batch) -> bool:
     return bool(
         batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules
+        or batch.schedules or batch.redriven or batch.removal
     )  # fmt: skip

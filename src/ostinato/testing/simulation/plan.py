@@ -10,15 +10,32 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from ostinato.testing.simulation.aims import aim_of
-from ostinato.testing.simulation.documents import DOCUMENTS, NEIGHBOURS, SECOND, TRIGGERS, WAITS
-from ostinato.testing.simulation.faults import BUS_FAULTS, COMMIT_FAULTS, READ_FAULTS, WINDOWS
+from ostinato.testing.simulation.aims import OLD, aim_of
+from ostinato.testing.simulation.documents import (
+    CONSUMERS,
+    DOCUMENTS,
+    LETTERS,
+    NEIGHBOURS,
+    SECOND,
+    TRIGGERS,
+    WAITS,
+)
+from ostinato.testing.simulation.faults import (
+    ARCHIVE_FAULTS,
+    BUS_FAULTS,
+    COMMIT_FAULTS,
+    READ_FAULTS,
+    WINDOWS,
+)
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
 
 AIMED = 0.85
 """The share of seeds that crash at a point of their own."""
+
+FORGETS = 0.15
+"""The share of seeds in which what is old goes."""
 
 SQLITE_EVERY = 10
 """One seed in so many has its data in a SQLite file."""
@@ -38,12 +55,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """``forgets``: what is old goes after seconds, not never."""
+
     seed: int
     store: str
     shuffled: bool
     small: bool
     documents: tuple[str, ...]
     actions: tuple[Action, ...]
+    forgets: bool = False
 
     def only(self, actions: tuple[Action, ...]) -> Plan:
         return replace(self, actions=actions)
@@ -51,7 +71,9 @@ class Plan:
     def __str__(self) -> str:
         head = (
             f"store {self.store}, tasks {'shuffled' if self.shuffled else 'in order'}, "
-            f"limits {'small' if self.small else 'large'}, workflows {', '.join(self.documents)}"
+            f"limits {'small' if self.small else 'large'}, "
+            f"what is old {'goes' if self.forgets else 'stays'}, "
+            f"workflows {', '.join(self.documents)}"
         )
         return "\n".join([head, *map(str, self.actions)])
 
@@ -60,16 +82,20 @@ def plan_of(seed: int) -> Plan:
     chance = Random(f"plan:{seed}")
     sqlite = seed % SQLITE_EVERY == 7
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
+    forgets = chance.random() < FORGETS
     if chance.random() < AIMED:
         point, need = aim_of(seed)
         documents = tuple(dict.fromkeys([*need.documents, *documents]))
         small = small or need.small
+        forgets = forgets or need.forgets
         actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 1, 3)))))
         first, half = (0.5 if need.later else 1.0), SPAN / 2
         actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
         moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
         actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
+    actions += _letters(chance, documents)
+    actions += _forgetting(chance) if forgets else []
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     return Plan(
         seed=seed,
@@ -78,6 +104,7 @@ def plan_of(seed: int) -> Plan:
         small=small,
         documents=documents,
         actions=tuple(sorted(actions, key=lambda action: action.at)),
+        forgets=forgets,
     )
 
 
@@ -108,7 +135,7 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         if chance.random() < 0.2:
             actions.append(Action(_moment(chance), "watch", (number,)))
         if chance.random() < 0.2:
-            how = chance.choice(("pause", "retry"))
+            how = chance.choice(("pause", "retry", "fork"))
             actions.append(Action(_moment(chance), "mend", (number, how)))
     if chance.random() < 0.1:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
@@ -133,7 +160,7 @@ def _harmless(documents: tuple[str, ...]) -> tuple[str, ...]:
 
 def _beginning(chance: Random, name: str, number: int) -> tuple[str, tuple[Any, ...]]:
     copies = chance.choice((1, 1, 2, 3))
-    if name in TRIGGERS and chance.random() < 0.8:
+    if name in CONSUMERS or (name in TRIGGERS and chance.random() < 0.8):
         return "emit", (TRIGGERS[name], number, copies)
     return "start", (name, number, chance.choice(("plain", "once", "once", "uid", "both")), copies)
 
@@ -145,6 +172,22 @@ def _events(chance: Random, name: str, number: int, begun: float) -> list[Action
         if chance.random() < 0.75:
             at = max(0.0, begun + (chance.random() - 0.3) * 4)
             actions.append(Action(round(at, 3), "emit", (type, number, chance.choice((1, 1, 2)))))
+    return actions
+
+
+def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:
+    """Somebody looks at what could not be processed, and tries it again."""
+    if not set(documents) & set(LETTERS) or chance.random() < 0.3:
+        return []
+    actions = [Action(_moment(chance), "letters")]
+    return actions + [Action(_moment(chance), "redrive", (chance.choice((1, 2)),)) for _ in "12"]
+
+
+def _forgetting(chance: Random) -> list[Action]:
+    """Time goes on, so that much is old at once."""
+    actions = [Action(_moment(chance), "jump", (OLD,)), Action(_moment(chance), "clean")]
+    if chance.random() < 0.5:
+        actions.append(Action(_moment(chance), "fault", (chance.choice(ARCHIVE_FAULTS), 1)))
     return actions
 
 

@@ -29,7 +29,7 @@ class Rows:
             self._records.setdefault(record.run_id, []).append(record)
         for stored in batch.events:
             pair = (stored.event.source, stored.event.id)
-            self._events.setdefault(pair, (self._commits, stored.received_at))
+            self._events[pair] = (self._commits, stored.received_at)  # it may have been forgotten
         self.letters.update(one.event_id for one in batch.dead_letters if one.kind == "outgoing")
 
     def began_after(self, run_id: str, began: Moment, pair: Pair) -> bool:

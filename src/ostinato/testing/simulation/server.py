@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,9 +11,11 @@ from ostinato.config import Settings
 from ostinato.config.settings import LimitSettings, SlotSettings
 from ostinato.core.graph import Graph
 from ostinato.errors import DefinitionError
-from ostinato.ports import Storage
+from ostinato.ports import Archive, Storage
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.service import Service
+from ostinato.testing.simulation.archive import UnreliableArchive
+from ostinato.testing.simulation.attic import KEPT, REMEMBERED
 from ostinato.testing.simulation.bus import UnreliableBus
 from ostinato.testing.simulation.documents import handlers_of
 from ostinato.testing.simulation.handlers import Workshop
@@ -20,6 +23,7 @@ from ostinato.testing.simulation.store import UnreliableStore
 from ostinato.testing.simulation.web import client_of
 
 if TYPE_CHECKING:
+    from ostinato.testing.simulation.plan import Plan
     from ostinato.testing.simulation.process import Process
     from ostinato.testing.simulation.world import World
 
@@ -39,7 +43,7 @@ class SimulatedApp(App):
 
     def __init__(self, world: World, process: Process, store: UnreliableStore, blind: str) -> None:
         super().__init__(
-            SMALL if world.plan.small else LARGE,
+            _settings(world.plan),
             storage=cast(Storage, store),
             clock=world.clock,
             identity=Identity(world.chance.getrandbits),
@@ -54,6 +58,9 @@ class SimulatedApp(App):
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
         return super()._make_service(storage)
 
+    def _open_archive(self) -> Archive | None:
+        return UnreliableArchive(self._world) if self.settings.retention.export else None
+
     async def _read_workflows(self, storage: Storage) -> None:
         await super()._read_workflows(storage)
         if self._blind:
@@ -63,6 +70,11 @@ class SimulatedApp(App):
         if workflow == self._blind:
             raise DefinitionError(f"{workflow} is written in a newer language (simulated)")
         return self._registry.graph(workflow, version)
+
+
+def _settings(plan: Plan) -> Settings:
+    settings = SMALL if plan.small else LARGE
+    return replace(settings, retention=KEPT, idempotency=REMEMBERED) if plan.forgets else settings
 
 
 def _own_document(number: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
 from ostinato.testing.history_checker import unheard
+from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
 from ostinato.testing.simulation.documents import SCHEDULED
@@ -38,6 +39,9 @@ async def settle(world: World) -> None:
     else:
         repeated.result()
     await _until_quiet(world)
+    await world.clients.redrive(1)
+    await _until_quiet(world)
+    await _until_old(world)
     world.end()
     process = world.current
     if process.up:
@@ -45,6 +49,13 @@ async def settle(world: World) -> None:
         await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
     if process.state != "dead":
         world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
+
+
+async def _until_old(world: World) -> None:
+    """What is old goes, without anybody asking for it."""
+    if world.plan.forgets:
+        world.ledger.attic.settled_at = world.clock.now()
+        await asyncio.sleep(HOURLY)
 
 
 async def _look_for_unheard(world: World) -> None:

@@ -14,25 +14,25 @@ _MS = timedelta(milliseconds=1)
 
 def retention_of(settings: Settings) -> Retention:
     """Raises ``SettingsError`` when events would go while their duplicates must be known."""
-    given = settings.retention
-    if given.events < given.duplicates:
+    retention = settings.retention
+    if retention.events < retention.duplicates:
         raise SettingsError(
             f"retention.events ({settings.origin('retention.events')}) is less than "
             f"retention.duplicates ({settings.origin('retention.duplicates')}): an event that is "
             "gone would be taken again. Keep events longer, or set retention.duplicates lower"
         )
     return Retention(
-        runs=Keep(_ms(given.runs), _ms(given.failed)),
+        runs=Keep(_ms(retention.runs), _ms(retention.failed)),
         workflows={
             plain(each.workflow): Keep(
-                _ms(given.runs if each.runs is None else each.runs),
-                _ms(given.failed if each.failed is None else each.failed),
+                _ms(retention.runs if each.runs is None else each.runs),
+                _ms(retention.failed if each.failed is None else each.failed),
             )
-            for each in given.workflows
+            for each in retention.workflows
         },
-        events=_ms(given.events),
-        duplicates=given.duplicates // _MS,
-        dead_letters=_ms(given.dead_letters),
+        events=_ms(retention.events),
+        duplicates=retention.duplicates // _MS,
+        dead_letters=_ms(retention.dead_letters),
     )
 
 
