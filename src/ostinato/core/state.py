@@ -225,7 +225,7 @@ class State:
 
     @property
     def waiting_for(self) -> str | None:
-        """turn, uid, repair, or the kind of the oldest open wait: event, timer, callback, retry, …"""
+        """turn, uid, repair, or the kind of the oldest open wait: event, timer, callback, …"""
         if self.stuck:
             return "repair"
         if self.queued:

@@ -126,4 +126,3 @@ def _starting(listeners: Listeners, trigger: Trigger, event: dict[str, Any]) -> 
 
 def _made(source: Expression | Template, names: dict[str, Any]) -> Any:
     return source.evaluate(names) if isinstance(source, Expression) else source.render(names)
-

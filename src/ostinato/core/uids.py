@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ostinato.core.commands import Want
-from ostinato.core.expressions import Expression
 from ostinato.core.model import Again, Dedup, Meanwhile, UidRule
 from ostinato.errors import ConflictError, ExpressionError
 

@@ -136,6 +136,9 @@ def document_schema() -> Schema:
         "oneOf": [{"required": [one]} for one in TRIGGERS],
         "dependentSchemas": {key: _beside(one) for key, one in TRIGGER_GOES_WITH.items()},
     }
+    parts["uid"]["minProperties"] = 1
+    of_event = {"$ref": "#/$defs/uid", "required": ["key"]}
+    parts["trigger"]["properties"]["uid"]["anyOf"] = [_EXPRESSION, of_event]
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
         {"required": ["event"], "properties": {"until": False}},

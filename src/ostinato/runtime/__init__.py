@@ -19,7 +19,8 @@ catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 repairs    what people ask of runs, that may be refused
 letters    dead letters: redriving them
-starts     starts: uids, idempotency keys
+starts     starts: uids, idempotency keys, starts that are one
+wanted     a start as it is asked for                standing   it meets a run of its uid
 meeting    waits and events meet by key
 timers     what is due
 limiter    who has a place, and whose turn is next

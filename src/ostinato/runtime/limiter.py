@@ -189,11 +189,15 @@ class Limiter:
                 if ready_at > now * US:
                     self._alarm.expect(-(-ready_at // US))
                     return want
-            elif want.overflow == LINE and turn.owner != next(iter(self._lines[want.name])):
-                return want
-            elif len(self._holders.get(want.name, ())) >= want.limit:
+            elif self._is_full(want) or (want.overflow == LINE and not self._is_first(turn, want)):
                 return want
         return None
+
+    def _is_full(self, want: Want) -> bool:
+        return len(self._holders.get(want.name, ())) >= want.limit
+
+    def _is_first(self, turn: Turn, want: Want) -> bool:
+        return turn.owner == next(iter(self._lines[want.name]))
 
     def _ready_at(self, want: Want, per: int, now: int) -> int:
         return self._tokens_back(want, per, now) - per * US + per * US // want.limit

@@ -31,7 +31,7 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Post
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.standing import Standing
-from ostinato.runtime.wanted import Begun, Pair, Wanted, stored
+from ostinato.runtime.wanted import Begun, Wanted, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

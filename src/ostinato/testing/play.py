@@ -75,6 +75,8 @@ class Play:
                 self.waits[key] = command
             case c.CloseWait(key):
                 del self.waits[key]
+            case c.HoldPlace(name):
+                self.places[""] = (*self.places.get("", ()), name)
             case c.TakePlaces(key):
                 self.turns[key] = command
             case c.FreePlaces(key):

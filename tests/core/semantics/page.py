@@ -19,6 +19,7 @@ from tests.core.semantics import (
     test_order,
     test_repairs,
     test_takeover,
+    test_uids,
     test_undo,
     test_waits,
 )
@@ -30,6 +31,7 @@ MODULES = (
     test_attempts,
     test_waits,
     test_limits,
+    test_uids,
     test_constructs,
     test_endings,
     test_undo,
