@@ -6,6 +6,7 @@ orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 scheduling    schedules
 repairing     pause, resume, retry, skip, fork, signal
+bulk          one repair for many runs
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself

@@ -78,6 +78,7 @@ class RetentionSettings:
         timedelta(days=7), DURATION, "the least time that a repeated event is known to be one"
     )
     dead_letters: timedelta = _setting(FOREVER, KEEP, "dead letters")  # noqa: RUF009
+    operations: timedelta = _setting(FOREVER, KEEP, "repairs of many runs")  # noqa: RUF009
     export: str | None = _setting(None, TEXT, "a directory; runs are written there before they go")
 
 

@@ -7,11 +7,20 @@ A store keeps what it is given and decides nothing. There is one way to write, `
 batch is whole or nothing.
 
 rows      what a store keeps, and the batch that is written at once
+operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store
 world     a bus, an archive, a clock
 """
 
+from ostinato.ports.operations import (
+    OUTCOMES,
+    Asked,
+    Operation,
+    RunFilter,
+    Settled,
+    Tally,
+)
 from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
 from ostinato.ports.rows import (
     AgedEvent,
@@ -34,8 +43,10 @@ from ostinato.ports.storage import Storage
 from ostinato.ports.world import Archive, Bus, Clock
 
 __all__ = [
+    "OUTCOMES",
     "AgedEvent",
     "Archive",
+    "Asked",
     "Batch",
     "Bus",
     "Clock",
@@ -43,6 +54,7 @@ __all__ = [
     "EventQuery",
     "Head",
     "LetterQuery",
+    "Operation",
     "Outgoing",
     "Owner",
     "Page",
@@ -50,10 +62,13 @@ __all__ = [
     "Record",
     "Removal",
     "Reply",
+    "RunFilter",
     "RunGroup",
     "RunQuery",
+    "Settled",
     "Storage",
     "StoredEvent",
+    "Tally",
     "Timer",
     "Turn",
     "Version",

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
 from ostinato.core.schedules import Schedule
+from ostinato.ports.operations import Operation, Settled
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -156,7 +157,8 @@ class Removal:
 
     Runs go with all that is theirs: their histories are gone to every reader at once, and are
     deleted ``rows`` records at a time. ``replies`` (scope, key) go when they had expired ``at``
-    that time. The newest event stays.
+    that time. The newest event stays. Operations go unless they are running: ``rows`` of their
+    runs at a time, and they themselves with the last.
     """
 
     at: int = 0
@@ -165,6 +167,7 @@ class Removal:
     events: list[tuple[str, str]] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)
     replies: list[tuple[str, str]] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused.
+    that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
+    ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
     """
 
     epoch: int = 0
@@ -240,4 +244,7 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    matched: list[tuple[str, str]] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     removal: Removal | None = None

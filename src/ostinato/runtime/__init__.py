@@ -31,6 +31,8 @@ outbox     what is to be sent
 janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
+operations repairs of many runs, one by one, at their rate
+operating  what changes an operation: a preview, its launch, a stop, its end
 bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine

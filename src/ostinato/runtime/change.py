@@ -134,6 +134,9 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.buckets |= rows.buckets
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
+    batch.operations += rows.operations
+    batch.matched += rows.matched
+    batch.settled += rows.settled
     if rows.removal is not None:  # one janitor, one lot at a time
         batch.removal = rows.removal
 

@@ -29,6 +29,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
+from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.schedules import Schedules
@@ -94,6 +95,7 @@ class Service:
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine)
+        self.operations = Operations(self.engine)
         self.schedules = Schedules(self.engine, catalog, self.starter)
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
         self.dead_letters: Counter[str] = Counter()  # since this process began
@@ -217,6 +219,7 @@ class Service:
         await self.timers.refresh()
         await self.limiter.refresh()
         await self.schedules.refresh()
+        await self.operations.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
@@ -229,6 +232,7 @@ class Service:
         done += await self.timers.run_once(moment)
         done += self.limiter.run_once(moment)
         done += await self.schedules.run_once(moment)
+        done += await self.operations.run_once(moment)
         done += await self.outbox.run_once(moment)
         return done + self.janitor.run_once(moment)
 
@@ -278,6 +282,7 @@ class Service:
         self.timers.close()
         self.limiter.close()
         self.schedules.close()
+        self.operations.close()
         self.engine.close()
         self._pace_back()
 

@@ -14,12 +14,14 @@ from ostinato.ports import (
     Batch,
     DeadLetter,
     Head,
+    Operation,
     Outgoing,
     Owner,
     Place,
     Record,
     Removal,
     Reply,
+    Settled,
     StoredEvent,
     Turn,
     Version,
@@ -58,6 +60,8 @@ class Disk:
         self.buckets: dict[str, int] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
+        self.operations: dict[str, Operation] = {}
+        self.operation_runs: dict[str, dict[str, Settled | None]] = defaultdict(dict)
 
     def keep(self, batch: Batch) -> None:
         after = self.last_event
@@ -82,6 +86,7 @@ class Disk:
             self._put_schedule(schedule)
         for letter in batch.redriven:
             self.dead_letters[letter.id] = _redriven(self.dead_letters[letter.id], letter)
+        self._operate(batch)
         if batch.removal is not None:
             self._remove(batch.removal)
 
@@ -173,6 +178,13 @@ class Disk:
         self.places.update(((place.name, place.n), place) for place in batch.places)
         self.buckets |= batch.buckets
 
+    def _operate(self, batch: Batch) -> None:
+        self.operations.update((operation.id, operation) for operation in batch.operations)
+        for operation_id, run_id in batch.matched:
+            self.operation_runs[operation_id].setdefault(run_id, None)
+        for settled in batch.settled:
+            self.operation_runs[settled.operation][settled.run_id] = settled
+
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():
             if key in batch.retired:
@@ -192,6 +204,18 @@ class Disk:
         for key in removal.replies:
             if key in self.replies and self.replies[key].expires_at <= removal.at:
                 del self.replies[key]
+        for operation_id in removal.operations:
+            self._remove_operation(operation_id, removal.rows)
+
+    def _remove_operation(self, operation_id: str, most: int) -> None:
+        operation = self.operations.get(operation_id)
+        if operation is None or operation.status == "running":
+            return
+        runs = self.operation_runs[operation_id]
+        for run_id in sorted(runs)[:most]:
+            del runs[run_id]
+        if not runs:
+            del self.operations[operation_id], self.operation_runs[operation_id]
 
     def _remove_run(self, run_id: str) -> None:
         head = self.heads.get(run_id)

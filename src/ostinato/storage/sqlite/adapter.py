@@ -27,6 +27,7 @@ from ostinato.ports import (
     EventQuery,
     Head,
     LetterQuery,
+    Operation,
     Outgoing,
     Page,
     Place,
@@ -35,6 +36,7 @@ from ostinato.ports import (
     RunGroup,
     RunQuery,
     StoredEvent,
+    Tally,
     Timer,
     Turn,
     Version,
@@ -266,6 +268,29 @@ class SqliteStorage:
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         return self._read(reads.dead_letter, letter_id)
+
+    # repairs of many runs
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        return self._read(reads.operation, operation_id)
+
+    async def operations(self, page: Page) -> list[Operation]:
+        return await self._list(reads.operations, page)
+
+    async def running_operations(self) -> list[Operation]:
+        return self._read(reads.running_operations)
+
+    async def operation_runs(self, operation_id: str, after: str, limit: int) -> list[str]:
+        return await self._list(reads.operation_runs, operation_id, after, limit)
+
+    async def operation_run(self, operation_id: str, run_id: str) -> str | None:
+        return self._read(reads.operation_run, operation_id, run_id)
+
+    async def operation_tally(self, operation_id: str) -> list[Tally]:
+        return await self._list(reads.operation_tally, operation_id)
+
+    async def aged_operations(self, now: int, before: int | None, limit: int) -> list[str]:
+        return await self._list(reads.aged_operations, now, before, limit)
 
     # what the janitor reads
 

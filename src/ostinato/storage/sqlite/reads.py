@@ -12,11 +12,14 @@ from ostinato.ports import (
     AgedEvent,
     DeadLetter,
     Head,
+    Operation,
     Outgoing,
+    Page,
     Place,
     Record,
     Reply,
     StoredEvent,
+    Tally,
     Timer,
     Turn,
     Version,
@@ -128,6 +131,40 @@ def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
     row = db.execute(sql.ONE_LETTER, (letter_id,)).fetchone()
     return None if row is None else rows.letter(row)
+
+
+# repairs of many runs
+
+
+def operation(db: sqlite3.Connection, operation_id: str) -> Operation | None:
+    row = db.execute(sql.ONE_OPERATION, (operation_id,)).fetchone()
+    return None if row is None else rows.operation(row)
+
+
+def operations(db: sqlite3.Connection, page: Page) -> list[Operation]:
+    return list(map(rows.operation, db.execute(sql.OPERATIONS, (page.cursor, page.limit))))
+
+
+def running_operations(db: sqlite3.Connection) -> list[Operation]:
+    return list(map(rows.operation, db.execute(sql.RUNNING_OPERATIONS)))
+
+
+def operation_runs(db: sqlite3.Connection, operation_id: str, after: str, limit: int) -> list[str]:
+    found = db.execute(sql.OPERATION_RUNS, (operation_id, after, limit))
+    return [run_id for (run_id,) in found]
+
+
+def operation_run(db: sqlite3.Connection, operation_id: str, run_id: str) -> str | None:
+    row = db.execute(sql.OPERATION_RUN, (operation_id, run_id)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def operation_tally(db: sqlite3.Connection, operation_id: str) -> list[Tally]:
+    return list(starmap(Tally, db.execute(sql.OPERATION_TALLY, (operation_id,))))
+
+
+def aged_operations(db: sqlite3.Connection, now: int, before: int | None, limit: int) -> list[str]:
+    return [one for (one,) in db.execute(sql.AGED_OPERATIONS, (now, before, limit))]
 
 
 # what the janitor reads

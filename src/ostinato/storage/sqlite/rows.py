@@ -13,6 +13,7 @@ from ostinato.ports import (
     AgedEvent,
     DeadLetter,
     Head,
+    Operation,
     Outgoing,
     StoredEvent,
     Turn,
@@ -41,10 +42,13 @@ schedule_row = attrgetter(
     "id", "workflow", "says", "next_for", "due_at", "planned_at", "waits_for", "last_for",
     "last_at", "last_run", "missed_for", "paused_at", "paused_by", "paused_why",
 )  # fmt: skip
+settled_row = attrgetter("outcome", "reason", "operation", "run_id")
+_operation_head = attrgetter("id", "status", "expires_at", "ended_at")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
 _decode_wants = msgspec.json.Decoder(tuple[Want, ...]).decode
+_decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
 
@@ -137,3 +141,11 @@ def letter(row: Row) -> DeadLetter:
 
 def aged_event(row: Row) -> AgedEvent:
     return AgedEvent(*(*row[:5], bool(row[5])))
+
+
+def operation_row(operation: Operation) -> Row:
+    return (*_operation_head(operation), _encoder.encode(operation))
+
+
+def operation(row: Row) -> Operation:
+    return _decode_operation(row[0])

@@ -202,3 +202,42 @@ AGED_LETTERS = "SELECT id FROM dead_letter WHERE at < ? ORDER BY at, id LIMIT ?"
 EXPIRED_REPLIES = """
 SELECT scope, key FROM reply WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
 """
+
+# repairs of many runs
+
+PUT_OPERATION = """
+INSERT OR REPLACE INTO operation (id, status, expires_at, ended_at, data) VALUES (?, ?, ?, ?, ?)
+"""
+ADD_MATCHED = "INSERT OR IGNORE INTO operation_run (operation, run_id) VALUES (?, ?)"
+SETTLE_RUN = """
+UPDATE operation_run SET outcome = ?, reason = ?
+WHERE operation = ? AND run_id = ? AND outcome = ''
+"""
+ONE_OPERATION = "SELECT data FROM operation WHERE id = ?"
+OPERATIONS = """
+SELECT data FROM operation WHERE status <> 'preview' AND (?1 IS NULL OR id < ?1)
+ORDER BY id DESC LIMIT ?2
+"""
+RUNNING_OPERATIONS = "SELECT data FROM operation WHERE status = 'running' ORDER BY id"
+OPERATION_RUNS = """
+SELECT run_id FROM operation_run WHERE operation = ? AND outcome = '' AND run_id > ?
+ORDER BY run_id LIMIT ?
+"""
+OPERATION_RUN = "SELECT outcome FROM operation_run WHERE operation = ? AND run_id = ?"
+OPERATION_TALLY = """
+SELECT outcome, reason, count(*), min(run_id) FROM operation_run WHERE operation = ?
+GROUP BY outcome, reason ORDER BY count(*) DESC, outcome, reason
+"""
+AGED_OPERATIONS = """
+SELECT id FROM operation WHERE (status = 'preview' AND expires_at <= ?)
+    OR (status <> 'preview' AND ended_at < ?) ORDER BY id LIMIT ?
+"""
+DROP_OPERATION_RUNS = """
+DELETE FROM operation_run WHERE operation = ?1 AND run_id IN (
+    SELECT run_id FROM operation_run WHERE operation = ?1 ORDER BY run_id LIMIT ?2
+) AND EXISTS (SELECT 1 FROM operation WHERE id = ?1 AND status <> 'running')
+"""
+DROP_OPERATION = """
+DELETE FROM operation WHERE id = ?1 AND status <> 'running'
+    AND NOT EXISTS (SELECT 1 FROM operation_run WHERE operation = ?1)
+"""
