@@ -76,7 +76,7 @@ async def test_failed_runs_are_retried_oldest_first_with_who_and_why(stage):
         ]
         assert reopened == [("ada", "deployed")]
         starts = [
-            [f["at"] for f in await app.history(run_id) if f["type"] == "run.reopened"][0]
+            next(f["at"] for f in await app.history(run_id) if f["type"] == "run.reopened")
             for run_id in ids
         ]
         assert starts == sorted(starts)
@@ -85,7 +85,7 @@ async def test_failed_runs_are_retried_oldest_first_with_who_and_why(stage):
 async def test_what_is_shown_later_is_not_repaired_and_what_has_gone_on_is_passed_over(stage):
     work = Work()
     async with work.app(stage) as app:
-        first, second = await failed(app, 2)
+        first, _ = await failed(app, 2)
         preview = await app.preview_bulk("retry", FAILED)
         [later] = await failed(app, 1)
         work.mended = True

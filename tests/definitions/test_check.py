@@ -108,6 +108,9 @@ WARNINGS = [
     ),
     (workflow("{job: a, wait: {event: X, match: {data: {a: [1, 2]}}}}"), "looks at every event"),
     (workflow("{job: a, run: ehco}"), "no handler is called `ehco`; it is taken for a topic"),
+    (workflow("{job: a, run: noop, undo: ehco}"), "phases[0].jobs[0].undo: no handler is called"),
+    (workflow("{job: a, run: noop, catch: [{on: X, do: {run: ehco}}]}"), "catch[0].do.run: no"),
+    (workflow("{job: a, run: noop, undo: {wait: {event: X}}}"), "looks at every event"),
     (workflow(B_OF("vars.x")), "no job sets `vars.x`"),
     (workflow("{job: a, set: {xx: 1}}", B_OF("vars.x")), "sets `vars.x` (did you mean `xx`?)"),
     (workflow(B_OF("input.plan.teir"), head=SCHEMA), "`input.plan.teir` is not in input_schema"),
@@ -129,6 +132,11 @@ WARNINGS = [
 ]  # fmt: skip
 
 FINE = [
+    # behind a failure that is dealt with
+    workflow("{job: a, run: fail, catch: [{on: X, output: 1}]}", more=TWO),
+    workflow("{job: a, run: fail, on_error: finish}", more=TWO),
+    workflow("{job: a, run: fail}", phase="on_error: hold", more=TWO),
+    workflow("{job: a, run: fail}", A.replace("a,", "b,"), phase="mode: race", more=TWO),
     workflow(head="""
         on:
           - {schedule: "0 3 * * *", zone: Europe/Berlin, overlap: queue, catch_up: all, jitter: 5m}
@@ -213,7 +221,7 @@ def test_the_big_example_is_fine_but_for_its_handlers():
     assert errors == []
     assert {one.split("`")[1] for one in warnings} == {
         "tenants.tier_details", "tenants.reserve_quota", "builders.start",
-        "tenants.deploy_region", "tenants.smoke_test",
+        "tenants.deploy_region", "tenants.smoke_test", "tenants.release_quota", "builders.stop",
     }  # fmt: skip
 
 

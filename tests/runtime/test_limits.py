@@ -83,6 +83,23 @@ async def test_a_run_that_waits_for_its_turn_can_be_cancelled(stage):
         assert (await app.run_view(first.id)).status == "succeeded"
 
 
+async def test_a_paused_run_holds_nobody_up_and_gets_its_turn_later(stage):
+    gate = Gate()
+    one = one_job(AT_ONCE | {"concurrency": {"limit": 1}})
+    async with until_crash(stage.app(one, handlers={"gate": gate})) as app:
+        _, second, third = await started(app, 3)
+        await gate.begun.wait()
+        await app.pause(second.id)
+        assert [turn.run_id for turn in await app.storage.turns()] == [third.id]
+        gate.open.set()
+        await reached(app, third.id, "run.succeeded")
+    async with stage.app(one, handlers={"gate": gate}) as app:
+        assert (await app.run_view(second.id)).status == "paused"
+        await app.resume(second.id)
+        await reached(app, second.id, "run.succeeded")
+        assert await places(app) == await app.storage.turns() == []
+
+
 async def test_without_a_place_it_is_rejected(stage):
     gate = Gate()
     document = one_job({"run": "gate", "concurrency": {"limit": 1, "overflow": "reject"}})

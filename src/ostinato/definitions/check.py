@@ -11,7 +11,7 @@ from typing import Any
 
 from ostinato.core.model import Run, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
-from ostinato.definitions.document import Document, Job
+from ostinato.definitions.document import Body, Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
 from ostinato.definitions.needs import needs_problems
@@ -119,12 +119,15 @@ def _unreachable(document: Document) -> Iterator[Told]:
         elif constant(phase.when) == (False,):
             message = f"phase `{phase.name}` is never reached: its `when` is always false"
             yield False, document.problem((*phase.path, "when"), message)
-        if dead_end is None and phase.when is None and phase.each is None:
+        always = phase.when is None and phase.each is None and phase.enough is None
+        if dead_end is None and always and phase.on_error is None:
             dead_end = next((job for job in phase.jobs if _always_fails(job)), None)
 
 
 def _always_fails(job: Job) -> bool:
     if job.when is not None or job.each is not None or job.optional or job.callback:
+        return False
+    if job.catch or job.on_error is not None:
         return False
     return isinstance(job.action, Run) and job.action.handler == "fail"
 
@@ -145,17 +148,24 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
     if constant(job.expect) == (False,):
         path = (*job.path, "expect")
         yield False, document.problem(path, f"job `{job.name}` always fails: `expect` is false")
-    if isinstance(job.action, WaitEvent) and not job.action.paths:
+    for body in job.bodies():
+        yield from _body(document, body, handlers, strict)
+    yield from _bare_paths(document, job)
+
+
+def _body(
+    document: Document, body: Body, handlers: Collection[str], strict: bool
+) -> Iterator[Told]:
+    if isinstance(body.action, WaitEvent) and not body.action.paths:
         message = "this wait looks at every event of its type: `match` names no single value"
         hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'
-        yield False, document.problem((*job.path, "wait"), message, hint)
-    if isinstance(job.action, WaitEvent):
-        path = (*job.path, "wait", "match")
+        yield False, document.problem((*body.path, "wait"), message, hint)
+    if isinstance(body.action, WaitEvent):
+        path = (*body.path, "wait", "match")
         match = document.at(path[:-1]).get("match")
-        yield from _impossible(document, path, match, job.action.types)
-    if isinstance(job.action, Run):
-        yield from _handler(document, job, job.action.handler, handlers, strict)
-    yield from _bare_paths(document, job)
+        yield from _impossible(document, path, match, body.action.types)
+    if isinstance(body.action, Run):
+        yield from _handler(document, body, body.action.handler, handlers, strict)
 
 
 def _impossible(
@@ -202,7 +212,7 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _handler(
-    document: Document, job: Job, name: str, handlers: Collection[str], strict: bool
+    document: Document, body: Body, name: str, handlers: Collection[str], strict: bool
 ) -> Iterator[Told]:
     known = [*BUILT_IN, *handlers]
     if name in known:
@@ -211,4 +221,5 @@ def _handler(
     message = f"no handler is called `{name}`"
     if not strict:
         message += "; it is taken for a topic that workers elsewhere serve"
-    yield strict, document.problem((*job.path, "run"), message, hint)
+    named = isinstance(document.at(body.path), str)  # `undo: NAME`
+    yield strict, document.problem(body.path if named else (*body.path, "run"), message, hint)

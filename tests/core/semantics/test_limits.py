@@ -64,6 +64,23 @@ def cancelled(play):
     queued(play).tell(e.CancelRequested())
 
 
+def paused(play):
+    queued(play)
+    asked = dict(play.turns)
+    play.tell(e.PauseRequested())
+    assert (play.turns, play.status) == ({}, "paused")
+    play.tell(e.ResumeRequested())
+    assert play.turns == asked
+    play.work()
+
+
+def paused_too_late(play):
+    """The turn was on its way."""
+    queued(play).tell(e.PauseRequested())
+    play.tell(e.PlacesTaken("p/a"))
+    assert (play.places, play.status) == ({}, "paused")
+
+
 def run_refused(play):
     queued(play).tell(e.PlacesRefused("", "concurrency:w:t"))
     play.work()
@@ -100,6 +117,22 @@ RULES = [
         play=both,
         status="waiting",
         waits="turn",
+    ),
+    Rule(
+        "limit-pause",
+        "In a pause nobody waits behind it: it leaves the line, and stands at its end afterwards.",
+        f"[{LIMITED}]",
+        input=TENANT,
+        play=paused,
+        jobs={"p/a": "succeeded"},
+    ),
+    Rule(
+        "limit-pause-late",
+        "A turn that comes in a pause is given back.",
+        f"[{LIMITED}]",
+        play=paused_too_late,
+        status="paused",
+        jobs={"p/a": "waiting"},
     ),
     Rule(
         "limit-turn",

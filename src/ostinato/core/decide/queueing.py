@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ostinato.core.codec import encode_value
-from ostinato.core.commands import TakePlaces, Want
+from ostinato.core.commands import FreePlaces, TakePlaces, Want
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.moves import Fail, Said
 from ostinato.core.facts import NOTHING, Failure, JobQueued, RunQueued
 from ostinato.core.model import Limit
 from ostinato.core.names import Names
-from ostinato.core.state import State
+from ostinato.core.state import State, Step
 from ostinato.core.uids import line_want
 from ostinato.errors import ExpressionError
 
@@ -30,6 +30,27 @@ def queue_job(at: Activation) -> list[Said]:
     names = tuple(want.name for want in wants)
     queued = JobQueued(at.key, names, at.attempt, NOTHING if at.given is None else at.given)
     return [queued, TakePlaces(at.key, wants, at.state.graph.priority)]
+
+
+def left(state: State) -> list[FreePlaces]:
+    """The run is paused: its jobs give their turns up, so that nobody waits behind them."""
+    return [FreePlaces(step.key) for step in _in_line(state)]
+
+
+def queue_again(state: State) -> list[TakePlaces]:
+    """It goes on, and its jobs stand behind those that have come meanwhile."""
+    priority = state.graph.priority
+    return [TakePlaces(step.key, _recorded(step), priority) for step in _in_line(state)]
+
+
+def _in_line(state: State) -> list[Step]:
+    return [step for step in state.open.values() if step.kind == "turn"]
+
+
+def _recorded(step: Step) -> tuple[Want, ...]:
+    """What it wanted when it came: the names are facts, the rest is the definition's."""
+    pairs = zip(step.places, step.node.limits, strict=True)
+    return tuple(Want(name, one.limit, one.overflow.value, one.per) for name, one in pairs)
 
 
 def queue_run(state: State, behind: str = "") -> list[Said]:

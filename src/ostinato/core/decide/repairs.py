@@ -18,6 +18,7 @@ from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
+from ostinato.core.decide.queueing import left, queue_again
 from ostinato.core.decide.reopening import refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
 from ostinato.core.decide.steps import armed, quiet
@@ -135,7 +136,8 @@ def _refused(state: State, event: Asked) -> bool:
 
 
 def pause(state: State, event: e.PauseRequested, now: int) -> list[Said]:
-    return [] if _refused(state, event) else [RunPaused(event.by, event.why)]
+    """Jobs that wait for their turn leave the line."""
+    return [] if _refused(state, event) else [*left(state), RunPaused(event.by, event.why)]
 
 
 def resume(state: State, event: e.ResumeRequested, now: int) -> list[Said]:
@@ -143,7 +145,7 @@ def resume(state: State, event: e.ResumeRequested, now: int) -> list[Said]:
     if _refused(state, event):
         return []
     scopes = [scope for scope in state.scopes.values() if scope.ended_at is None]
-    said: list[Said] = [RunResumed(event.by, event.why), *armed(state)]
+    said: list[Said] = [RunResumed(event.by, event.why), *armed(state), *queue_again(state)]
     said += [StandIn(step.key) for step in state.open.values() if step.kind == "catch"]
     return said + [Revisit(scope) for scope in scopes]
 

@@ -6,7 +6,7 @@ What is told too late changes nothing: a step that has ended meanwhile has freed
 from __future__ import annotations
 
 from ostinato.core import events as e
-from ostinato.core.commands import HoldPlace
+from ostinato.core.commands import FreePlaces, HoldPlace
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.jobs import admitted
 from ostinato.core.decide.moves import Begin, Fail, Said
@@ -22,6 +22,8 @@ def taken(state: State, event: e.PlacesTaken, now: int) -> list[Said]:
     step = _waiting(state, event.key)
     if step is None:
         return []
+    if state.paused:  # it was on its way when somebody paused the run
+        return [FreePlaces(step.key)]
     return admitted(
         Activation(state, step.scope, step.node, step.job, step.key, step.attempt, now, step.input)
     )

@@ -11,7 +11,7 @@ hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
-limits   turns, places, buckets
+limits   turns, places, buckets              operations  repairs of many runs, each settled once
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 from ostinato.testing.storage_contract.events import EventPromises
 from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
+from ostinato.testing.storage_contract.operations import OperationPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
@@ -37,6 +38,7 @@ class StorageContract(
     EventPromises,
     LimitPromises,
     ListPromises,
+    OperationPromises,
     RemovingPromises,
 ):
     pass
