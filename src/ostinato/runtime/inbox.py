@@ -67,7 +67,8 @@ class Accept(Post):
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
         self.wanted = [self.starter.all_wanted(found) for found in self.found]
-        await self.starter.look([one for several in self.wanted for one in several])
+        if asked := [one for several in self.wanted for one in several if one.asks]:
+            await self.starter.look(asked)
 
     async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
         return await engine.known_events()

@@ -191,7 +191,7 @@ class Begin(Post):
             self.wanted = self.starter.wanted(self.workflow, self.version, self.uid, self.input)
         except ExpressionError as error:
             raise InvalidInput(str(error)) from error
-        if self.wanted.uid is not None or self.wanted.mark is not None:
+        if self.wanted.asks:
             await self.starter.look([self.wanted])
             await self._load(engine)
 

@@ -56,6 +56,11 @@ class Wanted:
         return self.graph.workflow, self.uid or ""
 
     @property
+    def asks(self) -> bool:
+        """Whether anything has to be read for it."""
+        return self.uid is not None or self.mark is not None
+
+    @property
     def loads(self) -> bool:
         """Its rule needs to see the run that counts, not only its name."""
         rule = self.rule

@@ -24,6 +24,8 @@ ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
 attic      what is old and goes, and the rules about that
 letters    dead letters, and the rules about them
+namesakes  runs of one uid, starts that are one, and the rules about them
+bulk       repairs of many runs, and the rules about them
 rows       what the store holds, and what belongs together in it
 settling   whatever waits is answered, until all is quiet
 judge      what must hold then

@@ -301,6 +301,51 @@ PICKY: Data = {
 PICKED: Data = PICKY | {"input_schema": {"type": "object", "required": ["n"]}}
 """It takes what the first version refuses."""
 
+QUEUED: Data = {
+    "workflow": "queued",
+    "on": [{"event": "QUEUE", "uid": "string(event.data.n % 3)"}],
+    "uid": {"key": "string(input.n % 3)", "open": "queue"},
+    "concurrency": {"key": "input.n % 2", "limit": 1},
+    "phases": [phase("p", job("one", "quick"), {"job": "nap", "wait": "80ms"})],
+}
+
+SIGNALLED: Data = {
+    "workflow": "signalled",
+    "on": [{"event": "SIGNAL", "uid": "string(event.data.n % 2)"}],
+    "uid": {"open": "signal", "again": "resume"},
+    "phases": [
+        phase("before", job("busy", "steady"), job("shaky", retry=1)),
+        phase(
+            "heard",
+            {
+                "job": "told",
+                "wait": {
+                    "event": ["SIGNAL", "ostinato.start"], "look_back": "none", "timeout": "3s",
+                },
+                "optional": True,
+            },
+        ),
+    ],
+}  # fmt: skip
+
+SINGLE: Data = {
+    "workflow": "single",
+    "on": [{"event": "SINGLE"}],
+    "dedup": {"key": "input.n % 2", "window": "1h"},
+    "phases": [phase("p", job("only", "quick"))],
+}
+
+BROKEN: Data = {
+    "workflow": "broken",
+    "phases": [
+        phase("p", job("fine", "quick")),
+        phase("q", {"job": "stop", "run": "fail", "with": {"message": "no"}}),
+    ],
+}
+
+WINDOWS = {"single": 3_600_000}
+"""Milliseconds in which starts of a workflow are one."""
+
 MOODY: Data = {
     "workflow": "consumer-moody",
     "on": [{"event": "MOOD"}],
@@ -311,7 +356,8 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, QUEUED, SIGNALLED, SINGLE,
+        BROKEN,
     )
 }  # fmt: skip
 
@@ -333,7 +379,8 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "queued": "QUEUE",
+    "signalled": "SIGNAL", "single": "SINGLE",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)
@@ -344,9 +391,11 @@ LETTERS = ("picky", "consumer-moody", "web")
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
-    "strict": ("NEVER",),
+    "strict": ("NEVER",), "queued": ("QUEUE", "QUEUE"), "signalled": ("SIGNAL", "SIGNAL"),
+    "single": ("SINGLE",),
 }  # fmt: skip
-"""The events that runs of a workflow wait for; their data has the run's number."""
+"""The events that runs of a workflow wait for, or that start more of them; their data has the
+run's number."""
 
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""

@@ -29,6 +29,7 @@ async def judge(world: World) -> list[Violation]:
     try:
         found += await _kept(world, store)
         found += await world.ledger.attic.left(store)
+        found += await world.ledger.bulk.left(store)
         found += await world.ledger.letters.left(store, world.ledger.heads.values())
         found += _removed(world)
         found += await check_store(

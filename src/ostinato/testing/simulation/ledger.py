@@ -19,11 +19,13 @@ from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
 from ostinato.testing.simulation.attic import Attic
+from ostinato.testing.simulation.bulk import BulkRepairs
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
-from ostinato.testing.simulation.documents import DOOMED
+from ostinato.testing.simulation.documents import DOOMED, WINDOWS
 from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.letters import Letters
+from ostinato.testing.simulation.namesakes import Namesakes
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.rows import Moment, Rows
 
@@ -68,6 +70,8 @@ class Ledger:
         self.heads: dict[str, Head] = {}
         self.attic = Attic(clock, self.heads, self.journal)
         self.letters = Letters(self.attic, self.journal)
+        self.namesakes = Namesakes(self.heads, WINDOWS)
+        self.bulk = BulkRepairs()
         self.facts: Counter[str] = Counter()
         self.commits = 0
         self._reads: Counter[tuple[int, str]] = Counter()
@@ -89,6 +93,8 @@ class Ledger:
             told = sum(record.run_id == head.run_id for record in batch.records)
             self._show(head, told)
         self.broken += self.letters.kept(batch)
+        self.broken += self.namesakes.kept(batch)
+        self.bulk.kept(batch)
         self.broken += self.attic.kept(batch)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
@@ -104,6 +110,8 @@ class Ledger:
                     self._starts[record.run_id] = (self.rows.now, record.at)
                     self._forked[record.run_id] = fact.forked_from
                 self._note(record.run_id, fact)
+                self.broken += self.namesakes.note(record.run_id, fact, record.at)
+                self.broken += self.bulk.note(record.run_id, fact)
 
     def _show(self, head: Head, told: int) -> None:
         """A head is written only when what it shows changes; it may change twice in one commit."""
@@ -258,5 +266,5 @@ def _shown(head: Head) -> tuple[Any, ...]:
 def _writes(batch: Batch) -> bool:
     return bool(
         batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules or batch.redriven or batch.removal
+        or batch.schedules or batch.redriven or batch.removal or batch.settled
     )  # fmt: skip
