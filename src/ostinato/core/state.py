@@ -37,7 +37,7 @@ OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
 
 
-class Step(msgspec.Struct, eq=False):
+class Step:
     """One activation of a job. ``job`` is what it does: the node's job, what stands in for it, or
     what takes it back.
 
@@ -49,39 +49,70 @@ class Step(msgspec.Struct, eq=False):
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
-    key: str
-    node: Node
-    scope: Scope
-    ready_at: int
-    job: Job
-    waiting_since: int
-    status: str = "ready"
-    attempt: int = 0
-    failures: int = 0
-    deaths: int = 0
-    repeats: int = 0
-    started: bool = False
-    caught: Catch | None = None
-    started_at: int | None = None
-    ended_at: int | None = None
-    ended_seq: int = -1
-    due_at: int | None = None
-    beat_at: int | None = None
-    timeout_at: int | None = None
-    input: Raw | None = None
-    output: Raw | None = None
-    undo_input: Raw | None = None
-    undo_error: Failure | None = None
-    error: Failure | None = None
-    kind: str = ""
-    places: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    match: Raw | None = None
-    why: str = ""
-    waiting_from: int = 0
+    __slots__ = (
+        "attempt",
+        "beat_at",
+        "caught",
+        "deaths",
+        "due_at",
+        "ended_at",
+        "ended_seq",
+        "error",
+        "failures",
+        "input",
+        "job",
+        "key",
+        "kind",
+        "match",
+        "node",
+        "output",
+        "places",
+        "ready_at",
+        "repeats",
+        "scope",
+        "started",
+        "started_at",
+        "status",
+        "timeout_at",
+        "types",
+        "undo_error",
+        "undo_input",
+        "waiting_from",
+        "waiting_since",
+        "why",
+    )
 
-    def __repr__(self) -> str:
-        return f"<Step {self.key} {self.status}>"
+    def __init__(self, key: str, node: Node, scope: Scope, at: int, job: Job) -> None:
+        self.key = key
+        self.node = node
+        self.job = job
+        self.scope = scope
+        self.status = "ready"
+        self.attempt = 0
+        self.failures = 0
+        self.deaths = 0
+        self.caught: Catch | None = None
+        self.repeats = 0
+        self.started = False
+        self.ready_at = at
+        self.started_at: int | None = None
+        self.ended_at: int | None = None
+        self.ended_seq = -1
+        self.due_at: int | None = None
+        self.beat_at: int | None = None
+        self.timeout_at: int | None = None
+        self.input: Raw | None = None
+        self.output: Raw | None = None
+        self.undo_input: Raw | None = None
+        self.undo_error: Failure | None = None
+        self.error: Failure | None = None
+        self.kind = ""
+        self.places: tuple[str, ...] = ()
+        self.types: tuple[str, ...] = ()
+        self.match: Raw | None = None
+        self.why = ""
+        self.waiting_since = at
+        self.waiting_from = 0
 
     @property
     def open(self) -> bool:
@@ -186,6 +217,7 @@ class State:
         self.status = "pending"
         self.doing = "work"
         self.started_at = 0
+        self.ended = False
         self.ended_at: int | None = None
         self.due_at: int | None = None
         self.now = 0
@@ -206,17 +238,13 @@ class State:
         self.given: dict[str, Raw] = {}
         self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
-        self.signals: list[Raw] = []
+        self.signals: tuple[Raw, ...] = ()
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
         self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
     @property
     def root(self) -> Scope:
         return self.scopes[""]
-
-    @property
-    def ended(self) -> bool:
-        return self.ended_at is not None
 
     @property
     def behind(self) -> bool:

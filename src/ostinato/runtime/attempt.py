@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import msgspec
-
 from ostinato.core.commands import StartJob
 from ostinato.core.state import State
 from ostinato.runtime.handlers import Handler, Job
@@ -17,24 +15,30 @@ Key = tuple[str, str, int]
 NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
-class Attempt(msgspec.Struct, eq=False):
+class Attempt:
     """``asked``: its start fact was asked for, and it begins after that is stored.
 
     ``secrets`` are those that it was given.
     ``reported``: its run knows how it ended, though the handler may still be at work.
     """
 
-    state: State
-    command: StartJob
-    handler: Handler | None
-    key: Key
-    task: asyncio.Task[None] | None = None
-    job: Job | None = None
-    asked: bool = False
-    begun_at: float = 0.0
-    secrets: Mapping[str, str] = NO_SECRETS
-    stopping: bool = False
-    reported: bool = False
+    __slots__ = (
+        "asked", "begun_at", "command", "handler", "job", "key", "reported", "secrets", "state",
+        "stopping", "task",
+    )  # fmt: skip
+
+    def __init__(self, state: State, command: StartJob, handler: Handler | None, key: Key) -> None:
+        self.state = state
+        self.command = command
+        self.handler = handler
+        self.key = key
+        self.task: asyncio.Task[None] | None = None
+        self.job: Job | None = None
+        self.asked = False
+        self.begun_at = 0.0
+        self.secrets = NO_SECRETS
+        self.stopping = False
+        self.reported = False
 
     @property
     def in_thread(self) -> bool:

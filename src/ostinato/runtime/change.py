@@ -6,10 +6,10 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
@@ -18,7 +18,6 @@ from ostinato.core.facts import Fact
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
-    DeadLetter,
     Head,
     Outgoing,
     Place,
@@ -33,42 +32,47 @@ if TYPE_CHECKING:
     from ostinato.runtime.posts import Post
 
 
-class Told(Struct, eq=False):
+class Told:
     """What one event did to one run: the facts from ``seq`` on, and what the run asked for.
 
     ``at`` is the run's own time: the clock may have been set back, a run's time never goes back.
     """
 
-    resident: Resident
-    seq: int
-    facts: list[Fact]
-    commands: list[c.Command]
-    ended: bool
-    at: int
-    head: Head | None = None
-    new: bool = False
+    __slots__ = ("at", "commands", "ended", "facts", "head", "new", "resident", "seq")
+
+    def __init__(
+        self,
+        resident: Resident,
+        seq: int,
+        facts: list[Fact],
+        commands: list[c.Command],
+        ended: bool,
+    ) -> None:
+        self.resident = resident
+        self.seq = seq
+        self.facts = facts
+        self.commands = commands
+        self.ended = ended
+        self.at = resident.state.now
+        self.head: Head | None = None
+        self.new = False
 
 
 class Change:
     """Everything one post writes: what it told runs, and ``rows`` that belong to no run's facts."""
 
-    __slots__ = ("_rows", "tolds")
+    __slots__ = ("made", "tolds")
 
     def __init__(self) -> None:
         self.tolds: list[Told] = []
-        self._rows: Batch | None = None
+        self.made: Batch | None = None
 
     @property
     def rows(self) -> Batch:
         """Made when it is asked for: a step has none."""
-        if self._rows is None:
-            self._rows = Batch()
-        return self._rows
-
-    @property
-    def letters(self) -> Sequence[DeadLetter]:
-        """The dead letters that it brings."""
-        return () if self._rows is None else self._rows.dead_letters
+        if self.made is None:
+            self.made = Batch()
+        return self.made
 
     def drop_timer(self, timer: Timer) -> None:
         """It has fired."""
@@ -76,13 +80,13 @@ class Change:
 
     def write(self, batch: Batch, now: int, fresh: dict[str, int]) -> None:
         """Add all of it to ``batch``; ``fresh`` says where the heads of its new runs are."""
-        if self._rows is not None:  # before what runs ask for: that may set a timer again
-            _join(batch, self._rows)
+        if self.made is not None:  # before what runs ask for: that may set a timer again
+            _join(batch, self.made)
         for told in self.tolds:
             _add(batch, told, now, fresh)
 
     def __bool__(self) -> bool:
-        return self._rows is not None or any(told.facts or told.head for told in self.tolds)
+        return self.made is not None or any(told.facts or told.head for told in self.tolds)
 
     @property
     def stands(self) -> bool:

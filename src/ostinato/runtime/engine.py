@@ -210,7 +210,7 @@ class Engine:
         state = resident.state
         seq = state.seq
         facts, commands = advance(state, event, now)
-        told = Told(resident, seq, facts, commands, state.ended, state.now)
+        told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
         if state.ended and facts:

@@ -150,9 +150,11 @@ class Executor:
         if attempt.reported:
             return
         task = self._begin(attempt)
-        outcome = self._kept_secret if has_marks(attempt.command.input) else self._outcome
         try:
-            event = await outcome(attempt)
+            if attempt.command.input is not None and has_marks(attempt.command.input):
+                event = await self._kept_secret(attempt)
+            else:
+                event = await self._outcome(attempt)
         except asyncio.CancelledError as error:
             event = self._cancelled(attempt, error)
             if self._closed:

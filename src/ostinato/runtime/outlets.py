@@ -39,11 +39,15 @@ class Outlets:
         for one in applied:
             for told in one.change.tolds:
                 self._leave(told, jobs)
-            for letter in one.change.letters:
-                self.on_letter(letter)
+            if one.change.made is not None:
+                self._announce(one.change.made.dead_letters)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)
+
+    def _announce(self, letters: Iterable[DeadLetter]) -> None:
+        for letter in letters:
+            self.on_letter(letter)
 
     def _leave(self, told: Told, jobs: list[Job]) -> None:
         state = told.resident.state

@@ -199,8 +199,7 @@ MADE_AGAIN = ("graph", "cache", "tokens")
 
 
 def _slots(thing: Step | Scope) -> dict[str, Any]:
-    names = Step.__struct_fields__ if isinstance(thing, Step) else Scope.__slots__
-    return {name: _plain(getattr(thing, name)) for name in names}
+    return {name: _plain(getattr(thing, name)) for name in type(thing).__slots__}
 
 
 def _plain(value: Any) -> Any:
@@ -212,6 +211,6 @@ def _plain(value: Any) -> Any:
         return value.path
     if isinstance(value, dict):
         return [(key, _plain(member)) for key, member in value.items()]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
     return value

@@ -52,7 +52,7 @@ def sent(play, number=1, type="T"):
 
 def heard_at_once(play):
     sent(play.start())
-    assert play.state.signals == []
+    assert play.state.signals == ()
 
 
 def kept(play):

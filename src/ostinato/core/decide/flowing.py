@@ -157,9 +157,10 @@ def _onward(scope: Scope, parent: Scope) -> Said:
 
 def onward(scope: Scope, node: Node, key: str) -> list[Said]:
     """What follows when the job ``node`` is done in ``scope``, as the step of this key."""
-    if node.undo is None or scope.node.kind is Kind.UNDO:
-        return [after(scope, node)]
-    return [NoteUndo(key), after(scope, node)]
+    if scope.node.kind is Kind.UNDO:
+        return [Settle(scope.key)]
+    on = Settle(scope.key) if scope.node is node else Leave(scope, node)
+    return [on] if node.undo is None else [NoteUndo(key), on]
 
 
 def after(scope: Scope, node: Node) -> Said:

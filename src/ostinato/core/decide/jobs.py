@@ -37,7 +37,7 @@ from ostinato.errors import ExpressionError, UsageError
 def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
     if key in state.given:
         return [JobSucceeded(key, 1, state.given[key]), after(scope, node)]
-    return begin(Activation(state, scope, node, node.spec, key, 1, now))
+    return begin(Activation(state, scope, node, node.job or node.spec, key, 1, now))
 
 
 def begin(at: Activation) -> list[Said]:
@@ -96,7 +96,8 @@ def start_job(job: Job, key: str, attempt: int, data: Raw | None, deaths: int = 
     if data is None and job.input is not None and job.input.constant:
         data = constant(job.input)
     timeout = None if job.callback else job.timeout
-    return StartJob(key, attempt, cast(Run, job.action).handler, data, timeout, deaths)
+    action: Any = job.action
+    return StartJob(key, attempt, action.handler, data, timeout, deaths)
 
 
 def outstanding(state: State) -> list[StartJob]:

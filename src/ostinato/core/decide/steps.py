@@ -19,10 +19,9 @@ def unarm(step: Step) -> list[Command]:
 
 def quiet(step: Step) -> list[Command]:
     """All timers, waits and places of a step that is over, taken away."""
-    said = silent(step)
-    if step.places:
-        said.append(FreePlaces(step.key))
-    return said
+    if step.due_at is step.beat_at is step.timeout_at is None and step.kind == "":
+        return placeless(step) if step.places else []  # as of most steps
+    return [*silent(step), *placeless(step)]
 
 
 def silent(step: Step) -> list[Command]:

@@ -34,7 +34,7 @@ def run_followed(state: State, fact: f.RunFollowed, at: int) -> None:
 
 
 def run_signalled(state: State, fact: f.RunSignalled, at: int) -> None:
-    state.signals.append(fact.event)
+    state.signals = (*state.signals, fact.event)
 
 
 def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
@@ -72,7 +72,7 @@ def run_cancelled(state: State, fact: f.RunCancelled, at: int) -> None:
 
 
 def _end(state: State, status: str, at: int) -> None:
-    state.status, state.ended_at = status, at
+    state.status, state.ended, state.ended_at = status, True, at
     state.stuck, state.queued, state.places = None, False, ()
 
 
@@ -101,7 +101,8 @@ def run_repaired(state: State, fact: f.RunRepaired, at: int) -> None:
 
 
 def run_reopened(state: State, fact: f.RunReopened, at: int) -> None:
-    state.status, state.doing, state.ended_at = "running", "work", None
+    state.status, state.doing = "running", "work"
+    state.ended, state.ended_at = False, None
     if state.root.error is not None or state.cancelled is not None:
         state.output = None
     state.error, state.halted, state.due_at = None, False, fact.due_at

@@ -17,11 +17,17 @@ def _step(state: State, key: str, at: int) -> Step:
     if step is not None:
         return step
     if ":" in key:
-        return _taking_back(state, key, at)
-    item = _item(state, key) if "]" in key else None
-    scope = item if item is not None else parent_of(state, key)
-    node = scope.node if item is not None else state.graph.nodes[path_of(key)]
-    return _opened(state, Step(key, node, scope, at, node.spec, at))
+        step = _taking_back(state, key, at)
+    else:
+        item = _item(state, key) if "]" in key else None
+        scope = item if item is not None else parent_of(state, key)
+        node = scope.node if item is not None else state.graph.nodes[path_of(key)]
+        step = Step(key, node, scope, at, node.job or node.spec)
+    state.steps[key] = step
+    visit(step.scope, step)
+    state.open[key] = step
+    state.busy += 1
+    return step
 
 
 def _item(state: State, key: str) -> Scope | None:
@@ -36,15 +42,7 @@ def _taking_back(state: State, key: str, at: int) -> Step:
     undone = key.removesuffix(TAKEN_BACK)
     state.undoing = state.to_undo.pop()
     node = state.steps[undone].node
-    return _opened(state, Step(key, node, state.scopes[UNDO], at, node.undo or node.spec, at))
-
-
-def _opened(state: State, step: Step) -> Step:
-    state.steps[step.key] = step
-    visit(step.scope, step)
-    state.open[step.key] = step
-    state.busy += 1
-    return step
+    return Step(key, node, state.scopes[UNDO], at, node.undo or node.spec)
 
 
 def _become(state: State, step: Step, status: str) -> None:
@@ -163,7 +161,7 @@ def _hear(state: State, output: msgspec.Raw) -> None:
         name = (event.get("source", ""), event.get("id", ""))
         state.heard.setdefault(name, state.seq)
         if state.signals:
-            state.signals = [one for one in state.signals if _name(one) != name]
+            state.signals = tuple(one for one in state.signals if _name(one) != name)
 
 
 def _name(event: msgspec.Raw) -> tuple[str, str]:

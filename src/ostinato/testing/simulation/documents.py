@@ -309,24 +309,17 @@ QUEUED: Data = {
     "phases": [phase("p", job("one", "quick"), {"job": "nap", "wait": "80ms"})],
 }
 
+TOLD: Data = {"event": ["SIGNAL", "ostinato.start"], "look_back": "none", "timeout": "3s"}
+
 SIGNALLED: Data = {
     "workflow": "signalled",
     "on": [{"event": "SIGNAL", "uid": "string(event.data.n % 2)"}],
     "uid": {"open": "signal", "again": "resume"},
     "phases": [
         phase("before", job("busy", "steady"), job("shaky", retry=1)),
-        phase(
-            "heard",
-            {
-                "job": "told",
-                "wait": {
-                    "event": ["SIGNAL", "ostinato.start"], "look_back": "none", "timeout": "3s",
-                },
-                "optional": True,
-            },
-        ),
+        phase("heard", {"job": "told", "wait": TOLD, "optional": True}),
     ],
-}  # fmt: skip
+}
 
 SINGLE: Data = {
     "workflow": "single",
