@@ -29,6 +29,7 @@ from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
 
 _WAIT_COLUMNS = 5
+_BEHIND_ALL = chr(0x10FFFF)
 
 
 def history(db: sqlite3.Connection, run_id: str, after: int, limit: int | None) -> list[Record]:
@@ -142,7 +143,8 @@ def operation(db: sqlite3.Connection, operation_id: str) -> Operation | None:
 
 
 def operations(db: sqlite3.Connection, page: Page) -> list[Operation]:
-    return list(map(rows.operation, db.execute(sql.OPERATIONS, (page.cursor, page.limit))))
+    before = _BEHIND_ALL if page.cursor is None else page.cursor
+    return list(map(rows.operation, db.execute(sql.OPERATIONS, (before, page.limit))))
 
 
 def running_operations(db: sqlite3.Connection) -> list[Operation]:

@@ -20,8 +20,9 @@ def remove(db: sqlite3.Connection, removal: Removal) -> None:
     expired = [(scope, key, removal.at) for scope, key in removal.replies]
     db.executemany(sql.DROP_EXPIRED_REPLY, expired)
     for operation_id in removal.operations:
-        db.execute(sql.DROP_OPERATION_RUNS, (operation_id, removal.rows))
-        db.execute(sql.DROP_OPERATION, (operation_id,))
+        which = (operation_id, operation_id, removal.rows, operation_id)
+        db.execute(sql.DROP_OPERATION_RUNS, which)
+        db.execute(sql.DROP_OPERATION, (operation_id, operation_id))
 
 
 def _remove_runs(db: sqlite3.Connection, runs: list[str]) -> None:

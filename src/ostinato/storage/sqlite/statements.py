@@ -215,8 +215,7 @@ WHERE operation = ? AND run_id = ? AND outcome = ''
 """
 ONE_OPERATION = "SELECT data FROM operation WHERE id = ?"
 OPERATIONS = """
-SELECT data FROM operation WHERE status <> 'preview' AND (?1 IS NULL OR id < ?1)
-ORDER BY id DESC LIMIT ?2
+SELECT data FROM operation WHERE status <> 'preview' AND id < ? ORDER BY id DESC LIMIT ?
 """
 RUNNING_OPERATIONS = "SELECT data FROM operation WHERE status = 'running' ORDER BY id"
 OPERATION_RUNS = """
@@ -229,15 +228,16 @@ SELECT outcome, reason, count(*), min(run_id) FROM operation_run WHERE operation
 GROUP BY outcome, reason ORDER BY count(*) DESC, outcome, reason
 """
 AGED_OPERATIONS = """
-SELECT id FROM operation WHERE (status = 'preview' AND expires_at <= ?)
-    OR (status <> 'preview' AND ended_at < ?) ORDER BY id LIMIT ?
+SELECT id FROM operation WHERE status = 'preview' AND expires_at <= ?
+UNION SELECT id FROM operation WHERE status IN ('stopped', 'ended') AND ended_at < ?
+ORDER BY id LIMIT ?
 """
 DROP_OPERATION_RUNS = """
-DELETE FROM operation_run WHERE operation = ?1 AND run_id IN (
-    SELECT run_id FROM operation_run WHERE operation = ?1 ORDER BY run_id LIMIT ?2
-) AND EXISTS (SELECT 1 FROM operation WHERE id = ?1 AND status <> 'running')
+DELETE FROM operation_run WHERE operation = ? AND run_id IN (
+    SELECT run_id FROM operation_run WHERE operation = ? ORDER BY run_id LIMIT ?
+) AND EXISTS (SELECT 1 FROM operation WHERE id = ? AND status <> 'running')
 """
 DROP_OPERATION = """
-DELETE FROM operation WHERE id = ?1 AND status <> 'running'
-    AND NOT EXISTS (SELECT 1 FROM operation_run WHERE operation = ?1)
+DELETE FROM operation WHERE id = ? AND status <> 'running'
+    AND NOT EXISTS (SELECT 1 FROM operation_run WHERE operation = ?)
 """
