@@ -127,7 +127,9 @@ def aged_operations(kept: Iterable[Operation], now: int, before: int | None) -> 
 def _is_aged(one: Operation, now: int, before: int | None) -> bool:
     if one.status == "preview":
         return one.expires_at is not None and one.expires_at <= now
-    return before is not None and one.ended_at is not None and one.ended_at < before
+    if one.status == "running" or one.ended_at is None:
+        return False
+    return before is not None and one.ended_at < before
 
 
 def _newest_first(items: Iterable[T], place: Callable[[T], object]) -> list[T]:
