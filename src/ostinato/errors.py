@@ -17,7 +17,8 @@ OstinatoError
 │   ├── Gone                 a token that has expired
 │   ├── Unloadable           a stored run that cannot be read as things are
 │   └── Busy                 no room for more work now; try again later
-├── AdapterError             the operator: a store, bus or server; always has a ``__cause__``
+├── AdapterError             the operator: a store, bus or server; mostly has a ``__cause__``
+│   ├── Damaged              a row of the store is not whole
 │   ├── StoreError           the store refused or could not be reached
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
 │   │   └── Refused          the store will never take this data
@@ -37,6 +38,7 @@ __all__ = [
     "AdapterError",
     "Busy",
     "ConflictError",
+    "Damaged",
     "DefinitionError",
     "ExpressionError",
     "ExpressionTooCostly",
@@ -129,7 +131,15 @@ class InvalidInput(UsageError):
 
 
 class TooLarge(UsageError):
-    pass
+    @classmethod
+    def beyond(
+        cls, what: str, size: int, limit: int, setting: str, unit: str = "bytes of JSON"
+    ) -> TooLarge:
+        """``setting`` is the name of the one that moves the limit."""
+        mend = "send fewer at once" if unit == "events" else "store it elsewhere and send where"
+        return cls(
+            f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting}); {mend}, or raise it"
+        )
 
 
 class NothingIsRunning(UsageError):
@@ -169,6 +179,10 @@ class Busy(ConflictError):
 
 
 class AdapterError(OstinatoError):
+    pass
+
+
+class Damaged(AdapterError):
     pass
 
 

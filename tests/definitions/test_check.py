@@ -225,6 +225,12 @@ def test_the_big_example_is_fine_but_for_its_handlers():
     }  # fmt: skip
 
 
+def test_a_wait_in_a_catch_that_no_event_can_fit():
+    wait = "{event: PAID, match: {type: [OTHER]}}"
+    text = workflow(f"{{job: a, run: noop, catch: [{{on: '*', do: {{wait: {wait}}}}}]}}")
+    assert any("catch[0].do.wait.match: no event can fit" in one for one in checked(text)[1])
+
+
 def test_the_report_of_check():
     text = workflow("{job: a, run: x, with: '${ inptu }'}")
     assert report(check_text("w.yaml", text)) == {

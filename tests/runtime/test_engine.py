@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.decide.advance import DECIDE
@@ -297,6 +298,34 @@ async def test_an_end_that_the_store_refuses_is_not_told(here):
         await reached(app, run.id, "run.stuck")
         with pytest.raises(TimeoutError):
             await run.result(0)
+
+
+async def test_a_uid_is_free_once_the_end_of_its_run_is_stored(here):
+    """The run ends and its uid is asked for in one tick; the store refuses the end."""
+    gate = Gate()
+    async with here.app(one_job({"run": "gate"}), {"gate": gate.__call__}) as app:
+        first = await app.start("w", uid="u")
+        await gate.begun.wait()
+        refuse(app.storage, first.id)
+        ended = e.Completed("p/j", 1, Raw(b"null"))
+        app.service.engine.post(Tell(first.id, ended))
+        second = await app.start("w", uid="u")
+        assert second.id == first.id
+        assert second.duplicate
+        await reached(app, first.id, "run.stuck")
+
+
+async def test_a_run_that_is_opened_again_has_its_uid_once_that_is_stored(here):
+    """It is opened again and its uid is asked for in one tick; the store refuses the first."""
+    async with here.app(one_job({"run": "fail", "with": {"message": "no"}})) as app:
+        first = await app.start("w", uid="u")
+        await reached(app, first.id, "run.failed")
+        refuse(app.storage, first.id)
+        retried, second = await asyncio.gather(
+            app.retry(first.id), app.start("w", uid="u"), return_exceptions=True
+        )
+        assert isinstance(retried, Refused)
+        assert second.id != first.id
 
 
 async def test_a_duplicate_of_a_refused_event_is_not_told_that_it_was_accepted(here):

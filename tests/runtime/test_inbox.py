@@ -234,6 +234,28 @@ async def test_an_event_after_the_wait_continues_it(stage):
         assert (output["j"]["id"], output["j"]["data"]["n"]) == ("e", 3)
 
 
+FAIL = {"run": "fail", "with": {"message": "no"}}
+
+
+@pytest.mark.parametrize(
+    ("job", "then"),
+    [
+        (FAIL | {"catch": [{"on": "*", "do": {"wait": PAID}}]}, "run.succeeded"),
+        ({"run": "noop", "undo": {"wait": PAID}}, "job.undone"),
+    ],
+    ids=["catch", "undo"],
+)
+async def test_a_wait_hears_its_event_also_in_what_stands_in_for_a_job(stage, job, then):
+    document = one_job(job)
+    if "undo" in job:
+        document["phases"].append({"phase": "stop", "jobs": [{"job": "s"} | FAIL]})
+    async with stage.app(document) as app:
+        run = await app.start("w", id="1")
+        await reached(app, run.id, "job.waiting")
+        await app.emit("PAID", {"id": "1"})
+        await reached(app, run.id, then)
+
+
 async def test_an_event_before_the_wait_is_found_by_looking_back(stage):
     gate = Gate()
     document = {

@@ -220,6 +220,12 @@ MUTATIONS = (
         "history.gap", "history.replay", "history.start",
     ),
     mutation(
+        2, "a uid is free before the end of its run is stored", "runtime.standing:Standing._who",
+        'stored(engine, change, "freed", *pair)',
+        "pass",
+        "client.refused",
+    ),
+    mutation(
         2, "places are not freed with the end", "runtime.change:_free_places",
         "batch.freed.append(owner)",
         "pass",
@@ -469,6 +475,12 @@ MUTATIONS = (
         "return self.registry.graph(workflow, version)",
         "return self.registry.graph(workflow, self.registry.find(workflow).version)",
         "history.replay", "head.differs", "innocent.incident",
+    ),
+    mutation(
+        7, "a fork does again what was done", "core.decide.jobs:begin_job",
+        "if key in state.given:",
+        "if False:",
+        "fork.again",
     ),
     # 8. No hidden ceilings
     mutation(

@@ -1,6 +1,7 @@
 """Both stores keep the same promises."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,10 @@ class TestMemory(StorageContract):
         assert isinstance(storage, MemoryStorage)
         storage.next_commit = outcome
 
+    def count_values(self, storage: Storage) -> int:
+        assert isinstance(storage, MemoryStorage)
+        return len(storage._kept.values.data)
+
 
 class TestSqlite(StorageContract):
     @pytest.fixture(autouse=True)
@@ -46,6 +51,12 @@ class TestSqlite(StorageContract):
             raise sqlite3.OperationalError("disk I/O error")
 
         storage.finish = fail
+
+    def count_values(self, storage: Storage) -> int:
+        assert isinstance(storage, SqliteStorage)
+        with closing(sqlite3.connect(storage.file)) as db:
+            (count,) = db.execute("SELECT count(*) FROM value").fetchone()
+        return int(count)
 
 
 class TestSqliteOnAThread(TestSqlite):

@@ -229,6 +229,8 @@ SMALL = {
     "SCAN asked VIRTUAL TABLE INDEX 1:",
     "SCAN found VIRTUAL TABLE INDEX 1:",
     "SCAN removed",
+    "SCAN loose",
+    "SCAN value_loose",
     "SCAN json_each VIRTUAL TABLE INDEX 1:",
     "SCAN asked",
     "SCAN wait USING INDEX wait_looks_for",

@@ -167,8 +167,8 @@ def test_migrations_are_applied_once_and_in_order(tmp_path):
 
 def test_a_migration_that_was_merged_late_is_applied_too(tmp_path):
     db = connection.writer(tmp_path / "store.db")
-    early = Migration(97, "0097_x.sql", "CREATE TABLE x (a);")
-    late = Migration(98, "0098_y.sql", "CREATE TABLE y (a);")
+    early = Migration(98, "0098_x.sql", "CREATE TABLE x (a);")
+    late = Migration(99, "0099_y.sql", "CREATE TABLE y (a);")
     schema.migrate(tmp_path, db, [*schema.shipped(), late])
     assert schema.migrate(tmp_path, db, [*schema.shipped(), early, late]) == 1
     db.close()

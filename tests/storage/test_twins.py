@@ -2,14 +2,24 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec import Raw, structs
 
 from ostinato.errors import OstinatoError
-from ostinato.ports import Batch, EventQuery, LetterQuery, Page, Removal, RunQuery, Settled
+from ostinato.ports import (
+    Batch,
+    EventQuery,
+    LetterQuery,
+    Outgoing,
+    Page,
+    Removal,
+    RunQuery,
+    Settled,
+)
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.operations import operation
@@ -17,9 +27,9 @@ from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
     ended,
+    event,
     head,
     letter,
-    outgoing,
     place,
     record,
     reply,
@@ -36,6 +46,8 @@ new_run = st.integers(10, 30).map(lambda number: f"r{number}")
 uid = st.sampled_from([None, "u", "v"])
 at = st.integers(NOW, NOW + 3)
 key = st.sampled_from(["k1", "k2"])
+value = st.sampled_from([b"1", b'"aaaaaaaaaaaaaaaaaaaaaaaaa"', b'{"b": "ccccccccccccccccccccc"}'])
+"""With ``inline`` 9, two of them are large."""
 
 
 def few(strategy):
@@ -53,16 +65,32 @@ heads = st.one_of(
 owner = st.tuples(run, st.sampled_from(["a", "b"]))
 batches = st.builds(
     Batch,
+    inline=st.just(9),
     events=few(
         st.builds(
-            lambda id, at, keys: accepted(id, at, tuple(keys)),
+            lambda id, at, keys, data: accepted(id, at, tuple(keys), data=Raw(data)),
             st.integers(1, 30).map("e{}".format),
             at,
             few(key),
+            value,
         )
     ),
-    replies=few(st.builds(reply, st.sampled_from("abcdef"), st.integers(NOW, NOW + 200))),
-    records=few(st.builds(record, run, st.integers(0, 50))),
+    replies=few(
+        st.builds(
+            lambda name, at, answer: replace(reply(name, at), answer=answer),
+            st.sampled_from("abcdef"),
+            st.integers(NOW, NOW + 200),
+            value,
+        )
+    ),
+    records=few(
+        st.builds(
+            lambda name, seq, data: record(name, seq, b'[["job.ready",{"a":%b}]]' % data),
+            run,
+            st.integers(0, 50),
+            value,
+        )
+    ),
     new_heads=few(heads),
     heads=st.dictionaries(
         st.one_of(run, run, run, new_run), st.sampled_from([head(), ended()]), max_size=2
@@ -78,7 +106,9 @@ batches = st.builds(
     ),
     closed_waits=few(st.tuples(run, st.sampled_from(["a", "b"]))),
     timers=st.dictionaries(st.tuples(run, key, key), st.none() | at, max_size=3),
-    outgoing=few(st.builds(outgoing, key, run)),
+    outgoing=few(
+        st.builds(lambda name, data: Outgoing(event("o", data=Raw(data)), name), run, value)
+    ),
     sent=few(st.integers(1, 6)),
     versions=few(
         st.builds(version, st.integers(1, 2), key, st.sampled_from(["d1", "d1", "d1", "d2"]))
@@ -90,7 +120,14 @@ batches = st.builds(
     ),
     served=few(owner),
     places=few(st.builds(lambda name, n, own: place(name, n, *own), key, st.integers(0, 1), owner)),
-    dead_letters=few(st.builds(letter, st.integers(1, 30).map("l{}".format), at)),
+    dead_letters=few(
+        st.builds(
+            lambda id, at, data: letter(id, at, event=event(data=Raw(data))),
+            st.integers(1, 30).map("l{}".format),
+            at,
+            value,
+        )
+    ),
     dropped_schedules=few(key),
     schedules=few(st.builds(schedule, key, st.none() | at)),
     redriven=st.lists(
@@ -158,7 +195,6 @@ async def everything(storage):
         await storage.reply("POST /runs", "a", NOW + 120),
         await storage.outbox(9),
         await storage.versions(),
-        await storage.dead_letters(LetterQuery(), Page()),
         await storage.turns(),
         sorted(await storage.places(), key=lambda one: (one.name, one.n)),
         await storage.buckets(),

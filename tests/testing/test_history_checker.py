@@ -226,6 +226,39 @@ async def test_an_open_run_that_waits_for_nothing_is_found(sound):
     assert "run.silent" in rules(await check_store(storage, graph_of))
 
 
+async def test_a_run_that_is_paused_waits_for_whoever_paused_it(sound):
+    storage, graph_of, run_id, _ = sound
+    start = (await entries(storage, run_id))[:1]
+    paused = [*start, [start[0][0], f.RunPaused("ann", "")]]
+    head = await storage.head(run_id)
+    new = replace(head, run_id="cut", status="paused", ended_at=None, event_id=None)
+    await write(storage, new_heads=[new], records=recorded("cut", paused))
+    assert "run.silent" not in rules(await check_store(storage, graph_of))
+
+
+async def test_what_was_old_enough_to_go_is_not_missed(sound):
+    storage, graph_of, _, journal = sound
+    journal.starts.add("gone")
+    journal.events["s", "gone"] = ("gone",)
+    journal.removed, journal.forgotten = {"gone"}, {("s", "gone")}
+    assert await check_store(storage, graph_of, journal) == []
+
+
+@pytest.mark.parametrize("why", ["fork", "redrive", "forgotten"])
+async def test_an_event_may_start_a_second_run_when(sound, why):
+    storage, graph_of, run_id, journal = sound
+    facts = await entries(storage, run_id)
+    if why == "fork":
+        facts[0][1] = replace(facts[0][1], forked_from=run_id)
+    elif why == "redrive":
+        journal.redriven.add("twin")
+    else:
+        journal.forgotten.add(("ostinato/app", "go"))
+    head = replace(await storage.head(run_id), run_id="twin")
+    await write(storage, new_heads=[head], records=recorded("twin", facts))
+    assert "event.started_twice" not in rules(await check_store(storage, graph_of, journal))
+
+
 async def test_a_head_that_shows_something_else_is_found(sound):
     storage, graph_of, run_id, _ = sound
     head = replace(await storage.head(run_id), status="failed")

@@ -5,6 +5,7 @@ Doors (HTTP, command line) use only what stands here.
 orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
 scheduling    schedules
+pages         how much is shown at once
 repairing     pause, resume, retry, skip, fork, signal
 bulk          one repair for many runs
 letters       dead letters, redriving them

@@ -57,13 +57,13 @@ class DeployedWorkflows:
 
     def learn_waits(self, document: Document) -> None:
         """From now on, events that this version waits for are stored with their keys."""
-        for job in document.jobs():
-            if isinstance(job.action, WaitEvent):
-                for type_ in job.action.types:
+        for action in [body.action for job in document.jobs() for body in job.bodies()]:
+            if isinstance(action, WaitEvent):
+                for type_ in action.types:
                     self._waiters.setdefault(type_, set()).add(document.workflow)
                     shapes = self._shapes.setdefault(type_, [])
-                    if job.action.paths not in shapes:
-                        shapes.append(job.action.paths)
+                    if action.paths not in shapes:
+                        shapes.append(action.paths)
 
     # what the engine asks
 

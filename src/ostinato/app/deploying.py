@@ -9,10 +9,12 @@ from typing import Any
 from ostinato.app.catalog import DeployedWorkflows, plans_of
 from ostinato.app.run import Deployed
 from ostinato.app.wired import Wired
+from ostinato.core.codec import encode_value
 from ostinato.core.outline import outline
 from ostinato.core.schedules import Plan
 from ostinato.definitions import Document, check, compile, load, read
 from ostinato.definitions.registry import Registry, id_of
+from ostinato.definitions.source import too_long
 from ostinato.errors import ConflictError, DefinitionError, UsageError
 from ostinato.ports import Storage, Version
 from ostinato.runtime.planning import Settle
@@ -172,6 +174,7 @@ class Deploying(Wired):
             address=self.address,
             most_steps=limits.steps,
             most_deaths=limits.abandoned,
+            most_output=limits.output,
         )
         self._catalog = DeployedWorkflows(self._registry)
         for row in rows:
@@ -193,7 +196,10 @@ class Deploying(Wired):
 def documents_in(document: Any, limit: int) -> list[Document]:
     """From a mapping, a text, bytes, or the path of a file; ``limit`` is in bytes."""
     if isinstance(document, Mapping):
-        return [read(document)]
+        found = read(document)
+        if (size := len(encode_value(found.data))) > limit:
+            raise too_long(size, limit)
+        return [found]
     if isinstance(document, Path) or (isinstance(document, str) and _is_path(document)):
         return load(Path(document).read_bytes(), limit=limit)
     if isinstance(document, str | bytes):

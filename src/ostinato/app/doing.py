@@ -85,7 +85,7 @@ class Doing(Finding):
     def _checked_input(self, name: str, version: int, given: Any) -> Raw:
         try:
             value = msgspec.json.decode(given) if isinstance(given, Raw) else given
-        except (msgspec.DecodeError, RecursionError) as error:  # as 1e400
+        except (ValueError, RecursionError) as error:  # as 1e400, and bytes that are no UTF-8
             raise InvalidInput(f"the input cannot be read: {error}") from None
         if not isinstance(value, dict):
             raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
@@ -210,7 +210,7 @@ class Producer:
             Event(
                 id=app.new_id(),
                 source="ostinato/app",
-                type=type,
+                type=text(type, "type", MAX_TYPE),
                 time=app.now(),
                 subject=None,
                 data=encode_value({} if one is None else one),

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ostinato.app.pages import LOT, light, weight_of_letter
 from ostinato.app.reading import Reading
 from ostinato.core.cloudevents import to_json
 from ostinato.core.views import View
@@ -67,7 +68,18 @@ class Letters(Reading):
     async def dead_letters(
         self, query: LetterQuery | None = None, page: Page | None = None
     ) -> list[DeadLetter]:
-        return await self.storage.dead_letters(query or LetterQuery(), page or Page())
+        """Newest first. A page ends early when it is ``HEAVY``."""
+        query, page = query or LetterQuery(), page or Page()
+        found: list[DeadLetter] = []
+        cursor = page.cursor
+        while len(found) < page.limit and light(found, weight_of_letter) == len(found):
+            lot = min(LOT, page.limit - len(found))
+            new = await self.storage.dead_letters(query, Page(lot, cursor))
+            found += new
+            if len(new) < lot:
+                break
+            cursor = new[-1].id
+        return found
 
     async def count_dead_letters(self, query: LetterQuery | None = None) -> int:
         return await self.storage.count_dead_letters(query or LetterQuery())
@@ -112,7 +124,8 @@ class Letters(Reading):
             return [await self.dead_letter(letter_id) for letter_id in dict.fromkeys(ids)], None
         open_ones = replace(where, redriven=False, oldest_first=True)
         found = await self.dead_letters(open_ones, Page(limit + 1, cursor))
-        return found[:limit], found[limit - 1].id if len(found) > limit else None
+        chosen = found[: light(found[:limit], weight_of_letter)]
+        return chosen, chosen[-1].id if len(found) > len(chosen) else None
 
     async def _redrive(self, letter_id: str, by: str) -> Redriven:
         service = self.service

@@ -141,6 +141,7 @@ class App(Deploying, Scheduling, Bulk, Letters):
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
             uid_queue=settings.limits.uid_queue,
+            inline=settings.limits.inline,
             secrets=settings.secrets,
         )
         self._http.limit = settings.limits.result

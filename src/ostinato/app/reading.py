@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ostinato.app.pages import LOT, light, place_of, weight_of_event, weight_of_fact
 from ostinato.app.wired import Wired
 from ostinato.core.codec import decode_facts
 from ostinato.core.outline import outline
 from ostinato.core.state import State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError
-from ostinato.ports import EventQuery, Head, Page, RunQuery, StoredEvent
+from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
 from ostinato.runtime.resident import load_state
 from ostinato.runtime.watching import until_end
 
@@ -76,29 +77,39 @@ class Reading(Wired):
     async def history(
         self, run_id: str, after: int = -1, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Facts with a number greater than ``after``, oldest first."""
-        records = await self.storage.history(run_id, after, limit and limit + 1)
+        """Facts with a number greater than ``after``, oldest first.
+
+        With ``limit`` it is a page, which ends early when it is ``HEAVY``.
+        """
+        if limit is None:
+            return _shown(await self._records(run_id, after, None), after)
+        found: list[dict[str, Any]] = []
+        last = after
+        while len(found) < limit and light(found, weight_of_fact) == len(found):
+            lot = min(LOT, limit - len(found))
+            new = _shown(await self._records(run_id, last, lot + 1), last)
+            if not new:
+                break
+            found += new
+            last = found[-1]["seq"]
+        return found[:limit]
+
+    async def _records(self, run_id: str, after: int, limit: int | None) -> list[Record]:
+        records = await self.storage.history(run_id, after, limit)
         if not records:
             raise NotFoundError(f"there is no run {run_id!r}")
-        views = (
-            view
-            for record in records
-            for view in history_view(
-                record.seq, record.at, decode_facts(record.data, record.version)
-            )
-            if view["seq"] > after
-        )
-        return [view for view, _ in zip(views, range(limit or 1 << 30), strict=False)]
+        return records
 
     async def stream(self, run_id: str, after: int = -1) -> AsyncIterator[dict[str, Any]]:
         """Facts as they are stored, from the past on; ends with the run."""
         watching = self.service.engine.outlets.watching
         queue = watching.open(run_id)
         try:
-            past = await self.history(run_id, after)
-            for view in past:
-                yield view
-            seen = past[-1]["seq"] if past else after
+            seen = after
+            while past := await self.history(run_id, seen, LOT):
+                for view in past:
+                    yield view
+                seen = past[-1]["seq"]
             if (await self._state(run_id)).ended and queue.empty():
                 for view in await self.history(run_id, seen):
                     yield view
@@ -116,7 +127,17 @@ class Reading(Wired):
         return await self.storage.count_runs(query)
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
-        return await self.storage.events(query, page)
+        """Newest first. A page ends early when it is ``HEAVY``."""
+        found: list[StoredEvent] = []
+        cursor = page.cursor
+        while len(found) < page.limit and light(found, weight_of_event) == len(found):
+            lot = min(LOT, page.limit - len(found))
+            new = await self.storage.events(query, Page(lot, cursor))
+            found += new
+            if len(new) < lot:
+                break
+            cursor = place_of(new[-1])
+        return found
 
     async def count_events(self, query: EventQuery) -> int:
         return await self.storage.count_events(query)
@@ -134,3 +155,13 @@ class Reading(Wired):
     async def run_graph(self, run_id: str) -> dict[str, Any]:
         """The graph that a run follows, each node with the status of its latest activation."""
         return outline((await self._state(run_id)).graph, await self._state(run_id))
+
+
+def _shown(records: list[Record], after: int) -> list[dict[str, Any]]:
+    """Their facts with a number greater than ``after``."""
+    return [
+        view
+        for record in records
+        for view in history_view(record.seq, record.at, decode_facts(record.data, record.version))
+        if view["seq"] > after
+    ]

@@ -10,9 +10,11 @@ from ostinato.app.doing import Doing
 from ostinato.app.run import Run
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event
+from ostinato.core.cloudevents.event import MAX_ID, MAX_TYPE, checked, text
 from ostinato.core.codec import encode_value
 from ostinato.core.decide.repairs import Asked
 from ostinato.core.views import RunView
+from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.repairs import Fork, Repair
 from ostinato.runtime.wanted import Begun
@@ -38,7 +40,9 @@ class Repairing(Doing):
 
         A run that has failed is opened again.
         """
-        data = None if input is UNSET else _encoded(input)
+        data = None
+        if input is not UNSET:
+            data = self._bounded("the input", input, "limits.input")
         return await self._repair(run_id, e.RetryRequested(by, why, key, data))
 
     async def skip(
@@ -52,8 +56,8 @@ class Repairing(Doing):
         why: str = "",
     ) -> RunView:
         """Go on without a step, as if it had given ``output``; ``done``: it counts as succeeded."""
-        event = e.SkipRequested(key, by, why, _encoded(output), done)
-        return await self._repair(run_id, event)
+        data = self._bounded("the output", output, "limits.result")
+        return await self._repair(run_id, e.SkipRequested(key, by, why, data, done))
 
     async def signal(
         self,
@@ -67,12 +71,12 @@ class Repairing(Doing):
     ) -> RunView:
         """An event for this run alone."""
         event = Event(
-            id=id or self.new_id(),
+            id=text(id or self.new_id(), "id", MAX_ID),
             source="ostinato/signal",
-            type=type,
+            type=text(type, "type", MAX_TYPE),
             time=self.now(),
             subject=None,
-            data=_encoded({} if data is None else data),
+            data=self._bounded("the event", {} if data is None else data, "limits.event"),
         )
         return await self._repair(run_id, e.Signalled(encoded(event), by, why))
 
@@ -85,6 +89,7 @@ class Repairing(Doing):
         """
         service = self.service
         state = await self._state(run_id)
+        check_text("why", why)
         data = None
         if input is not UNSET:
             data = self._checked_input(state.workflow, state.version, input)
@@ -95,9 +100,13 @@ class Repairing(Doing):
         return Run(self, begun.run_id)
 
     async def _repair(self, run_id: str, event: Asked) -> RunView:
+        check_text("why", event.why)
         await self.service.ask(lambda answer: Repair(run_id, event, answer))
         return await self.run_view(run_id)
 
-
-def _encoded(value: Any) -> Raw:
-    return value if isinstance(value, Raw) else encode_value(value)
+    def _bounded(self, what: str, value: Any, setting: str) -> Raw:
+        """As JSON. What came as bytes is read once now: it must be readable later."""
+        limit: int = self.settings.value(setting)
+        data = value if isinstance(value, Raw) else encode_value(value)
+        check_size(what, data, limit, setting)
+        return checked(data, limit, what)

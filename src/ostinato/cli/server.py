@@ -25,6 +25,7 @@ from ostinato.app.address import address_file, known_address, owner
 from ostinato.cli import output
 from ostinato.cli.documents import refuse_broken
 from ostinato.cli.failure import FAILED, INTERRUPTED, Stop
+from ostinato.cli.receiving import receiving
 from ostinato.config import Settings, require_keys_beyond_loopback
 from ostinato.errors import StoreError, StoreLocked
 from ostinato.telemetry.logs import configure_logs
@@ -182,6 +183,7 @@ async def _serve(
     door = app.asgi()
     config = uvicorn.Config(
         door,
+        http=receiving(app.settings.receive.total_seconds()),
         log_config=None,
         access_log=False,
         proxy_headers=False,

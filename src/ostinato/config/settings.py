@@ -49,6 +49,10 @@ class LimitSettings:
     batch: int = _setting(10_000, COUNT, "events in one request")
     input: int = _setting(5 << 20, SIZE, "the largest input of a run")
     result: int = _setting(5 << 20, SIZE, "the largest result of a job, here or by callback")
+    output: int = _setting(20 << 20, SIZE, "the largest result of a run")
+    inline: int = _setting(
+        16 << 10, SIZE, "values up to this stand in their rows; others apart, once"
+    )
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
@@ -104,6 +108,9 @@ class Settings:
     key: str | None = _setting(None, SECRET, "the API key that commands send")
     drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
         timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"
+    )
+    receive: timedelta = _setting(  # noqa: RUF009
+        timedelta(seconds=60), DURATION, "how long a request may take to come in"
     )
     idempotency: timedelta = _setting(  # noqa: RUF009
         timedelta(hours=24), DURATION, "how long an Idempotency-Key is remembered"

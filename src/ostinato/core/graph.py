@@ -162,8 +162,9 @@ class Graph:
     ``stages`` come after the work: undo, ``on_failure`` and ``finally``.
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
     web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
-    does a job whose process died ``most_deaths`` times: set by whoever loads the graph. A run takes
-    a place under each of ``limits`` before it begins; ``priority`` (0 to 9) is that of its jobs.
+    does a job whose process died ``most_deaths`` times; ``most_output`` is in bytes, of the run's
+    result. All these are set by whoever loads the graph. A run takes a place under each of
+    ``limits`` before it begins; ``priority`` (0 to 9) is that of its jobs.
     ``uid`` and ``dedup`` say which starts meet an earlier run, and what comes of that.
     """
 
@@ -181,6 +182,7 @@ class Graph:
         self.output = output
         self.address = ""
         self.most_steps = 100_000
+        self.most_output = 20 << 20
         self.most_deaths = 3
         self.limits: tuple[Limit, ...] = ()
         self.priority = 5

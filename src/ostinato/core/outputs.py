@@ -112,6 +112,13 @@ def outputs(scope: Scope, node: Node) -> dict[str, Any]:
     return {job.name: _encoded(_find(scope, job)) for job in node.jobs}
 
 
+def weight(found: Any) -> int:
+    """About how many bytes such outputs have together."""
+    if isinstance(found, dict):
+        found = found.values()
+    return len(found) if isinstance(found, Raw) else sum(map(weight, found or ()))
+
+
 class Gathered(NamedTuple):
     """What was found for each item of an ``each``."""
 

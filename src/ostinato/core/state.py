@@ -33,6 +33,9 @@ JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 TAKEN_BACK = ":undo"
 """Behind the key of a step: the step that takes it back."""
 
+LARGE = 16_384
+"""Bytes beyond which a value is worth a look before it is copied or shown."""
+
 OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
 
@@ -200,6 +203,8 @@ class State:
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
     number of the first fact that says so. ``signals`` are events for it alone that no wait has
     heard yet."""
+
+    large: Any = None  # of ``fold.large``, for runs that have large values
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -15,7 +15,7 @@ from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind
 from ostinato.core.secrets import hidden
-from ostinato.core.state import Scope, State, Step, path_of
+from ostinato.core.state import LARGE, Scope, State, Step, path_of
 
 
 class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -160,11 +160,18 @@ def _job(step: Step) -> JobView:
         attempts=step.attempt,
         started_at=step.ready_at,
         ended_at=step.ended_at,
-        input=hidden(step.input) if step.input is not None else UNSET,
+        input=_input(step),
         output=step.output if step.output is not None else UNSET,
         error=_error(step.error) or UNSET,
         reason=step.why or UNSET,
     )
+
+
+def _input(step: Step) -> Raw | UnsetType:
+    """A large one is shown as long as a repair could use it; the history has it for ever."""
+    if step.input is None or (step.status == "succeeded" and len(step.input) > LARGE):
+        return UNSET
+    return hidden(step.input)
 
 
 def _is_phase(scope: Scope) -> bool:

@@ -156,6 +156,7 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
 def _body(
     document: Document, body: Body, handlers: Collection[str], strict: bool
 ) -> Iterator[Told]:
+    """What a job does, or what stands in for it or takes it back."""
     if isinstance(body.action, WaitEvent) and not body.action.paths:
         message = "this wait looks at every event of its type: `match` names no single value"
         hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'

@@ -88,11 +88,13 @@ class Registry(Generic[R]):
         address: str = "",
         most_steps: int = 100_000,
         most_deaths: int = 3,
+        most_output: int = 20 << 20,
     ) -> None:
         self.handlers = handlers or {}
         self.address = address
         self.most_steps = most_steps
         self.most_deaths = most_deaths
+        self.most_output = most_output
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
         self._retired: set[Key] = set()
@@ -241,6 +243,7 @@ class Registry(Generic[R]):
             graph.workflow = self._rows[key[0]][version].workflow
             graph.address = self.address
             graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
+            graph.most_output = self.most_output
             self._graphs[key] = graph
         return self._graphs[key]
 

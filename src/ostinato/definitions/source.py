@@ -24,6 +24,7 @@ __all__ = [
     "member",
     "refused",
     "shown",
+    "too_long",
 ]
 
 MAX_BYTES = 1_000_000
@@ -95,12 +96,16 @@ def refused(problems: list[Problem]) -> DefinitionError:
     )
 
 
+def too_long(size: int, limit: int) -> DefinitionError:
+    says = f"the document has {size:,} bytes, at most {limit:,} are taken (limits.document)"
+    hint = "large data belongs in the input, or behind a link"
+    return refused([Problem(says, line=1, column=1, hint=hint)])
+
+
 def decoded(text: str | bytes, limit: int) -> str:
     """The text, when it is UTF-8, within the limit, and without control characters."""
     if len(text) > limit:
-        size = f"the document has {len(text):,} bytes"
-        hint = f"at most {limit:,}; large data belongs in the input, or behind a link"
-        raise refused([Problem(size, line=1, column=1, hint=hint)])
+        raise too_long(len(text), limit)
     if isinstance(text, bytes):
         text = _utf8(text)
     text = text.removeprefix("\ufeff")

@@ -220,9 +220,13 @@ class Batch:
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
     that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
     ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
+
+    ``inline`` is in bytes: a value in a record, event, letter or reply that is larger is kept once,
+    however many hold it, and as long as one of them does. Who reads does not see that.
     """
 
     epoch: int = 0
+    inline: int = 16_384
     events: list[StoredEvent] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)

@@ -18,12 +18,9 @@ LONGEST_TEXT = 2_000
 
 def check_size(what: str, data: Raw | bytes, limit: int, setting: str) -> None:
     """Raises ``TooLarge``, which names the setting. Sizes are bytes of JSON."""
-    size = len(memoryview(data))
+    size = len(data)
     if size > limit:
-        raise TooLarge(
-            f"{what} is {size:,} bytes of JSON, the limit is {limit:,} ({setting}); "
-            "store it elsewhere and send where it is, or raise the limit"
-        )
+        raise TooLarge.beyond(what, size, limit, setting)
     if size > NEAR * limit:
         log.warning("limit.near", what=what, size=size, limit=limit, setting=setting)
 

@@ -9,6 +9,7 @@ from typing import Any
 from ostinato.core.durations import parse_duration
 from ostinato.runtime.handlers import Handlers, Job
 from ostinato.runtime.outcomes import Fail
+from ostinato.runtime.reports import clipped
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.job")
@@ -37,7 +38,7 @@ async def write(job: Job, message: str, level: str = "info") -> None:
     """Writes ``message`` to the log of the process that runs it."""
     if level not in LEVELS:
         raise Fail(f"log has no level {level!r}; it has {', '.join(LEVELS)}", "WrongArguments")
-    getattr(log, level)(message, run=job.run_id, job=job.key)
+    getattr(log, level)(clipped(message), run=job.run_id, job=job.key)
 
 
 async def fail(message: str = "failed as asked", name: str = "Failed") -> None:

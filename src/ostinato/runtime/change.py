@@ -6,7 +6,9 @@ the one change that it refuses is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
@@ -15,6 +17,8 @@ from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, encode_facts
 from ostinato.core.facts import Fact
+from ostinato.core.fold.large import lighten
+from ostinato.core.state import LARGE
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
@@ -105,20 +109,25 @@ class Applied:
         self.result = result
 
 
-def batch_of(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
-    """Raises ``Refused`` for what cannot even be written down."""
+def batch_of(epoch: int, now: int, changes: Sequence[Change], inline: int = LARGE) -> Batch:
+    """Raises ``Refused`` for what cannot even be written down. ``inline`` is in bytes."""
     try:
-        return _joined(epoch, now, changes)
+        return _joined(Batch(epoch, inline), now, changes)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"it cannot be encoded: {error}") from error
 
 
-def _joined(epoch: int, now: int, changes: Iterable[Change]) -> Batch:
-    batch = Batch(epoch)
+def _joined(batch: Batch, now: int, changes: Sequence[Change]) -> Batch:
     fresh: dict[str, int] = {}
     for change in changes:
         change.write(batch, now, fresh)
+    if max(map(len, map(_data, batch.records)), default=0) > LARGE:
+        for told in chain.from_iterable(change.tolds for change in changes):
+            lighten(told.resident.state, told.facts)
     return batch
+
+
+_data = attrgetter("data")
 
 
 def _join(batch: Batch, rows: Batch) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.decide import advance
+from ostinato.core.state import LARGE
 from ostinato.errors import (
     Fenced,
     NotFoundError,
@@ -53,12 +54,19 @@ class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
     ``first_in_line`` is the run that comes next, or has just come, under (workflow, uid).
+    ``inline`` is in bytes: the store keeps larger values apart.
     """
 
     def __init__(
-        self, storage: Storage, graph_of: GraphOf, clock: Clock, identity: Identity
+        self,
+        storage: Storage,
+        graph_of: GraphOf,
+        clock: Clock,
+        identity: Identity,
+        inline: int = LARGE,
     ) -> None:
         self.storage = storage
+        self.inline = inline
         self.clock = clock
         self.graph_of = graph_of
         self.identity = identity
@@ -214,6 +222,8 @@ class Engine:
         change.tolds.append(told)
         told.head = resident.new_head()
         if state.ended and facts:
+            if state.uid is not None:
+                self.fresh["freed", state.workflow, state.uid] = change
             note_failed(self, change, state, now)
         return told
 
@@ -246,7 +256,7 @@ class Engine:
         batch = Batch()
         try:
             if any(one.change for one in applied):
-                batch = batch_of(self.epoch, now, [one.change for one in applied])
+                batch = batch_of(self.epoch, now, [one.change for one in applied], self.inline)
                 await self.storage.commit(batch)
                 self.commits += 1
         except Refused as error:

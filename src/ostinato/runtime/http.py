@@ -64,7 +64,11 @@ async def _answer(response: httpx2.Response, limit: int) -> dict[str, Any]:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > limit:
-            raise Fail(f"the answer is larger than {limit:,} bytes (limits.result)", "TooLarge")
+            raise Fail(
+                f"the answer is larger than {limit:,} bytes (limits.result); ask for less at once, "
+                "or raise it",
+                "TooLarge",
+            )
     return {
         "status": response.status_code,
         "headers": dict(response.headers),

@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from ostinato.core.codec import decode_facts
-from ostinato.core.facts import RunStarted
-from ostinato.core.fold import replay
+from ostinato.core.facts import Fact, RunStarted
+from ostinato.core.fold import replay_one
+from ostinato.core.fold.large import lighten
 from ostinato.core.graph import Graph
-from ostinato.core.state import State
+from ostinato.core.state import LARGE, State
 from ostinato.core.views import status_of
-from ostinato.errors import NotFoundError, Unloadable
+from ostinato.errors import Damaged, NotFoundError, Unloadable
 from ostinato.ports import Head, Record, Storage
 
 GraphOf = Callable[[str, int], Graph]
@@ -127,23 +128,60 @@ class Residents:
                 return
 
 
+FIRST, LATER = 200, 2_000
+"""Records that are read at once: a run may have more bytes in its history than there is memory."""
+
+LOT = 64 << 20
+"""Bytes of records that are read at once, as far as those before tell."""
+
+
 async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
-    records = await storage.history(run_id)
-    if not records:
-        raise NotFoundError(f"there is no run {run_id!r}")
-    try:
-        return _replayed(records, graph_of)
-    except Exception as error:
-        raise Unloadable(
-            f"run {run_id} cannot be loaded: {type(error).__name__}: {error}; its history is kept. "
-            "Start a version of Ostinato that reads it, with the workflow's document in place, and "
-            "it goes on; or start its work again as another run"
-        ) from error
+    """From its history, a lot of records at a time."""
+    state, lot = None, FIRST
+    while True:
+        after = -1 if state is None else state.seq - 1
+        try:
+            records = await storage.history(run_id, after, lot)
+        except Damaged as error:
+            raise _unloadable(run_id, error) from error
+        if not records:  # never there, or removed in between
+            raise NotFoundError(f"there is no run {run_id!r}")
+        new = records if state is None else [one for one in records if one.seq >= state.seq]
+        try:
+            state = _replayed(state, new, graph_of)
+        except Exception as error:
+            raise _unloadable(run_id, error) from error
+        if len(records) < lot or not new:
+            return state
+        lot = _next_lot(records)
 
 
-def _replayed(records: Sequence[Record], graph_of: GraphOf) -> State:
-    decoded = [(record.at, decode_facts(record.data, record.version)) for record in records]
-    started = decoded[0][1][0]
+def _next_lot(records: Sequence[Record]) -> int:
+    mean = sum(len(record.data) for record in records) // len(records)
+    return max(1, min(LATER, LOT // max(mean, 1)))
+
+
+def _replayed(state: State | None, records: Sequence[Record], graph_of: GraphOf) -> State:
+    for record in records:
+        facts = decode_facts(record.data, record.version)
+        if state is None:
+            state = _begun(facts[0], graph_of)
+        replay_one(state, record.at, facts)
+        if len(record.data) > LARGE:
+            lighten(state, facts)
+    assert state is not None  # noqa: S101 - the first lot is never empty
+    return state
+
+
+def _begun(started: Fact, graph_of: GraphOf) -> State:
     if not isinstance(started, RunStarted):
         raise ValueError("its history does not begin with its start")
-    return replay(graph_of(started.workflow, started.version), decoded)
+    return State(graph_of(started.workflow, started.version))
+
+
+def _unloadable(run_id: str, error: Exception) -> Unloadable:
+    return Unloadable(
+        f"run {run_id} cannot be loaded: {type(error).__name__}: {error}; its history is kept. "
+        "Start a version of Ostinato that reads it, with the workflow's document in place, and "
+        "it goes on; or start its work again as another run"
+    )

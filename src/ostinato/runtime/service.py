@@ -15,6 +15,7 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.retention import Retention
+from ostinato.core.state import LARGE
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
 from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
 from ostinato.runtime import letters
@@ -60,6 +61,7 @@ class Limits:
     drain: float = 10.0
     result: int = 5_000_000
     uid_queue: int = 1_000
+    inline: int = LARGE
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -81,7 +83,8 @@ class Service:
         self.limits = limits or Limits()
         self.storage = storage
         self.catalog = catalog
-        self.engine = Engine(storage, catalog.graph, clock, identity or Identity())
+        inline = self.limits.inline
+        self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
         self.executor = Executor(
             handlers,
             self._report,

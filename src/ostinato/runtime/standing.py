@@ -66,6 +66,7 @@ class Standing:
             return there, there.run_id
         if one.taken is not None and not _has_ended(engine, one.taken):
             return self._seen(one, one.taken), one.taken
+        stored(engine, change, "freed", *pair)  # or its holder may go on
         stored(engine, change, "line", *pair)
         if (first := engine.first_in_line(*pair)) is not None:
             return self._seen(one, first), first

@@ -3,4 +3,5 @@
 memory  for tests and trials        sqlite  for one machine
 archive  where runs are written before they are removed
 cursor  where a list of events goes on, the same in each
+values  large values apart from the rows that hold them, the same in each
 """

@@ -307,7 +307,7 @@ def _at_rest(head: Head, state: State, now: int | None) -> Iterator[tuple[str, s
             yield "run.stuck", f"{step.key} is {step.status}, and nobody is at work on it"
         elif now is not None and step.due_at is not None and step.due_at < now:
             yield "timer.missed", f"{step.key} was due {now - step.due_at} ms ago"
-    if not state.open:
+    if not state.open and not state.paused:
         yield "run.silent", "it is open and waits for nothing"
 
 

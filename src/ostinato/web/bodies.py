@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from ostinato.errors import Problem
-from ostinato.web.door import headers_of
+from ostinato.web.door import Bound, headers_of
 from ostinato.web.errors import Refusal
 
 T = TypeVar("T")
@@ -21,15 +21,15 @@ _PLACE = re.compile(r" - at `(?:key in )?\$?\.?(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, bound: Bound) -> bytes:
     headers = headers_of(request)
     coding = headers.get("content-encoding", "identity")
     if coding.strip().lower() != "identity":
         message = f"a body with content-encoding {coding[:40]!r} is not understood; send it plain"
         raise Refusal(415, "UnsupportedMediaTypeError", message, headers={"accept-encoding": ""})
     announced = headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > limit:
-        raise _too_large(limit)
+    if announced.isdecimal() and int(announced) > bound.size:
+        raise _too_large(bound)
     parts, size, more = [], 0, True
     while more:
         came = await request.receive()
@@ -37,14 +37,14 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise ClientDisconnect
         part, more = came.get("body", b""), came.get("more_body", False)
         size += len(part)
-        if size > limit:
-            raise _too_large(limit)
+        if size > bound.size:
+            raise _too_large(bound)
         parts.append(part)
     return b"".join(parts)
 
 
-def _too_large(limit: int) -> Refusal:
-    message = f"the body is larger than {limit} bytes, the limit here"
+def _too_large(bound: Bound) -> Refusal:
+    message = f"the body is larger than {bound.size:,} bytes, the limit here ({bound.says})"
     return Refusal(413, "TooLarge", message, headers={"connection": "close"})
 
 

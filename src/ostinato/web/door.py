@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from starlette.requests import Request
 
@@ -20,23 +20,40 @@ T = TypeVar("T")
 ROOM = 64 << 10  # for what is around a value in a body
 
 
+class Bound(NamedTuple):
+    """Of a body, in bytes; ``says`` is where it comes from."""
+
+    size: int
+    says: str
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """In bytes: one event, a request with many; to start, to answer; documents; anything else."""
+    """Of one event, and of bodies: many events, a start, an answer, a signal, documents, others."""
 
     events: Limits
-    batch: int
-    start: int
-    answer: int
-    documents: int
-    body: int = ROOM
+    batch: Bound
+    start: Bound
+    answer: Bound
+    signal: Bound
+    repair: Bound
+    documents: Bound
+    body: Bound
 
     @classmethod
     def of(cls, limits: LimitSettings) -> Bounds:
-        """Several documents come together, so each is bounded again by whoever reads it."""
-        events = Limits(limits.event, limits.batch)
-        batch, documents = 16 * limits.event, 4 * limits.document
-        return cls(events, batch, limits.input + ROOM, limits.result + ROOM, documents)
+        """What a body holds is bounded again by whoever reads it: each event, each document."""
+        event, input, result = limits.event, limits.input, limits.result
+        return cls(
+            events=Limits(event, limits.batch),
+            batch=Bound(16 * event, "16 times limits.event"),
+            start=Bound(input + ROOM, "limits.input and 64 KB"),
+            answer=Bound(result + ROOM, "limits.result and 64 KB"),
+            signal=Bound(event + ROOM, "limits.event and 64 KB"),
+            repair=Bound(max(input, result) + ROOM, "limits.input or limits.result, and 64 KB"),
+            documents=Bound(4 * limits.document, "4 times limits.document"),
+            body=Bound(ROOM, "fixed"),
+        )
 
 
 class Door:

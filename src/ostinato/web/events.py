@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import Accepted
+from ostinato.app.pages import place_of, weight_of_event
 from ostinato.core.cloudevents import Event, from_http, to_json
 from ostinato.core.views import View
 from ostinato.ports import EventQuery, StoredEvent
@@ -107,7 +108,7 @@ async def list_events(request: Request) -> Response:
     if query.filter is not None:
         _filter(query, query.filter)
     found = await door_of(request).app.events(_wanted(request, query), page_of(query))
-    return page_answer(request, query, found, _cursor, event_view)
+    return page_answer(request, query, found, place_of, event_view, weight_of_event)
 
 
 @doors.get("/events/count", may="event:read", seed=True, query=EventCount, answers={200: Count})
@@ -129,10 +130,6 @@ def event_view(stored: StoredEvent) -> dict[str, Any]:
     answer = msgspec.json.decode(stored.answer) if stored.answer else {}
     runs = answer.get("runs", []) if isinstance(answer, dict) else []
     return to_json(stored.event) | {"receivedAt": stored.received_at, "runs": runs}
-
-
-def _cursor(stored: StoredEvent) -> str:
-    return f"{stored.received_at}/{stored.event.source}/{stored.event.id}"
 
 
 # -- queries, ours and LoopBack's --------------------------------------------------------------

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import LetterView, Redrives, letter_view
+from ostinato.app.pages import weight_of_letter
 from ostinato.core.letters import KINDS
 from ostinato.ports import DeadLetter, LetterQuery
 from ostinato.web.answers import json_answer
@@ -71,7 +72,7 @@ async def list_dead_letters(request: Request) -> Response:
     query = read_query(request, LetterList)
     wanted = _wanted(request, query, query.redriven)
     found = await door_of(request).app.dead_letters(wanted, page_of(query))
-    return page_answer(request, query, found, _id, letter_view)
+    return page_answer(request, query, found, _id, letter_view, weight_of_letter)
 
 
 @doors.get("/dead-letters/count", may="letter:read", query=LetterCount, answers={200: Count})

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ostinato.app.pages import light
 from ostinato.core.cloudevents import milliseconds
 from ostinato.core.durations import parse_duration
 from ostinato.errors import DefinitionError, UsageError
@@ -106,10 +107,14 @@ def page_answer(
     found: Sequence[T],
     cursor_of: Callable[[T], str],
     shown: Callable[[T], Any],
+    weight: Callable[[T], int] | None = None,
 ) -> Response:
+    """A page ends early when what it shows is ``HEAVY``."""
     items = found[: query.limit]
+    if weight is not None:
+        items = items[: light(items, weight)]
     headers = {}
-    if len(found) > query.limit:
+    if len(found) > len(items):
         headers["link"] = _next(request, cursor_of(items[-1]))
     return json_answer([shown(item) for item in items], headers=headers)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.core.views import RunView
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import decode, read_body, value
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.operation import JSON, Operations
 from ostinato.web.runs import named
@@ -56,7 +55,9 @@ class SignalBody(Why, forbid_unknown_fields=True, kw_only=True):
 async def _asked(request: Request, kind: type[T]) -> tuple[Door, str, dict[str, Any], T]:
     """The door, the run's id, who asks and why, and the body."""
     door = door_of(request)
-    body = await read_body(request, door.bounds.body)
+    bounds = door.bounds
+    bound = {Why: bounds.body, SignalBody: bounds.signal}.get(kind, bounds.repair)
+    body = await read_body(request, bound)
     asked = decode(body if body.strip() else b"{}", kind)
     head = await named(request, door)
     return door, head.run_id, {"by": caller_of(request).name, "why": asked.why}, asked
@@ -96,7 +97,7 @@ async def skip_job(request: Request) -> Response:
 async def fork_run(request: Request) -> Response:
     """Start another run with what this one had done before a step."""
     door, run_id, who, asked = await _asked(request, ForkBody)
-    given = UNSET if asked.input is UNSET else msgspec.json.decode(asked.input)
+    given = UNSET if asked.input is UNSET else value(asked.input)
     run = await door.app.fork(run_id, asked.job, input=given, **who)
     return json_answer(await door.app.run_view(run.id), 201)
 

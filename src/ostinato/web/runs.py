@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import StuckView
+from ostinato.app.pages import lightened, weight_of_fact
 from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
@@ -158,7 +159,7 @@ async def get_run(request: Request) -> Response:
     read_query(request, NoQuery)
     door = door_of(request)
     head = await named(request, door)
-    return json_answer(await door.app.run_view(head.run_id))
+    return json_answer(lightened(await door.app.run_view(head.run_id)))
 
 
 @doors.get("/runs/{id}/history", may="run:read", query=Paged, answers={200: list[HistoryItem]})
@@ -169,7 +170,7 @@ async def get_history(request: Request) -> Response:
     head = await named(request, door)
     after = int(page.cursor) if page.cursor and page.cursor.isdecimal() else -1
     facts = await door.app.history(head.run_id, after, page.limit)
-    return page_answer(request, query, facts, _seq, _as_it_is)
+    return page_answer(request, query, facts, _seq, _as_it_is, weight_of_fact)
 
 
 def _seq(fact: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ SHORTEST = '{"type": "ORDER_PLACED", "data": {}}'
 MAX_TYPE = MAX_ID = 256
 MAX_SOURCE = MAX_SUBJECT = 1024
 # Below what any JSON reader or writer of ours can follow, wherever on the stack it is called.
-MAX_DEPTH = 256
+MAX_DEPTH = 150
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799_999  # the last millisecond of the year 9999
@@ -61,6 +61,14 @@ def refuse_without_type(where: str = "") -> NoReturn:
     raise NoEventType(f"{at}the event has no type; the shortest valid body is {SHORTEST}")
 
 
+def too_large(what: str, size: int, limit: int) -> TooLarge:
+    return TooLarge.beyond(what, size, limit, "limits.event")
+
+
+def too_many(count: int, limits: Limits) -> TooLarge:
+    return TooLarge.beyond("one request", count, limits.batch, "limits.batch", "events")
+
+
 def text(value: Any, member: str, longest: int) -> str:
     """Attributes travel in headers and in logs, so control characters are refused."""
     if not isinstance(value, str):
@@ -105,7 +113,7 @@ def checked(data: msgspec.Raw | bytes, limit: int, member: str = "data") -> msgs
     """What is stored must be readable later, so all of it is read once now."""
     size = len(memoryview(data))
     if size > limit:
-        raise TooLarge(f"event: {member}: {size} bytes, the limit is {limit}")
+        raise too_large(f"event: {member}", size, limit)
     value = decoded(data, member)
     if isinstance(value, (dict, list)):
         _check_depth(value, member)

@@ -12,9 +12,17 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import forms
-from ostinato.core.cloudevents.event import MAX_ID, Event, MalformedBody, decoded, refuse, text
+from ostinato.core.cloudevents.event import (
+    MAX_ID,
+    Event,
+    MalformedBody,
+    decoded,
+    refuse,
+    text,
+    too_large,
+    too_many,
+)
 from ostinato.core.cloudevents.forms import Context
-from ostinato.errors import TooLarge
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -24,7 +32,7 @@ def from_records(raw: msgspec.Raw, context: Context) -> list[Event]:
     if not isinstance(records, list):
         refuse(context.at("Records"), "an array is needed")
     if len(records) > context.limits.batch:
-        raise TooLarge(f"{len(records)} events in one request, the limit is {context.limits.batch}")
+        raise too_many(len(records), context.limits)
     return [_event(record, context, index) for index, record in enumerate(records)]
 
 
@@ -48,7 +56,7 @@ def _messages(record: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 def _from_text(written: str, message: dict[str, Any], context: Context) -> Event:
     body = written.encode()
     if len(body) > context.limits.event:
-        raise TooLarge(f"{context.where}: {len(body)} bytes, the limit is {context.limits.event}")
+        raise too_large(context.where, len(body), context.limits.event)
     members = _members(body, context)
     named = _event_type(message)
     here = msgspec.structs.replace(context, new_id=_namer(message, context))

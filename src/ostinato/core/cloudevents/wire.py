@@ -28,10 +28,12 @@ from ostinato.core.cloudevents.event import (
     refuse,
     refuse_without_type,
     text,
+    too_large,
+    too_many,
 )
 from ostinato.core.cloudevents.forms import DEFAULT_SOURCE, EMPTY, Context, Members
 from ostinato.core.cloudevents.records import from_records
-from ostinato.errors import OstinatoError, TooLarge
+from ostinato.errors import OstinatoError
 
 
 class _Short(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -136,7 +138,7 @@ def _is_records(members: Members) -> bool:
 
 def _batch(parts: list[msgspec.Raw], context: Context) -> list[Event]:
     if len(parts) > context.limits.batch:
-        raise TooLarge(f"{len(parts)} events in one request, the limit is {context.limits.batch}")
+        raise too_many(len(parts), context.limits)
     events: list[Event] = []
     for index, raw in enumerate(parts):
         here = msgspec.structs.replace(context, where=f"[{index}]")
@@ -159,7 +161,7 @@ def _parts(body: bytes | msgspec.Raw, limits: Limits) -> dict[str, msgspec.Raw] 
         raise MalformedBody(f"the body is not JSON: {error}; a valid one: {SHORTEST}") from None
     size = len(memoryview(body))
     if isinstance(parts, dict) and size > limits.event and not _is_records(parts):
-        raise TooLarge(f"event: {size} bytes, the limit is {limits.event}")
+        raise too_large("the event", size, limits.event)
     return parts
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from msgspec import Raw, json
 
 from ostinato.core import events as e
-from ostinato.core.codec import encode_value
+from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import SetTimer, StopJob
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
@@ -36,9 +36,9 @@ from ostinato.core.facts import (
 )
 from ostinato.core.graph import FINALLY, Node
 from ostinato.core.names import Names
-from ostinato.core.outputs import outputs
+from ostinato.core.outputs import outputs, weight
 from ostinato.core.state import BUSY, Scope, State, Step
-from ostinato.errors import ExpressionError, UsageError
+from ostinato.errors import ExpressionError, TooLarge, UsageError
 
 UNDOING = "undo"
 
@@ -163,20 +163,43 @@ def _work_over(state: State, now: int) -> list[Said]:
         output = _output(state)
     except (ExpressionError, UsageError) as error:
         return [Fail(state.root, Failure(error.code, f"output: {error}"))]
+    warned = [] if output is not None else [RunWarned(_left_out(state))]
+    given = NULL if output is None else output
     if state.graph.finally_ is None:
-        return [*no_timer(state), *freed(state), RunSucceeded(output)]
-    return [*no_timer(state), RunFinishing(output), *_next(state, now)]
+        return [*warned, *no_timer(state), *freed(state), RunSucceeded(given)]
+    return [*warned, *no_timer(state), RunFinishing(given), *_next(state, now)]
 
 
-def _output(state: State) -> Raw:
+def _output(state: State) -> Raw | None:
+    """What its document says. None when that is nothing, and what the jobs gave is too large."""
+    graph = state.graph
+    if graph.output is None:
+        return _outputs(state)
     names = Names(state, state.root)
-    output = state.graph.output
-    if isinstance(output, Expression):
-        return encode_value(output.evaluate(names))
-    if output is not None:
-        return encode_value(output.render(names))
-    last = state.graph.last
-    return Raw(json.encode({} if last is None else outputs(state.root, last)))
+    said = graph.output
+    data = encode_value(
+        said.evaluate(names) if isinstance(said, Expression) else said.render(names)
+    )
+    if len(data) > graph.most_output:
+        raise TooLarge.beyond("the run's", len(data), graph.most_output, "limits.output")
+    return data
+
+
+def _outputs(state: State) -> Raw | None:
+    last, most = state.graph.last, state.graph.most_output
+    found = {} if last is None else outputs(state.root, last)
+    if state.large is not None and weight(found) > most:  # it may not even fit into memory
+        return None
+    data = Raw(json.encode(found))
+    return data if len(data) <= most else None
+
+
+def _left_out(state: State) -> str:
+    return (
+        "the outputs of the last phase are together larger than the limit of "
+        f"{state.graph.most_output:,} bytes of JSON (limits.output), so the run has no output; "
+        "say in `output` what matters, or raise the limit"
+    )
 
 
 def _next(state: State, now: int) -> list[Said]:

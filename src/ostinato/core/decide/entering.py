@@ -104,7 +104,9 @@ def _full(state: State) -> int | None:
 
 
 def _too_many(most: int, key: str) -> Failure:
-    return Failure("TooManySteps", f"{key} would be one more than {most:,} steps of one run")
+    most_said = f"{most:,} steps of one run (limits.steps)"
+    mend = "end its loop, or do the work in several runs, or raise the limit"
+    return Failure("TooManySteps", f"{key} would be one more than {most_said}; {mend}")
 
 
 def _broken(
@@ -121,8 +123,9 @@ def _each(state: State, scope: Scope, node: Node, each: Each, key: str, now: int
     if not isinstance(items, list):
         raise ExpressionError(f"each.in: {each.items.text} gave {items!r:.80}, not a list")
     if len(items) > state.graph.most_steps:
-        most = f"{state.graph.most_steps:,} steps of one run"
-        raise ExpressionError(f"each.in: {len(items):,} items are more than {most}")
+        most = f"{state.graph.most_steps:,} steps of one run (limits.steps)"
+        mend = "give it fewer at once, as pages of them, or raise the limit"
+        raise ExpressionError(f"each.in: {len(items):,} items are more than {most}; {mend}")
     said = _opened(node, key, now)
     return [*said, ItemsResolved(key, encode_value(items)), Begin(key)]
 

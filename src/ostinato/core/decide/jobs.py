@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
+from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
 from ostinato.core.decide import waits
@@ -129,10 +130,12 @@ def _emit(at: Activation) -> list[Said]:
 
 
 def _publish(event_id: str, event: dict[str, Any]) -> Publish:
-    for name in ("type", "subject", "source"):
+    for name, longest in (("type", MAX_TYPE), ("subject", MAX_SUBJECT), ("source", MAX_SOURCE)):
         value = event.get(name)
         if value is not None and not isinstance(value, str):
             raise ExpressionError(f"emit.{name} gave {value!r:.80}, not a text")
+        if value is not None and len(value) > longest:
+            raise ExpressionError(f"emit.{name} has {len(value):,} characters, at most {longest:,}")
     if not event.get("type"):
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))

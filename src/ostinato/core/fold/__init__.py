@@ -7,6 +7,7 @@ runs     a run starts, turns and ends
 scopes   scopes open and close; tokens rest and join
 steps    what happens to a job
 undo     what was done is taken back
+large    what large values weigh in memory
 """
 
 from __future__ import annotations
@@ -79,7 +80,11 @@ def replay(graph: Graph, records: Iterable[tuple[int, Iterable[f.Fact]]]) -> Sta
     """The state after all ``records``, each (at, facts)."""
     state = State(graph)
     for at, facts in records:
-        now = state.now = max(state.now, at)
-        for fact in facts:
-            fold(state, fact, now)
+        replay_one(state, at, facts)
     return state
+
+
+def replay_one(state: State, at: int, facts: Iterable[f.Fact]) -> None:
+    now = state.now = max(state.now, at)
+    for fact in facts:
+        fold(state, fact, now)

@@ -4,6 +4,7 @@ adapter  MemoryStorage: ownership, the fence, what the engine reads
 disk     what outlives a close, and how a batch changes it
 refusal  what no store would take
 lists    what lists and pages read
+values   large values, apart from their rows
 """
 
 from ostinato.storage.memory.adapter import MemoryStorage

@@ -80,9 +80,11 @@ class MemoryStorage:
     # what the engine reads
 
     async def history(self, run_id: str, after: int = -1, limit: int | None = None) -> list[Record]:
-        records = self._disk.records.get(run_id, {})
+        disk = self._disk
+        records = disk.records.get(run_id, {})
         first = max((seq for seq in records if seq <= after + 1), default=0)
-        return [records[seq] for seq in sorted(records) if seq >= first][:limit]
+        found = [records[seq] for seq in sorted(records) if seq >= first][:limit]
+        return list(map(disk.values.record, found))
 
     async def head(self, run_id: str) -> Head | None:
         return self._disk.heads.get(run_id)
@@ -122,7 +124,7 @@ class MemoryStorage:
         disk = self._disk
         found = [disk.events[number] for number in disk.findable.get((type, values_key), ())]
         found.sort(key=lambda stored: stored.received_at)
-        return [stored.event for stored in found if stored.received_at >= since]
+        return [disk.values.event(one.event) for one in found if one.received_at >= since]
 
     async def missed(self) -> list[tuple[Wait, Event]]:
         found = sorted(self._disk.missed(), key=lambda hit: (hit[0], hit[1].run_id, hit[1].key))
@@ -132,14 +134,17 @@ class MemoryStorage:
         self, pairs: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], StoredEvent]:
         disk = self._disk
-        return {pair: disk.events[disk.known[pair]] for pair in pairs if pair in disk.known}
+        found = {pair: disk.events[disk.known[pair]] for pair in pairs if pair in disk.known}
+        return {pair: disk.values.stored(stored) for pair, stored in found.items()}
 
     async def reply(self, scope: str, key: str, now: int) -> Reply | None:
-        reply = self._disk.replies.get((scope, key))
-        return reply if reply is not None and reply.expires_at > now else None
+        disk = self._disk
+        found = disk.replies.get((scope, key))
+        return disk.values.reply(*found) if found and found[0].expires_at > now else None
 
     async def outbox(self, limit: int) -> list[Outgoing]:
-        return list(self._disk.outbox.values())[:limit]
+        disk = self._disk
+        return [disk.values.outgoing(one) for one in list(disk.outbox.values())[:limit]]
 
     async def versions(self) -> list[Version]:
         versions = self._disk.versions
@@ -169,24 +174,30 @@ class MemoryStorage:
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         cursor = event_cursor("0/" if page.cursor is None else page.cursor)
-        found = lists.events(self._disk.events.values(), query)
-        return lists.page_of(found, page, lambda stored: lists.event_place(stored) < cursor)
+        disk = self._disk
+        found = lists.events(disk.events.values(), query)
+        shown = lists.page_of(found, page, lambda stored: lists.event_place(stored) < cursor)
+        return list(map(disk.values.stored, shown))
 
     async def count_events(self, query: EventQuery) -> int:
         return len(lists.events(self._disk.events.values(), query))
 
     async def events_by_id(self, event_id: str) -> list[StoredEvent]:
-        found = (stored for stored in self._disk.events.values() if stored.event.id == event_id)
-        return sorted(found, key=lambda stored: stored.event.source)
+        disk = self._disk
+        found = (stored for stored in disk.events.values() if stored.event.id == event_id)
+        return [disk.values.stored(one) for one in sorted(found, key=lambda one: one.event.source)]
 
     async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
-        return lists.page_of_letters(self._disk.dead_letters, query, page)
+        disk = self._disk
+        return list(map(disk.values.letter, lists.page_of_letters(disk.dead_letters, query, page)))
 
     async def count_dead_letters(self, query: LetterQuery) -> int:
         return len(lists.letters(self._disk.dead_letters.values(), query))
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        return self._disk.dead_letters.get(letter_id)
+        disk = self._disk
+        found = disk.dead_letters.get(letter_id)
+        return None if found is None else disk.values.letter(found)
 
     # repairs of many runs
 
@@ -248,11 +259,11 @@ class MemoryStorage:
 
     async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]:
         replies = self._disk.replies
-        found = [key for key, reply in replies.items() if reply.expires_at <= now]
-        return sorted(found, key=lambda key: replies[key].expires_at)[:limit]
+        found = [key for key, (reply, _) in replies.items() if reply.expires_at <= now]
+        return sorted(found, key=lambda key: replies[key][0].expires_at)[:limit]
 
     async def unswept(self) -> bool:
-        return False  # records go with their run
+        return False  # records and values go with their run
 
 
 def _aged(number: int, stored: StoredEvent) -> AgedEvent:

@@ -27,6 +27,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
+from ostinato.storage.memory.values import Holes, Values
 
 Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
 WaitKey = tuple[str, str, str]
@@ -50,7 +51,8 @@ class Disk:
         self.last_event = 0
         self.known: dict[tuple[str, str], int] = {}
         self.findable: dict[tuple[str, str], list[int]] = defaultdict(list)
-        self.replies: dict[tuple[str, str], Reply] = {}
+        self.values = Values()
+        self.replies: dict[tuple[str, str], tuple[Reply, Holes]] = {}
         self.outbox: dict[int, Outgoing] = {}
         self.sent_up_to = 0
         self.versions: dict[tuple[str, int], Version] = {}
@@ -66,11 +68,12 @@ class Disk:
     def keep(self, batch: Batch) -> None:
         after = self.last_event
         for event in batch.events:
-            self._add_event(event)
+            self._add_event(event, batch.inline)
         for reply in batch.replies:
-            self.replies[reply.scope, reply.key] = reply
+            self._put_reply(reply, batch.inline)
         for record in batch.records:
-            self.records.setdefault(record.run_id, {})[record.seq] = record
+            kept = self.values.cut_record(record, batch.inline)
+            self.records.setdefault(record.run_id, {})[record.seq] = kept
         for head in changed_heads(self, batch):
             self._put_head(head)
         self._change_waits(batch, after)
@@ -79,7 +82,8 @@ class Disk:
         self._send(batch)
         self._deploy(batch)
         self._limit(batch)
-        self.dead_letters.update((letter.id, letter) for letter in batch.dead_letters)
+        for letter in batch.dead_letters:
+            self._put_letter(letter, batch.inline)
         for name in batch.dropped_schedules:
             self._drop_schedule(name)
         for schedule in batch.schedules:
@@ -95,16 +99,27 @@ class Disk:
 
     def missed(self) -> list[tuple[int, Wait, Event]]:
         return [
-            (number, wait, self.events[number].event)
+            (number, wait, self.values.event(self.events[number].event))
             for key, wait in self.waits.items()
             for number in self.findable.get((wait.type, wait.values_key), ())
             if number > self.waits_after[key]
             or (wait.since is not None and self.events[number].received_at >= wait.since)
         ]
 
-    def _add_event(self, stored: StoredEvent) -> None:
+    def _put_reply(self, reply: Reply, inline: int) -> None:
+        self.values.disown(("reply", reply.scope, reply.key))
+        self.replies[reply.scope, reply.key] = self.values.cut_reply(reply, inline)
+
+    def _put_letter(self, letter: DeadLetter, inline: int) -> None:
+        if letter.event is not None:
+            event = self.values.cut_event(("letter", letter.id), letter.event, inline)
+            letter = replace(letter, event=event)
+        self.dead_letters[letter.id] = letter
+
+    def _add_event(self, stored: StoredEvent, inline: int) -> None:
         number = self.last_event = self.last_event + 1
-        self.events[number] = stored
+        event = self.values.cut_event(("event", number), stored.event, inline)
+        self.events[number] = replace(stored, event=event)
         self.known[stored.event.source, stored.event.id] = number
         for values_key in dict.fromkeys(stored.values_keys):
             self.findable[stored.event.type, values_key].append(number)
@@ -159,9 +174,11 @@ class Disk:
     def _send(self, batch: Batch) -> None:
         for number in batch.sent:
             self.outbox.pop(number, None)
+            self.values.disown(("out", number))
         for outgoing in batch.outgoing:
-            self.sent_up_to += 1
-            self.outbox[self.sent_up_to] = replace(outgoing, number=self.sent_up_to)
+            number = self.sent_up_to = self.sent_up_to + 1
+            event = self.values.cut_event(("out", number), outgoing.event, batch.inline)
+            self.outbox[number] = replace(outgoing, event=event, number=number)
 
     def _limit(self, batch: Batch) -> None:
         freed = set(batch.freed)
@@ -201,9 +218,11 @@ class Disk:
             self._remove_event(pair)
         for letter_id in removal.dead_letters:
             self.dead_letters.pop(letter_id, None)
+            self.values.disown(("letter", letter_id))
         for key in removal.replies:
-            if key in self.replies and self.replies[key].expires_at <= removal.at:
+            if key in self.replies and self.replies[key][0].expires_at <= removal.at:
                 del self.replies[key]
+                self.values.disown(("reply", *key))
         for operation_id in removal.operations:
             self._remove_operation(operation_id, removal.rows)
 
@@ -223,6 +242,7 @@ class Disk:
             return
         del self.heads[run_id]
         self.records.pop(run_id, None)
+        self.values.disown(("run", run_id))
         for wait in [key for key in self.waits if key[0] == run_id]:
             self._drop_wait(wait)
         for timer in [key for key in self.due_at if key[0] == run_id]:
@@ -234,6 +254,7 @@ class Disk:
             return
         del self.known[pair]
         stored = self.events.pop(number)
+        self.values.disown(("event", number))
         for values_key in dict.fromkeys(stored.values_keys):
             self.findable[stored.event.type, values_key].remove(number)
 

@@ -15,7 +15,7 @@ from ostinato.ports import Batch, Head
 from ostinato.storage.memory.disk import Disk, changed_heads
 
 _INTEGERS = range(-(2**63), 2**63)
-_APART = ("epoch", "removal")
+_APART = ("epoch", "inline", "removal")
 
 
 def check(disk: Disk, batch: Batch) -> None:
@@ -64,7 +64,7 @@ def _check_replies(disk: Disk, batch: Batch) -> None:
     for reply in batch.replies:
         key = (reply.scope, reply.key)
         before = disk.replies.get(key)
-        expires_at = live.get(key, before.expires_at if before is not None else reply.at)
+        expires_at = live.get(key, before[0].expires_at if before is not None else reply.at)
         if expires_at > reply.at:
             raise Refused(f"the store has a reply under {key!r} already")
         live[key] = reply.expires_at

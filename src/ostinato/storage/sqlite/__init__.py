@@ -7,7 +7,8 @@ schema      migrations/*.sql, applied once and in order
 batch       one batch, one transaction          removing  the part of it that takes away
 reads       what the engine reads               lists   what lists and pages read
 statements  the SQL that is constant            rows    values to rows and back
-faults      sqlite3's errors in our words       pace    when a commit may hold up the loop
+values      large values, apart from their rows faults  sqlite3's errors in our words
+pace        when a commit may hold up the loop
 """
 
 from ostinato.storage.sqlite.adapter import SqliteStorage

@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 from ostinato.errors import Fenced, Refused
-from ostinato.ports import Batch, Head
-from ostinato.storage.sqlite import faults, rows
+from ostinato.ports import Batch, Head, Outgoing, Record
+from ostinato.storage.sqlite import faults, rows, values
 from ostinato.storage.sqlite import statements as sql
-from ostinato.storage.sqlite.removing import remove
+from ostinato.storage.sqlite.removing import drop_reply, remove
+from ostinato.storage.values import EVENT, RECORD
 
 Finish = Callable[[sqlite3.Connection], object]
 
@@ -60,7 +61,7 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
     if batch.replies:
         _write_replies(db, batch)
     if batch.records:
-        db.executemany(sql.ADD_RECORD, map(rows.record_row, batch.records))
+        _write_records(db, batch.records, batch.inline)
     if batch.new_heads or batch.heads:
         _write_heads(db, batch)
     if batch.timers:
@@ -72,7 +73,7 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
     if batch.freed or batch.turns or batch.served or batch.places:
         _write_limits(db, batch)
     if batch.dead_letters:
-        db.executemany(sql.ADD_DEAD_LETTER, map(rows.letter_row, batch.dead_letters))
+        _write_letters(db, batch)
     if batch.schedules or batch.dropped_schedules:
         db.executemany(sql.DROP_SCHEDULE, [(name,) for name in batch.dropped_schedules])
         db.executemany(sql.PUT_SCHEDULE, map(rows.schedule_row, batch.schedules))
@@ -105,17 +106,51 @@ def _write_events_and_waits(db: sqlite3.Connection, batch: Batch) -> None:
     (last,) = db.execute(sql.LAST_EVENT).fetchone()
     numbered = list(enumerate(batch.events, last + 1))
     if numbered:
-        db.executemany(sql.ADD_EVENT, [rows.event_row(*item) for item in numbered])
+        written = [rows.event_row(*item) for item in numbered]
+        db.executemany(sql.ADD_EVENT, written)
+        if max(map(len, map(rows.event_data, written))) > batch.inline:
+            _cut_events(db, written, batch.inline)
         keys = chain.from_iterable(rows.event_key_rows(*item) for item in numbered)
         db.executemany(sql.ADD_EVENT_KEY, keys)
     if batch.waits:
         db.executemany(sql.PUT_WAIT, [rows.wait_row(wait, last) for wait in batch.waits])
 
 
+def _cut_events(db: sqlite3.Connection, written: list[rows.Row], inline: int) -> None:
+    for row in written:
+        number, data = row[0], rows.event_data(row)
+        rest, holes = values.keep(db, values.event_owner(number), data, inline)
+        if holes is not None:
+            db.execute(sql.CUT_EVENT, (rest, holes, number))
+
+
+def _write_records(db: sqlite3.Connection, records: list[Record], inline: int) -> None:
+    """One look at the largest: what is small pays for nothing else."""
+    if max(map(len, map(rows.record_data, records))) > inline:
+        large = [record for record in records if len(record.data) > inline]
+        records = [record for record in records if len(record.data) <= inline]
+        db.executemany(sql.ADD_CUT_RECORD, [_cut_record(db, record, inline) for record in large])
+    db.executemany(sql.ADD_RECORD, map(rows.record_row, records))
+
+
+def _cut_record(db: sqlite3.Connection, record: Record, inline: int) -> rows.Row:
+    kept = values.keep(db, values.run_owner(record.run_id), record.data, inline, RECORD)
+    return record.run_id, record.seq, record.at, record.version, *kept
+
+
+def _write_letters(db: sqlite3.Connection, batch: Batch) -> None:
+    for letter in batch.dead_letters:
+        owner, event = values.letter_owner(letter.id), rows.letter_event(letter)
+        kept = values.keep(db, owner, event, batch.inline, EVENT)
+        db.execute(sql.ADD_DEAD_LETTER, rows.letter_row(letter, *kept))
+
+
 def _write_replies(db: sqlite3.Connection, batch: Batch) -> None:
     for reply in batch.replies:
-        db.execute(sql.DROP_EXPIRED_REPLY, (reply.scope, reply.key, reply.at))
-        db.execute(sql.ADD_REPLY, rows.reply_row(reply))
+        drop_reply(db, reply.scope, reply.key, reply.at)
+        owner = values.reply_owner(reply.scope, reply.key)
+        kept = values.keep(db, owner, reply.answer, batch.inline)
+        db.execute(sql.ADD_REPLY, rows.reply_row(reply, *kept))
 
 
 def _write_heads(db: sqlite3.Connection, batch: Batch) -> None:
@@ -154,11 +189,26 @@ def _write_timers(db: sqlite3.Connection, timers: dict[tuple[str, str, str], int
 
 def _write_outbox(db: sqlite3.Connection, batch: Batch, last: int) -> None:
     if batch.sent:
-        db.executemany(sql.DROP_SENT, [(number,) for number in batch.sent])
+        _drop_sent(db, batch.sent)
     if batch.outgoing:
         numbered = enumerate(batch.outgoing, last + 1)
-        db.executemany(sql.ADD_OUTGOING, [rows.outgoing_row(*item) for item in numbered])
+        db.executemany(sql.ADD_OUTGOING, [_outgoing_row(db, *one, batch) for one in numbered])
         db.execute(sql.COUNT_OUTGOING, (last + len(batch.outgoing),))
+
+
+def _outgoing_row(db: sqlite3.Connection, number: int, one: Outgoing, batch: Batch) -> rows.Row:
+    event = rows.encoded(one.event)
+    if len(event) <= batch.inline:
+        return number, one.run_id, event, None
+    kept = values.keep(db, values.out_owner(number), event, batch.inline, EVENT)
+    return number, one.run_id, *kept
+
+
+def _drop_sent(db: sqlite3.Connection, sent: list[int]) -> None:
+    cut = {number for (number,) in db.execute(sql.CUT_OUTGOING, (max(sent),))}
+    if cut:
+        values.disown(db, [values.out_owner(number) for number in sent if number in cut])
+    db.executemany(sql.DROP_SENT, [(number,) for number in sent])
 
 
 def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:

@@ -19,6 +19,7 @@ from ostinato.ports import (
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED
+from ostinato.storage.sqlite.values import whole
 
 Condition = tuple[str, tuple[Any, ...]]
 
@@ -56,7 +57,8 @@ def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[Stored
     if page.cursor is not None:
         conditions.append((f"(received_at, {_PLACE}) < (?, ?)", event_cursor(page.cursor)))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC LIMIT ?"
-    found = _ask(db, _from_event(STORED), conditions, order, page.limit)
+    select, asked = _asked(_from_event(STORED), conditions, order, page.limit)
+    found = whole(db, select, asked, rows.EVENT_DATA)
     return [rows.stored_event(row) for row in found]
 
 
@@ -71,7 +73,8 @@ def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list
         last = "(SELECT at, id FROM dead_letter WHERE id = ?)"
         conditions.append((f"(at, id) {than} {last}", (page.cursor,)))
     order = f"ORDER BY at {way}, id {way} LIMIT ?"
-    found = _ask(db, _from_letter(LETTER), conditions, order, page.limit)
+    select, asked = _asked(_from_letter(LETTER), conditions, order, page.limit)
+    found = whole(db, select, asked, rows.LETTER_EVENT)
     return [rows.letter(row) for row in found]
 
 
@@ -140,7 +143,13 @@ def _event_conditions(query: EventQuery) -> Iterator[Condition]:
 def _ask(
     db: sqlite3.Connection, select: str, conditions: list[Condition], order: str, limit: int
 ) -> sqlite3.Cursor:
-    return db.execute(f"{select}{_where(conditions)} {order}", (*_values(conditions), limit))
+    return db.execute(*_asked(select, conditions, order, limit))
+
+
+def _asked(
+    select: str, conditions: list[Condition], order: str, limit: int
+) -> tuple[str, tuple[Any, ...]]:
+    return f"{select}{_where(conditions)} {order}", (*_values(conditions), limit)
 
 
 def _count(db: sqlite3.Connection, select: str, conditions: list[Condition]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.ports import Batch, Removal
+from ostinato.ports import Batch, DeadLetter, Removal
 
 _FEW_ROWS = 64
 _FEW_BYTES = 256 * 1024
@@ -57,6 +57,13 @@ def _removed(removal: Removal) -> int:
 def _bytes(batch: Batch) -> int:
     return (
         sum(len(record.data) for record in batch.records)
-        + sum(len(memoryview(stored.event.data)) for stored in batch.events)
+        + sum(len(stored.event.data) for stored in batch.events)
         + sum(len(version.document) for version in batch.versions)
+        + (sum(len(one.event.data) for one in batch.outgoing) if batch.outgoing else 0)
+        + (sum(len(one.answer) for one in batch.replies) if batch.replies else 0)
+        + (sum(map(_letter, batch.dead_letters)) if batch.dead_letters else 0)
     )
+
+
+def _letter(letter: DeadLetter) -> int:
+    return 0 if letter.event is None else len(letter.event.data)

@@ -27,14 +27,17 @@ from ostinato.ports import (
 )
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.sqlite.rows import EVENT_DATA, LETTER_EVENT
+from ostinato.storage.sqlite.values import whole
 
 _WAIT_COLUMNS = 5
 _BEHIND_ALL = chr(0x10FFFF)
+_RECORD_DATA, _REPLY_ANSWER, _OUTGOING_EVENT = 4, 3, 2
 
 
 def history(db: sqlite3.Connection, run_id: str, after: int, limit: int | None) -> list[Record]:
-    found = db.execute(sql.HISTORY, (run_id, run_id, after, -1 if limit is None else limit))
-    return list(starmap(Record, found))
+    asked = (run_id, run_id, after, -1 if limit is None else limit)
+    return [Record(*row[:-1]) for row in whole(db, sql.HISTORY, asked, _RECORD_DATA)]
 
 
 def head(db: sqlite3.Connection, run_id: str) -> Head | None:
@@ -83,26 +86,28 @@ def find_waits(db: sqlite3.Connection, type: str, values_keys: Sequence[str]) ->
 
 
 def early_events(db: sqlite3.Connection, type: str, values_key: str, since: int) -> list[Event]:
-    return list(map(rows.event, db.execute(sql.EARLY_EVENTS, (type, values_key, since))))
+    found = whole(db, sql.EARLY_EVENTS, (type, values_key, since), EVENT_DATA)
+    return list(map(rows.event, found))
 
 
 def missed(db: sqlite3.Connection) -> list[tuple[Wait, Event]]:
     return [
         (Wait(*row[:_WAIT_COLUMNS]), rows.event(row[_WAIT_COLUMNS:]))
-        for row in db.execute(sql.MISSED)
+        for row in whole(db, sql.MISSED, (), _WAIT_COLUMNS + EVENT_DATA)
     ]
 
 
 def known_events(
     db: sqlite3.Connection, pairs: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredEvent]:
-    found = map(rows.stored_event, db.execute(sql.KNOWN_EVENTS, (rows.json_text(pairs),)))
+    known = whole(db, sql.KNOWN_EVENTS, (rows.json_text(pairs),), EVENT_DATA)
+    found = map(rows.stored_event, known)
     return {(stored.event.source, stored.event.id): stored for stored in found}
 
 
 def reply(db: sqlite3.Connection, scope: str, key: str, now: int) -> Reply | None:
-    row = db.execute(sql.ONE_REPLY, (scope, key, now)).fetchone()
-    return None if row is None else Reply(*row)
+    found = whole(db, sql.ONE_REPLY, (scope, key, now), _REPLY_ANSWER)
+    return rows.reply(found[0]) if found else None
 
 
 def places(db: sqlite3.Connection) -> list[Place]:
@@ -118,7 +123,7 @@ def buckets(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:
-    return list(map(rows.outgoing, db.execute(sql.OUTBOX, (limit,))))
+    return list(map(rows.outgoing, whole(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT)))
 
 
 def versions(db: sqlite3.Connection) -> list[Version]:
@@ -126,12 +131,12 @@ def versions(db: sqlite3.Connection) -> list[Version]:
 
 
 def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
-    return list(map(rows.stored_event, db.execute(sql.EVENTS_BY_ID, (event_id,))))
+    return list(map(rows.stored_event, whole(db, sql.EVENTS_BY_ID, (event_id,), EVENT_DATA)))
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
-    row = db.execute(sql.ONE_LETTER, (letter_id,)).fetchone()
-    return None if row is None else rows.letter(row)
+    found = whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
+    return rows.letter(found[0]) if found else None
 
 
 # repairs of many runs
@@ -196,4 +201,4 @@ def expired_replies(db: sqlite3.Connection, now: int, limit: int) -> list[tuple[
 
 
 def unswept(db: sqlite3.Connection) -> bool:
-    return db.execute(sql.REMOVED, (1,)).fetchone() is not None
+    return any(db.execute(*left).fetchone() for left in ((sql.REMOVED, (1,)), (sql.ANY_LOOSE, ())))

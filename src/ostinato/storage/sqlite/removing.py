@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ostinato.ports import Removal
-from ostinato.storage.sqlite import rows
+from ostinato.storage.sqlite import rows, values
 from ostinato.storage.sqlite import statements as sql
 
 
@@ -14,20 +14,33 @@ def remove(db: sqlite3.Connection, removal: Removal) -> None:
         _remove_runs(db, removal.runs)
     if removal.rows:
         _sweep(db, removal.rows)
+        values.sweep(db)
     if removal.events:
         _remove_events(db, removal.events)
-    db.executemany(sql.DROP_LETTER, [(letter_id,) for letter_id in removal.dead_letters])
-    expired = [(scope, key, removal.at) for scope, key in removal.replies]
-    db.executemany(sql.DROP_EXPIRED_REPLY, expired)
+    if removal.dead_letters:
+        values.disown(db, map(values.letter_owner, removal.dead_letters))
+        db.executemany(sql.DROP_LETTER, [(letter_id,) for letter_id in removal.dead_letters])
+    for scope, key in removal.replies:
+        drop_reply(db, scope, key, removal.at)
     for operation_id in removal.operations:
         which = (operation_id, operation_id, removal.rows, operation_id)
         db.execute(sql.DROP_OPERATION_RUNS, which)
         db.execute(sql.DROP_OPERATION, (operation_id, operation_id))
 
 
+def drop_reply(db: sqlite3.Connection, scope: str, key: str, at: int) -> None:
+    """If it has expired by then."""
+    if db.execute(sql.EXPIRED_CUT_REPLY, (scope, key, at)).fetchone():
+        values.disown(db, [values.reply_owner(scope, key)])
+    db.execute(sql.DROP_EXPIRED_REPLY, (scope, key, at))
+
+
 def _remove_runs(db: sqlite3.Connection, runs: list[str]) -> None:
     """First the names, then the heads: what else a run has is found by its name there."""
-    db.execute(sql.NOTE_REMOVED, (rows.json_text(runs),))
+    asked = (rows.json_text(runs),)
+    db.execute(sql.NOTE_REMOVED, asked)
+    going = db.execute(sql.GOING_RUNS, asked).fetchall()
+    values.disown(db, [values.run_owner(run_id) for (run_id,) in going])
     db.executemany(sql.DROP_RUN, [(run_id,) for run_id in runs])
     twice = [(run_id, run_id) for run_id in runs]
     db.executemany(sql.DROP_WAITS, twice)
@@ -46,5 +59,8 @@ def _sweep(db: sqlite3.Connection, most: int) -> None:
 def _remove_events(db: sqlite3.Connection, events: list[tuple[str, str]]) -> None:
     (newest,) = db.execute(sql.LAST_EVENT).fetchone()
     named = [(event_id, source, newest) for source, event_id in events]
+    for one in named:
+        cut = db.execute(sql.GOING_CUT_EVENT, one).fetchall()
+        values.disown(db, [values.event_owner(number) for (number,) in cut])
     db.executemany(sql.DROP_EVENT_KEYS, named)
     db.executemany(sql.DROP_EVENT, named)

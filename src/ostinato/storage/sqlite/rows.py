@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from ostinato.ports import (
     Head,
     Operation,
     Outgoing,
+    Reply,
     StoredEvent,
     Turn,
     Version,
@@ -23,6 +24,11 @@ from ostinato.ports import (
 
 Row = tuple[Any, ...]
 
+EVENT_DATA, LETTER_EVENT = 5, 7
+"""Columns that may have holes; the one behind each says where."""
+
+record_data = attrgetter("data")
+event_data = itemgetter(6)
 record_row = attrgetter("run_id", "seq", "at", "version", "data")
 head_row = attrgetter(
     "run_id", "workflow", "version", "status", "started_at", "uid", "doing", "waiting_for", "busy",
@@ -32,7 +38,6 @@ head_change_row = attrgetter(
     "version", "status", "doing", "waiting_for", "busy", "ended_at", "error_name",
     "error_message", "run_id",
 )  # fmt: skip
-reply_row = attrgetter("scope", "key", "digest", "answer", "at", "expires_at")
 version_row = attrgetter("workflow", "version", "digest", "document", "created_at", "workflow_id")
 _letter_head = attrgetter("id", "at", "kind", "target", "event_source", "event_id", "reasons")
 _letter_tail = attrgetter("run_id", "attempts", "redriven_at", "redriven_by", "redriven_run")
@@ -47,6 +52,7 @@ _operation_head = attrgetter("id", "status", "expires_at", "ended_at")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
+encoded = _encoder.encode
 _decode_wants = msgspec.json.Decoder(tuple[Want, ...]).decode
 _decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_event = msgspec.json.Decoder(Event).decode
@@ -90,8 +96,13 @@ def wait_row(wait: Wait, after: int) -> Row:
     return (*_wait_row(wait), after)
 
 
-def outgoing_row(number: int, outgoing: Outgoing) -> Row:
-    return number, outgoing.run_id, _encoder.encode(outgoing.event)
+def reply_row(reply: Reply, answer: bytes, holes: str | None) -> Row:
+    return reply.scope, reply.key, reply.digest, answer, holes, reply.at, reply.expires_at
+
+
+def reply(row: Row) -> Reply:
+    *first, _, at, expires_at = row
+    return Reply(*(*first, at, expires_at))
 
 
 def turn_row(turn: Turn) -> Row:
@@ -108,7 +119,7 @@ def head(row: Row) -> Head:
 
 
 def event(row: Row) -> Event:
-    *plain, data, extensions, description = row
+    *plain, data, _, extensions, description = row
     known = None if extensions is None else msgspec.json.decode(extensions)
     return Event(*(*plain, msgspec.Raw(data), known, description))
 
@@ -120,7 +131,7 @@ def stored_event(row: Row) -> StoredEvent:
 
 
 def outgoing(row: Row) -> Outgoing:
-    number, run_id, data = row
+    number, run_id, data, _ = row
     return Outgoing(_decode_event(data), run_id, number)
 
 
@@ -128,13 +139,16 @@ def version(row: Row) -> Version:
     return Version(*(*row[:6], bool(row[6])))
 
 
-def letter_row(letter: DeadLetter) -> Row:
-    event = None if letter.event is None else json_text(letter.event)
-    return (*_letter_head(letter), event, *_letter_tail(letter))
+def letter_event(letter: DeadLetter) -> bytes:
+    return b"" if letter.event is None else _encoder.encode(letter.event)
+
+
+def letter_row(letter: DeadLetter, event: bytes, holes: str | None) -> Row:
+    return (*_letter_head(letter), event.decode() or None, holes, *_letter_tail(letter))
 
 
 def letter(row: Row) -> DeadLetter:
-    *first, event, run_id, attempts, at, by, run = row
+    *first, event, _, run_id, attempts, at, by, run = row
     known = None if event is None else _decode_event(event)
     return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
 

@@ -11,6 +11,9 @@ JOIN = "UPDATE member SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch"
 COUNT_OUTGOING = "UPDATE member SET outgoing = ? WHERE id = 1"
 
 ADD_RECORD = "INSERT INTO history (run_id, seq, at, version, data) VALUES (?, ?, ?, ?, ?)"
+ADD_CUT_RECORD = """
+INSERT INTO history (run_id, seq, at, version, data, holes) VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 HEAD = (
     "run_id, workflow, version, status, started_at, uid, doing, waiting_for, busy, ended_at, "
@@ -23,7 +26,7 @@ UPDATE run SET version = ?, status = ?, doing = ?, waiting_for = ?, busy = ?, en
 """
 
 EVENT = (
-    "event.id, event.source, event.type, event.time, event.subject, event.data, "
+    "event.id, event.source, event.type, event.time, event.subject, event.data, event.holes, "
     "event.extensions, event.description"
 )
 STORED = f"{EVENT}, event.received_at, event.answer, event.values_keys"
@@ -32,6 +35,7 @@ ADD_EVENT = """
 INSERT INTO event (number, id, source, type, time, subject, data, extensions, description,
     received_at, answer, values_keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+CUT_EVENT = "UPDATE event SET data = ?, holes = ? WHERE number = ?"
 ADD_EVENT_KEY = "INSERT INTO event_key (type, values_key, received_at, number) VALUES (?, ?, ?, ?)"
 
 PUT_WAIT = """
@@ -46,12 +50,16 @@ ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
 """
 CLEAR_TIMER = "DELETE FROM timer WHERE run_id = ? AND key = ? AND kind = ?"
 
-ADD_OUTGOING = "INSERT INTO outbox (number, run_id, event) VALUES (?, ?, ?)"
+ADD_OUTGOING = "INSERT INTO outbox (number, run_id, event, holes) VALUES (?, ?, ?, ?)"
+CUT_OUTGOING = "SELECT number FROM outbox WHERE number <= ? AND holes IS NOT NULL"
 DROP_SENT = "DELETE FROM outbox WHERE number = ?"
 
 DROP_EXPIRED_REPLY = "DELETE FROM reply WHERE scope = ? AND key = ? AND expires_at <= ?"
+EXPIRED_CUT_REPLY = """
+SELECT 1 FROM reply WHERE scope = ? AND key = ? AND expires_at <= ? AND holes IS NOT NULL
+"""
 ADD_REPLY = """
-INSERT INTO reply (scope, key, digest, answer, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO reply (scope, key, digest, answer, holes, at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 RETIRE = "UPDATE version SET retired = 1 WHERE workflow = ? AND version = ?"
@@ -61,11 +69,11 @@ VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (workflow, version) DO UPDATE SET retired = 0 WHERE digest = excluded.digest
 """
 LETTER = (
-    "id, at, kind, target, event_source, event_id, reasons, event, run_id, attempts, redriven_at, "
-    "redriven_by, redriven_run"
+    "id, at, kind, target, event_source, event_id, reasons, event, holes, run_id, attempts, "
+    "redriven_at, redriven_by, redriven_run"
 )
 ADD_DEAD_LETTER = f"""
-INSERT INTO dead_letter ({LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO dead_letter ({LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 REDRIVE = """
 UPDATE dead_letter SET reasons = ?, attempts = ?, redriven_at = ?, redriven_by = ?,
@@ -100,6 +108,30 @@ DELETE FROM event_key WHERE (type, values_key, received_at, number) IN (
 DROP_EVENT = "DELETE FROM event WHERE id = ? AND source = ? AND number < ?"
 DROP_LETTER = "DELETE FROM dead_letter WHERE id = ?"
 
+# large values: who uses them, and those that may have lost the last who did
+
+ADD_VALUE = "INSERT INTO value (digest, data) VALUES (?, ?) ON CONFLICT DO NOTHING"
+USE_VALUE = "INSERT INTO value_use (owner, digest) VALUES (?, ?) ON CONFLICT DO NOTHING"
+LOOSEN = """
+INSERT INTO value_loose SELECT digest FROM value_use WHERE owner = ? ON CONFLICT DO NOTHING
+"""
+DISOWN = "DELETE FROM value_use WHERE owner = ?"
+GOING_RUNS = """
+SELECT asked.value FROM json_each(?) AS asked CROSS JOIN removed ON removed.run_id = asked.value
+"""
+GOING_CUT_EVENT = """
+SELECT number FROM event WHERE id = ? AND source = ? AND number < ? AND holes IS NOT NULL
+"""
+LOOSE = """
+SELECT loose.digest, length(value.data),
+    EXISTS (SELECT 1 FROM value_use WHERE value_use.digest = loose.digest)
+FROM value_loose AS loose CROSS JOIN value ON value.digest = loose.digest LIMIT ?
+"""
+ANY_LOOSE = "SELECT 1 FROM value_loose LIMIT 1"
+NOT_LOOSE = "DELETE FROM value_loose WHERE digest = ?"
+DROP_VALUE = "DELETE FROM value WHERE digest = ?"
+VALUE = "SELECT data FROM value WHERE digest = ?"
+
 ADD_TURN = "INSERT OR REPLACE INTO turn (run_id, key, priority, wants) VALUES (?, ?, ?, ?)"
 FREE_TURN = "DELETE FROM turn WHERE run_id = ? AND key = ?"
 ADD_PLACE = "INSERT INTO place (name, n, run_id, key) VALUES (?, ?, ?, ?)"
@@ -120,7 +152,7 @@ DROP_SCHEDULE = "DELETE FROM schedule WHERE id = ?"
 # what the engine reads; lists of keys come as one JSON text, so that the statement stays constant
 
 HISTORY = """
-SELECT run_id, seq, at, version, data FROM history
+SELECT run_id, seq, at, version, data, holes FROM history
 WHERE run_id = ?
 AND NOT EXISTS (SELECT 1 FROM removed WHERE removed.run_id = history.run_id)
 AND seq >= (SELECT coalesce(max(seq), 0) FROM history WHERE run_id = ? AND seq <= ? + 1)
@@ -173,10 +205,10 @@ TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
 PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"
 BUCKETS = "SELECT name, full_at FROM bucket"
 ONE_REPLY = """
-SELECT scope, key, digest, answer, at, expires_at FROM reply
+SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?
 """
-OUTBOX = "SELECT number, run_id, event FROM outbox ORDER BY number LIMIT ?"
+OUTBOX = "SELECT number, run_id, event, holes FROM outbox ORDER BY number LIMIT ?"
 VERSIONS = """
 SELECT workflow, version, digest, document, created_at, workflow_id, retired
 FROM version ORDER BY workflow, version

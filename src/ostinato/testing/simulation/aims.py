@@ -57,6 +57,9 @@ MET = tuple[Happening, ...](
 BROKEN = (991, 993, 995)
 """Runs that have each a uid of their own, and fail."""
 
+RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_000, 4_000))
+"""One uid is asked for again and again while its run ends, which no store takes."""
+
 ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in BROKEN)
 REOPENED = tuple[Happening, ...](
     ("mend", (n, how)) for how in ("retry", "fork", "retry") for n in BROKEN
@@ -97,7 +100,7 @@ NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
     "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
-    "engine._halve": Need(("bad", "plain"), tuple(("burst", ("bad", 9)) for _ in range(3))),
+    "engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
     "engine._was_kept": Need(
         (),
@@ -113,7 +116,7 @@ NEEDS: dict[str, Need] = {
     "executor.drain": STOPPED,
     "exporting": OLD_PLAINS,
     "http": Need(("web",), WEBS),
-    "http.close": Need(("web",), (STOP, STOP)),
+    "http.close": Need(("web",), (STOP, STOP, STOP, STOP)),
     "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
     "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
     "janitor": OLD_PLAINS,

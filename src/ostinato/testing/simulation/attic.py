@@ -18,7 +18,7 @@ from ostinato.ports import Batch, EventQuery, Head, LetterQuery, Page, Record, R
 from ostinato.runtime.janitor import EVERY
 from ostinato.testing.history_checker import Journal, Pair, Violation
 from ostinato.testing.simulation.clock import WallClock
-from ostinato.testing.simulation.documents import WAITS
+from ostinato.testing.simulation.documents import awaited
 
 KEPT = RetentionSettings(
     runs=timedelta(seconds=4),
@@ -109,7 +109,7 @@ class Attic:
         yield from self._too_early(f"event {pair}", received_at, "events")
         for head in self.heads.values():
             open_then = head.ended_at is None and head.started_at < received_at
-            if open_then and event.type in WAITS.get(head.workflow, ()):
+            if open_then and event.type in awaited(head.workflow, head.version):
                 text = f"{pair} goes, and a run that began before it may look back to it"
                 yield _violation("retention.looked_back", text, head.run_id)
 

@@ -26,8 +26,8 @@ from ostinato.errors import (
 )
 from ostinato.ports import LetterQuery, RunFilter
 from ostinato.testing.simulation.clock import NOON
-from ostinato.testing.simulation.documents import WINDOWS
 from ostinato.testing.simulation.process import ConnectionLost
+from ostinato.testing.simulation.repetitions import WINDOWS
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.world import World
@@ -104,6 +104,14 @@ class Clients:
     async def burst(self, workflow: str, count: int) -> None:
         """More starts at once than there is room for."""
         starts = [self._start(workflow, 1_000 + number, "plain") for number in range(count)]
+        await asyncio.gather(*starts)
+
+    async def rush(self, workflow: str, first: int) -> None:
+        """One uid, a thousand times a second."""
+        starts = []
+        for number in range(first, first + 180, 3):
+            starts.append(self._world.outside(self._start(workflow, number, "uid")))
+            await asyncio.sleep(0.001)
         await asyncio.gather(*starts)
 
     # events
@@ -200,14 +208,38 @@ class Clients:
         run_id = self.runs.get(number)
         if run_id is None:
             return
-        for verb in (how,) if how != "pause" else ("pause", "resume"):
+        if how == "fork":
+            await self._allowed(partial(self._fork, run_id), ConflictError, NotFoundError)
+        for verb in {"pause": ("pause", "resume"), "retry": ("retry",)}.get(how, ()):
             await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
             await asyncio.sleep(self._world.chance.random())
+
+    async def _fork(self, run_id: str, app: Any) -> None:
+        """From what failed, or from any of its steps."""
+        with suppress(Unloadable):
+            keys = [job.key for job in (await app.run_view(run_id)).jobs]
+            await app.fork(run_id, self._world.chance.choice(["", *keys[1:]]), by="client")
+
+    async def resume(self, run_id: str) -> None:
+        await self._allowed(_asks("resume", run_id), ConflictError, NotFoundError)
+
+    async def repair(self, number: int) -> None:
+        """A person skips whatever waits for one, until nothing does."""
+        run_id = self.runs[number]
+        while found := await self.until_answered(partial(_broken, run_id)):
+            for key in found:
+                await self._allowed(partial(_skip, run_id, key), ConflictError)
+
+    async def refuse(self, number: int) -> None:
+        """Whoever was asked says no."""
+        for wait in (await self.until_answered(partial(_view, self.runs[number]))).waits:
+            if wait.kind == "callback":
+                await self._allowed(partial(_fail, wait.token), ConflictError, NotFoundError)
 
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
-            await self._allowed(partial(_named, run_id, _view), NotFoundError)
+            await self._allowed(partial(_view, run_id), NotFoundError)
 
     async def answer(self, token: str, number: int) -> None:
         async def serve(app: Any) -> None:
@@ -259,7 +291,7 @@ class Clients:
         """Looks at each of them."""
         found = await self.until_answered(lambda app: app.dead_letters())
         for letter in found:
-            await self._allowed(partial(_named, letter.id, _letter), NotFoundError)
+            await self._allowed(partial(_letter, letter.id), NotFoundError)
 
     async def redrive(self, copies: int) -> None:
         """All that there are, by several people at once."""
@@ -312,12 +344,24 @@ async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: A
     await change(app, name)
 
 
-async def _view(app: Any, run_id: str) -> None:
-    await app.run_view(run_id)
+async def _view(run_id: str, app: Any) -> Any:
+    return await app.run_view(run_id)
 
 
-async def _letter(app: Any, letter_id: str) -> None:
+async def _letter(letter_id: str, app: Any) -> None:
     await app.dead_letter(letter_id)
+
+
+async def _broken(run_id: str, app: Any) -> list[str]:
+    return [wait.key for wait in (await app.run_view(run_id)).waits if wait.kind == "repair"]
+
+
+async def _skip(run_id: str, key: str, app: Any) -> None:
+    await app.skip(run_id, key, by="client")
+
+
+async def _fail(token: str, app: Any) -> None:
+    await app.answer(token, error={"name": "Refused", "message": "no (simulated)"})
 
 
 def input_of(number: int) -> dict[str, Any]:

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from ostinato.testing.simulation.handlers import HANDLERS
+from ostinato.testing.simulation.phrases import (
+    FEW,
+    MINE,
+    RETRY,
+    Data,
+    N,
+    job,
+    job_of,
+    phase,
+    tell,
+    tell_twice,
+)
+from ostinato.testing.simulation.repetitions import BROKEN, QUEUED, SIGNALLED, SINGLE
 
-Data = dict[str, Any]
 UNWANTED = "UNWANTED"
 """The type of events that no bus takes."""
-
-N = {"n": "${ input.n }"}
-MINE = {"data": {"n": ["${ input.n }"]}}
-
-
-def job(name: str, run: str = "work", **more: Any) -> Data:
-    return {"job": name, "run": run, "with": N} | more
-
-
-def job_of(run: str) -> Data:
-    return {"run": run, "with": N}
-
-
-def phase(name: str, *jobs: Data, **more: Any) -> Data:
-    return {"phase": name, "jobs": list(jobs)} | more
-
-
-def tell(type: str) -> Data:
-    return {"job": f"tell-{type.lower()}", "emit": {"type": type, "data": N}}
-
-
-def tell_twice(type: str) -> list[Data]:
-    """Two events in one commit."""
-    return [tell(type), tell(f"{type}_TOO")]
-
-
-FEW = {"attempts": 3, "delay": "10ms"}
-RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
 
 ORDER: Data = {
     "workflow": "order",
@@ -301,44 +286,6 @@ PICKY: Data = {
 PICKED: Data = PICKY | {"input_schema": {"type": "object", "required": ["n"]}}
 """It takes what the first version refuses."""
 
-QUEUED: Data = {
-    "workflow": "queued",
-    "on": [{"event": "QUEUE", "uid": "string(event.data.n % 3)"}],
-    "uid": {"key": "string(input.n % 3)", "open": "queue"},
-    "concurrency": {"key": "input.n % 2", "limit": 1},
-    "phases": [phase("p", job("one", "quick"), {"job": "nap", "wait": "80ms"})],
-}
-
-TOLD: Data = {"event": ["SIGNAL", "ostinato.start"], "look_back": "none", "timeout": "3s"}
-
-SIGNALLED: Data = {
-    "workflow": "signalled",
-    "on": [{"event": "SIGNAL", "uid": "string(event.data.n % 2)"}],
-    "uid": {"open": "signal", "again": "resume"},
-    "phases": [
-        phase("before", job("busy", "steady"), job("shaky", retry=1)),
-        phase("heard", {"job": "told", "wait": TOLD, "optional": True}),
-    ],
-}
-
-SINGLE: Data = {
-    "workflow": "single",
-    "on": [{"event": "SINGLE"}],
-    "dedup": {"key": "input.n % 2", "window": "1h"},
-    "phases": [phase("p", job("only", "quick"))],
-}
-
-BROKEN: Data = {
-    "workflow": "broken",
-    "phases": [
-        phase("p", job("fine", "quick")),
-        phase("q", {"job": "stop", "run": "fail", "with": {"message": "no"}}),
-    ],
-}
-
-WINDOWS = {"single": 3_600_000}
-"""Milliseconds in which starts of a workflow are one."""
-
 MOODY: Data = {
     "workflow": "consumer-moody",
     "on": [{"event": "MOOD"}],
@@ -368,6 +315,23 @@ def handlers_of(names: tuple[str, ...]) -> tuple[str, ...]:
     """The simulated handlers that these workflows, in any version, call."""
     texts = [repr(table.get(name)) for name in names for table in (DOCUMENTS, SECOND)]
     return tuple(handler for handler in HANDLERS if any(f"'{handler}'" in text for text in texts))
+
+
+@cache
+def awaited(workflow: str, version: int) -> frozenset[str]:
+    """The types of events that runs of this version wait for."""
+    return frozenset(_awaited((DOCUMENTS, SECOND)[version - 1].get(workflow, {})))
+
+
+def _awaited(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for each in part:
+            yield from _awaited(each)
+    elif isinstance(part, dict):
+        wait = part.get("wait")
+        types = wait.get("event", ()) if isinstance(wait, dict) else ()
+        yield from (types,) if isinstance(types, str) else types
+        yield from _awaited(list(part.values()))
 
 
 TRIGGERS = {

@@ -130,6 +130,17 @@ class Workshop:
         await self._together()
         return self._done(job)
 
+    async def slow(self, job: Job, **_: Any) -> Any:
+        """Takes long enough to be met at work, and never fails."""
+        self._begin(job)
+        await asyncio.sleep(0.5)
+        return self._done(job)
+
+    async def lost(self, job: Job, **_: Any) -> Any:
+        """Fails whenever it is called."""
+        self._begin(job)
+        raise ConnectionError(f"{NO_LUCK}{job.attempt}")
+
     def thread(self, job: Job, **_: Any) -> Any:
         chance = self._begin(job)
         self._world.loop.busy(chance.choice((0.001, 0.05, 1.5)))
@@ -204,5 +215,5 @@ class Workshop:
 
 HANDLERS: tuple[str, ...] = (
     "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn",
-    "faint", "panting", "cancelled", "poison", "unstorable",
+    "slow", "lost", "faint", "panting", "cancelled", "poison", "unstorable",
 )  # fmt: skip

@@ -13,6 +13,9 @@ from ostinato.testing.simulation.world import World
 QUICK_KILLS = 2
 """Crashes that an innocent job survives whatever else happens: three deaths give it up."""
 
+KILLS = ("kill", "aimed", "paused")
+"""How a plan takes a process down: one that is paused is taken for dead, and its jobs with it."""
+
 
 async def judge(world: World) -> list[Violation]:
     """The ledger's violations, the store's and those of the world as a whole."""
@@ -78,7 +81,7 @@ def _innocence(world: World, head: Head) -> Iterator[Violation]:
     """Nobody pays for what another run, or another job, has done."""
     if head.waiting_for == "repair" and head.workflow not in DOOMED:
         yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
-    planned = sum(n for how, n in world.crashes.items() if how in ("kill", "aimed"))
+    planned = sum(n for how, n in world.crashes.items() if how in KILLS)
     gave_up = head.error_name == "Abandoned" and head.workflow not in DOOMED
     if gave_up and planned < QUICK_KILLS:
         yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

@@ -22,11 +22,12 @@ from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.bulk import BulkRepairs
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
-from ostinato.testing.simulation.documents import DOOMED, WINDOWS
+from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.letters import Letters
 from ostinato.testing.simulation.namesakes import Namesakes
 from ostinato.testing.simulation.process import Process
+from ostinato.testing.simulation.repetitions import WINDOWS
 from ostinato.testing.simulation.rows import Moment, Rows
 
 Attempt = tuple[str, str, int]
@@ -55,9 +56,12 @@ class Ledger:
         self.in_order: set[int] = set()
         self.handed_over: set[Attempt] = set()
         self.over: set[tuple[str, str]] = set()
+        self._untold: dict[int, set[tuple[str, str]]] = {}
+        self._writer = -1
         self.rows = Rows()
         self._starts: dict[str, Moment] = {}
         self._forked: dict[str, str] = {}
+        self._given: set[tuple[str, str]] = set()
         self._awaited: set[tuple[str, str]] = set()
         self._cancelling: dict[tuple[str, str], float] = {}
         self._ready_in: dict[tuple[str, str], int] = {}
@@ -87,6 +91,7 @@ class Ledger:
                 "zombie.recorded", f"process {process.number} wrote after {newest} took over"
             )
         self.commits += 1
+        self._writer = process.number
         self.broken += self.clockwork.kept(batch)
         self.rows.keep(batch)
         for head in (*batch.new_heads, *batch.heads.values()):
@@ -109,9 +114,14 @@ class Ledger:
                 if isinstance(fact, f.RunStarted):
                     self._starts[record.run_id] = (self.rows.now, record.at)
                     self._forked[record.run_id] = fact.forked_from
+                    self._give(record.run_id, fact)
                 self._note(record.run_id, fact)
                 self.broken += self.namesakes.note(record.run_id, fact, record.at)
                 self.broken += self.bulk.note(record.run_id, fact)
+
+    def answered(self, process: Process) -> None:
+        """A process knows that what it wrote is kept: all of it, since it writes in turn."""
+        self._untold.pop(process.number, None)
 
     def _show(self, head: Head, told: int) -> None:
         """A head is written only when what it shows changes; it may change twice in one commit."""
@@ -119,6 +129,11 @@ class Ledger:
         if before is not None and told < 2 and _shown(before) == _shown(head):
             self.breaks("cost.head", f"it shows {_shown(head)} already", head.run_id)
         self.heads[head.run_id] = head
+
+    def _give(self, run_id: str, fact: f.RunStarted) -> None:
+        """A fork has what the run before it had done: that is not begun in it."""
+        given = f.given(fact.given)
+        self._given.update((run_id, key) for key in msgspec.json.decode(given or b"{}"))
 
     def _note(self, run_id: str, fact: Any) -> None:
         if isinstance(fact, f.JobReady):
@@ -139,7 +154,7 @@ class Ledger:
         elif isinstance(fact, f.JobSucceeded):
             self._look_at_output(run_id, fact)
         if isinstance(fact, STEP_ENDS):
-            self.over.add((run_id, fact.key))
+            self._end((run_id, fact.key))
 
     def _look_at_death(self, one: Attempt) -> None:
         """A process that stops in order hands over what it has in hand: that is no death."""
@@ -153,7 +168,11 @@ class Ledger:
         """What is ready and cancelled in one commit has nobody to hear of it: it never begins."""
         self._cancelling[one] = _virtual()
         if self._ready_in.get(one) == self.commits:
-            self.over.add(one)
+            self._end(one)
+
+    def _end(self, one: tuple[str, str]) -> None:
+        self.over.add(one)
+        self._untold.setdefault(self._writer, set()).add(one)
 
     def _look_at_error(self, run_id: str, fact: f.JobRetried | f.JobFailed) -> None:
         """What a handler raised counts for its own attempt, as what it returned."""
@@ -179,7 +198,7 @@ class Ledger:
     def _said(self, run_id: str, fact: f.JobSucceeded) -> set[bytes]:
         """What this attempt returned; what a fork was given is that of the run before it."""
         source = self._forked[run_id]
-        if (run_id, fact.key, fact.attempt) in self.ready or not source:
+        if (run_id, fact.key, fact.attempt) in self.begun or not source:
             return {self.returned.get((run_id, fact.key, fact.attempt), b"")}
         given = {said for one, said in self.returned.items() if one[:2] == (source, fact.key)}
         return given | (self._said(source, fact) if self._forked[source] else set())
@@ -205,8 +224,13 @@ class Ledger:
         if (run_id, key, attempt - 1) in self.abandoned and one not in self.started:
             text = f"{key}, attempt {attempt}, follows one that was abandoned"
             self.breaks("begun.without_start", text, run_id)
-        if (run_id, key) in self.over and process.number == newest:
+        # What ends a step is kept before its process hears so: until then a slot may come free for
+        # it, and it begins as it would have begun a moment earlier.
+        untold = (run_id, key) in self._untold.get(process.number, ())
+        if (run_id, key) in self.over and not untold and process.number == newest:
             self.breaks("begun.after_end", f"{key}, attempt {attempt}, is over", run_id)
+        if (run_id, key) in self._given:
+            self.breaks("fork.again", f"{key} was done before, in {self._forked[run_id]}", run_id)
         if one in self.begun:
             self.breaks("begun.twice", f"{key}, attempt {attempt}", run_id)
         self.begun[one] = idempotency_key

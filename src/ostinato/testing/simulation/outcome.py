@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ostinato.ports import Record
 from ostinato.telemetry.logs import divert_logs
 from ostinato.testing.history_checker import Violation
 from ostinato.testing.simulation.judge import judge
@@ -33,6 +34,7 @@ class Outcome:
     covered: set[Point] = field(default_factory=set)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
+    records: dict[str, list[Record]] = field(default_factory=dict)
 
     @property
     def rules(self) -> set[str]:
@@ -52,6 +54,7 @@ def simulate(plan: Plan) -> Outcome:
                 covered=set(world.covered),
                 counts=_counts(world),
                 lines=list(world.lines),
+                records=world.ledger.attic.records,
             )
         finally:
             _clean_up(world)

@@ -6,7 +6,8 @@ seed too, so a plan with fewer actions plays as far as it can like the whole one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -27,6 +28,7 @@ from ostinato.testing.simulation.faults import (
     READ_FAULTS,
     WINDOWS,
 )
+from ostinato.testing.simulation.phrases import Data
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
@@ -55,7 +57,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``forgets``: what is old goes after seconds, not never."""
+    """``forgets``: what is old goes after seconds, not never. ``own`` are documents of this plan's
+    own, ``falls`` is what a record says whose commit takes its process down, once.
+    """
 
     seed: int
     store: str
@@ -64,6 +68,8 @@ class Plan:
     documents: tuple[str, ...]
     actions: tuple[Action, ...]
     forgets: bool = False
+    own: Mapping[str, Data] = field(default_factory=dict)
+    falls: bytes = b""
 
     def only(self, actions: tuple[Action, ...]) -> Plan:
         return replace(self, actions=actions)
@@ -141,6 +147,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
     if chance.random() < 0.15:
         actions.append(Action(_moment(chance), "bulk", _bulk(chance, documents)))
+    if "bad" in documents and chance.random() < 0.5:
+        actions.append(Action(_moment(chance), "rush", ("bad", chance.choice((2_000, 3_000)))))
     if chance.random() < 0.3:
         actions.append(Action(_moment(chance), "nonsense", (chance.choice(documents),)))
     if chance.random() < 0.3:

@@ -18,7 +18,7 @@ from ostinato.testing.simulation.archive import UnreliableArchive
 from ostinato.testing.simulation.attic import KEPT, REMEMBERED
 from ostinato.testing.simulation.bus import UnreliableBus
 from ostinato.testing.simulation.documents import handlers_of
-from ostinato.testing.simulation.handlers import Workshop
+from ostinato.testing.simulation.handlers import HANDLERS, Workshop
 from ostinato.testing.simulation.store import UnreliableStore
 from ostinato.testing.simulation.web import client_of
 
@@ -27,13 +27,18 @@ if TYPE_CHECKING:
     from ostinato.testing.simulation.process import Process
     from ostinato.testing.simulation.world import World
 
+APART = 30
+"""Bytes beyond which a value is large here, so that most runs have some."""
+
 LARGE = Settings(
-    secrets={"KEY": "hidden"}, drain=timedelta(seconds=2), limits=LimitSettings(result=2_000)
+    secrets={"KEY": "hidden"},
+    drain=timedelta(seconds=2),
+    limits=LimitSettings(result=2_000, inline=APART),
 )
 SMALL = Settings(
     secrets={"KEY": "hidden"},
     drain=timedelta(seconds=2),
-    limits=LimitSettings(result=2_000, ready=8),
+    limits=LimitSettings(result=2_000, ready=8, inline=APART),
     slots=SlotSettings(handlers=2, threads=1),
 )
 
@@ -51,7 +56,9 @@ class SimulatedApp(App):
         self._world = world
         self._blind = blind
         self._http._client = client_of(world.chance)
-        Workshop(world, process).register(self, handlers_of(world.plan.documents))
+        Workshop(world, process).register(
+            self, HANDLERS if world.plan.own else handlers_of(world.plan.documents)
+        )
         self.workflow_document(_own_document(process.number))
 
     def _make_service(self, storage: Storage) -> Service:

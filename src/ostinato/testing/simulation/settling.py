@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ from ostinato.testing.simulation.world import World
 
 ROUND = 4.0
 ROUNDS = 60
-"""Rounds of ``ROUND`` seconds until what is still open is taken for stuck."""
+"""Rounds of ``ROUND`` seconds without a fact, until what is still open is taken for stuck: many
+suspects that take their time, one at a time, are slow and nothing else."""
 
 
 async def settle(world: World) -> None:
@@ -105,10 +107,13 @@ async def _repeat(world: World) -> None:
 
 
 async def _until_quiet(world: World) -> None:
-    for number in range(ROUNDS):
-        if quiet(world):
+    facts, last, since = world.ledger.facts, -1, 0
+    for turn in itertools.count():
+        if facts.total() != last:
+            last, since = facts.total(), turn
+        if quiet(world) or turn == since + ROUNDS:
             return
-        work = world.outside(_answer_waits(world, number))
+        work = world.outside(_answer_waits(world, turn))
         _, late = await asyncio.wait({work}, timeout=ROUND * ROUNDS)
         if late:
             world.ledger.breaks("client.hangs", "nobody says what runs wait for")
@@ -130,10 +135,12 @@ def open_runs(world: World) -> list[str]:
 
 async def _answer_waits(world: World, number: int) -> None:
     async def serve(app: Any) -> list[Any]:
-        views = [await app.run_view(run_id) for run_id in open_runs(world)]
-        return [(view.id, wait) for view in views for wait in view.waits]
+        return [await app.run_view(run_id) for run_id in open_runs(world)]
 
-    for run_id, wait in await world.clients.until_answered(serve):
+    views = await world.clients.until_answered(serve)
+    for run_id in [view.id for view in views if view.status == "paused"]:
+        await world.clients.resume(run_id)
+    for run_id, wait in [(view.id, wait) for view in views for wait in view.waits]:
         if wait.kind == "callback":
             await world.clients.answer(wait.token, number)
         elif wait.kind == "event":

@@ -63,6 +63,7 @@ class UnreliableStore:
             raise UnknownCommit("the connection was lost during COMMIT (simulated)")
         await self._keep(batch)
         await self._answer(kind)
+        self._world.ledger.answered(self._process)
 
     async def _answer(self, kind: str) -> None:
         """It is kept; whether that is heard is another matter."""
@@ -98,6 +99,7 @@ class UnreliableStore:
             self._world.faults.met["fenced"] += 1
             raise
         self._world.ledger.kept(batch, self._process, self._world.newest)
+        self._world.look_at_fall(batch, self._process)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""

@@ -8,6 +8,8 @@ from random import Random
 
 import httpx2
 
+SECONDS = {"/refuses": 0.0, "/slow": 0.5, "/hangs": 1_000_000.0}
+
 
 class Peer(httpx2.AsyncBaseTransport):
     def __init__(self, chance: Random) -> None:
@@ -15,10 +17,17 @@ class Peer(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await asyncio.sleep(self._chance.random() * 0.05)
-        luck = self._chance.random()
+        luck = await self._luck(request.url.path)
         if luck < 0.1:
             raise httpx2.ConnectError("nobody listens (simulated)")
         return httpx2.Response(500 if luck < 0.2 else 200, stream=_Body(self._chance))
+
+    async def _luck(self, path: str) -> float:
+        """By chance, unless the address says how it shall be."""
+        if path not in SECONDS:
+            return self._chance.random()
+        await asyncio.sleep(SECONDS[path])
+        return 0.1 if path == "/refuses" else 1.0
 
     async def aclose(self) -> None:
         await asyncio.sleep(0.001)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from ostinato.errors import Fenced, StoreError
+from ostinato.ports import Batch
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -65,6 +66,7 @@ class World:
         self._over = False
         self.restless = False
         self._aim: tuple[Point, int] | None = None
+        self._falls = plan.falls
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
@@ -156,6 +158,7 @@ class World:
 
     def _pause(self, process: Process, seconds: float) -> None:
         process.pause()
+        self.crashes["paused"] += 1
         self.trace("process", f"{process.number} is paused for {seconds} s")
         self.loop.call_later(seconds, self._wake, process, context=Context())
 
@@ -165,6 +168,12 @@ class World:
             self.handled["zombie"] += 1
             self.loop.resume(process)
             self.loop.call_later(ZOMBIE, self.crash, process, "zombie", context=Context())
+
+    def look_at_fall(self, batch: Batch, process: Process) -> None:
+        """It dies with what it has just written, before it hears so."""
+        if self._falls and any(self._falls in record.data for record in batch.records):
+            self._falls = b""
+            self.crash(process, "fell")
 
     def _look_at_aim(self, call: Call) -> None:
         """Crash when a task of the process rests at the point aimed at, for the n-th time."""
@@ -188,7 +197,8 @@ class World:
                 self._aim = ((action.args[0], action.args[1]), action.args[2])
                 self.loop.watch = self._look_at_aim
         supervising = self.outside(self.supervise())
-        await self._deploy([DOCUMENTS[name] for name in self.plan.documents])
+        known = DOCUMENTS | dict(self.plan.own)
+        await self._deploy([known[name] for name in self.plan.documents])
         asked = [self.outside(self._do(action)) for action in self.plan.actions]
         await asyncio.sleep(SPAN)
         self.calm()

@@ -4,6 +4,7 @@
         def place(self): return a new, empty place for data
         def make(self, place): return MyStorage(place)
         def break_next_commit(self, storage, outcome): make the next commit end "kept" or "lost"
+        def count_values(self, storage): how many large values are kept apart
 
 The tests are coroutines: run them with pytest-asyncio in its ``auto`` mode, or mark the class.
 
@@ -12,6 +13,7 @@ writing  batches: whole or nothing, the fence        owning   open, close, one o
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets              operations  repairs of many runs, each settled once
+values   large values, kept once
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -25,6 +27,7 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.values import ValuePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
 __all__ = ["StorageContract"]
@@ -40,5 +43,6 @@ class StorageContract(
     ListPromises,
     OperationPromises,
     RemovingPromises,
+    ValuePromises,
 ):
     pass

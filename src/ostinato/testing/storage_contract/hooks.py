@@ -24,6 +24,10 @@ class Hooks:
         """The store's next commit fails with ``UnknownCommit``, and the batch is kept, or lost."""
         raise NotImplementedError
 
+    def count_values(self, storage: Storage) -> int:
+        """How many large values the store keeps apart from their rows."""
+        raise NotImplementedError
+
     @asynccontextmanager
     async def opened(self, place: Any = None) -> AsyncIterator[Storage]:
         storage = self.make(self.place() if place is None else place)

@@ -1,0 +1,120 @@
+"""Large values in a table of their own: once each, as long as a row uses them.
+
+Who uses a value is one row each, written and deleted with the row that it is about: owners are
+``run/ID``, ``event/NUMBER``, ``out/NUMBER``, ``letter/ID`` and ``reply/[SCOPE,KEY]``. When an owner
+goes, its values are loose until somebody has looked whether others use them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.values import cut, holes_in, joined, text_of
+
+Row = tuple[Any, ...]
+
+LOT = 4 << 20
+"""Bytes of values that are deleted in one batch: each page that is freed is written."""
+
+MANY = 100
+
+
+def run_owner(run_id: str) -> str:
+    return f"run/{run_id}"
+
+
+def event_owner(number: int) -> str:
+    return f"event/{number}"
+
+
+def out_owner(number: int) -> str:
+    return f"out/{number}"
+
+
+def letter_owner(letter_id: str) -> str:
+    return f"letter/{letter_id}"
+
+
+def reply_owner(scope: str, key: str) -> str:
+    return f"reply/{msgspec.json.encode((scope, key)).decode()}"
+
+
+# writing
+
+
+def keep(
+    db: sqlite3.Connection, owner: str, data: bytes, inline: int, levels: int = 0
+) -> tuple[bytes, str | None]:
+    """What stays in the row, and its holes."""
+    found = cut(data, inline, levels)
+    if found is None:
+        return data, None
+    db.executemany(sql.ADD_VALUE, found.values.items())
+    db.executemany(sql.USE_VALUE, [(owner, digest) for digest in found.values])
+    return found.rest, text_of(found.holes)
+
+
+# reading
+
+
+def whole(db: sqlite3.Connection, select: str, arguments: Sequence[Any], column: int) -> list[Row]:
+    """Rows with what belongs in the holes of this column; the column behind it says which."""
+    found = db.execute(select, arguments).fetchall()
+    if all(row[column + 1] is None for row in found):
+        return found
+    with _snapshot(db):  # what is deleted meanwhile is there still
+        found = db.execute(select, arguments).fetchall()
+        return [_filled(row, column, _value_in(db)) for row in found]
+
+
+@contextmanager
+def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+def _filled(row: Row, column: int, value: Callable[[bytes], bytes | None]) -> Row:
+    rest, holes = row[column], row[column + 1]
+    if holes is None:
+        return row
+    data = rest.encode() if isinstance(rest, str) else rest
+    return (*row[:column], joined(data, holes_in(holes), value), None, *row[column + 2 :])
+
+
+def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes | None]:
+    def value(digest: bytes) -> bytes | None:
+        row = db.execute(sql.VALUE, (digest,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    return value
+
+
+# removing
+
+
+def disown(db: sqlite3.Connection, owners: Iterable[str]) -> None:
+    """These rows go away, or have gone."""
+    named = [(owner,) for owner in owners]
+    db.executemany(sql.LOOSEN, named)
+    db.executemany(sql.DISOWN, named)
+
+
+def sweep(db: sqlite3.Connection) -> None:
+    """Delete some of what nobody uses any more."""
+    freed = 0
+    for digest, size, used in db.execute(sql.LOOSE, (MANY,)).fetchall():
+        if freed and freed + size > LOT:
+            return
+        if not used:
+            db.execute(sql.DROP_VALUE, (digest,))
+            freed += size
+        db.execute(sql.NOT_LOOSE, (digest,))

@@ -1,0 +1,61 @@
+"""Rules about what a process could know: what it was not told yet, it is not blamed for."""
+
+import pytest
+
+from ostinato.core.codec import VERSION, encode_facts
+from ostinato.core.facts import Failure, JobFailed, JobReady, RunStarted
+from ostinato.ports import Batch, Record
+from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.ledger import Ledger
+
+ONE = ("r1", "p/j", 1)
+
+
+class Standing:
+    latest = NOON
+
+    def now(self):
+        return self.latest
+
+
+class Process:
+    def __init__(self, number):
+        self.number = number
+
+
+@pytest.fixture
+def ledger():
+    return Ledger(Standing())
+
+
+def keeps(ledger, process, seq, *facts):
+    record = Record("r1", seq, NOON, VERSION, encode_facts(facts))
+    ledger.kept(Batch(records=[record]), process, process.number)
+
+
+def begun(ledger, process):
+    ledger.begins(ONE, "r1:p/j", process, process.number)
+    return [violation.rule for violation in ledger.broken]
+
+
+def over(ledger, process):
+    """The job was ready, waited for a slot, and is timed out there."""
+    keeps(ledger, process, 0, RunStarted("r1", "w", 1, "seed"), JobReady("p/j", attempt=1))
+    ledger.answered(process)
+    keeps(ledger, process, 2, JobFailed("p/j", 1, Failure("Timeout", "late")))
+
+
+def test_what_is_over_does_not_begin(ledger):
+    over(ledger, process := Process(0))
+    ledger.answered(process)
+    assert begun(ledger, process) == ["begun.after_end"]
+
+
+def test_a_process_that_was_not_told_yet_that_it_is_over_may_begin_it(ledger):
+    over(ledger, process := Process(0))
+    assert begun(ledger, process) == []
+
+
+def test_its_successor_reads_what_is_over(ledger):
+    over(ledger, Process(0))
+    assert begun(ledger, Process(1)) == ["begun.after_end"]
