@@ -136,10 +136,9 @@ class TooLarge(UsageError):
         cls, what: str, size: int, limit: int, setting: str, unit: str = "bytes of JSON"
     ) -> TooLarge:
         """``setting`` is the name of the one that moves the limit."""
-        mend = "send fewer at once" if unit == "events" else "store it elsewhere and send where"
-        return cls(
-            f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting}); {mend}, or raise it"
-        )
+        mend = "send fewer at once" if unit == "events" else "store it elsewhere and send a link"
+        said = f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting})"
+        return cls(f"{said}; {mend}, or raise the limit")
 
 
 class NothingIsRunning(UsageError):

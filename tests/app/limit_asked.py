@@ -12,7 +12,9 @@ from tests.web.conftest import client_of
 
 @case("a reason (`why`)")
 async def why(stage):
-    async with stage.app(HOLD) as app:
+    async with stage.app(HOLD | {"on": [{"every": "1h"}]}) as app:
+        with pytest.raises(UsageError, match="why has 2,001 characters"):
+            await app.pause_schedule("w/on/0", why="x" * 2_001)
         run = await app.start("w")
         for verb in (app.cancel, app.pause, app.retry, app.fork):
             with pytest.raises(UsageError, match="why has 2,001 characters"):

@@ -17,6 +17,7 @@ phases:
     jobs:
       - {job: settled, wait: {event: PAID, match: {data: {id: ["${ input.id }"]}}}}
 on_failure:
+  - {job: asked, task: {name: Look, assignee: ann}}
   - {job: tell, emit: {type: FAILED}}
 """
 
@@ -37,7 +38,8 @@ build-all v1
 ├─ deploy  when input.tier != "basic"  each region in input.regions
 │  └─ settled  [wait for PAID]
 └─ on_failure
-   └─ tell  [emit]
+   ├─ asked  [task for ann]
+   └─ tell  [emit]  after asked
 """
     )
 
@@ -46,7 +48,7 @@ def test_mermaid(ostinato):
     lines = ostinato("graph", "build.yaml", "--format", "mermaid").out.splitlines()
     assert lines[0] == "flowchart TD"
     assert any(line.strip().startswith("subgraph") and "prepare" in line for line in lines)
-    assert sum(" --> " in line for line in lines) == 2
+    assert sum(" --> " in line for line in lines) == 3
 
 
 def test_dot(ostinato):

@@ -266,7 +266,7 @@ def test_the_report_of_check():
     }
     (unread,) = check_text("w.yaml", BIG)
     assert unread["workflow"] is None
-    assert len(unread["errors"]) == 2
+    assert len(unread["errors"]) == 1
     assert [
         one["workflow"]
         for one in check_text(

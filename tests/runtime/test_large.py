@@ -1,7 +1,9 @@
 """Large values: on the disk once, in memory as seldom as can be, and whole for whoever reads."""
 
 import asyncio
+import gzip
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from datetime import timedelta
 
@@ -224,3 +226,61 @@ def lose_values(stage):
     with closing(sqlite3.connect(stage.place.path)) as db:
         db.execute("DELETE FROM value")
         db.commit()
+
+
+async def test_runs_are_exported_with_their_values_whole(clocked, tmp_path):
+    retention = RetentionSettings(runs=timedelta(days=1), export=str(tmp_path / "old"))
+    async with clocked.app(ECHO, retention=retention) as app:
+        run = await app.start("w", order=BIG)
+        await run.result(10)
+        clocked.jump(app, 100_000)
+        await app.clean()
+        assert await app.storage.head(run.id) is None
+        assert count(clocked) == 0
+    (file,) = (tmp_path / "old").iterdir()
+    with gzip.open(file) as lines:
+        (line,) = [msgspec.json.decode(one) for one in lines]
+    assert (line["run"]["input"], line["run"]["output"]["j"]) == ({"order": BIG}, {"order": BIG})
+    given = [fact["input"] for fact in line["history"] if fact["type"] == "job.ready"]
+    assert given == [{"order": BIG}]
+
+
+async def test_many_events_with_one_value_wait_in_the_outbox_with_one(stage):
+    sending = one_job({
+        "emit": {"type": "DONE", "data": {"order": "${ input.order }", "n": "${ index }"}},
+        "each": {"in": "input.items", "as": "item", "at_once": 9},
+    })  # fmt: skip
+    async with stage.app(sending) as app:
+        held = asyncio.Event()
+        send = app.service.outbox.bus.send
+
+        async def late(events):
+            await held.wait()
+            await send(events)
+
+        app.service.outbox.bus.send = late
+        run = await app.start("w", order=BIG, items=list(range(20)))
+        await run.result(10)
+        assert len(await app.storage.outbox(99)) == 20
+        assert count(stage) == 1
+        held.set()
+        while await app.storage.outbox(1):
+            await asyncio.sleep(0)
+        assert await app.count_events(EventQuery(type="DONE")) == 20
+        assert count(stage) == 1
+
+
+async def test_a_run_that_was_loaded_holds_no_more_than_it_needs(stage):
+    """A small result stands in one record with the large input of the next job."""
+    document = HANDED_ON["phases"][0]["jobs"][0] | {"run": "noop"}
+    async with stage.app(one_job(document) | {"output": "1"}) as app:
+        run = await app.start("w", order="x" * 500_000, items=list(range(60)))
+        await run.result(20)
+        tracemalloc.start()
+        try:
+            state = await state_of(app, run.id)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(state.steps) == 60
+        assert held < 60 * 500_000 / 2

@@ -1,6 +1,7 @@
 """Dead letters: kept whole, redriven once, by what is deployed now."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -224,10 +225,13 @@ async def test_a_failed_run_of_another_workflow_is_no_letter(stage):
 # outgoing
 
 
-async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage):
+@asynccontextmanager
+async def refused_by_the_bus(stage):
+    """An app, its store, and the letter of an event that the bus takes from now on."""
+    store, refusing = stage.place.store(), [True]
     emits = one_job({"emit": {"type": "DONE", "data": {"n": 2}}})
-    async with stage.app(emits) as app:
-        accept, refusing = app._from_bus, [True]
+    async with stage.app(emits, store=store) as app:
+        accept = app._from_bus
 
         async def choosy(events):
             if refusing[0]:
@@ -243,12 +247,30 @@ async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage):
         (letter,) = letters
         assert (letter.run_id, letter.event.id) == (run.id, f"{run.id}:p/j")
         refusing[0] = False
+        yield app, store, letter
+
+
+async def gone_out(app, letter):
+    while not (found := await app.storage.events_by_id(letter.event.id)):
+        await asyncio.sleep(0)
+    assert bytes(found[0].event.data) == b'{"n":2}'
+    assert len(await app.dead_letters(LetterQuery(redriven=False))) == 0
+
+
+async def test_an_outgoing_letter_goes_out_again_under_the_same_id(stage):
+    async with refused_by_the_bus(stage) as (app, _, letter):
         answers = await asyncio.gather(app.redrive(letter.id), app.redrive(letter.id))
         assert sorted(a.letters[0].outcome for a in answers) == ["already", "redriven"]
-        while not (found := await app.storage.events_by_id(f"{run.id}:p/j")):
-            await asyncio.sleep(0)
-        assert bytes(found[0].event.data) == b'{"n":2}'
-        assert len(await app.dead_letters(LetterQuery(redriven=False))) == 0
+        await gone_out(app, letter)
+
+
+@pytest.mark.parametrize("outcome", ["kept", "lost"])
+async def test_it_goes_out_though_the_end_of_the_commit_is_unknown(stage, outcome):
+    async with refused_by_the_bus(stage) as (app, store, letter):
+        await app.service.engine.rest()
+        stage.place.break_next_commit(store, outcome)
+        await app.redrive(letter.id)
+        await asyncio.wait_for(gone_out(app, letter), 10)
 
 
 async def test_a_redrive_survives_a_crash(stage):

@@ -131,6 +131,29 @@ MUTATIONS = (
         'self.engine.fresh["reply", *mark] = change',
         "pass",
         "client.refused",
+        1, "whoever answers second is told that the answer counts",
+        "runtime.tasks:AnswerTask.apply",
+        "refuse_ended(self.row, self.event.by, self.event.outcome, bytes(self.event.data))",
+        "pass",
+        "task.twice",
+    ),
+    mutation(
+        1, "the same answer again is refused", "runtime.tasks:refuse_ended",
+        'if row.status == "pending" or',
+        'if row.status == "pending" and',
+        "answer.differs",
+    ),
+    mutation(
+        1, "two answers in a tick do not know each other", "runtime.tasks:AnswerTask.apply",
+        'stored(engine, change, "task", self.task_id, "")',
+        "pass",
+        "answer.differs",
+    ),
+    mutation(
+        1, "an answer is acknowledged that changed nothing", "runtime.tasks:AnswerTask.apply",
+        "if not engine.tell(change, self.resident, self.event, now).facts:",
+        "if False:",
+        "task.lost",
     ),
     mutation(
         1, "what is old goes before its time", "core.retention:before",
@@ -163,6 +186,30 @@ MUTATIONS = (
         "letter.unwritten",
     ),
     # 2. Recorded before next
+    mutation(
+        2, "a task is not written down", "runtime.change:_put_task",
+        "batch.tasks.append(row)",
+        "pass",
+        "task.rows",
+    ),
+    mutation(
+        2, "a task that is over stays open", "core.decide.steps:silent",
+        "if step.kind in CLOSED:",
+        'if step.kind == "event":',
+        "task.rows",
+    ),
+    mutation(
+        2, "an answer is not noted with its task", "core.decide.asking:answered",
+        "return [closed, *succeeded(",
+        "return [*succeeded(",
+        "task.lost",
+    ),
+    mutation(
+        2, "a task is passed on once", "core.decide.asking:escalate",
+        "*_escalating(step.key, next_at),",
+        "",
+        "timer.lost",
+    ),
     mutation(
         2, "a redrive does not mark its letter", "runtime.letters:Redrive.apply",
         "self._mark(change, letter.attempts, letter.reasons, now, runs)",
@@ -409,7 +456,7 @@ MUTATIONS = (
     mutation(
         5, "an event is forgotten before the store has said who waits",
         "runtime.meeting:Meeting.run_once",
-        "await self._find_waits(*self._events[0])\n        self._events.popleft()",
+        "await self._find_waits(*self._events[0])\n            self._events.popleft()",
         "await self._find_waits(*self._events.popleft())",
         "wait.unheard",
     ),
@@ -419,6 +466,13 @@ MUTATIONS = (
         "await self._look_back(*self._waits[0])\n        self._waits.popleft()",
         "await self._look_back(*self._waits.popleft())",
         "wait.unheard",
+    ),
+    mutation(
+        5, "a wait hears what came while the store was away, before it began",
+        "runtime.meeting:Meeting._find_waits",
+        "if self._begun.get((wait.run_id, wait.key), 0) < number:",
+        "if True:",
+        "event.before",
     ),
     # 6. Takeover
     mutation(
@@ -500,6 +554,24 @@ MUTATIONS = (
         "self._residents.drop(state.run_id)",
         "pass",
         "cost.memory",
+    ),
+    mutation(
+        8, "a large value is not in the transaction", "storage.memory.values:Values._keep",
+        "self.data |= found.values",
+        "self.data.update(list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a large value is not in the file", "storage.sqlite.values:keep",
+        "db.executemany(sql.ADD_VALUE, found.values.items())",
+        "db.executemany(sql.ADD_VALUE, list(found.values.items())[1:])",
+        "world.raised",
+    ),
+    mutation(
+        8, "a value goes with the first who used it", "storage.sqlite.values:sweep",
+        "if not used:",
+        "if True:",
+        "world.raised",
     ),
     mutation(
         8, "what is old is kept until somebody asks", "runtime.janitor:Janitor._ring",

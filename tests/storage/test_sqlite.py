@@ -9,10 +9,10 @@ import time
 import pytest
 
 from ostinato.errors import StoreError, UnknownCommit
-from ostinato.ports import Batch, Page, RunQuery
+from ostinato.ports import Batch, Page, RunQuery, TaskQuery
 from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
 from ostinato.storage.sqlite.pace import Pace, is_small
-from ostinato.testing.storage_contract.samples import accepted, head, record, version, wait
+from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, version, wait
 
 MANY = [record(f"r{n}") for n in range(100)]
 
@@ -205,6 +205,7 @@ NOT_ASKED = (
     "PLACES",
     "BUCKETS",
     "LETTER",
+    "TASK",
     "OPEN_STATUSES",
 )
 
@@ -236,3 +237,24 @@ SMALL = {
     "SCAN wait USING INDEX wait_looks_for",
     "SCAN outbox",
 }
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (TaskQuery(status=("pending",)), "task_pending"),
+        (TaskQuery(overdue_at=NOW), "task_pending"),
+        (TaskQuery(status=("pending",), assignee="ann"), "task_of"),
+        (TaskQuery(run_id="r1"), "task_run"),
+        (TaskQuery(), "task_newest"),
+    ],
+    ids=str,
+)
+def test_open_tasks_are_listed_without_a_look_at_those_that_have_ended(query, index, tmp_path):
+    with contextlib.closing(connection.writer(tmp_path / "store.db")) as db:
+        schema.migrate(tmp_path, db, schema.shipped())
+        asked = []
+        db.set_trace_callback(asked.append)
+        lists.tasks(db, query, Page())
+        (plan,) = db.execute(f"EXPLAIN QUERY PLAN {asked[-1]}").fetchall()[:1]
+    assert f"USING INDEX {index}" in plan[3]

@@ -19,6 +19,7 @@ from ostinato.ports import (
     Removal,
     RunQuery,
     Settled,
+    TaskQuery,
 )
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
@@ -34,6 +35,8 @@ from ostinato.testing.storage_contract.samples import (
     record,
     reply,
     schedule,
+    task,
+    task_end,
     turn,
     version,
     wait,
@@ -142,6 +145,18 @@ batches = st.builds(
     operations=few(st.builds(operation, key, statuses, expires_at=at, ended_at=at)),
     matched=few(st.tuples(key, run)),
     settled=few(st.builds(Settled, key, run, st.just("done"))),
+    tasks=few(
+        st.one_of(
+            st.builds(
+                lambda id, at, run, due: task(id, at, run_id=run, due_at=due),
+                key,
+                at,
+                run,
+                st.none() | at,
+            ),
+            st.builds(lambda id, by: task_end(id, by=by), key, key),
+        )
+    ),
     removal=st.none()
     | st.builds(
         Removal,
@@ -202,6 +217,8 @@ async def everything(storage):
         await storage.due_schedules(NOW + 2, 9),
         await storage.next_schedule(),
         await storage.dead_letters(LetterQuery(), Page()),
+        await storage.tasks(TaskQuery(), Page()),
+        await storage.tasks(TaskQuery(status=("pending",), overdue_at=NOW + 2), Page()),
         await storage.over_runs("order", "failed", NOW + 99, 9),
         await storage.oldest_open(),
         await storage.aged_events(0, 9),

@@ -50,6 +50,7 @@ SAMPLES: dict[str, Any] = {
     "wait span": {"wait": "5m"},
     "wait until": {"wait": {"until": "'90s'"}},
     "wait event": {"wait": {"event": "PAID"}},
+    "task": {"task": {"name": "Sign off"}},
     "needs": {"needs": ["before"]},
     "when": {"when": "input.flag"},
     "each": {"each": {"in": "[1]"}},

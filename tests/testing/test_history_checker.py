@@ -10,6 +10,7 @@ from ostinato.core.codec import VERSION, decode_facts, encode_facts
 from ostinato.core.schedules import event_of
 from ostinato.ports import Batch, Outgoing, Record, StoredEvent, Wait
 from ostinato.testing.history_checker import Journal, check_history, check_store
+from ostinato.testing.storage_contract.samples import task, task_end
 from tests.stage import NOON, Clock, Memory, Stage, one_job, reached
 
 DOCUMENT = {
@@ -224,6 +225,19 @@ async def test_an_open_run_that_waits_for_nothing_is_found(sound):
     new = replace(head, run_id="cut", status="waiting", ended_at=None, event_id=None)
     await write(storage, new_heads=[new], records=recorded("cut", start))
     assert "run.silent" in rules(await check_store(storage, graph_of))
+
+
+async def test_a_task_that_nobody_waits_for_and_one_that_nobody_sees_are_found(sound):
+    storage, graph_of, run_id, _ = sound
+    await write(storage, tasks=[task(run_id=run_id)])
+    assert rules(await check_store(storage, graph_of)) == {"task.rows"}
+    await write(storage, tasks=[task_end()])
+    facts = (await entries(storage, run_id))[:2]
+    facts.append((facts[-1][0] + 1, f.JobWaiting("p/t", "task", input=Raw(b'{"name":"x"}'))))
+    head = await storage.head(run_id)
+    new = replace(head, run_id="cut", status="waiting", ended_at=None, event_id=None)
+    await write(storage, new_heads=[new], records=recorded("cut", facts))
+    assert "task.rows" in rules(await check_store(storage, graph_of))
 
 
 async def test_a_run_that_is_paused_waits_for_whoever_paused_it(sound):

@@ -81,7 +81,7 @@ async def test_a_method_that_a_path_has_not_is_405(http, method, path, allow):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/tasks"),
+        ("GET", "/user-tasks"),
         ("POST", "/webhooks/subscribe"),
         ("POST", "/runs/last/pause"),
         ("GET", "/v1/runs"),

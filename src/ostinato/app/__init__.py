@@ -8,6 +8,7 @@ scheduling    schedules
 pages         how much is shown at once
 repairing     pause, resume, retry, skip, fork, signal
 bulk          one repair for many runs
+tasks         work for people: list, complete
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself
@@ -24,6 +25,7 @@ from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
+from ostinato.app.tasks import TaskView, task_view
 from ostinato.runtime.inbox import Accepted
 
 __all__ = [
@@ -37,5 +39,7 @@ __all__ = [
     "Run",
     "RunEnded",
     "StuckView",
+    "TaskView",
     "letter_view",
+    "task_view",
 ]

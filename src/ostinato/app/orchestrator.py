@@ -15,6 +15,7 @@ from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, de
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
+from ostinato.app.tasks import Tasks
 from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.config import Settings
@@ -31,7 +32,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Bulk, Letters):
+class App(Deploying, Scheduling, Bulk, Letters, Tasks):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.state import LARGE
 from ostinato.core.views import JobView, RunView
-from ostinato.ports import DeadLetter, StoredEvent
+from ostinato.ports import DeadLetter, StoredEvent, TaskRow
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ def weight_of_event(stored: StoredEvent) -> int:
 
 def weight_of_letter(letter: DeadLetter) -> int:
     return 0 if letter.event is None else len(letter.event.data)
+
+
+def weight_of_task(task: TaskRow) -> int:
+    return len(task.asked) + len(task.answer or b"")
 
 
 def weight_of_fact(fact: dict[str, Any]) -> int:

@@ -1,5 +1,5 @@
-"""Starts and events for an engine in another process: what ``app.start`` and ``app.emit`` do
-when this app is not open.
+"""Starts, events and answers to tasks for an engine in another process: what ``app.start``,
+``app.emit``, ``app.tasks`` and ``app.complete`` do when this app is not open.
 
 The server is the one that ``OSTINATO_URL`` names, else the one that left its address beside the
 SQLite file.
@@ -83,12 +83,15 @@ class Server:
         answer = await self.ask("POST", "/events", encode_value(event))
         return msgspec.convert(answer, Accepted)
 
-    async def ask(self, method: str, path: str, body: Raw | None = None) -> Any:
+    async def ask(
+        self, method: str, path: str, body: Raw | None = None, kind: Any = Any, **params: Any
+    ) -> Any:
         content = None if body is None else bytes(body)
+        given = {name: value for name, value in params.items() if value is not None}
         async with self._client(PATIENCE) as client:
-            answer = await client.request(method, path, content=content)
+            answer = await client.request(method, path, content=content, params=given or None)
         if answer.is_success:
-            return msgspec.json.decode(answer.content)
+            return msgspec.json.decode(answer.content, type=kind)
         raise _error(answer)
 
     async def follow(self, path: str) -> None:

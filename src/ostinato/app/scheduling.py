@@ -19,6 +19,7 @@ from ostinato.core.triggers import Trigger
 from ostinato.core.views import View
 from ostinato.definitions.reader import nearest
 from ostinato.errors import ConflictError, NotFoundError, UsageError
+from ostinato.runtime.bounds import check_text
 from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.planning import Alter, Rule, planned
 from ostinato.runtime.schedules import FireNow, Planned, by_hand
@@ -78,6 +79,7 @@ class Scheduling(Doing):
 
     async def pause_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
         """Nothing starts until it is resumed; what comes due meanwhile never does."""
+        check_text("why", why)
         return await self._alter(name, lambda plan, row, now: paused(row, by, why, now))
 
     async def resume_schedule(self, name: str) -> ScheduleView:

@@ -91,5 +91,11 @@ class SyncApp:
     def redrive(self, *ids: str, **options: Any) -> Any:
         return self.call(self._app.redrive(*ids, **options))
 
+    def tasks(self, *query: Any) -> Any:
+        return self.call(self._app.tasks(*query))
+
+    def complete(self, name: str, **answer: Any) -> Any:
+        return self.call(self._app.complete(name, **answer))
+
     def cancel(self, run_id: str, why: str = "") -> Any:
         return self.call(self._app.cancel(run_id, why=why))

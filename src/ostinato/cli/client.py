@@ -77,3 +77,10 @@ class Client(Protocol):
 
     async def redrive(self, asked: Mapping[str, Any]) -> Data:
         """``asked`` is the body of ``POST /dead-letters/redrive``."""
+
+    async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
+
+    async def task(self, name: str) -> Data: ...
+
+    async def complete(self, name: str, said: Mapping[str, Any]) -> Data:
+        """``said`` is the body of ``POST /tasks/{id}/complete``."""

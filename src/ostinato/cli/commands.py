@@ -48,6 +48,8 @@ COMMANDS: dict[str, Command] = dict(
         ("signal", Command("repairs", "signal", "send an event to one run alone")),
         _same("bulk", "one repair for many runs, after a look at which they are"),
         _same("operations", "list repairs of many runs; show or stop one"),
+        _same("tasks", "list what people are asked"),
+        _same("complete", "answer a task"),
         _same("workflows", "list workflows"),
         _same("events", "list events"),
         _same("schedules", "list what starts by the clock; pause, fire, back-fill"),

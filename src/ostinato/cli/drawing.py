@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.core.durations import format_duration
 from ostinato.core.graph import Flow, Graph, Node
-from ostinato.core.model import Job, Kind, Run, WaitEvent, WaitUntil
+from ostinato.core.model import Job, Kind, Run, Task, WaitEvent, WaitUntil
 
 
 def tree(graph: Graph) -> Iterator[str]:
@@ -55,8 +55,16 @@ def _action(job: Job) -> str:
             return f"wait for {' or '.join(types)}"
         case WaitUntil(span):
             return f"wait {format_duration(span)}" if span is not None else "wait"
+        case Task():
+            return f"task{_asked(job)}"
         case other:
             return type(other).__name__.lower()
+
+
+def _asked(job: Job) -> str:
+    source = None if job.input is None else job.input.source
+    who = source.get("assignee") if isinstance(source, dict) else None
+    return f" for {who}" if who else ""
 
 
 def mermaid(graph: Graph) -> Iterator[str]:

@@ -23,7 +23,10 @@ from ostinato.config import Settings
 from ostinato.core.cloudevents import to_json
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import parse_instant
-from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery
+from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery, TaskQuery
+
+OPERATOR = "local operator"
+"""Who answers a task, when nobody says who."""
 
 
 @asynccontextmanager
@@ -160,6 +163,29 @@ class LocalClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         wanted = EventQuery(type=query.get("type"), source=query.get("source"))
         return [to_json(kept.event) for kept in await self._app.events(wanted, Page(limit))]
+
+    # -- tasks
+
+    async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        status, run = query.get("status"), query.get("run")
+        wanted = TaskQuery(
+            status=tuple(status.split(",")) if status else (),
+            assignee=query.get("assignee"),
+            candidate=query.get("candidate"),
+            group=query.get("group"),
+            workflow=query.get("workflow"),
+            run_id=None if run is None else (await self._app.find_run(run)).run_id,
+            overdue_at=self._app.now() if query.get("overdue") else None,
+        )
+        return [_plain(each) for each in await self._app.tasks(wanted, Page(limit))]
+
+    async def task(self, name: str) -> Data:
+        found: Data = _plain(await self._app.task(name))
+        return found
+
+    async def complete(self, name: str, said: Mapping[str, Any]) -> Data:
+        done: Data = _plain(await self._app.complete(name, **{"by": OPERATOR, **said}))
+        return done
 
     # -- dead letters
 

@@ -174,6 +174,18 @@ class RemoteClient:
     async def redrive(self, asked: Mapping[str, Any]) -> Data:
         return _object(await self._send("POST", "/dead-letters/redrive", json=dict(asked)))
 
+    # -- tasks
+
+    async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:
+        return await self._list("/tasks", query, limit)
+
+    async def task(self, name: str) -> Data:
+        return await self._get(f"/tasks/{_segment(name)}")
+
+    async def complete(self, name: str, said: Mapping[str, Any]) -> Data:
+        path = f"/tasks/{_segment(name)}/complete"
+        return _object(await self._send("POST", path, json=dict(said)))
+
     # -- HTTP
 
     async def _get(self, path: str) -> Data:

@@ -22,7 +22,8 @@ def runs(
     workflow: Annotated[str | None, typer.Option(metavar="NAME", help="Of this workflow.")] = None,
     uid: Annotated[str | None, typer.Option(metavar="UID", help="Under this uid.")] = None,
     waiting_for: Annotated[
-        str | None, typer.Option(metavar="WHAT", help="event, timer, callback, retry or repair.")
+        str | None,
+        typer.Option(metavar="WHAT", help="event, timer, task, callback, retry or repair."),
     ] = None,
     limit: Limit = 20,
     json: Json = False,

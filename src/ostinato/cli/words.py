@@ -89,12 +89,36 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "repair":
             ways = " or ".join(f"`ostinato {verb} RUN {wait['key']}`" for verb in ("retry", "skip"))
             return f"failed for good, waiting for a person {since}; {ways} would continue it"
+        case "task":
+            return f"{_asked(wait.get('task') or {}, now)} {since}{given_up}"
         case "callback":
             base = place if place.startswith("http") else "http://HOST:PORT"
             address = f"{base}/callbacks/{wait.get('token', 'TOKEN')}"
             post = f"curl -d '{{\"output\": …}}' -H 'content-type: application/json' {address}"
             return f"waiting for its callback {since}; `{post}` would continue it{given_up}"
     return f"waiting for {wait.get('kind')} {since}{given_up}"
+
+
+def due(at: int | None, now: int) -> str:
+    if at is None:
+        return ""
+    return f"in {span(at - now)}" if at > now else f"overdue since {span(now - at)}"
+
+
+def answering(task: Mapping[str, Any]) -> str:
+    outcomes = "|".join(task.get("outcomes") or ())
+    return f"ostinato complete {task.get('id')}" + (f" --outcome {outcomes}" if outcomes else "")
+
+
+def _asked(task: Mapping[str, Any], now: int) -> str:
+    people = [task.get("assignee"), *(task.get("candidates") or ()), *(task.get("groups") or ())]
+    who = " or ".join(one for one in people if one) or "somebody"
+    told = [due(task.get("dueAt"), now)]
+    if at := task.get("escalatesAt"):
+        told.append(f"goes to somebody else in {span(at - now)}")
+    more = "".join(f", {one}" for one in told if one)
+    name = task.get("name")
+    return f"waiting for {who} to do {name!r}{more}; `{answering(task)}` would continue it;"
 
 
 def _matching(match: Any) -> str:

@@ -17,6 +17,7 @@ secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done
 retention     what is old enough to go, and what may go
 letters       dead letters: what comes of redriving one
+tasks         work for people: what they are asked
 callbacks     who holds a callback token, and whether it still counts
 timing        retry delays and jitter
 codec         facts and values to bytes and back

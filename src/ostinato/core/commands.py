@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from ostinato.core.tasks import Task
+
 
 class Command(Struct, frozen=True, gc=False):
     pass
@@ -61,6 +63,29 @@ class OpenWait(Command, frozen=True):
 
 class CloseWait(Command, frozen=True):
     key: str
+
+
+class PutTask(Command, frozen=True):
+    """A person is asked, or now another one."""
+
+    key: str
+    attempt: int
+    task: Task
+    opened_at: int
+    due_at: int | None
+
+
+class CloseTask(Command, frozen=True):
+    """Nobody is asked any more. Of several such for one task the first counts.
+
+    ``answer`` is that of ``by``; None: the job went on without one.
+    """
+
+    key: str
+    attempt: int
+    answer: Raw | None = None
+    outcome: str | None = None
+    by: str = ""
 
 
 class Want(Struct, frozen=True, array_like=True, gc=False):

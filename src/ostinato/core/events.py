@@ -95,6 +95,16 @@ class Answered(Event, frozen=True):
     error: Failure | None = None
 
 
+class TaskAnswered(Event, frozen=True):
+    """A person answered; ``attempt`` tells this task from another one of the same step."""
+
+    key: str
+    attempt: int
+    data: Raw
+    outcome: str | None = None
+    by: str = ""
+
+
 class Arrived(Event, frozen=True):
     """An event from outside that a wait of this run may be looking for (CloudEvents members)."""
 

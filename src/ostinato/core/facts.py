@@ -199,7 +199,10 @@ class JobStarted(Fact, frozen=True, tag="job.started"):
 
 
 class JobWaiting(Fact, frozen=True, tag="job.waiting"):
-    """``kind`` is timer, event or callback. A timer goes on at ``due_at``."""
+    """``kind`` is timer, event, callback or task. A timer goes on at ``due_at``.
+
+    A task (its ``input``) goes to somebody else then.
+    """
 
     key: str
     kind: str
@@ -209,6 +212,15 @@ class JobWaiting(Fact, frozen=True, tag="job.waiting"):
     types: tuple[str, ...] = ()
     match: Raw = NOTHING
     beat_at: int | None = None
+    input: Raw = NOTHING
+
+
+class JobReassigned(Fact, frozen=True, tag="job.reassigned"):
+    """Its task (``input``) has another assignee; to the next one it goes at ``due_at``."""
+
+    key: str
+    input: Raw
+    due_at: int | None = None
 
 
 class JobHeard(Fact, frozen=True, tag="job.heard"):
@@ -354,7 +366,8 @@ AnyFact = (
     | RunQueued | RunAdmitted | RunFollowed | RunSignalled | JobQueued
     | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
     | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
-    | JobReady | JobStarted | JobWaiting | JobHeard | JobRetried | JobRepeated | JobCaught | JobHeld
+    | JobReady | JobStarted | JobWaiting | JobReassigned | JobHeard | JobRetried | JobRepeated
+    | JobCaught | JobHeld
     | JobAbandoned | JobReturned | JobCancelling | JobSucceeded | JobFailed | JobSkipped
     | JobCancelled | UndoNoted | UndoPlanned | JobUndone
 )  # fmt: skip

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
-from ostinato.errors import DefinitionError
+from ostinato.core.durations import parse_duration
+from ostinato.errors import DefinitionError, ExpressionError
 
-__all__ = ["format_instant", "parse_instant"]
+__all__ = ["LATEST", "format_instant", "moment", "parse_instant"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -58,3 +60,25 @@ def format_instant(ms: float) -> str:
     except (OverflowError, ValueError):
         raise DefinitionError("an instant is outside the years 1 to 9999") from None
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+LATEST = parse_instant("9999-12-31T23:59:59Z")
+
+
+def moment(value: Any, now: int, what: str) -> int:
+    """An RFC 3339 text, ms since 1970, or a duration from ``now``.
+
+    Raises ``ExpressionError`` that begins with ``what``.
+    """
+    if isinstance(value, str):
+        try:
+            return now + parse_duration(value) if _is_span(value) else parse_instant(value)
+        except (DefinitionError, ValueError) as error:
+            raise ExpressionError(f"{what}: {error}") from None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
+        return int(value)
+    raise ExpressionError(f"{what} gave {value!r:.80}, not an instant")
+
+
+def _is_span(text: str) -> bool:
+    return text[:1] in "P0123456789" and "-" not in text

@@ -85,13 +85,17 @@ class WaitEvent(msgspec.Struct, frozen=True, tag=True):
     look_back: int | None = None
 
 
+class Task(msgspec.Struct, frozen=True, tag=True):
+    """Until a person has answered; the job's input is what is asked."""
+
+
 class End(msgspec.Struct, frozen=True, tag=True):
     """The run ends here: ``status`` is succeeded, failed or cancelled."""
 
     status: str
 
 
-Action = Run | Emit | Set | WaitUntil | WaitEvent | End
+Action = Run | Emit | Set | WaitUntil | WaitEvent | Task | End
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``timeout`` is for one attempt; for a wait or a callback it is for the whole.
+    """``timeout`` is for one attempt; for a wait, a task or a callback it is for the whole.
 
     ``catch``: the first that fits the error stands in for the job once it has failed for good.
     """

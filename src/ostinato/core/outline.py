@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.graph import Graph, Node
-from ostinato.core.model import Emit, End, Kind, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Emit, End, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 
-WORDS = {Emit: "emit", Set: "set", WaitUntil: "wait", WaitEvent: "wait", Run: "run", End: "end"}
+WORDS = {
+    Emit: "emit", Set: "set", WaitUntil: "wait", WaitEvent: "wait", Task: "task", Run: "run",
+    End: "end",
+}  # fmt: skip
 
 
 def outline(graph: Graph, state: State | None = None) -> dict[str, Any]:

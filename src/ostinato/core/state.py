@@ -46,9 +46,10 @@ class Step:
 
     ``failures`` counts the attempts that failed, ``deaths`` those that died with their process
     after a start fact (``started``). ``due_at`` is when it goes on by itself (a timer, a retry,
-    the end of its grace); ``timeout_at`` and ``beat_at`` are when it fails. ``waiting_from`` is the
-    number of the fact that made it wait. ``ended_seq`` is that of the fact that ended it;
-    ``places`` are the names under which it has a place, or waits for one (kind ``turn``).
+    the end of its grace) or its task goes to another person; ``timeout_at`` and ``beat_at`` are
+    when it fails. ``waiting_from`` is the number of the fact that made it wait. ``ended_seq`` is
+    that of the fact that ended it; ``places`` are the names under which it has a place, or waits
+    for one (kind ``turn``).
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
@@ -258,7 +259,7 @@ class State:
 
     @property
     def waiting_for(self) -> str | None:
-        """turn, uid, repair, or the kind of the oldest open wait: event, timer, callback, …"""
+        """turn, uid, repair, or the kind of the oldest open wait: event, timer, task, …"""
         if self.stuck:
             return "repair"
         if self.queued:

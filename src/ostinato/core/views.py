@@ -16,6 +16,7 @@ from ostinato.core.graph import Node
 from ostinato.core.model import Kind
 from ostinato.core.secrets import hidden
 from ostinato.core.state import LARGE, Scope, State, Step, path_of
+from ostinato.core.tasks import read_task, task_id
 
 
 class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -44,6 +45,19 @@ class JobView(View, omit_defaults=False):
     reason: str | UnsetType = UNSET
 
 
+class AskedView(View, omit_defaults=False):
+    """The task that a step waits for, and whose it is; it goes to another at ``escalates_at``."""
+
+    id: str
+    name: str
+    assignee: str | None
+    candidates: tuple[str, ...]
+    groups: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    due_at: int | None
+    escalates_at: int | None
+
+
 class WaitView(View, omit_defaults=False):
     """Why a step waits, since when, and what would continue it. Key "" is the run itself.
 
@@ -57,6 +71,7 @@ class WaitView(View, omit_defaults=False):
     types: tuple[str, ...] = ()
     match: Raw | UnsetType = UNSET
     token: str | UnsetType = UNSET
+    task: AskedView | UnsetType = UNSET
 
 
 class PhaseView(View, omit_defaults=False):
@@ -206,10 +221,27 @@ def _wait(state: State, step: Step) -> WaitView:
         key=step.key,
         kind=step.kind,
         since=step.waiting_since,
-        due_at=step.due_at or step.timeout_at,
+        due_at=step.timeout_at if step.kind == "task" else step.due_at or step.timeout_at,
         types=step.places if step.kind == "turn" else step.types,
         match=step.match if step.match is not None else UNSET,
         token=state.token(step.key) if step.kind == "callback" else UNSET,
+        task=_asked(state, step) if step.kind == "task" else UNSET,
+    )
+
+
+def _asked(state: State, step: Step) -> AskedView | UnsetType:
+    if step.input is None:
+        return UNSET
+    task = read_task(step.input)
+    return AskedView(
+        id=task_id(state.run_id, step.key, step.attempt),
+        name=task.name,
+        assignee=task.assignee,
+        candidates=task.candidates,
+        groups=task.groups,
+        outcomes=task.outcomes,
+        due_at=task.due_at(step.waiting_since),
+        escalates_at=step.due_at,
     )
 
 

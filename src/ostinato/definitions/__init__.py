@@ -5,6 +5,7 @@ yaml          YAML 1.2 core schema → places          strict_json   JSON → pl
 quoting       the quoted line to write instead
 keys          every key, now and later: one table     reader        maps by that table
 kinds         how a value is read, by its kind        actions       wait, emit, http, each, retry
+tasks         what a job asks of people
 bodies        jobs, and what stands in for them or takes them back
 load          text → documents                        document      what a document says
 triggers      what starts a run: events, cron, intervals

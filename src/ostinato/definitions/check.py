@@ -198,7 +198,7 @@ def _bare_paths(document: Document, job: Job) -> Iterator[Told]:
             yield False, document.problem(path, message, f'write "${{ {found[1]} }}"')
 
 
-TEMPLATES = ("with", "emit", "set", "http")
+TEMPLATES = ("with", "task", "emit", "set", "http")
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

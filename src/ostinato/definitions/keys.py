@@ -33,6 +33,7 @@ class Key(NamedTuple):
 _ACTIONS = (
     Key("run", "handler", "Call a handler, or offer this topic to workers"),
     Key("wait", "wait", "Wait for a span, an instant or an event"),
+    Key("task", "task", "Ask people, and wait for their answer"),
     Key("emit", "emit", "Publish an event"),
     Key("set", "values", "Set variables: `vars.<key>`"),
     Key("http", "http", "Make a request"),
@@ -43,7 +44,7 @@ _HOW = (
     Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
     Key("repeat", "repeat", "Do it again until its output is what is waited for"),
     Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
-    Key("timeout", "span", "For one attempt; for a wait or callback, for the whole"),
+    Key("timeout", "span", "For one attempt; for a wait, task or callback, for the whole"),
     Key("callback", "flag", "Done when someone calls `job.callback_url`"),
     Key("heartbeat", "span", "Fails when nothing is heard for so long"),
 )
@@ -160,6 +161,25 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("timeout", "span", "Fails when nothing has come for so long"),
         Key("look_back", "look_back", "How far back it may have come: `run`, `none` or a duration"),
     ),
+    "task": (
+        Key("name", "filled", "What is asked, in a line", True),
+        Key("key", "filled", "What kind of task it is, for programs"),
+        Key("type", "filled", "What kind of task it is, for people"),
+        Key("assignee", "filled", "Whose it is"),
+        Key("candidates", "people", "Who may take it: a name, or a list of them"),
+        Key("groups", "people", "Whose members may take it"),
+        Key("priority", "level", "`low`, `medium` (default) or `high`"),
+        Key("severity", "level", "`low`, `medium` (default) or `high`"),
+        Key("due", "due", "A duration or an instant: overdue from then on"),
+        Key("escalate", "escalations", "Who it goes to when nobody has answered for so long"),
+        Key("form", "form", "JSON Schema: checks the answer's `data`, fills its defaults"),
+        Key("outcomes", "outcomes", "The words one of which is the answer"),
+        Key("data", "template", "What whoever is asked is shown"),
+    ),
+    "escalation": (
+        Key("after", "span", "From the moment the task was opened", True),
+        Key("to", "filled", "Its assignee from then on", True),
+    ),
     "emit": (
         Key("type", "filled", "The type of the event", True),
         Key("data", "template", "What it carries"),
@@ -175,7 +195,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 }
 
 ACTIONS = tuple(key.name for key in _ACTIONS)
-LATER_ACTIONS = ("task", "call")
+LATER_ACTIONS = ("call",)
 TRIGGERS = ("event", "schedule", "every")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -183,15 +203,15 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     # A key that would do nothing beside an action is an error: nothing written is ignored.
     "with": ("run",),
     "retry": ("run", "http"),
-    "timeout": ("run", "http", "wait", "emit"),
-    "expect": ("run", "http", "emit"),
+    "timeout": ("run", "http", "wait", "task", "emit"),
+    "expect": ("run", "http", "task", "emit"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
-    "concurrency": ("run", "http", "wait", "emit"),
+    "concurrency": ("run", "http", "wait", "task", "emit"),
     "rate": ("run", "http", "emit"),
     "repeat": ("run", "http"),
-    "catch": ("run", "http", "wait", "emit", "set"),
-    "undo": ("run", "http", "wait", "emit", "set"),
+    "catch": ("run", "http", "wait", "task", "emit", "set"),
+    "undo": ("run", "http", "wait", "task", "emit", "set"),
 }
 
 TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -210,8 +230,8 @@ LATER: dict[str, dict[str, str]] = {
         "activity": "stages whose jobs are done by plugins",
     },
     "job": {
-        "task": "work for people",
         "call": "another workflow",
     },
+    "task": {"remind": "a reminder before it is due"},
     "emit": {"headers": "headers of the event"},
 }

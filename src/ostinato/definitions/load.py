@@ -16,6 +16,7 @@ from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader
 from ostinato.definitions.source import MAX_BYTES, MAX_DEPTH, Path, Place, decoded, refused, shown
 from ostinato.definitions.strict_json import NotJSON, looks_like_json, read_json
+from ostinato.definitions.tasks import TASK_KINDS
 from ostinato.definitions.triggers import TRIGGER_KINDS
 from ostinato.definitions.values import VALUE_KINDS
 from ostinato.definitions.yaml import read_yaml
@@ -204,4 +205,5 @@ _KINDS = {
     "phases": _phases,
     "jobs": _jobs,
     **BODY_KINDS,
+    **TASK_KINDS,
 }

@@ -23,6 +23,7 @@ from ostinato.definitions.keys import (
     Key,
 )
 from ostinato.definitions.kinds import NAME, VARIABLE
+from ostinato.definitions.tasks import LEVELS
 
 __all__ = ["document_schema"]
 
@@ -101,6 +102,13 @@ _KINDS: dict[str, Schema] = {
     },
     "emit": {"$ref": "#/$defs/emit"},
     "http": {"$ref": "#/$defs/http"},
+    "task": {"$ref": "#/$defs/task"},
+    "people": _one_or_many(_FILLED),
+    "outcomes": _one_or_many(_FILLED),
+    "level": {"anyOf": [{"enum": list(LEVELS)}, _TEMPLATE]},
+    "due": {"anyOf": [_DURATION, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d"}, _TEMPLATE]},
+    "escalations": {"type": "array", "items": {"$ref": "#/$defs/escalation"}},
+    "form": {"type": "object"},
     "each": {"$ref": "#/$defs/each"},
     "retry": {"anyOf": [{"type": "integer", "minimum": 1}, {"$ref": "#/$defs/retry"}]},
     "repeat": {"$ref": "#/$defs/repeat"},

@@ -27,7 +27,7 @@ __all__ = [
     "too_long",
 ]
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 1 << 20
 MAX_DEPTH = 100
 MAX_ALIASES = 100
 MAX_VALUES = 100_000

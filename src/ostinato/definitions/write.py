@@ -31,6 +31,7 @@ from ostinato.core.model import (
     Retry,
     Run,
     Set,
+    Task,
     UidRule,
     WaitEvent,
     WaitUntil,
@@ -247,6 +248,8 @@ def _does(job: Job) -> Members:
             return {"emit": source}
         case Set():
             return {"set": source}
+        case Task():
+            return {"task": source}
         case End(status=status):
             return {"end": status}
         case WaitUntil(span=None):

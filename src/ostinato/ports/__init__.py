@@ -21,7 +21,14 @@ from ostinato.ports.operations import (
     Settled,
     Tally,
 )
-from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.queries import (
+    EventQuery,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
@@ -34,6 +41,8 @@ from ostinato.ports.rows import (
     Removal,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -69,6 +78,9 @@ __all__ = [
     "Storage",
     "StoredEvent",
     "Tally",
+    "TaskEnd",
+    "TaskQuery",
+    "TaskRow",
     "Timer",
     "Turn",
     "Version",

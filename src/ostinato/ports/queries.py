@@ -117,3 +117,19 @@ class LetterQuery:
     text: str | None = None
     redriven: bool | None = None
     oldest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks. ``candidate`` and ``group`` are one of theirs; ``overdue_at``: pending ones that
+    were due before then.
+    """
+
+    status: tuple[str, ...] = ()
+    assignee: str | None = None
+    candidate: str | None = None
+    group: str | None = None
+    workflow: str | None = None
+    run_id: str | None = None
+    overdue_at: int | None = None
+    id_prefix: str | None = None

@@ -182,6 +182,43 @@ class AgedEvent:
     keyed: bool
 
 
+class TaskRow(Struct, frozen=True, gc=False):
+    """A task as lists show it. ``asked`` (JSON) is all of it, ``answer`` (JSON) the data of its
+    answer. ``key`` and ``attempt`` are those of the step that waits for it.
+
+    ``status`` is pending, completed, or cancelled: the run went on without an answer. Putting a
+    row again changes its assignee, and what is asked, while it is pending.
+    """
+
+    id: str
+    run_id: str
+    key: str
+    attempt: int
+    workflow: str
+    name: str
+    assignee: str | None
+    due_at: int | None
+    opened_at: int
+    asked: bytes
+    status: str = "pending"
+    ended_at: int | None = None
+    by: str | None = None
+    outcome: str | None = None
+    answer: bytes | None = None
+
+
+class TaskEnd(Struct, frozen=True, gc=False):
+    """Of several ends of one task the first counts."""
+
+    id: str
+    run_id: str
+    status: str
+    ended_at: int
+    by: str | None = None
+    outcome: str | None = None
+    answer: bytes | None = None
+
+
 Owner = tuple[str, str]
 """(run, key of the step, or "" for the run itself)."""
 
@@ -220,9 +257,10 @@ class Batch:
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
     that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
     ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
+    ``tasks`` and their ends in their order.
 
-    ``inline`` is in bytes: a value in a record, event, letter or reply that is larger is kept once,
-    however many hold it, and as long as one of them does. Who reads does not see that.
+    ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
+    once, however many hold it, and as long as one of them does. Who reads does not see that.
     """
 
     epoch: int = 0
@@ -251,4 +289,5 @@ class Batch:
     operations: list[Operation] = field(default_factory=list)
     matched: list[tuple[str, str]] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
+    tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
     removal: Removal | None = None

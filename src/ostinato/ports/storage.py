@@ -8,7 +8,14 @@ from typing import Protocol
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.ports.operations import Operation, Tally
-from ostinato.ports.queries import EventQuery, LetterQuery, Page, RunGroup, RunQuery
+from ostinato.ports.queries import (
+    EventQuery,
+    LetterQuery,
+    Page,
+    RunGroup,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
@@ -19,6 +26,7 @@ from ostinato.ports.rows import (
     Record,
     Reply,
     StoredEvent,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -130,6 +138,13 @@ class Storage(Protocol):
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
 
+    async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        """Newest first; the cursor is a task's id."""
+
+    async def count_tasks(self, query: TaskQuery) -> int: ...
+
+    async def task(self, task_id: str) -> TaskRow | None: ...
+
     # repairs of many runs
 
     async def operation(self, operation_id: str) -> Operation | None: ...
@@ -167,4 +182,4 @@ class Storage(Protocol):
     async def expired_replies(self, now: int, limit: int) -> list[tuple[str, str]]: ...
 
     async def unswept(self) -> bool:
-        """Whether records of removed runs are still to be deleted."""
+        """Whether records of removed runs, or values that nobody uses, are still to be deleted."""

@@ -18,6 +18,7 @@ http       http jobs
 catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
 repairs    what people ask of runs, that may be refused
+tasks      a person answers
 letters    dead letters: redriving them
 starts     starts: uids, idempotency keys, starts that are one
 wanted     a start as it is asked for                standing   it meets a run of its uid

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Raw
 
 from ostinato.errors import TooLarge, UsageError
@@ -25,6 +27,17 @@ def check_size(what: str, data: Raw | bytes, limit: int, setting: str) -> None:
         log.warning("limit.near", what=what, size=size, limit=limit, setting=setting)
 
 
-def check_text(what: str, text: str) -> None:
+def check_text(what: str, text: Any) -> None:
+    """Raises ``UsageError`` for what is too long, and for what is no text that can be stored."""
+    if not _is_text(text):
+        raise UsageError(f"{what} is {text!r:.80}, not a text")
     if len(text) > LONGEST_TEXT:
         raise UsageError(f"{what} has {len(text):,} characters, at most {LONGEST_TEXT:,} are kept")
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        value.encode()
+    except (AttributeError, UnicodeEncodeError):  # half of a character, as "\\ud800"
+        return False
+    return True

@@ -11,6 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Raw
 
 from ostinato.core import commands as c
@@ -19,6 +20,7 @@ from ostinato.core.codec import VERSION, encode_facts
 from ostinato.core.facts import Fact
 from ostinato.core.fold.large import lighten
 from ostinato.core.state import LARGE
+from ostinato.core.tasks import task_id
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
@@ -26,6 +28,8 @@ from ostinato.ports import (
     Outgoing,
     Place,
     Record,
+    TaskEnd,
+    TaskRow,
     Timer,
     Turn,
     Wait,
@@ -219,12 +223,42 @@ def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -
     batch.freed.append(owner)
 
 
+def _put_task(batch: Batch, run: Resident, command: c.PutTask, now: int) -> None:
+    task = command.task
+    row = TaskRow(
+        task_id(run.run_id, command.key, command.attempt),
+        run.run_id,
+        command.key,
+        command.attempt,
+        run.state.workflow,
+        task.name,
+        task.assignee,
+        command.due_at,
+        command.opened_at,
+        msgspec.json.encode(task),
+    )
+    batch.tasks.append(row)
+
+
+def _close_task(batch: Batch, run: Resident, command: c.CloseTask, now: int) -> None:
+    name = task_id(run.run_id, command.key, command.attempt)
+    if command.answer is None:
+        batch.tasks.append(TaskEnd(name, run.run_id, "cancelled", now))
+    else:
+        answer = bytes(command.answer)
+        batch.tasks.append(
+            TaskEnd(name, run.run_id, "completed", now, command.by, command.outcome, answer)
+        )
+
+
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
     c.OpenWait: _open_wait,
     c.CloseWait: _close_wait,
     c.Publish: _publish,
+    c.PutTask: _put_task,
+    c.CloseTask: _close_task,
     c.TakePlaces: _take_places,
     c.HoldPlace: _hold_place,
     c.FreePlaces: _free_places,

@@ -217,7 +217,11 @@ class Engine:
         """Fold one event into one run, and note what there is to write."""
         state = resident.state
         seq = state.seq
-        facts, commands = advance(state, event, now)
+        try:
+            facts, commands = advance(state, event, now)
+        except Exception:
+            self.residents.spoil(resident)  # it may be half folded
+            raise
         told = Told(resident, seq, facts, commands, state.ended)
         change.tolds.append(told)
         told.head = resident.new_head()
@@ -236,8 +240,6 @@ class Engine:
         if isinstance(post, Tell) or not isinstance(error, OstinatoError):
             log.error("decide.broken", post=type(post).__name__, exc_info=error)
         self._undo(change)
-        if isinstance(post, Tell):
-            self.residents.spoil(post.resident)  # it may be half folded
         self._fail_run(post, error, f"{type(error).__name__}: {error}")
 
     def _fail_run(self, post: Post, error: Exception, reason: str) -> None:

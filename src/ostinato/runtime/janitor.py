@@ -144,11 +144,11 @@ class Janitor:
             self._warn_of_strangers()
             for lots in (
                 self._runs,
-                self._rest_of_runs,
                 self._events,
                 self._letters,
                 self._replies,
                 self._operations,
+                self._rest,
             ):
                 async for removal in lots(now):
                     await self._remove(removal)
@@ -181,7 +181,8 @@ class Janitor:
                 await self._exporter.export(runs)
             yield Removal(runs=runs, rows=ROWS)
 
-    async def _rest_of_runs(self, now: int) -> AsyncIterator[Removal]:
+    async def _rest(self, now: int) -> AsyncIterator[Removal]:
+        """Records of runs that are gone, and values that nobody uses any more."""
         while await self.engine.storage.unswept():
             yield Removal(rows=ROWS)
 

@@ -213,5 +213,5 @@ class Redrive(Post):
 
     def done(self, result: Redriven) -> None:
         super().done(result)
-        if result.outcome == "redriven" and self.letter.kind == OUTGOING:
-            self.starter.engine.outlets.on_outgoing()
+        if result.outcome in ("redriven", "already") and self.letter.kind == OUTGOING:
+            self.starter.engine.outlets.on_outgoing()  # "already" may be by a commit of unknown end

@@ -15,35 +15,51 @@ from ostinato.runtime.posts import Tell
 
 
 class Meeting:
-    """Brings events and waits together, after either was stored."""
+    """Brings events and waits together, after either was stored.
+
+    When the store does not answer, events have to wait. A wait that began in between looks back by
+    its own rule, and is not told of them: ``_begun`` has the number of the last event before it.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._events: deque[tuple[str, Sequence[str], Raw]] = deque()
+        self._events: deque[tuple[int, str, Sequence[str], Raw]] = deque()
+        self._last = self._late = 0
+        self._begun: dict[tuple[str, str], int] = {}
         self._waits: deque[tuple[str, OpenWait]] = deque()
 
     def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
-        self._events.append((type, values_keys, event))
+        self._last += 1
+        self._events.append((self._last, type, values_keys, event))
         self.engine.wake.set()
 
     def on_wait(self, run_id: str, wait: OpenWait) -> None:
-        self._waits.append((run_id, wait))
-        self.engine.wake.set()
+        if self._events:
+            self._begun[run_id, wait.key] = self._late
+        if wait.since is not None:
+            self._waits.append((run_id, wait))
+            self.engine.wake.set()
 
     async def run_once(self, now: int) -> int:
         """Each is forgotten only once the store has answered."""
         done = len(self._events) + len(self._waits)
-        while self._events:
-            await self._find_waits(*self._events[0])
-            self._events.popleft()
+        try:
+            while self._events:
+                await self._find_waits(*self._events[0])
+                self._events.popleft()
+        except BaseException:
+            self._late = self._last
+            raise
+        self._begun.clear()
         while self._waits:
             await self._look_back(*self._waits[0])
             self._waits.popleft()
         return done
 
-    async def _find_waits(self, type: str, keys: Sequence[str], event: Raw) -> None:
+    async def _find_waits(self, number: int, type: str, keys: Sequence[str], event: Raw) -> None:
         for wait in await self.engine.storage.find_waits(type, keys):
-            self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
+            if self._begun.get((wait.run_id, wait.key), 0) < number:
+                self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
 
     async def _look_back(self, run_id: str, wait: OpenWait) -> None:
         for type_ in wait.types:

@@ -79,5 +79,5 @@ class Outlets:
                 self.on_place(state.run_id, name)
             case c.FreePlaces(key):
                 self.on_free(state.run_id, key)
-            case c.OpenWait(since=int()):
+            case c.OpenWait():
                 self.on_wait(state.run_id, command)

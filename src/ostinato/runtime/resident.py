@@ -128,7 +128,7 @@ class Residents:
                 return
 
 
-FIRST, LATER = 200, 2_000
+FIRST, LATER = 64, 2_000
 """Records that are read at once: a run may have more bytes in its history than there is memory."""
 
 LOT = 64 << 20

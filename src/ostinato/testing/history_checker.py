@@ -22,8 +22,18 @@ from ostinato.core.graph import Graph
 from ostinato.core.instants import format_instant
 from ostinato.core.schedules import EVENT_TYPE
 from ostinato.core.state import BUSY, State
+from ostinato.core.tasks import open_tasks
 from ostinato.core.views import fact_type, status_of
-from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, Storage, StoredEvent
+from ostinato.ports import (
+    EventQuery,
+    Head,
+    Page,
+    Record,
+    RunQuery,
+    Storage,
+    StoredEvent,
+    TaskQuery,
+)
 
 GraphOf = Callable[[str, int], Graph]
 Pair = tuple[str, str]
@@ -277,6 +287,7 @@ async def check_store(
         state, _ = replayed(graph_of, head.run_id, records)
         if state is not None:
             found += [Violation(head.run_id, -1, *one) for one in _at_rest(head, state, now)]
+            found += await _asked(storage, state)
     found += _one_run_per_event(by_event, journal or Journal())
     found += await _once_per_instant(storage)
     for outgoing in await storage.outbox(1_000):
@@ -315,6 +326,14 @@ def _is_fork(records: Sequence[Record]) -> bool:
     """It has the event of the run that it was made of."""
     begin: Any = decode_facts(records[0].data, records[0].version)[0] if records else None
     return bool(getattr(begin, "forked_from", ""))
+
+
+async def _asked(storage: Storage, state: State) -> list[Violation]:
+    """People are asked what the run waits for, and nothing else."""
+    query = TaskQuery(status=("pending",), run_id=state.run_id)
+    wrong = {row.id for row in await storage.tasks(query, Page(100_000))} ^ {*open_tasks(state)}
+    text = "task {} is asked, or waited for, and not both"
+    return [Violation(state.run_id, -1, "task.rows", text.format(one)) for one in sorted(wrong)]
 
 
 def _one_run_per_event(heads: Iterable[Head], journal: Journal) -> Iterator[Violation]:

@@ -41,6 +41,8 @@ class Play:
         self.stopped: list[c.StopJob] = []
         self.timers: dict[tuple[str, str], int] = {}
         self.waits: dict[str, c.OpenWait] = {}
+        self.tasks: dict[str, c.PutTask] = {}
+        self.answers: list[c.CloseTask] = []
         self.turns: dict[str, c.TakePlaces] = {}
         self.places: dict[str, tuple[str, ...]] = {}
         self.published: list[c.Publish] = []
@@ -77,6 +79,11 @@ class Play:
                 del self.waits[key]
             case c.HoldPlace(name):
                 self.places[""] = (*self.places.get("", ()), name)
+            case c.PutTask(key):
+                self.tasks[key] = command
+            case c.CloseTask(key) if key in self.tasks:
+                del self.tasks[key]
+                self.answers.append(command)
             case c.TakePlaces(key):
                 self.turns[key] = command
             case c.FreePlaces(key):
@@ -88,6 +95,9 @@ class Play:
     def _compare(self) -> None:
         if self.state.ended and (self.turns or self.places):
             raise AssertionError(f"it has ended, and keeps {self.turns or self.places}")
+        asked = {key for key, step in self.state.open.items() if step.kind == "task"}
+        if asked != set(self.tasks):
+            raise AssertionError(f"people are asked {set(self.tasks)}, and {asked} wait")
         again = replay(self.graph, [(at, decode_facts(data)) for at, data in self.records])
         live, loaded = snapshot(self.state), snapshot(again)
         if live != loaded:
@@ -157,6 +167,13 @@ class Play:
             if self.state.ended or not self.timers or self.ready:
                 return self
             self.tick()
+
+    def answer(
+        self, key: str, outcome: str | None = None, data: Any = None, by: str = "ann"
+    ) -> Play:
+        """A person answers the task that is open under this key."""
+        attempt = self.tasks[key].attempt
+        return self.tell(e.TaskAnswered(key, attempt, encode_value(data), outcome, by))
 
     def arrive(self, key: str, type: str, data: Any, **members: Any) -> Play:
         event = {"id": "e", "source": "s", "type": type, "data": data} | members

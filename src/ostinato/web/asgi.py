@@ -29,6 +29,7 @@ from ostinato.web import (
     schedules,
     starting,
     stream,
+    tasks,
     workflows,
 )
 from ostinato.web.auth import Access, open_names
@@ -48,6 +49,7 @@ TABLE = Table(
         *bulk.doors,
         *stream.doors,
         *schedules.doors,
+        *tasks.doors,
         *callbacks.doors,
         *letters.doors,
         *health.doors,

@@ -32,6 +32,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "run:write": (),
     "schedule:read": (),
     "schedule:write": (),
+    "task:read": ("16003",),
+    "task:complete": ("16005",),
     "event:read": ("16002",),
     "event:write": ("16007",),
     "letter:read": (),

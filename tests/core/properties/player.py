@@ -22,6 +22,7 @@ from ostinato.core.graph import Graph
 from ostinato.core.state import Step
 from ostinato.definitions import compile, read
 from ostinato.testing.generate import EVENTS, TRIGGERS, any_data, any_document, any_graph
+from ostinato.testing.generate.vocabulary import OUTCOMES, PEOPLE
 from ostinato.testing.play import Play
 
 CHANCE = st.randoms(use_true_random=False)
@@ -34,6 +35,7 @@ WORKFLOWS = st.one_of(DOCUMENTS.map(lambda data: compile(read(data))), GRAPHS)
 
 OUTPUTS = [encode_value({"status": 200, "again": again}) for again in (False, True)]
 OUTPUTS += [OUTPUTS[0], NULL, encode_value([1])]
+WAITS = ("event", "callback", "task")
 ENDS = ("succeeded", "failed", "cancelled")
 
 
@@ -140,6 +142,8 @@ class Player(Play):
             self.answer(step)
         elif step.kind == "event":
             self.send(step.key, self.chance.choice(EVENTS), any_data(self.chance))
+        elif step.key in self.tasks:
+            self.answer_task(step)
         elif self.chance.random() < 0.3:
             self.tell(e.Heard(step.key, step.attempt))
         elif step.node.spec.callback or step.kind == "callback":
@@ -147,6 +151,13 @@ class Player(Play):
             self.tell(
                 bad if self.chance.random() < self.trouble else e.Answered(step.key, self.output())
             )
+
+    def answer_task(self, step: Step) -> None:
+        """Mostly with one of its outcomes, and for the task that is open."""
+        outcome = self.chance.choice([*OUTCOMES, "none of them"])
+        late = self.chance.random() < self.trouble
+        data, by = self.output(), self.chance.choice(PEOPLE)
+        self.tell(e.TaskAnswered(step.key, step.attempt - late, data, outcome, by))
 
     def send(self, key: str, type: str, data: Any) -> None:
         self.events += 1
@@ -156,6 +167,8 @@ class Player(Play):
         """What the step waits for, in its most agreeable form."""
         if step.kind == "event":
             self.send(step.key, step.types[0], fitting(step))
+        elif step.kind == "task":
+            self.tell(e.TaskAnswered(step.key, step.attempt, OUTPUTS[0], OUTCOMES[0], PEOPLE[0]))
         else:
             self.tell(e.Answered(step.key, OUTPUTS[0]))
 
@@ -198,7 +211,7 @@ class Player(Play):
 
     def oblige(self) -> bool:
         """One thing that helps the run on, if there is one."""
-        waiting = [step for step in self.state.open.values() if step.kind in ("event", "callback")]
+        waiting = [step for step in self.state.open.values() if step.kind in WAITS]
         held = [step for step in self.state.open.values() if step.kind == "repair"]
         if self.state.paused:
             self.tell(e.ResumeRequested("me"))

@@ -10,7 +10,7 @@ from tests.core.properties.player import ENDS, GRAPHS, SEEDS, Player
 from tests.core.semantics.rule import history_is_whole
 
 MOVES = 2_000
-WAITS = ("timer", "event", "callback", "retry", "repeat")
+WAITS = ("timer", "event", "callback", "task", "retry", "repeat")
 
 
 class Watched(Player):
@@ -64,6 +64,7 @@ class Watched(Player):
         return all(
             step.key in timed
             or (step.kind == "event" and step.key in self.waits)
+            or (step.kind == "task" and step.key in self.tasks)
             or step.kind in ("callback", "repair")
             for step in self.state.open.values()
         )

@@ -10,6 +10,7 @@ activation a job that is about to begin, and where
 entering   a token enters a node: scopes, each
 skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
+asking     a person is asked, and answers; or another one is asked instead
 queueing   a job or a run that needs a place waits for its turn
 turns      who waited for places has them, or does not get them
 steps      the timers of an open step

@@ -8,6 +8,7 @@ from typing import Any
 from ostinato.core import events as e
 from ostinato.core.commands import Command
 from ostinato.core.decide import (
+    asking,
     ending,
     entering,
     flowing,
@@ -41,6 +42,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.Started: reporting.started,
     e.Heard: reporting.heard,
     e.Answered: reporting.answered,
+    e.TaskAnswered: asking.answered,
     e.Arrived: reporting.arrived,
     e.TimerFired: timers.timer_fired,
     e.TakenOver: takeover.taken_over,

@@ -11,7 +11,7 @@ from msgspec import Raw
 from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
-from ostinato.core.decide import waits
+from ostinato.core.decide import asking, waits
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
@@ -30,7 +30,7 @@ from ostinato.core.facts import (
     ScopeSatisfied,
 )
 from ostinato.core.graph import Node
-from ostinato.core.model import Emit, End, Job, Kind, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
@@ -191,4 +191,5 @@ ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {
     End: _end,
     WaitUntil: waits.until,
     WaitEvent: waits.event,
+    Task: asking.ask,
 }

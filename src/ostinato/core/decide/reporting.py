@@ -54,10 +54,10 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
         return _wait_for_answer(step)
     if job.expect is None and job.repeat is None:
         return _done(step, event.output)
-    return _succeeded(state, step, event.output, now)
+    return succeeded(state, step, event.output, now)
 
 
-def _succeeded(
+def succeeded(
     state: State, step: Step, output: Raw, now: int, *, final: bool = False
 ) -> list[Said]:
     job = step.job
@@ -201,7 +201,7 @@ def answered(state: State, event: e.Answered, now: int) -> list[Said]:
     if step is None or not step.open or not _awaits_answer(step):
         return []
     if event.error is None:
-        return _succeeded(state, step, event.output or Raw(b"null"), now, final=True)
+        return succeeded(state, step, event.output or Raw(b"null"), now, final=True)
     if step.kind == "retry":
         return []
     return attempt_failed(state, step, event.error, now, final=True)
@@ -229,7 +229,7 @@ def hear(state: State, step: Step, event: Raw, now: int) -> list[Said]:
     found = msgspec.json.decode(event)
     if _was_heard(state, step, found) or not fits(step, found):
         return []
-    return _succeeded(state, step, event, now)
+    return succeeded(state, step, event, now)
 
 
 def _was_heard(state: State, step: Step, event: dict[str, Any]) -> bool:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ostinato.core.commands import ClearTimer, CloseWait, Command, FreePlaces, SetTimer, StopJob
+from collections.abc import Callable
+
+from ostinato.core.commands import (
+    ClearTimer,
+    CloseTask,
+    CloseWait,
+    Command,
+    FreePlaces,
+    SetTimer,
+    StopJob,
+)
 from ostinato.core.model import Job
 from ostinato.core.state import BUSY, Scope, State, Step
 
@@ -29,9 +39,16 @@ def silent(step: Step) -> list[Command]:
     said = unarm(step)
     if step.timeout_at is not None:
         said.append(ClearTimer(step.key, "timeout"))
-    if step.kind == "event":
-        said.append(CloseWait(step.key))
+    if step.kind in CLOSED:
+        said.append(CLOSED[step.kind](step))
     return said
+
+
+CLOSED: dict[str, Callable[[Step], Command]] = {
+    "event": lambda step: CloseWait(step.key),
+    "task": lambda step: CloseTask(step.key, step.attempt),
+}
+"""Kinds of waiting that the store knows of."""
 
 
 def placeless(step: Step) -> list[Command]:
@@ -89,7 +106,11 @@ def armed(state: State) -> list[SetTimer]:
 def _purpose(step: Step) -> str:
     if step.status == "cancelling":
         return "grace"
-    return step.kind if step.kind in ("retry", "repeat") else "due"
+    return PURPOSES.get(step.kind, "due")
+
+
+PURPOSES = {"retry": "retry", "repeat": "repeat", "task": "escalate"}
+"""What a timer at ``due_at`` is for, by the kind of waiting."""
 
 
 def timeout_at(job: Job, now: int) -> int | None:

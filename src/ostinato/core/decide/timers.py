@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, json
 
 from ostinato.core import events as e
+from ostinato.core.decide.asking import escalate
 from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import start_job
@@ -75,4 +76,5 @@ RULES = {
     "timeout": _step_timed_out,
     "heartbeat": _heartbeat_missed,
     "grace": _grace_over,
+    "escalate": escalate,
 }

@@ -12,43 +12,21 @@ from ostinato.core.commands import OpenWait, SetTimer
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.moves import HearKept, Said
 from ostinato.core.decide.steps import timeout_at, watch
-from ostinato.core.durations import parse_duration
 from ostinato.core.facts import NOTHING, JobWaiting
-from ostinato.core.instants import parse_instant
+from ostinato.core.instants import moment
 from ostinato.core.model import WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
 from ostinato.core.patterns.parse import OURS
-from ostinato.errors import DefinitionError, ExpressionError, PatternError
+from ostinato.errors import ExpressionError, PatternError
 
 
 def until(at: Activation) -> list[Said]:
     span = cast(WaitUntil, at.job.action).span
-    due_at = _instant(at.values().get("until"), at.now) if span is None else at.now + span
+    due_at = (
+        moment(at.values().get("until"), at.now, "wait.until") if span is None else at.now + span
+    )
     waiting = JobWaiting(at.key, "timer", at.attempt, due_at=due_at)
     return [waiting, SetTimer(at.key, "due", due_at)]
-
-
-LATEST = parse_instant("9999-12-31T23:59:59Z")
-
-
-def _instant(value: Any, now: int) -> int:
-    """An RFC 3339 text, ms since epoch, or a duration from now."""
-    if isinstance(value, str):
-        return _read_instant(value, now)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LATEST:
-        return int(value)
-    raise ExpressionError(f"wait.until gave {value!r:.80}, not an instant")
-
-
-def _read_instant(text: str, now: int) -> int:
-    try:
-        return (
-            now + parse_duration(text)
-            if text[:1] in "P0123456789" and "-" not in text
-            else (parse_instant(text))
-        )
-    except (DefinitionError, ValueError) as error:
-        raise ExpressionError(f"wait.until: {error}") from None
 
 
 def event(at: Activation) -> list[Said]:

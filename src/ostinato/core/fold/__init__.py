@@ -51,6 +51,7 @@ FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
     f.JobReady: steps.job_ready,
     f.JobStarted: steps.job_started,
     f.JobWaiting: steps.job_waiting,
+    f.JobReassigned: steps.job_reassigned,
     f.JobRepeated: steps.job_repeated,
     f.JobCaught: steps.job_caught,
     f.JobQueued: steps.job_queued,

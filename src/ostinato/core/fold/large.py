@@ -22,9 +22,12 @@ _FEW = 16
 
 HELD: dict[type[f.Fact], str] = {
     f.JobReady: "input",
+    f.JobWaiting: "input",
+    f.JobReassigned: "input",
     f.JobQueued: "input",
     f.JobSucceeded: "output",
     f.JobRepeated: "output",
+    f.JobWaiting: "match",
     f.JobSkipped: "output",
     f.UndoNoted: "undo_input",
 }
@@ -40,7 +43,7 @@ class Large:
         self.enough = _FEW
 
     def same(self, value: Raw) -> Raw:
-        """The equal one that is there. A copy else: a part of a record would hold all of it."""
+        """The equal one that is there, or a copy, which holds no record."""
         for held in self.recent:
             if held == value:
                 return held
@@ -72,7 +75,10 @@ def lighten(state: State, facts: Iterable[Any]) -> None:
 
 def _share(large: Large, step: Step, name: str) -> None:
     value: Raw | None = getattr(step, name)
-    if value is None or len(value) <= LARGE:
+    if value is None:
+        return
+    if len(value) <= LARGE:
+        setattr(step, name, Raw(bytes(value)))  # a part of a record holds all of it
         return
     setattr(step, name, large.same(value))
     if name == "input":

@@ -73,7 +73,14 @@ def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
     step.kind, step.attempt = fact.kind, fact.attempt
     step.due_at, step.timeout_at, step.beat_at = fact.due_at, fact.timeout_at, fact.beat_at
     step.types, step.match = fact.types, f.given(fact.match)
+    if (data := f.given(fact.input)) is not None:
+        step.input = data
     step.waiting_since, step.waiting_from = at, state.seq
+
+
+def job_reassigned(state: State, fact: f.JobReassigned, at: int) -> None:
+    step = state.steps[fact.key]
+    step.input, step.due_at = fact.input, fact.due_at
 
 
 def job_heard(state: State, fact: f.JobHeard, at: int) -> None:

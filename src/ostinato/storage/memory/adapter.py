@@ -26,6 +26,8 @@ from ostinato.ports import (
     RunQuery,
     StoredEvent,
     Tally,
+    TaskQuery,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -198,6 +200,17 @@ class MemoryStorage:
         disk = self._disk
         found = disk.dead_letters.get(letter_id)
         return None if found is None else disk.values.letter(found)
+
+    async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        disk = self._disk
+        return list(map(disk.values.task, lists.page_of_tasks(disk.tasks, query, page)))
+
+    async def count_tasks(self, query: TaskQuery) -> int:
+        return len(lists.tasks(self._disk.tasks.values(), query))
+
+    async def task(self, task_id: str) -> TaskRow | None:
+        found = self._disk.tasks.get(task_id)
+        return None if found is None else self._disk.values.task(found)
 
     # repairs of many runs
 

@@ -23,6 +23,8 @@ from ostinato.ports import (
     Reply,
     Settled,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Turn,
     Version,
     Wait,
@@ -31,6 +33,10 @@ from ostinato.storage.memory.values import Holes, Values
 
 Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
 WaitKey = tuple[str, str, str]
+
+ASKED = ("name", "assignee", "due_at", "asked")
+ANSWERED = ("status", "ended_at", "by", "outcome", "answer")
+"""What may change in a task that is pending, and what its end changes."""
 
 
 class Disk:
@@ -60,6 +66,7 @@ class Disk:
         self.turns: dict[Owner, Turn] = {}
         self.places: dict[tuple[str, int], Place] = {}
         self.buckets: dict[str, int] = {}
+        self.tasks: dict[str, TaskRow] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
         self.operations: dict[str, Operation] = {}
@@ -82,6 +89,8 @@ class Disk:
         self._send(batch)
         self._deploy(batch)
         self._limit(batch)
+        for task in batch.tasks:
+            self._change_task(task, batch.inline)
         for letter in batch.dead_letters:
             self._put_letter(letter, batch.inline)
         for name in batch.dropped_schedules:
@@ -180,6 +189,17 @@ class Disk:
             event = self.values.cut_event(("out", number), outgoing.event, batch.inline)
             self.outbox[number] = replace(outgoing, event=event, number=number)
 
+    def _change_task(self, change: TaskRow | TaskEnd, inline: int) -> None:
+        kept = self.tasks.get(change.id)
+        if kept is None:
+            if isinstance(change, TaskRow):
+                self.tasks[change.id] = self.values.cut_task(change, inline)
+        elif kept.status == "pending":
+            names = ASKED if isinstance(change, TaskRow) else ANSWERED
+            members = {name: getattr(change, name) for name in names}
+            whole = structs.replace(self.values.task(kept), **members)
+            self.tasks[change.id] = self.values.cut_task(whole, inline)
+
     def _limit(self, batch: Batch) -> None:
         freed = set(batch.freed)
         for owner in freed:
@@ -247,6 +267,8 @@ class Disk:
             self._drop_wait(wait)
         for timer in [key for key in self.due_at if key[0] == run_id]:
             self._move_timer(timer, None)
+        for task in [task for task in self.tasks.values() if task.run_id == run_id]:
+            del self.tasks[task.id]
 
     def _remove_event(self, pair: tuple[str, str]) -> None:
         number = self.known.get(pair, self.last_event)

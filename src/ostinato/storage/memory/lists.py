@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from ostinato.ports import (
     DeadLetter,
     EventQuery,
@@ -17,6 +19,8 @@ from ostinato.ports import (
     Settled,
     StoredEvent,
     Tally,
+    TaskQuery,
+    TaskRow,
 )
 from ostinato.ports.queries import lower
 
@@ -88,6 +92,46 @@ def _says(letter: DeadLetter, text: str) -> bool:
     parts = [letter.id, letter.target, letter.event_source, letter.event_id]
     parts += [letter.reasons.decode(), letter.event.type if letter.event else ""]
     return any(lower(text) in lower(part) for part in parts)
+
+
+def tasks(found: Iterable[TaskRow], query: TaskQuery) -> list[TaskRow]:
+    return _newest_first((task for task in found if _asked(task, query)), task_place)
+
+
+def _asked(task: TaskRow, query: TaskQuery) -> bool:
+    return (
+        (not query.status or task.status in query.status)
+        and (query.assignee is None or task.assignee == query.assignee)
+        and (query.candidate is None or query.candidate in _people(task, "candidates"))
+        and (query.group is None or query.group in _people(task, "groups"))
+        and (query.workflow is None or task.workflow == query.workflow)
+        and (query.run_id is None or task.run_id == query.run_id)
+        and (query.id_prefix is None or task.id.startswith(query.id_prefix))
+        and (query.overdue_at is None or _overdue(task, query.overdue_at))
+    )
+
+
+def _people(task: TaskRow, member: str) -> list[str]:
+    people: list[str] = msgspec.json.decode(task.asked).get(member, [])
+    return people
+
+
+def _overdue(task: TaskRow, at: int) -> bool:
+    return task.status == "pending" and task.due_at is not None and task.due_at < at
+
+
+def task_place(task: TaskRow) -> tuple[int, str]:
+    return task.opened_at, task.id
+
+
+def page_of_tasks(kept: Mapping[str, TaskRow], query: TaskQuery, page: Page) -> list[TaskRow]:
+    found = tasks(kept.values(), query)
+    if page.cursor is None:
+        return found[: page.limit]
+    last = kept.get(page.cursor)
+    return [] if last is None else [
+        task for task in found if task_place(task) < task_place(last)
+    ][: page.limit]  # fmt: skip
 
 
 def page_of_letters(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from msgspec import Raw, structs
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import DeadLetter, Outgoing, Record, Reply, StoredEvent
+from ostinato.ports import DeadLetter, Outgoing, Record, Reply, StoredEvent, TaskRow
 from ostinato.storage.values import RECORD, Cut, Hole, cut, joined
 
 Holes = Sequence[Hole]
@@ -24,6 +25,11 @@ class CutRecord(Record, frozen=True, gc=False):
 
 class CutEvent(Event, frozen=True, gc=False):
     holes: Holes = ()
+
+
+class CutTask(TaskRow, frozen=True, gc=False):
+    asked_holes: Holes = ()
+    answer_holes: Holes = ()
 
 
 class Values:
@@ -53,6 +59,14 @@ class Values:
     def cut_reply(self, reply: Reply, inline: int) -> tuple[Reply, Holes]:
         found = self._keep(("reply", reply.scope, reply.key), reply.answer, inline)
         return (reply, ()) if found is None else (replace(reply, answer=found.rest), found.holes)
+
+    def cut_task(self, task: TaskRow, inline: int) -> TaskRow:
+        cut_apart: dict[str, Any] = {}
+        for name, data in (("asked", task.asked), ("answer", task.answer)):
+            found = None if data is None else self._keep(("run", task.run_id), data, inline)
+            if found is not None:
+                cut_apart |= {name: found.rest, f"{name}_holes": found.holes}
+        return CutTask(**structs.asdict(task) | cut_apart) if cut_apart else task
 
     def disown(self, owner: Hashable) -> None:
         """The row goes away, or has gone."""
@@ -98,6 +112,14 @@ class Values:
     def letter(self, letter: DeadLetter) -> DeadLetter:
         event = None if letter.event is None else self.event(letter.event)
         return letter if event is letter.event else replace(letter, event=event)
+
+    def task(self, task: TaskRow) -> TaskRow:
+        if not isinstance(task, CutTask):
+            return task
+        members = structs.asdict(task)
+        holes = {name: members.pop(f"{name}_holes") for name in ("asked", "answer")}
+        whole = {name: self._whole(members[name], at) for name, at in holes.items() if at}
+        return TaskRow(**members | whole)
 
     def reply(self, reply: Reply, holes: Holes) -> Reply:
         return replace(reply, answer=self._whole(reply.answer, holes)) if holes else reply

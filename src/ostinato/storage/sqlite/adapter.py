@@ -37,6 +37,8 @@ from ostinato.ports import (
     RunQuery,
     StoredEvent,
     Tally,
+    TaskQuery,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -268,6 +270,15 @@ class SqliteStorage:
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         return self._read(reads.dead_letter, letter_id)
+
+    async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
+        return await self._list(lists.tasks, query, page)
+
+    async def count_tasks(self, query: TaskQuery) -> int:
+        return await self._list(lists.count_tasks, query)
+
+    async def task(self, task_id: str) -> TaskRow | None:
+        return self._read(reads.task, task_id)
 
     # repairs of many runs
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from ostinato.errors import Fenced, Refused
-from ostinato.ports import Batch, Head, Outgoing, Record
+from ostinato.ports import Batch, Head, Outgoing, Record, TaskRow
 from ostinato.storage.sqlite import faults, rows, values
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import drop_reply, remove
@@ -72,6 +72,8 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_versions(db, batch)
     if batch.freed or batch.turns or batch.served or batch.places:
         _write_limits(db, batch)
+    if batch.tasks:
+        _write_tasks(db, batch)
     if batch.dead_letters:
         _write_letters(db, batch)
     if batch.schedules or batch.dropped_schedules:
@@ -92,6 +94,20 @@ def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.FREE_TURN, batch.served)
     db.executemany(sql.ADD_PLACE, map(rows.place_row, batch.places))
     db.executemany(sql.PUT_BUCKET, batch.buckets.items())
+
+
+def _write_tasks(db: sqlite3.Connection, batch: Batch) -> None:
+    """In their order: one may be opened, and end, in one batch."""
+    for task in batch.tasks:
+        owner = values.run_owner(task.run_id)
+        answer: rows.Kept = (None, None)
+        if task.answer is not None:
+            answer = values.keep(db, owner, task.answer, batch.inline)
+        if isinstance(task, TaskRow):
+            asked = values.keep(db, owner, task.asked, batch.inline)
+            db.execute(sql.PUT_TASK, rows.task_row(task, asked, answer))
+        else:
+            db.execute(sql.END_TASK, rows.task_end_row(task, answer))
 
 
 def _check_fence(db: sqlite3.Connection, epoch: int) -> int:

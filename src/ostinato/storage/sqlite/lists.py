@@ -15,16 +15,19 @@ from ostinato.ports import (
     RunGroup,
     RunQuery,
     StoredEvent,
+    TaskQuery,
+    TaskRow,
 )
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
-from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED
+from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
 from ostinato.storage.sqlite.values import whole
 
 Condition = tuple[str, tuple[Any, ...]]
 
 _LAST_CHARACTER = chr(0x10FFFF)
 _PLACE = "source || '/' || id"
+_IN_ASKED = "? IN (SELECT value FROM json_each(CAST(asked AS TEXT), '$.{}'))"
 _GROUP = "workflow, status, waiting_for, error_name, error_message"
 _TEXTS = ("run_id", "uid", "workflow", "error_message")
 _LETTER_TEXTS = (
@@ -82,6 +85,24 @@ def count_dead_letters(db: sqlite3.Connection, query: LetterQuery) -> int:
     return _count(db, _from_letter("count(*)"), list(_letter_conditions(query)))
 
 
+def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]:
+    conditions = list(_task_conditions(query))
+    if page.cursor is not None:
+        last = "(SELECT opened_at, id FROM task WHERE id = ?)"
+        conditions.append((f"(opened_at, id) < {last}", (page.cursor,)))
+    order = "ORDER BY opened_at DESC, id DESC LIMIT ?"
+    select, asked = _asked(_from_task(TASK), conditions, order, page.limit)
+    return [rows.task(row) for row in whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)]
+
+
+def count_tasks(db: sqlite3.Connection, query: TaskQuery) -> int:
+    return _count(db, _from_task("count(*)"), list(_task_conditions(query)))
+
+
+def _from_task(columns: str) -> str:
+    return f"SELECT {columns} FROM task"
+
+
 def _from_run(columns: str) -> str:
     return f"SELECT {columns} FROM run"
 
@@ -129,6 +150,28 @@ def _letter_conditions(query: LetterQuery) -> Iterator[Condition]:
         yield f"redriven_at IS {'NOT ' if query.redriven else ''}NULL", ()
     if query.text is not None:
         yield _has_text(query.text, _LETTER_TEXTS)
+
+
+def _task_conditions(query: TaskQuery) -> Iterator[Condition]:
+    if query.status == ("pending",):
+        yield "status = 'pending'", ()  # written out: so the index of those is used
+    elif query.status:
+        yield f"status IN ({', '.join('?' * len(query.status))})", query.status
+    if query.assignee is not None:
+        yield "assignee = ?", (query.assignee,)
+    if query.candidate is not None:
+        yield _IN_ASKED.format("candidates"), (query.candidate,)
+    if query.group is not None:
+        yield _IN_ASKED.format("groups"), (query.group,)
+    if query.workflow is not None:
+        yield "workflow = ?", (query.workflow,)
+    if query.run_id is not None:
+        yield "run_id = ?", (query.run_id,)
+    if query.overdue_at is not None:
+        yield "status = 'pending' AND due_at < ?", (query.overdue_at,)
+    if query.id_prefix:
+        last = query.id_prefix + _LAST_CHARACTER
+        yield "id >= ? AND id < ?", (query.id_prefix, last)
 
 
 def _event_conditions(query: EventQuery) -> Iterator[Condition]:

@@ -20,6 +20,7 @@ from ostinato.ports import (
     Reply,
     StoredEvent,
     Tally,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -132,6 +133,11 @@ def versions(db: sqlite3.Connection) -> list[Version]:
 
 def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
     return list(map(rows.stored_event, whole(db, sql.EVENTS_BY_ID, (event_id,), EVENT_DATA)))
+
+
+def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
+    found = whole(db, sql.ONE_TASK, (task_id,), rows.TASK_ASKED, rows.TASK_ANSWER)
+    return rows.task(found[0]) if found else None
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:

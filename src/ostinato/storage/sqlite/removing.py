@@ -45,6 +45,7 @@ def _remove_runs(db: sqlite3.Connection, runs: list[str]) -> None:
     twice = [(run_id, run_id) for run_id in runs]
     db.executemany(sql.DROP_WAITS, twice)
     db.executemany(sql.DROP_TIMERS, twice)
+    db.executemany(sql.DROP_TASKS, twice)
 
 
 def _sweep(db: sqlite3.Connection, most: int) -> None:

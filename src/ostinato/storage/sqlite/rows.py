@@ -17,6 +17,8 @@ from ostinato.ports import (
     Outgoing,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Turn,
     Version,
     Wait,
@@ -25,6 +27,7 @@ from ostinato.ports import (
 Row = tuple[Any, ...]
 
 EVENT_DATA, LETTER_EVENT = 5, 7
+TASK_ASKED, TASK_ANSWER = 9, 15
 """Columns that may have holes; the one behind each says where."""
 
 record_data = attrgetter("data")
@@ -49,6 +52,10 @@ schedule_row = attrgetter(
 )  # fmt: skip
 settled_row = attrgetter("outcome", "reason", "operation", "run_id")
 _operation_head = attrgetter("id", "status", "expires_at", "ended_at")
+_task_head = attrgetter(
+    "id", "run_id", "key", "attempt", "workflow", "name", "assignee", "due_at", "opened_at",
+)  # fmt: skip
+_task_tail = attrgetter("status", "ended_at", "by", "outcome")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _encoder = msgspec.json.Encoder()
@@ -151,6 +158,21 @@ def letter(row: Row) -> DeadLetter:
     *first, event, _, run_id, attempts, at, by, run = row
     known = None if event is None else _decode_event(event)
     return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
+
+
+Kept = tuple[bytes | None, str | None]  # what stays in the row, and its holes
+
+
+def task_row(task: TaskRow, asked: Kept, answer: Kept) -> Row:
+    return (*_task_head(task), *asked, *_task_tail(task), *answer)
+
+
+def task_end_row(end: TaskEnd, answer: Kept) -> Row:
+    return (*_task_tail(end), *answer, end.id)
+
+
+def task(row: Row) -> TaskRow:
+    return TaskRow(*row[: TASK_ASKED + 1], *row[TASK_ASKED + 2 : TASK_ANSWER + 1])
 
 
 def aged_event(row: Row) -> AgedEvent:

@@ -80,6 +80,21 @@ UPDATE dead_letter SET reasons = ?, attempts = ?, redriven_at = ?, redriven_by =
     redriven_run = ? WHERE id = ? AND redriven_at IS NULL
 """
 
+TASK = (
+    "id, run_id, key, attempt, workflow, name, assignee, due_at, opened_at, asked, asked_holes, "
+    "status, ended_at, done_by, outcome, answer, answer_holes"
+)
+PUT_TASK = f"""
+INSERT INTO task ({TASK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, assignee = excluded.assignee,
+    due_at = excluded.due_at, asked = excluded.asked, asked_holes = excluded.asked_holes
+    WHERE status = 'pending'
+"""
+END_TASK = """
+UPDATE task SET status = ?, ended_at = ?, done_by = ?, outcome = ?, answer = ?, answer_holes = ?
+WHERE id = ? AND status = 'pending'
+"""
+
 # what is removed: runs by name, their records a few at a time
 
 NOTE_REMOVED = """
@@ -92,6 +107,9 @@ DELETE FROM wait WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE remove
 """
 DROP_TIMERS = """
 DELETE FROM timer WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
+"""
+DROP_TASKS = """
+DELETE FROM task WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
 """
 REMOVED = "SELECT run_id FROM removed ORDER BY run_id LIMIT ?"
 SWEEP = """
@@ -215,6 +233,7 @@ FROM version ORDER BY workflow, version
 """
 EVENTS_BY_ID = f"SELECT {STORED} FROM event WHERE id = ? ORDER BY source"
 ONE_LETTER = f"SELECT {LETTER} FROM dead_letter WHERE id = ?"
+ONE_TASK = f"SELECT {TASK} FROM task WHERE id = ?"
 
 # what the janitor reads
 

@@ -63,14 +63,18 @@ def keep(
 # reading
 
 
-def whole(db: sqlite3.Connection, select: str, arguments: Sequence[Any], column: int) -> list[Row]:
-    """Rows with what belongs in the holes of this column; the column behind it says which."""
+def whole(
+    db: sqlite3.Connection, select: str, arguments: Sequence[Any], *columns: int
+) -> list[Row]:
+    """Rows with what belongs in the holes of these columns; the one behind each says which."""
     found = db.execute(select, arguments).fetchall()
-    if all(row[column + 1] is None for row in found):
+    if all(row[column + 1] is None for row in found for column in columns):
         return found
     with _snapshot(db):  # what is deleted meanwhile is there still
         found = db.execute(select, arguments).fetchall()
-        return [_filled(row, column, _value_in(db)) for row in found]
+        for column in columns:
+            found = [_filled(row, column, _value_in(db)) for row in found]
+        return found
 
 
 @contextmanager

@@ -24,11 +24,12 @@ from ostinato.core.model import (
     Run,
     Set,
     Split,
+    Task,
     WaitEvent,
     WaitUntil,
 )
 from ostinato.testing.generate.chance import Chance
-from ostinato.testing.generate.vocabulary import EMITTED, EVENTS, HANDLERS
+from ostinato.testing.generate.vocabulary import EMITTED, EVENTS, HANDLERS, OUTCOMES
 
 GATES = [(join, split) for join in Join for split in Split]
 MOST_STEPS = 40
@@ -162,7 +163,14 @@ class _Drawing:
 
 
 ACTIONS: list[Action] = [Run(name) for name in ("ok", *HANDLERS)]
-ACTIONS += [Set(), Emit(), WaitUntil(60_000), WaitEvent((EVENTS[0],)), WaitEvent(EVENTS, (), 0)]
+ACTIONS += [
+    Set(),
+    Emit(),
+    Task(),
+    WaitUntil(60_000),
+    WaitEvent((EVENTS[0],)),
+    WaitEvent(EVENTS, (), 0),
+]
 
 AGAIN = Repeat(until=parse("output == null || output.again == false"), every=1_000, limit=3)
 CAUGHT = (
@@ -173,5 +181,6 @@ CAUGHT = (
 INPUTS: dict[type, Template] = {
     Run: parse_template({"times": 1, "key": "${ input.key }"}),
     Set: parse_template({"first": "${ input.n }"}),
+    Task: parse_template({"name": "Sign off ${ input.key }", "outcomes": list(OUTCOMES)}),
     Emit: parse_template({"type": EMITTED[0], "data": "${ input }"}),
 }

@@ -15,6 +15,8 @@ from ostinato.testing.generate.vocabulary import (
     EVENTS,
     HANDLERS,
     LONG,
+    OUTCOMES,
+    PEOPLE,
     SHORT,
     VARIABLES,
 )
@@ -219,4 +221,32 @@ def _end(chance: Chance, sight: Sight) -> Members:
     return {"end": chance.one(["succeeded", "failed", "cancelled"])}
 
 
-MAKERS = {"end": _end, "run": _run, "wait": _wait, "emit": _emit, "set": _set, "http": _http}
+def _task(chance: Chance, sight: Sight) -> Members:
+    made = chance.members(
+        {
+            "key": lambda: "sign-off",
+            "type": lambda: "approval",
+            "assignee": lambda: chance.one([*PEOPLE, "${ input.key }"]),
+            "candidates": lambda: chance.one([PEOPLE[0], list(PEOPLE)]),
+            "groups": lambda: ["ops"],
+            "priority": lambda: chance.one(["low", "high", "${ 'medium' }"]),
+            "severity": lambda: chance.one(["low", "high"]),
+            "due": lambda: chance.one([*LONG, "2027-06-01", "${ run.startedAt + 5000 }"]),
+            "escalate": lambda: _escalations(chance),
+            "form": lambda: {"type": "object", "properties": {"again": {"type": "boolean"}}},
+            "outcomes": lambda: chance.one([list(OUTCOMES), [*OUTCOMES, "${ 'later' }"]]),
+            "data": lambda: texts.template(chance, sight),
+        },
+        share=0.3,
+    )
+    return {"task": {"name": chance.one(["Sign off", "Sign off ${ input.key }"])} | made}
+
+
+def _escalations(chance: Chance) -> list[Members]:
+    return [{"after": one, "to": chance.one(PEOPLE)} for one in chance.one([("5m",), ("5m", "1h")])]
+
+
+MAKERS = {
+    "end": _end, "run": _run, "wait": _wait, "task": _task, "emit": _emit, "set": _set,
+    "http": _http,
+}  # fmt: skip

@@ -135,7 +135,8 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
 
 
 SECTIONS_OF_MAPS = (
-    "each", "retry", "wait", "emit", "http", "repeat", "concurrency", "rate", "uid", "dedup",
+    "each", "retry", "wait", "task", "emit", "http", "repeat", "concurrency", "rate", "uid",
+    "dedup",
 )  # fmt: skip
 
 
@@ -144,6 +145,8 @@ def _sections(job: Mapping[str, Any]) -> set[Pair]:
     for section in SECTIONS_OF_MAPS:
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
+    for escalation in job.get("task", {}).get("escalate", []):
+        found |= set(_members("escalation", escalation))
     return found
 
 

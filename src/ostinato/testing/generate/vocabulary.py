@@ -29,6 +29,10 @@ EVENTS = ("PAID", "SHIPPED", *EMITTED)
 KEYS = ("k1", "k2", "k3")
 """Values by which a wait finds its event (``data.key``)."""
 
+PEOPLE = ("ann", "bob")
+OUTCOMES = ("approve", "reject")
+"""Of a task: any answer of whoever plays is one of these."""
+
 ERRORS = ("Oops", "Timeout", "Unexpected", "Too*", "*")
 VARIABLES = ("first", "second")
 CRONS = ("0 3 * * *", "*/20 * * * MON-FRI", "30 2 L * *")

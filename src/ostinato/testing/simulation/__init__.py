@@ -5,12 +5,13 @@ once all is quiet it is judged. ``docs/explanation/simulation.md`` tells how to 
 
 plan       what clients ask and what goes wrong, and when
 aims       what a crash point needs to be reached
-documents  the workflows that are simulated
-repetitions  … those of which runs meet               phrases  what many of them have
+documents  the workflows that are simulated; asked: the one that asks people; parts of all
+repetitions  … those of which runs meet
 cells      every construct in every other one that may hold it, as small workflows
 nesting    cells as they are played, each with its fate
 world      plays a plan, and starts a process when one has ended
 clients    repeat each request until it is answered
+people     answer tasks
 process    tasks that live and die together, and one app in them
 server     the app in such a process
 handlers   quick, slow, failing, odd, stubborn, deadly

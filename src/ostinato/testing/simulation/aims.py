@@ -54,17 +54,37 @@ MET = tuple[Happening, ...](
     ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
 )
 
-BROKEN = (991, 993, 995)
-"""Runs that have each a uid of their own, and fail."""
+LOOKS = tuple[Happening, ...](("look", (number,)) for number in (1, 2))
+
+ASKS = tuple[Happening, ...](("start", ("asked", number, "plain", 1)) for number in (1, 2, 3))
+ANSWERS = tuple[Happening, ...](
+    ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
+)
+
+WAITERS = tuple[Happening, ...](
+    ("start", ("waiting", number % 4, "plain", 1)) for number in range(12)
+)
+UNSEEN: tuple[Happening, ...] = (
+    *[("start", ("changing", number, "plain", 1)) for number in (985, 986, 987)],
+    ("blind", ()),
+    CRASH,
+)
+"""The timer of a run is due, and nobody can read the run."""
+
+TWINS: tuple[Happening, ...] = (*EARLY, *UNMET, *WAITERS)
+"""What one run waits for comes, nobody can say so, and another one like it begins."""
+
+OVER = (991, 992, 993)
+"""Runs that have each a uid of their own, and end at once."""
 
 RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_000, 4_000))
 """One uid is asked for again and again while its run ends, which no store takes."""
 
-ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in BROKEN)
-REOPENED = tuple[Happening, ...](
-    ("mend", (n, how)) for how in ("retry", "fork", "retry") for n in BROKEN
-)
-WEBS = tuple[Happening, ...](("start", ("web", n, "plain", 1)) for n in (980, 981, 982))
+ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in OVER)
+REOPENED = tuple[Happening, ...](("mend", (n, how)) for n in OVER for how in ("fork", "retry"))
+AWAY = tuple[Happening, ...](("fault", ("outage", 1.5)) for _ in range(3))
+ORDERS = tuple[Happening, ...](("emit", ("ORDER", n, 2)) for n in (1, 2, 3, 921, 922, 923, 924))
+WEBS = tuple[Happening, ...](("start", ("web", n, "plain", 1)) for n in range(980, 988))
 DONE = tuple[Happening, ...](("start", ("plain", n, "once", 1)) for n in (950, 951, 952))
 FAILED: tuple[Happening, ...] = (
     *[("emit", (type, number, 1)) for type in ("PICK", "MOOD") for number in range(960, 966)],
@@ -87,7 +107,7 @@ BULK: tuple[Happening, ...] = (
 )  # fmt: skip
 DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
 OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
-LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), AGE, STOP, AGE, STOP)
+LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), *[AGE, STOP] * 4)
 SENDING: tuple[Happening, ...] = (
     ("fault", ("bus.hang", 9)), *WEBS,
 )  # fmt: skip
@@ -98,7 +118,7 @@ HANDS: tuple[Happening, ...] = (
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
-    "engine.rest": Need(("failing",), (SLOW, *CANCELS, ("look", (1,)), ("look", (2,)))),
+    "engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
     "engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
@@ -117,33 +137,28 @@ NEEDS: dict[str, Need] = {
     "exporting": OLD_PLAINS,
     "http": Need(("web",), WEBS),
     "http.close": Need(("web",), (STOP, STOP, STOP, STOP)),
-    "inbox": Need(("order",), tuple(("emit", ("ORDER", number, 2)) for number in (1, 2, 3))),
-    "incidents": Need(("early",), EARLY, later=(("blind", ()), *MET, CRASH)),
+    "inbox": Need(("order",), ORDERS),
+    "incidents": Need(("changing",), later=UNSEEN),
     "janitor": OLD_PLAINS,
     "janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
     "janitor.close": Need(("plain",), DONE, later=LONG_PASS, forgets=True),
     "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
     "limiter": Need(("limited", "queued"), (("burst", ("limited", 9)), *LINES, CRASH), later=LINES),
     "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
-    "operations": Need(("broken", "early"), (*ENDED, *EARLY), later=(*BULK, CRASH)),
-    "operating": Need(("broken", "early"), ENDED, later=BULK),
-    "janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
+    "meeting._find_waits": Need(("early", "waiting"), TWINS, later=MET),
+    "meeting.run_once": Need(("early", "waiting"), TWINS, later=MET),
     "outbox": BUS,
     "outbox.close": Need(("web",), SENDING, later=(STOP, STOP)),
+    "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),
-    "repairs": Need(("broken",), ENDED, later=REOPENED),
+    "repairs": Need(("picky",), ENDED, later=REOPENED),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
     "service._store_start": Need(
-        ("poisoned",),
-        (
-            CRASH,
-            CRASH,
-            *[("fault", (kind, 1)) for kind in ("commit.error", "outage") for _ in range(9)],
-        ),
+        ("poisoned",), (("start", ("poisoned", 940, "plain", 1)), CRASH), later=AWAY
     ),
     "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
     "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),

@@ -62,9 +62,8 @@ class Attic:
     def exported(self, lines: Sequence[bytes]) -> None:
         for line in lines:
             told = msgspec.json.decode(line)
-            raw = told.get("records", ())  # of a process that cannot read them
-            facts = len(told["history"]) + sum(len(record["data"]) for record in raw)
-            self._exported[told["run"]["id"]] = facts
+            raw = sum(len(record["data"]) for record in told.get("records", ()))
+            self._exported[told["run"]["id"]] = len(told["history"]) + raw
 
     def kept(self, batch: Batch) -> Iterator[Violation]:
         """After the heads of this batch have become ``heads``."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ostinato.testing.generate.pairs import BODIES, DOES, JOB_KEYS, PLACES
-from ostinato.testing.simulation.phrases import Data, job, phase
+from ostinato.testing.simulation.parts import Data, job, phase
 
 FATES = ("fails", "late", "cancelled", "crashed")
 
@@ -38,6 +38,7 @@ IMPOSSIBLE = "1 / (input.n - 1)"
 
 NOTHING_MORE = f"${{ {IMPOSSIBLE} }}"
 NEVER: Data = {"event": "NEVER"}
+SIGN: Data = {"name": "Sign", "outcomes": ["yes", "no"]}
 ASKED: Data = {"run": "ask", "callback": True}
 OTHERWISE: dict[str, Data] = {"quick": {"run": "quick"}, "stops": {"run": "lost", "retry": 1}}
 
@@ -75,6 +76,12 @@ SHAPES: dict[str, Shape] = {
         {"wait": NEVER | {"timeout": "200ms"}},
         {"wait": NEVER},
         {"wait": NEVER},
+    ),
+    "task": _by(
+        {"task": {"name": NOTHING_MORE}},
+        {"task": SIGN, "timeout": "200ms"},
+        {"task": SIGN},
+        {"task": SIGN | {"escalate": [{"after": "100ms", "to": "bob"}]}},
     ),
     "needs": _beside(needs=["before"]),
     "when": _beside(when="input.n > 0"),

@@ -26,6 +26,7 @@ from ostinato.errors import (
 )
 from ostinato.ports import LetterQuery, RunFilter
 from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.people import People
 from ostinato.testing.simulation.process import ConnectionLost
 from ostinato.testing.simulation.repetitions import WINDOWS
 
@@ -53,6 +54,7 @@ class Clients:
         self._ledger = world.ledger
         self.runs: dict[int, str] = {}
         self.repeats: list[Callable[[], Awaitable[Any]]] = []
+        self.people = People(world, self)
 
     async def until_answered(self, serve: Serve) -> Any:
         """What was answered; errors that will not go away are raised."""
@@ -213,6 +215,11 @@ class Clients:
         for verb in {"pause": ("pause", "resume"), "retry": ("retry",)}.get(how, ()):
             await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
             await asyncio.sleep(self._world.chance.random())
+
+    async def complete(self, number: int, how: str) -> None:
+        run_id = self.runs.get(number)
+        if run_id is not None:
+            await self.people.answer_one(run_id, how)
 
     async def _fork(self, run_id: str, app: Any) -> None:
         """From what failed, or from any of its steps."""

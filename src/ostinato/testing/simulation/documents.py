@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.handlers import HANDLERS
-from ostinato.testing.simulation.phrases import (
+from ostinato.testing.simulation.parts import (
     FEW,
     MINE,
     RETRY,
@@ -154,6 +155,11 @@ EARLY: Data = {
     ],
 }
 
+WAITING: Data = {
+    "workflow": "waiting",
+    "phases": [phase("p", {"job": "paid", "wait": {"event": "PAID", "match": MINE}})],
+}
+
 WEB: Data = {
     "workflow": "web",
     "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
@@ -296,8 +302,7 @@ DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY, QUEUED, SIGNALLED, SINGLE,
-        BROKEN,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, QUEUED, SIGNALLED, SINGLE, BROKEN,
     )
 }  # fmt: skip
 
@@ -337,7 +342,7 @@ def _awaited(part: Any) -> Iterator[str]:
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
     "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "queued": "QUEUE",
-    "signalled": "SIGNAL", "single": "SINGLE",
+    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)
@@ -349,10 +354,11 @@ LETTERS = ("picky", "consumer-moody", "web")
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
     "strict": ("NEVER",), "queued": ("QUEUE", "QUEUE"), "signalled": ("SIGNAL", "SIGNAL"),
-    "single": ("SINGLE",),
+    "single": ("SINGLE",), "waiting": ("PAID",),
 }  # fmt: skip
 """The events that runs of a workflow wait for, or that start more of them; their data has the
 run's number."""
+
 
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""

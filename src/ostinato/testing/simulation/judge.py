@@ -31,6 +31,7 @@ async def judge(world: World) -> list[Violation]:
     await store.open()
     try:
         found += await _kept(world, store)
+        found += await _answered(world, store)
         found += await world.ledger.attic.left(store)
         found += await world.ledger.bulk.left(store)
         found += await world.ledger.letters.left(store, world.ledger.heads.values())
@@ -59,6 +60,23 @@ async def _kept(world: World, store: Storage) -> list[Violation]:
         for one in kept
         if heads[one.run_id].ended_at is not None
     ]
+
+
+async def _answered(world: World, store: Storage) -> list[Violation]:
+    """What was acknowledged is what counts; and what counts was never refused."""
+    found = []
+    ledger = world.ledger
+    for task_id, (run_id, by, outcome) in ledger.answers.items():
+        row = await store.task(task_id)
+        told = None if row is None else (row.status, row.by, row.outcome)
+        gone = run_id in ledger.journal.removed
+        if told != (None if gone else ("completed", by, outcome)):
+            text = f"{by} has answered {outcome} to {task_id}, the store has {told}"
+            found.append(Violation(run_id, -1, "task.lost", text))
+        if (task_id, by, outcome) in ledger.refused_answers:
+            text = f"{by} was refused, with the answer that counts for {task_id}"
+            found.append(Violation(run_id, -1, "answer.differs", text))
+    return found
 
 
 def _hanging(world: World) -> Iterator[Violation]:

@@ -71,6 +71,8 @@ class Ledger:
         self.taken_away: set[int] = set()
         self.delivered: dict[str, int] = {}
         self.replies: dict[str, bytes] = {}
+        self.answers: dict[str, tuple[str, str, str]] = {}
+        self.refused_answers: set[tuple[str, str, str]] = set()
         self.heads: dict[str, Head] = {}
         self.attic = Attic(clock, self.heads, self.journal)
         self.letters = Letters(self.attic, self.journal)
@@ -265,6 +267,13 @@ class Ledger:
         before = self.replies.setdefault(name, run_id.encode())
         if before != run_id.encode():
             self.breaks("answer.differs", f"{name} was answered {before.decode()}", run_id)
+
+    def told_answer(self, run_id: str, task_id: str, by: str, outcome: str) -> bool:
+        """Of all answers to a task one counts; whether this is the first time it is heard of."""
+        new, now = task_id not in self.answers, (run_id, by, outcome)
+        if (before := self.answers.setdefault(task_id, now)) != now:
+            self.breaks("task.twice", f"{task_id}: {before[1:]}, and {by} {outcome}", run_id)
+        return new
 
     def told_event(self, source: str, event_id: str, runs: Iterable[str]) -> None:
         if (source, event_id) in self.journal.forgotten:

@@ -28,13 +28,13 @@ from ostinato.testing.simulation.faults import (
     READ_FAULTS,
     WINDOWS,
 )
-from ostinato.testing.simulation.phrases import Data
+from ostinato.testing.simulation.parts import Data
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
 
-AIMED = 0.85
-"""The share of seeds that crash at a point of their own."""
+AIMLESS = 20
+"""One seed in so many does not crash at a point of its own."""
 
 FORGETS = 0.15
 """The share of seeds in which what is old goes."""
@@ -89,7 +89,7 @@ def plan_of(seed: int) -> Plan:
     sqlite = seed % SQLITE_EVERY == 7
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
     forgets = chance.random() < FORGETS
-    if chance.random() < AIMED:
+    if seed % AIMLESS != AIMLESS - 1:
         point, need = aim_of(seed)
         documents = tuple(dict.fromkeys([*need.documents, *documents]))
         small = small or need.small
@@ -136,6 +136,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         at = _moment(chance)
         actions.append(Action(at, *_beginning(chance, name, number)))
         actions += _events(chance, name, number, at)
+        if name == "asked":
+            actions += _answers(chance, number)
         if chance.random() < 0.15:
             actions.append(Action(_moment(chance), "cancel", (number,)))
         if chance.random() < 0.2:
@@ -188,6 +190,14 @@ def _events(chance: Random, name: str, number: int, begun: float) -> list[Action
             at = max(0.0, begun + (chance.random() - 0.3) * 4)
             actions.append(Action(round(at, 3), "emit", (type, number, chance.choice((1, 1, 2)))))
     return actions
+
+
+def _answers(chance: Random, number: int) -> list[Action]:
+    hows = ("right", "right", "right", "wrong", "late")
+    return [
+        Action(_moment(chance), "complete", (number, chance.choice(hows)))
+        for _ in range(chance.choice((2, 5, 9)))
+    ]
 
 
 def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:

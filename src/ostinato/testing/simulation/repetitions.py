@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.testing.simulation.phrases import Data, job, phase
+from ostinato.testing.simulation.parts import Data, job, phase
 
 QUEUED: Data = {
     "workflow": "queued",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.decide import armed
-from ostinato.ports import Batch, Record
+from ostinato.core.tasks import open_tasks
+from ostinato.ports import Batch, Record, TaskEnd, TaskRow
 from ostinato.testing.history_checker import GraphOf, Pair, replayed
 
 Moment = tuple[int, int]
@@ -21,16 +22,35 @@ class Rows:
         self._records: dict[str, list[Record]] = {}
         self._timers: dict[tuple[str, str, str], int | None] = {}
         self._events: dict[Pair, Moment] = {}
+        self._tasks: dict[str, dict[str, str]] = {}
 
     def keep(self, batch: Batch) -> None:
         self._commits += 1
         self._timers.update(batch.timers)
+        for task in batch.tasks:
+            self._keep_task(task)
         for record in batch.records:
             self._records.setdefault(record.run_id, []).append(record)
         for stored in batch.events:
             pair = (stored.event.source, stored.event.id)
             self._events[pair] = (self._commits, stored.received_at)  # it may have been forgotten
         self.letters.update(one.event_id for one in batch.dead_letters if one.kind == "outgoing")
+
+    def _keep_task(self, task: TaskRow | TaskEnd) -> None:
+        if isinstance(task, TaskRow):
+            self._tasks.setdefault(task.run_id, {})[task.id] = task.key
+            return
+        for tasks in self._tasks.values():
+            tasks.pop(task.id, None)
+
+    def wrong_tasks(self, run_id: str, graph_of: GraphOf) -> Iterator[str]:
+        """What people are asked, and what the run waits for, is one."""
+        state, _ = replayed(graph_of, run_id, self._records[run_id])
+        if state is None:
+            return
+        asked, rows = open_tasks(state), self._tasks.get(run_id, {})
+        yield from (f"{key} waits, and nobody is asked" for key in asked.keys() - rows.keys())
+        yield from (f"{rows[one]} is over, and still asked" for one in rows.keys() - asked.keys())
 
     def began_after(self, run_id: str, began: Moment, pair: Pair) -> bool:
         """Whether that event had come before the run's own beginning, by order and by clock."""

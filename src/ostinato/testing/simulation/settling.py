@@ -16,6 +16,7 @@ from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
 from ostinato.testing.simulation.documents import SCHEDULED
+from ostinato.testing.simulation.people import OUTCOMES
 from ostinato.testing.simulation.world import World
 
 ROUND = 4.0
@@ -32,6 +33,7 @@ async def settle(world: World) -> None:
     for workflow in SCHEDULED:
         await world.clients.pause(workflow)
     _look_for_lost_timers(world)
+    _look_for_wrong_tasks(world)
     await _until_quiet(world)
     await _look_for_leftovers(world)
     repeated = world.outside(_repeat(world))
@@ -82,6 +84,13 @@ async def _until_on_time(world: World) -> None:
 def _ended(world: World) -> set[str]:
     heads = world.ledger.heads.values()
     return {one.run_id for one in heads if one.ended_at is not None}
+
+
+def _look_for_wrong_tasks(world: World) -> None:
+    graph_of = world.current.app._registry.graph
+    for run_id in world.ledger.heads:
+        for text in world.ledger.rows.wrong_tasks(run_id, graph_of):
+            world.ledger.breaks("task.rows", text, run_id)
 
 
 def _look_for_lost_timers(world: World) -> None:
@@ -143,6 +152,8 @@ async def _answer_waits(world: World, number: int) -> None:
     for run_id, wait in [(view.id, wait) for view in views for wait in view.waits]:
         if wait.kind == "callback":
             await world.clients.answer(wait.token, number)
+        elif wait.kind == "task":
+            await world.clients.people.answer(run_id, wait.task.id, OUTCOMES[0], "last")
         elif wait.kind == "event":
             await world.clients.accept([_fitting(wait, f"{run_id}-{wait.key}-{number}")])
 

@@ -124,6 +124,7 @@ READS = (
     "expired_replies", "unswept",
     "schedules", "due_schedules", "next_schedule", "run_groups", "operation", "operations",
     "running_operations", "operation_run", "operation_runs", "operation_tally", "aged_operations",
+    "tasks", "count_tasks", "task",
 )  # fmt: skip
 
 

@@ -97,6 +97,7 @@ class World:
             blind, self.blind = self.blind, ""
             process.spawn(self._live(process, blind), "main")
             failed = await process.ended == FAILED_START
+            self.blind = self.blind or (blind if failed else "")
             longest = min(2.0, longest * 1.5) if failed else 0.1
             await asyncio.sleep(self.chance.random() * longest)
 

@@ -12,8 +12,9 @@ hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
-limits   turns, places, buckets              operations  repairs of many runs, each settled once
-values   large values, kept once
+limits   turns, places, buckets                  values   large values, kept once
+tasks    put, ended once, listed, gone with their run
+operations  repairs of many runs, each settled once
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -27,6 +28,7 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.tasks import TaskPromises
 from ostinato.testing.storage_contract.values import ValuePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
@@ -42,6 +44,7 @@ class StorageContract(
     LimitPromises,
     ListPromises,
     OperationPromises,
+    TaskPromises,
     RemovingPromises,
     ValuePromises,
 ):

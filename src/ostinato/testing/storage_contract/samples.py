@@ -17,6 +17,8 @@ from ostinato.ports import (
     Record,
     Reply,
     StoredEvent,
+    TaskEnd,
+    TaskRow,
     Timer,
     Turn,
     Version,
@@ -98,3 +100,18 @@ def letter(id: str = "l1", at: int = NOW, **members: Any) -> DeadLetter:
     given: dict[str, Any] = {"kind": "trigger", "target": "order/on/0", "event": event()} | members
     kind, target = given.pop("kind"), given.pop("target")
     return DeadLetter(id, at, kind, target, "shop", "e1", b'[{"message": "no"}]', **given)
+
+
+def task(id: str = "t1", at: int = NOW, **members: Any) -> TaskRow:
+    given: dict[str, Any] = {
+        "assignee": "ann", "due_at": NOW + 50, "workflow": "order", "run_id": "r1",
+        "asked": b'{"name":"Sign off"}',
+    }  # fmt: skip
+    return TaskRow(
+        id=id, key="p/j", attempt=1, name="Sign off", opened_at=at, **given | members
+    )  # fmt: skip
+
+
+def task_end(id: str = "t1", run_id: str = "r1", **members: Any) -> TaskEnd:
+    given: dict[str, Any] = {"status": "completed", "by": "ann", "outcome": "yes", "answer": b"{}"}
+    return TaskEnd(id, run_id, ended_at=NOW + 60, **given | members)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.errors import Fenced, Refused, UnknownCommit
-from ostinato.ports import Batch, EventQuery, LetterQuery, Page, RunQuery, Storage
+from ostinato.ports import Batch, EventQuery, LetterQuery, Page, RunQuery, Storage, TaskQuery
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
     NOW,
@@ -18,6 +18,7 @@ from ostinato.testing.storage_contract.samples import (
     record,
     reply,
     schedule,
+    task,
     version,
     wait,
 )
@@ -35,6 +36,7 @@ def full_batch(run_id: str = "r1", **members: Any) -> Batch:
         "versions": [version()],
         "dead_letters": [letter()],
         "schedules": [schedule()],
+        "tasks": [task()],
     }
     return Batch(**given | members)
 
@@ -52,6 +54,7 @@ async def everything(storage: Storage) -> list[Any]:
         await storage.versions(),
         await storage.dead_letters(LetterQuery(), Page()),
         await storage.schedules(),
+        await storage.tasks(TaskQuery(), Page()),
     ]
 
 

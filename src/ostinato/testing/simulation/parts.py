@@ -1,4 +1,4 @@
-"""Parts of the simulated workflows that many of them have."""
+"""What simulated workflows are put together from."""
 
 from __future__ import annotations
 
