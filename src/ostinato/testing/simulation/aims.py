@@ -153,7 +153,7 @@ NEEDS: dict[str, Need] = {
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),
-    "repairs": Need(("picky",), ENDED, later=REOPENED),
+    "repairs": Need(("broken",), ENDED, later=REOPENED),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
