@@ -151,9 +151,14 @@ class DeadLetter:
     redriven_run: str | None = None
 
 
+EVER = 2**62
+"""Later than any time."""
+
+
 @dataclass(slots=True)
 class Removal:
-    """What is old enough to go. What is no longer so by then (a run that goes on) stays.
+    """What is old enough to go. What is no longer so by then stays: a run that goes on, or that
+    went on and has not ended again ``ended_before`` that time.
 
     Runs go with all that is theirs: their histories are gone to every reader at once, and are
     deleted ``rows`` records at a time. ``replies`` (scope, key) go when they had expired ``at``
@@ -163,6 +168,7 @@ class Removal:
 
     at: int = 0
     rows: int = 0
+    ended_before: int = EVER
     runs: list[str] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)

@@ -179,7 +179,7 @@ class Janitor:
         while runs := await storage.over_runs(workflow, status, old, RUNS):
             if self._exporter is not None:
                 await self._exporter.export(runs)
-            yield Removal(runs=runs, rows=ROWS)
+            yield Removal(runs=runs, rows=ROWS, ended_before=old)
 
     async def _rest(self, now: int) -> AsyncIterator[Removal]:
         """Records of runs that are gone, and values that nobody uses any more."""

@@ -233,7 +233,7 @@ class Disk:
 
     def _remove(self, removal: Removal) -> None:
         for run_id in removal.runs:
-            self._remove_run(run_id)
+            self._remove_run(run_id, removal.ended_before)
         for pair in removal.events:
             self._remove_event(pair)
         for letter_id in removal.dead_letters:
@@ -256,9 +256,9 @@ class Disk:
         if not runs:
             del self.operations[operation_id], self.operation_runs[operation_id]
 
-    def _remove_run(self, run_id: str) -> None:
+    def _remove_run(self, run_id: str, before: int) -> None:
         head = self.heads.get(run_id)
-        if head is None or head.ended_at is None:
+        if head is None or head.ended_at is None or head.ended_at >= before:
             return
         del self.heads[run_id]
         self.records.pop(run_id, None)

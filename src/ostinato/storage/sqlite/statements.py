@@ -99,9 +99,9 @@ WHERE id = ? AND status = 'pending'
 
 NOTE_REMOVED = """
 INSERT INTO removed SELECT run.run_id FROM json_each(?) AS asked CROSS JOIN run
-WHERE run.run_id = asked.value AND run.ended_at IS NOT NULL
+WHERE run.run_id = asked.value AND run.ended_at < ?
 """
-DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at IS NOT NULL"
+DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at < ?"
 DROP_WAITS = """
 DELETE FROM wait WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
 """
