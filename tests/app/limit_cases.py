@@ -327,6 +327,16 @@ case("steps of a run", "limits.steps")(
 )
 
 
+case("runs that call one another in a chain", "limits.call_depth")(
+    fails(
+        one_job({"call": "w", "when": "input.more == null"}),
+        "CallTooDeep",
+        "below 3 runs that call one another (limits.call_depth)",
+        limits=LimitSettings(call_depth=3),
+    )
+)
+
+
 @case("jobs that are ready", "limits.ready")
 async def ready(stage):
     gate = Gate()

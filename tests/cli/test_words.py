@@ -60,6 +60,9 @@ def test_a_wait_without_a_match_says_what_to_send_and_when_it_gives_up():
         ({"kind": "callback", "token": "t0"}, "http://h:1/callbacks/t0"),
         ({"kind": "repair"}, "`ostinato retry RUN a/w` or `ostinato skip RUN a/w`"),
         ({"kind": "repeat"}, "goes on by itself"),
+        ({"kind": "call", "run": "r2"}, "waiting for its run r2 since 12 s"),
+        ({"kind": "joined", "run": "r2"}, "run r2, which was there already"),
+        ({"kind": "ending", "run": "r2"}, "`ostinato skip RUN a/w` would not wait for it"),
         ({"kind": "other"}, "waiting for other since 12 s"),
     ],
 )

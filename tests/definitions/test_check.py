@@ -54,6 +54,10 @@ ERRORS = [
     (workflow("{job: a, emit: {type: X, data: '${ secrets.KEY }'}}"), "would be recorded here"),
     (workflow("{job: a, run: noop, with: '${ upper(secrets.KEY) }'}"), "handed on as it is"),
     (workflow("{job: a, run: noop, with: '${ secrets }'}"), "write ${ secrets.NAME }"),
+    (
+        workflow("{job: a, call: other, with: {k: '${ secrets.KEY }'}}"),
+        "a secret cannot be given to another workflow",
+    ),
     (workflow(tail="output: {x: secrets.KEY}"), "`secrets` are not known here"),
     (workflow(phase="when: job.attempt > 1"), "`job` is known inside a job"),
     (workflow(head="on: [{event: A, uid: jobs.x.output}]"), "unknown name `jobs`"),

@@ -41,6 +41,14 @@ async def test_an_emitted_event_starts_what_it_triggers(stage):
         await Run(app, taker.run_id).result(5)
 
 
+async def test_headers_are_attributes_of_the_event(stage):
+    emit = {"type": "DONE", "headers": {"tenant": "${ input.t }"}}
+    async with stage.app(one_job({"emit": emit})) as app:
+        run = await app.start("w", t="ä")
+        stored = await arrived(app, f"{run.id}:p/j")
+        assert stored.event.extensions == {"tenant": "ä"}
+
+
 async def test_what_was_sent_but_not_noted_goes_out_again_and_is_accepted_once(stage):
     async with until_crash(stage.app(EMITS)) as app:
         await app.deploy(TAKES)

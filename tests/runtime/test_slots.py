@@ -42,7 +42,8 @@ async def nothing():
     pass
 
 
-async def test_work_that_never_waits_wakes_few_slots():
+async def test_work_that_never_waits_wakes_few_slots(monkeypatch):
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 0.0)  # nobody's turn is over
     bench = Bench(MANY, nothing)
     bench.push(MANY)
     await bench.come_to_rest()

@@ -518,6 +518,43 @@ MUTATIONS = (
         "bulk.hangs",
     ),
     mutation(
+        6, "what runs had said is forgotten with the process", "runtime.calls:Calls.refresh",
+        "self.bring(mail)",
+        "pass",
+        "run.hangs", "mail.left",
+    ),
+    mutation(
+        2, "what a run has heard is not taken away", "runtime.change:_join",
+        "batch.mail |= rows.mail",
+        "batch.mail |= {line: mail for line, mail in rows.mail.items() if mail is not None}",
+        "mail.left",
+    ),
+    mutation(
+        2, "what was called is called again", "runtime.calls:Start.apply",
+        "change.rows.mail[self.mail.line] = None",
+        "pass",
+        "mail.left", "call.refused", "call.differs",
+    ),
+    mutation(
+        9, "a run that nobody wants any more goes on", "core.decide.steps:_unasked",
+        'step.kind == "call"',
+        'step.kind == "nobody\'s"',
+        "call.orphan", "run.hangs",
+    ),
+    mutation(
+        9, "who waits for a run is not told of its end", "core.decide.calls:answers",
+        "for caller in state.callers",
+        "for caller in ()",
+        "run.hangs",
+    ),
+    mutation(
+        9, "a run does not wait for what it has called to be cancelled",
+        "core.decide.ending:_stop_step",
+        'if step.kind in ("call", "ending") and step.status == "waiting":',
+        "if False:",
+        "call.early",
+    ),
+    mutation(
         6, "turns of a dead process are forgotten", "runtime.limiter:Limiter.refresh",
         "self._wait(turn)",
         "pass",

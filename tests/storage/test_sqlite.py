@@ -204,6 +204,7 @@ NOT_ASKED = (
     "TURNS",
     "PLACES",
     "BUCKETS",
+    "MAIL",
     "LETTER",
     "TASK",
     "OPEN_STATUSES",

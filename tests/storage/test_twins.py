@@ -31,6 +31,7 @@ from ostinato.testing.storage_contract.samples import (
     event,
     head,
     letter,
+    mail,
     place,
     record,
     reply,
@@ -118,6 +119,12 @@ batches = st.builds(
     ),
     retired=few(st.tuples(key, st.integers(1, 2))),
     freed=few(owner),
+    mail=st.dictionaries(key, st.booleans(), max_size=2).map(
+        lambda said: {
+            one.line: one if says else None
+            for one, says in ((mail(key=key), says) for key, says in said.items())
+        }
+    ),
     turns=st.dictionaries(owner, st.just(0), max_size=2).map(
         lambda owners: {one: turn(*one) for one in owners}
     ),
@@ -213,6 +220,7 @@ async def everything(storage):
         await storage.turns(),
         sorted(await storage.places(), key=lambda one: (one.name, one.n)),
         await storage.buckets(),
+        await storage.mail(),
         await storage.schedules(),
         await storage.due_schedules(NOW + 2, 9),
         await storage.next_schedule(),

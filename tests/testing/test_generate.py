@@ -27,7 +27,7 @@ from ostinato.testing.generate import (
 )
 from ostinato.testing.generate.pairs import DOES, JOB_KEYS
 
-SEEDS = range(400)
+SEEDS = range(500)
 DOCUMENTS = [any_document(Random(seed)) for seed in SEEDS]
 GRAPHS = [any_graph(Random(seed)) for seed in SEEDS]
 
@@ -46,6 +46,7 @@ SAMPLES: dict[str, Any] = {
     "run": {"run": "ok"},
     "emit": {"emit": {"type": "NOTED"}},
     "set": {"set": {"first": 1}},
+    "call": {"call": "other"},
     "http": {"http": {"url": "https://shop.invalid"}},
     "wait span": {"wait": "5m"},
     "wait until": {"wait": {"until": "'90s'"}},

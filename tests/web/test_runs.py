@@ -289,3 +289,22 @@ async def test_what_does_not_go_on_by_itself_is_found(http, app):
     other = (await http.get("/stuck", params={"workflow": "hello", "since": "1h"})).json()
     assert other == {"waiting": [], "failures": [], "overdue": []}
     assert (await http.get("/stuck", params={"since": "soon"})).status_code == 422
+
+
+async def test_a_run_names_the_one_that_called_it_and_those_it_has_called(http, app):
+    job = {"job": "c", "call": {"workflow": "slow", "uid": "below"}}
+    await app.deploy({"workflow": "above", "phases": [{"phase": "p", "jobs": [job]}]})
+    above = (await http.post("/runs", json={"workflow": "above"})).json()["id"]
+    while not (await http.get("/runs", params={"uid": "below"})).json():
+        await asyncio.sleep(0)
+    [below] = (await http.get("/runs", params={"uid": "below"})).json()
+    shown = (await http.get(f"/runs/{above}")).json()
+    [child] = shown["children"]
+    assert (child["run"], child["step"], child["workflow"]) == (below["id"], "p/c", "slow")
+    assert (shown["waitingFor"], shown["waits"][0]["run"]) == ("call", below["id"])
+    assert (await http.get(f"/runs/{below['id']}")).json()["parent"] == {
+        "run": above,
+        "step": "p/c",
+    }
+    graph = (await http.get(f"/runs/{above}/graph")).json()
+    assert [node.get("workflow") for node in graph["nodes"] if node["kind"] == "job"] == ["slow"]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Raw
+
+from ostinato.core.codec import encode_value
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
@@ -12,7 +16,9 @@ from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Trigger
 from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.registry import Registry
+from ostinato.errors import InvalidInput
 from ostinato.ports import Version
+from ostinato.runtime.bounds import check_size
 
 
 def trigger_of(row: Version, spec: TriggerSpec) -> Trigger:
@@ -33,8 +39,9 @@ class DeployedWorkflows:
     A trigger's pattern is asked as it was written, beside the type: it may ask for one itself.
     """
 
-    def __init__(self, registry: Registry[Version]) -> None:
+    def __init__(self, registry: Registry[Version], most_input: int = 5 << 20) -> None:
         self.registry = registry
+        self.most_input = most_input
         self._triggers: dict[str, Trigger] = {}
         self._listening: dict[str, PatternIndex[str]] = {}
         self._plans: dict[str, dict[str, Plan]] = {}
@@ -93,6 +100,18 @@ class DeployedWorkflows:
 
     def check_input(self, workflow: str, version: int, value: Any) -> Any:
         return self.registry.input_check(workflow, version)(value)
+
+    def called_input(self, workflow: str, version: int, given: Any) -> Raw:
+        """What a run is started with, encoded, with its defaults."""
+        try:
+            value = msgspec.json.decode(given) if isinstance(given, Raw) else given
+        except (ValueError, RecursionError) as error:  # as 1e400, and bytes that are no UTF-8
+            raise InvalidInput(f"the input cannot be read: {error}") from None
+        if not isinstance(value, dict):
+            raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
+        data = encode_value(self.check_input(workflow, version, value))
+        check_size("the input", data, self.most_input, "limits.input")
+        return data
 
     def workflows(self) -> Sequence[str]:
         return self.registry.names()

@@ -13,6 +13,7 @@ from ostinato.core.codec import encode_value
 from ostinato.core.outline import outline
 from ostinato.core.schedules import Plan
 from ostinato.definitions import Document, check, compile, load, read
+from ostinato.definitions.calls import Find, finding
 from ostinato.definitions.registry import Registry, id_of
 from ostinato.definitions.source import too_long
 from ostinato.errors import ConflictError, DefinitionError, UsageError
@@ -58,8 +59,9 @@ class Deploying(Wired):
 
     async def _deploy_now(self, documents: Sequence[Any]) -> list[Deployed]:
         proposals = self._registry.propose(documents, self._clock.now())
+        find = finding(documents, self._registry.newest)
         for document in documents:
-            self._refuse_broken(document)
+            self._refuse_broken(document, find)
         rows = [Version(**one.row) for one in proposals if one.new]
         if rows:
             plans = {
@@ -70,12 +72,13 @@ class Deploying(Wired):
 
     def _add(self, rows: Sequence[Version]) -> None:
         self._registry.add(rows)
+        self._warned.clear()
         for row in rows:
             self._learn(row)
         self._catalog.refresh()
 
-    def _refuse_broken(self, document: Document) -> None:
-        errors, _ = check(document, self._handler_names())
+    def _refuse_broken(self, document: Document, find: Find) -> None:
+        errors, _ = check(document, self._handler_names(), find=find)
         if errors:
             more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
             raise DefinitionError(f"{document.workflow}: {errors[0]}{more}", problems=tuple(errors))
@@ -119,10 +122,12 @@ class Deploying(Wired):
         )
 
     def _warnings(self, document: Document, version: int) -> list[str]:
-        """Looked for once, until the handlers change."""
+        """Looked for once, until the handlers or the workflows change."""
         key = (document.workflow, version)
         if key not in self._warned:
-            self._warned[key] = [str(one) for one in check(document, self._handler_names())[1]]
+            find = finding([document], self._registry.newest)
+            _, warnings = check(document, self._handler_names(), find=find)
+            self._warned[key] = [str(one) for one in warnings]
         return self._warned[key]
 
     async def workflows(self) -> list[Deployed]:
@@ -174,9 +179,10 @@ class Deploying(Wired):
             address=self.address,
             most_steps=limits.steps,
             most_deaths=limits.abandoned,
+            most_depth=limits.call_depth,
             most_output=limits.output,
         )
-        self._catalog = DeployedWorkflows(self._registry)
+        self._catalog = DeployedWorkflows(self._registry, limits.input)
         for row in rows:
             try:
                 self._learn(row)

@@ -71,7 +71,7 @@ class Doing(Finding):
         name, number = self._catalog.resolve(workflow, version)
         if uid is not None and (why := uid_problem(uid)):
             raise InvalidInput(why)
-        data = self._checked_input(name, number, input)
+        data = self._catalog.called_input(name, number, input)
         await self._room(wait)
         post = self._idempotency(once)
         begun: Begun = await service.ask(
@@ -81,17 +81,6 @@ class Doing(Finding):
             run_id, _, body = begun.answer.partition(b"\n")
             return Run(self, run_id.decode(), duplicate=True, answer=body, replayed=True)
         return Run(self, begun.run_id, duplicate=begun.duplicate)
-
-    def _checked_input(self, name: str, version: int, given: Any) -> Raw:
-        try:
-            value = msgspec.json.decode(given) if isinstance(given, Raw) else given
-        except (ValueError, RecursionError) as error:  # as 1e400, and bytes that are no UTF-8
-            raise InvalidInput(f"the input cannot be read: {error}") from None
-        if not isinstance(value, dict):
-            raise InvalidInput(f"the input of a run is a map, not {value!r:.80}")
-        data = encode_value(self._catalog.check_input(name, version, value))
-        check_size("the input", data, self.settings.limits.input, "limits.input")
-        return data
 
     def _idempotency(self, once: Once | None) -> Idempotency | None:
         if once is None:

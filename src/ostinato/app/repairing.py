@@ -92,7 +92,7 @@ class Repairing(Doing):
         check_text("why", why)
         data = None
         if input is not UNSET:
-            data = self._checked_input(state.workflow, state.version, input)
+            data = self._catalog.called_input(state.workflow, state.version, input)
         await self._room(wait=False)
         begun: Begun = await service.ask(
             lambda answer: Fork(service.starter, run_id, key, data, by, why, answer)

@@ -27,11 +27,26 @@ GROUPS = 1_000
 SHOWN = 5
 """Runs of a group that are looked into: its oldest, and its newest."""
 
+DEEPEST = 50
+"""Runs below one another that are looked into."""
+
 OPEN = ("pending", "running", "waiting", "paused")
 
 
+class Below(View, omit_defaults=False):
+    """A run that the one above it waits for, what it waits for itself, and since when."""
+
+    run: str
+    workflow: str
+    status: str
+    waiting_for: str | None
+    since: int
+    waits: list[WaitView]
+
+
 class StuckRun(View, omit_defaults=False):
-    """``doubts`` say why what it waits for may never come."""
+    """``doubts`` say why what it waits for may never come. ``below``: the run that it has called,
+    the run that one has called, and so on down to what the last one waits for."""
 
     id: str
     uid: str | None
@@ -39,6 +54,7 @@ class StuckRun(View, omit_defaults=False):
     waits: list[WaitView]
     incident: str | None
     doubts: list[str]
+    below: list[Below] = msgspec.field(default_factory=list)
 
 
 class WaitingGroup(View, omit_defaults=False):
@@ -125,7 +141,28 @@ class Finding(Reading):
             waits=view.waits,
             incident=view.incident,
             doubts=await self._doubts(view, now),
+            below=await self._below(view),
         )
+
+    async def _below(self, view: RunView) -> list[Below]:
+        """Of several calls the one that has waited longest."""
+        found: list[Below] = []
+        while (called := _called(view)) and len(found) < DEEPEST:
+            try:
+                view = await self.run_view(called)
+            except OstinatoError:  # it has not begun, or cannot be read
+                break
+            found.append(
+                Below(
+                    run=view.id,
+                    workflow=view.workflow,
+                    status=view.status,
+                    waiting_for=view.waiting_for,
+                    since=min((wait.since for wait in view.waits), default=view.started_at),
+                    waits=view.waits,
+                )
+            )
+        return found
 
     async def _doubts(self, view: RunView, now: int) -> list[str]:
         waits = [wait for wait in view.waits if wait.kind == "event"]
@@ -141,6 +178,11 @@ class Finding(Reading):
                 return ""
         types = " or ".join(wait.types)
         return f"{wait.key}: nobody has sent {types} in the last {UNHEARD // DAY} days"
+
+
+def _called(view: RunView) -> str:
+    calls = [(wait.since, wait.run) for wait in view.waits if isinstance(wait.run, str)]
+    return min(calls)[1] if calls else ""
 
 
 def _members(group: RunGroup) -> RunQuery:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.cli.failure import FAILED, Stop
-from ostinato.definitions.check import check_text
+from ostinato.definitions.check import check_texts
 
 Entry = dict[str, Any]
 
@@ -17,17 +17,18 @@ def check_files(
     paths: Sequence[Path], handlers: Collection[str] | None = None, strict: bool = False
 ) -> tuple[list[Entry], bool]:
     """An entry per workflow, and whether every file could be read."""
-    entries: list[Entry] = []
-    readable = True
+    unreadable: list[Entry] = []
+    texts: list[tuple[str, bytes]] = []
     for path in paths:
         try:
             content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         except OSError as error:
-            entries.append(_unreadable(path, error))
-            readable = False
+            unreadable.append(_unreadable(path, error))
         else:
-            entries += check_text(str(path), content, handlers, strict)
-    return entries, readable
+            texts.append((str(path), content))
+    order = [str(path) for path in paths]
+    found = [*unreadable, *check_texts(texts, handlers, strict)]
+    return sorted(found, key=lambda entry: order.index(entry["file"])), not unreadable
 
 
 def _unreadable(path: Path, error: OSError) -> Entry:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.core.durations import format_duration
 from ostinato.core.graph import Flow, Graph, Node
-from ostinato.core.model import Job, Kind, Run, Task, WaitEvent, WaitUntil
+from ostinato.core.model import Call, Job, Kind, Run, Task, WaitEvent, WaitUntil
 
 
 def tree(graph: Graph) -> Iterator[str]:
@@ -51,6 +51,8 @@ def _action(job: Job) -> str:
     match job.action:
         case Run(handler):
             return handler
+        case Call(target):
+            return f"call {target.source['workflow']}"
         case WaitEvent(types):
             return f"wait for {' or '.join(types)}"
         case WaitUntil(span):

@@ -79,6 +79,10 @@ def _times(run: Data, now: int) -> str:
 
 def _told(run: Data, now: int, place: str) -> list[tuple[str, str]]:
     told = [("input", shown_short(run.get("input")))]
+    if parent := run.get("parent"):
+        told.append(("called by", f"step {parent['step']} of run {parent['run']}"))
+    if children := run.get("children"):
+        told.append(("has called", _children(children)))
     if error := words.failure(run.get("error")):
         told.append(("error", error))
     if run.get("reason"):
@@ -87,6 +91,16 @@ def _told(run: Data, now: int, place: str) -> list[tuple[str, str]]:
         told.append(("output", shown(run["output"])))
     told += [("warning", warning) for warning in run.get("warnings") or ()]
     return told + [("now", reason) for reason in words.progress(run, now, place)]
+
+
+MANY = 5
+
+
+def _children(children: list[Data]) -> str:
+    """The last ones; all are in ``--json``."""
+    last = [f"{one['workflow']} as {one['run']} ({one['step']})" for one in children[-MANY:]]
+    more = len(children) - len(last)
+    return ", ".join([f"{more:,} runs, …", *last] if more > 0 else last)
 
 
 def shown_short(value: Any, longest: int = 400) -> str:

@@ -77,12 +77,24 @@ def _waiting(group: Data, now: int, place: str) -> Iterator[output.Part]:
         yield output.Line(f"  {run['id']}{uid}")
         for reason in words.progress(run, now, place):
             yield output.Line(f"    {reason}")
+        yield from _below(run, now, place)
         for doubt in run["doubts"]:
             yield output.Line(f"    doubtful: {doubt}", "bold red")
     if group["count"] > len(group["runs"]):
         name, what = group["workflow"], group["waitingFor"]
         yield output.Line(f"  all: ostinato runs --workflow {name} --waiting-for {what}")
     yield output.Line()
+
+
+def _below(run: Data, now: int, place: str) -> Iterator[output.Part]:
+    """The chain of runs down to the one that the others wait for."""
+    for depth, below in enumerate(run.get("below") or (), 3):
+        indent = "  " * depth
+        since = words.span(now - below["since"])
+        about = f"waiting for {below['waitingFor']}" if below["waitingFor"] else below["status"]
+        yield output.Line(f"{indent}{below['run']} of {below['workflow']}: {about} since {since}")
+        for reason in words.progress({"waits": below["waits"]}, now, place):
+            yield output.Line(f"{indent}  {reason}")
 
 
 def _failure(group: Data, now: int) -> tuple[Any, ...]:

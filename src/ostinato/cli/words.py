@@ -86,6 +86,14 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "repeat":
             again = f" in {span(due - now)}" if due else ""
             return f"not yet what it waits for, asks again{again}; goes on by itself"
+        case "call":
+            return f"waiting for its run {wait.get('run')} {since}{given_up}"
+        case "joined":
+            return f"waiting for run {wait.get('run')}, which was there already, {since}{given_up}"
+        case "ending":
+            step = wait["key"]
+            skip = f"`ostinato skip RUN {step}` would not wait for it"
+            return f"waiting for its run {wait.get('run')} to be cancelled {since}; {skip}"
         case "repair":
             ways = " or ".join(f"`ostinato {verb} RUN {wait['key']}`" for verb in ("retry", "skip"))
             return f"failed for good, waiting for a person {since}; {ways} would continue it"

@@ -57,6 +57,7 @@ class LimitSettings:
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
     uid_queue: int = _setting(1_000, COUNT, "runs that wait for another of their uid")
+    call_depth: int = _setting(50, COUNT, "runs that may call one another in a chain")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
 

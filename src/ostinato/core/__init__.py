@@ -5,6 +5,7 @@ graph         nodes and flows, compiled once per load
 state         a run: a tree of scope instances, steps and tokens
 events        what a run is told
 facts         what a run remembers
+failure       why something failed; a value that is not there
 commands      what a run asks for
 decide        event -> facts and commands (reads, never writes), in turn with
 fold          fact -> state (the only code that writes a state), until nothing moves
@@ -19,6 +20,8 @@ retention     what is old enough to go, and what may go
 letters       dead letters: what comes of redriving one
 tasks         work for people: what they are asked
 callbacks     who holds a callback token, and whether it still counts
+callers       who waits for a run
+run_ids       names of runs, in the order of time
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from ostinato.core.callers import Caller
+from ostinato.core.facts import NOTHING, Failure
 from ostinato.core.tasks import Task
 
 
@@ -123,7 +125,7 @@ class FreePlaces(Command, frozen=True):
 class Publish(Command, frozen=True):
     """Send an event out. ``id`` is stable, so receivers can tell a repetition.
 
-    Without ``source`` it comes from its workflow.
+    Without ``source`` it comes from its workflow. ``headers`` are more attributes of it.
     """
 
     id: str
@@ -131,3 +133,35 @@ class Publish(Command, frozen=True):
     data: Raw
     subject: str | None = None
     source: str | None = None
+    headers: dict[str, str] | None = None
+
+
+class CallRun(Command, frozen=True):
+    """Start a run of another workflow under this id, for which ``caller`` waits.
+
+    Without ``version`` it is the newest at that moment.
+    """
+
+    caller: Caller
+    run_id: str
+    workflow: str
+    version: int | None
+    uid: str | None
+    input: Raw
+
+
+class HangUp(Command, frozen=True):
+    """The run that the step of this key has started is not wanted any more."""
+
+    key: str
+    attempt: int
+    run_id: str
+
+
+class AnswerCall(Command, frozen=True):
+    """Tell ``caller`` how the run has ended that it waits for; ``refused``: it could not begin."""
+
+    caller: Caller
+    output: Raw = NOTHING
+    error: Failure | None = None
+    refused: bool = False

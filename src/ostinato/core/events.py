@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-from ostinato.core.facts import Failure
+from ostinato.core.callers import Caller
+from ostinato.core.facts import NOTHING, Failure
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -32,6 +33,39 @@ class Start(Event, frozen=True):
     by: str = ""
     why: str = ""
     behind: str = ""
+
+
+class Called(Start, frozen=True, kw_only=True):
+    """The start of a run for which another one waits."""
+
+    caller: Caller
+
+
+class CallJoined(Event, frozen=True):
+    """Another run has called this workflow under the uid of this run, and waits for its end."""
+
+    caller: Caller
+
+
+class CallAnswered(Event, frozen=True):
+    """The run that a step waits for has ended: with an output, or with an error.
+
+    ``refused``: it could not begin, and no other attempt could.
+    """
+
+    key: str
+    attempt: int
+    output: Raw = NOTHING
+    error: Failure | None = None
+    refused: bool = False
+
+
+class CallMoved(Event, frozen=True):
+    """A run was open already under the uid that a step has called: it waits for that one."""
+
+    key: str
+    attempt: int
+    run: str
 
 
 class Completed(Event, frozen=True):

@@ -1,9 +1,8 @@
 """What a run remembers: facts. A record is the list of facts that one event caused.
 
 A fact holds its effect, never a rule: folding the facts of a run again gives the same state
-whatever the code that decided them has become since. Facts carry names, not numbers. A fact
-type only ever gains trailing fields with defaults; ``tests/histories`` holds samples of every
-release.
+whatever the code that decided them has become since. Facts carry names, not numbers, and only ever
+gain trailing fields with defaults; ``tests/histories`` holds samples of every release.
 
 Values of users travel as ``Raw``: JSON, encoded once, never decoded on the way.
 """
@@ -12,21 +11,10 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct
 
-NOTHING = Raw(b"null")
-"""Stands for a value that is not there: msgspec cannot read ``Raw | None``."""
-
-
-def given(value: Raw) -> Raw | None:
-    """The value, or None for ``NOTHING``."""
-    return None if value == NOTHING else value
-
-
-class Failure(Struct, frozen=True, array_like=True, gc=False):
-    """Why something failed: a name to match on and a text to read."""
-
-    name: str
-    message: str
-    job: str = ""
+from ostinato.core.callers import Caller
+from ostinato.core.failure import NOTHING as NOTHING
+from ostinato.core.failure import Failure as Failure
+from ostinato.core.failure import given as given
 
 
 class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
@@ -303,6 +291,45 @@ class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
     attempt: int
 
 
+class JobCalled(Fact, frozen=True, tag="job.called"):
+    """It waits for the end of another run. Without ``input`` the definition's constant is meant."""
+
+    key: str
+    attempt: int
+    run: str
+    workflow: str
+    input: Raw = NOTHING
+    timeout_at: int | None = None
+
+
+class JobJoined(Fact, frozen=True, tag="job.joined"):
+    """A run was open under the uid that it called: it waits for that one, which is not its own."""
+
+    key: str
+    attempt: int
+    run: str
+
+
+class CallRefused(Fact, frozen=True, tag="job.refused"):
+    """The run that it has called could not begin: there is none."""
+
+    key: str
+    attempt: int
+
+
+class JobEnding(Fact, frozen=True, tag="job.ending"):
+    """It is not wanted any more: its run is being cancelled, and it ends with that one."""
+
+    key: str
+
+
+class RunCalled(Fact, frozen=True, tag="run.called"):
+    """Another run waits for the end of this one. ``joined``: it did not start it."""
+
+    caller: Caller
+    joined: bool = False
+
+
 class UndoNoted(Fact, frozen=True, tag="undo.noted"):
     """The step of this key can be taken back, with this input; or why that is not known."""
 
@@ -362,12 +389,12 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
-    | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened
-    | RunQueued | RunAdmitted | RunFollowed | RunSignalled | JobQueued
-    | RunHalting | RunStuck | RunWarned | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded
-    | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
+    | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened | RunQueued | RunAdmitted
+    | RunFollowed | RunSignalled
+    | RunHalting | RunStuck | RunWarned | RunCalled | ScopeOpened | ScopeSkipped | ScopeFailing
+    | ScopeEnded | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobReassigned | JobHeard | JobRetried | JobRepeated
-    | JobCaught | JobHeld
-    | JobAbandoned | JobReturned | JobCancelling | JobSucceeded | JobFailed | JobSkipped
-    | JobCancelled | UndoNoted | UndoPlanned | JobUndone
+    | JobQueued | JobCaught | JobHeld | JobAbandoned | JobReturned | JobCancelling | JobSucceeded
+    | JobFailed | JobSkipped | JobCancelled | JobCalled | JobJoined | CallRefused | JobEnding
+    | UndoNoted | UndoPlanned | JobUndone
 )  # fmt: skip

@@ -162,9 +162,10 @@ class Graph:
     ``stages`` come after the work: undo, ``on_failure`` and ``finally``.
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
     web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
-    does a job whose process died ``most_deaths`` times; ``most_output`` is in bytes, of the run's
-    result. All these are set by whoever loads the graph. A run takes a place under each of
-    ``limits`` before it begins; ``priority`` (0 to 9) is that of its jobs.
+    does a job whose process died ``most_deaths`` times, and a call from a run that has
+    ``most_depth`` runs above it; ``most_output`` is in bytes, of the run's result. All these are
+    set by whoever loads the graph. A run takes a place under each of ``limits`` before it begins;
+    ``priority`` (0 to 9) is that of its jobs.
     ``uid`` and ``dedup`` say which starts meet an earlier run, and what comes of that.
     """
 
@@ -184,6 +185,7 @@ class Graph:
         self.most_steps = 100_000
         self.most_output = 20 << 20
         self.most_deaths = 3
+        self.most_depth = 50
         self.limits: tuple[Limit, ...] = ()
         self.priority = 5
         self.uid: UidRule | None = None

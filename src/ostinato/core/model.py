@@ -95,7 +95,16 @@ class End(msgspec.Struct, frozen=True, tag=True):
     status: str
 
 
-Action = Run | Emit | Set | WaitUntil | WaitEvent | Task | End
+class Call(msgspec.Struct, frozen=True, tag=True):
+    """Another workflow: the job's input becomes its run's.
+
+    ``target`` gives ``{workflow, version?, uid?}``.
+    """
+
+    target: Template
+
+
+Action = Run | Emit | Set | WaitUntil | WaitEvent | Task | End | Call
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +116,7 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """``timeout`` is for one attempt; for a wait, a task or a callback it is for the whole.
+    """``timeout`` is for one attempt; for a wait, a task, a call or a callback it is for the whole.
 
     ``catch``: the first that fits the error stands in for the job once it has failed for good.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.graph import Graph, Node
-from ostinato.core.model import Emit, End, Kind, Run, Set, Task, WaitEvent, WaitUntil
+from ostinato.core.model import Call, Emit, End, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 
 WORDS = {
     Emit: "emit", Set: "set", WaitUntil: "wait", WaitEvent: "wait", Task: "task", Run: "run",
-    End: "end",
+    End: "end", Call: "call",
 }  # fmt: skip
 
 
@@ -42,6 +42,8 @@ def _node(node: Node, latest: dict[str, str]) -> dict[str, Any]:
         shown["does"] = WORDS[type(node.job.action)]
         if isinstance(node.job.action, Run):
             shown["handler"] = node.job.action.handler
+        elif isinstance(node.job.action, Call):
+            shown["workflow"] = node.job.action.target.source["workflow"]
     if node.when is not None:
         shown["when"] = node.when.text
     if node.each is not None:

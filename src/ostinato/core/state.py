@@ -11,11 +11,14 @@ Step key = the path of scope keys and names: ``deploy[3]/push#2`` is the second 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Raw
 
+from ostinato.core.callers import Caller
 from ostinato.core.facts import Failure
 from ostinato.core.graph import Graph, Node
 from ostinato.core.model import Catch, Job
@@ -40,6 +43,16 @@ OPEN = frozenset({"ready", "running", "waiting", "cancelling"})
 BUSY = frozenset({"ready", "running", "cancelling"})
 
 
+class Child(NamedTuple):
+    """A run that a step has called: its own, or one that was there (``joined``)."""
+
+    key: str
+    attempt: int
+    run: str
+    workflow: str
+    joined: bool = False
+
+
 class Step:
     """One activation of a job. ``job`` is what it does: the node's job, what stands in for it, or
     what takes it back.
@@ -50,6 +63,7 @@ class Step:
     when it fails. ``waiting_from`` is the number of the fact that made it wait. ``ended_seq`` is
     that of the fact that ended it; ``places`` are the names under which it has a place, or waits
     for one (kind ``turn``).
+    ``types`` are those of the events that it waits for; of a call, the run.
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
@@ -202,8 +216,15 @@ class Scope:
 class State:
     """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
-    number of the first fact that says so. ``signals`` are events for it alone that no wait has
+    number of the first fact that says so. ``parent`` has started it; it and every other one of
+    ``callers`` waits for its end. ``children`` are the runs that it has called, in order,
+    by the id that it gave them. ``signals`` are events for it alone that no wait has
     heard yet."""
+
+    # most runs have none of these, and pay nothing for them
+    parent: Caller | None = None
+    callers: Sequence[Caller] = ()
+    children: Mapping[str, Child] = MappingProxyType({})
 
     large: Any = None  # of ``fold.large``, for runs that have large values
 
@@ -256,6 +277,11 @@ class State:
     def behind(self) -> bool:
         """It waits for the end of another run of its uid."""
         return self.queued and self.places[0].startswith("uid:")
+
+    @property
+    def depth(self) -> int:
+        """How many runs are above it: the one that called it, the one that called that, …"""
+        return 0 if self.parent is None else self.parent.depth
 
     @property
     def waiting_for(self) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from ostinato.core.callers import Caller
 from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind
@@ -61,12 +62,14 @@ class AskedView(View, omit_defaults=False):
 class WaitView(View, omit_defaults=False):
     """Why a step waits, since when, and what would continue it. Key "" is the run itself.
 
-    ``types`` are those of the events that it waits for; for a turn, the names of its places.
+    ``types`` are those of the events that it waits for; for a turn, the names of its places. For
+    a call, ``run`` is the run that it waits for.
     """
 
     key: str
     kind: str
     since: int
+    run: str | UnsetType = UNSET
     due_at: int | None = None
     types: tuple[str, ...] = ()
     match: Raw | UnsetType = UNSET
@@ -81,6 +84,23 @@ class PhaseView(View, omit_defaults=False):
     started_at: int
     ended_at: int | None = None
     error: ErrorView | UnsetType = UNSET
+
+
+class ParentView(View):
+    """The run that has started this one, and waits for it in this step."""
+
+    run: str
+    step: str
+
+
+class ChildView(View):
+    """A run that a step of this one has called; ``joined``: it was there already."""
+
+    step: str
+    attempt: int
+    run: str
+    workflow: str
+    joined: bool = False
 
 
 class RunView(View, omit_defaults=False):
@@ -105,6 +125,8 @@ class RunView(View, omit_defaults=False):
     incident: str | None = None
     tokens: tuple[str, ...] = ()
     forked_from: str | UnsetType = UNSET
+    parent: ParentView | UnsetType = UNSET
+    children: list[ChildView] | UnsetType = UNSET
     duplicate: bool | UnsetType = UNSET
 
 
@@ -129,6 +151,8 @@ def run_view(state: State) -> RunView:
         reason=state.cancelled or None,
         event=state.event,
         forked_from=state.forked_from or UNSET,
+        parent=_parent(state),
+        children=_children(state) or UNSET,
         jobs=[_job(step) for step in state.steps.values()],
         phases=[_phase(scope) for scope in state.scopes.values() if _is_phase(scope)],
         waits=[*_own_turn(state), *_waits(state)],
@@ -136,6 +160,28 @@ def run_view(state: State) -> RunView:
         incident=reason,
         tokens=tokens,
     )
+
+
+def _parent(state: State) -> ParentView | UnsetType:
+    parent = state.parent
+    return UNSET if parent is None else ParentView(run=parent.run, step=parent.key)
+
+
+def _children(state: State) -> list[ChildView]:
+    return [
+        ChildView(
+            step=child.key,
+            attempt=child.attempt,
+            run=child.run,
+            workflow=child.workflow,
+            joined=child.joined,
+        )
+        for child in state.children.values()
+    ]
+
+
+CALLING = ("call", "joined", "ending")
+"""Kinds of waiting for another run."""
 
 
 def status_of(state: State) -> str:
@@ -222,7 +268,8 @@ def _wait(state: State, step: Step) -> WaitView:
         kind=step.kind,
         since=step.waiting_since,
         due_at=step.timeout_at if step.kind == "task" else step.due_at or step.timeout_at,
-        types=step.places if step.kind == "turn" else step.types,
+        run=step.types[0] if step.kind in CALLING else UNSET,
+        types=_names(step),
         match=step.match if step.match is not None else UNSET,
         token=state.token(step.key) if step.kind == "callback" else UNSET,
         task=_asked(state, step) if step.kind == "task" else UNSET,
@@ -245,6 +292,12 @@ def _asked(state: State, step: Step) -> AskedView | UnsetType:
     )
 
 
+def _names(step: Step) -> tuple[str, ...]:
+    if step.kind == "turn":
+        return step.places
+    return step.types if step.kind == "event" else ()
+
+
 def history_view(seq: int, at: int, facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
     """Per fact: ``seq``, ``at``, ``type``, then what it holds."""
     for number, fact in enumerate(facts, seq):
@@ -263,6 +316,8 @@ def _members(fact: Fact) -> dict[str, Any]:
             continue  # whoever knows the seed knows the run's tokens
         if isinstance(value, Failure):
             value = _error(value)
+        elif isinstance(value, Caller):
+            value = {"run": value.run, "step": value.key, "attempt": value.attempt}
         elif isinstance(value, Raw):
             value = hidden(value)
         shown[_camel(name)] = value

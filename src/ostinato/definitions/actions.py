@@ -1,4 +1,4 @@
-"""What a job does, and its maps that have keys of their own: wait, emit, http, each, retry."""
+"""What a job does, and the maps with keys of their own: wait, emit, http, call, retry, each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.core.correlation import shape_of
 from ostinato.core.expressions import Expression, Template, parse, parse_template
-from ostinato.core.model import Action, Each, Emit, End, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Action, Call, Each, Emit, End, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
 from ostinato.definitions.kinds import KINDS
 from ostinato.definitions.reader import Reader, ReadKind
@@ -36,8 +36,8 @@ def done_by(key: str, members: dict[str, Any]) -> Done | None:
     value = members[key]
     if value is None or isinstance(value, Done):
         return value
-    if key == "run":
-        return Done(Run(value), members.get("with"))
+    if key in ("run", "call"):
+        return Done(Run(value) if key == "run" else value, members.get("with"))
     if key == "end":
         return Done(End(value))
     return Done(Set(), value)
@@ -125,6 +125,19 @@ def _http(reader: Reader, place: Place, path: Path) -> Done | None:
     return _mapped(reader, "http", place, path, Run(HTTP_HANDLER), parse(HTTP_EXPECTS))
 
 
+def _call(reader: Reader, place: Place, path: Path) -> Call | None:
+    """The name of a workflow alone, or a map."""
+    before = len(reader.problems)
+    short = not isinstance(place.value, dict)
+    if short:
+        reader.kinds["filled"](reader, place, path)
+    else:
+        reader.section("call", place, path)
+    if len(reader.problems) > before:
+        return None
+    return Call(parse_template({"workflow": place.value} if short else place.data()))
+
+
 def _mapped(
     reader: Reader,
     section: str,
@@ -170,6 +183,7 @@ ACTION_KINDS: dict[str, ReadKind] = {
     "match": _match,
     "emit": _emit,
     "http": _http,
+    "call": _call,
     "each": _each,
     "retry": _retry,
 }

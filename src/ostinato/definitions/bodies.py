@@ -73,6 +73,7 @@ def _doing(
     if action is None:
         return None
     _refuse_idle_keys(reader, place, path, members, action)
+    _refuse_no_input(reader, place, path, members, action)
     done = done_by(action, members)
     if done is None:
         return None
@@ -123,6 +124,17 @@ def _refuse_idle_keys(
         reader.say(
             place.value["heartbeat"], (*path, "heartbeat"), "`heartbeat` does nothing here", hint
         )
+
+
+def _refuse_no_input(
+    reader: Reader, place: Place, path: Path, members: dict[str, Any], action: str
+) -> None:
+    """What another workflow is given is a map, or an expression that gives one."""
+    given = place.value.get("with")
+    if action != "call" or given is None or isinstance(given.value, dict):
+        return
+    if not isinstance(given.value, str) or not given.value.startswith("${"):
+        reader.wants(given, (*path, "with"), "a map, the input of the run,")
 
 
 def _timeout(

@@ -11,6 +11,7 @@ from typing import Any
 
 from ostinato.core.model import Run, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
+from ostinato.definitions.calls import Find, call_problems, finding
 from ostinato.definitions.document import Body, Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
@@ -21,7 +22,7 @@ from ostinato.definitions.sight import sight_problems
 from ostinato.definitions.source import MAX_PROBLEMS, Path
 from ostinato.errors import DefinitionError, PatternError, Problem
 
-__all__ = ["BUILT_IN", "check", "check_text", "report"]
+__all__ = ["BUILT_IN", "check", "check_text", "check_texts", "report"]
 
 BUILT_IN = ("noop", "echo", "sleep", "log", "fail", "flaky", "http")
 
@@ -29,16 +30,19 @@ Told = tuple[bool, Problem]  # whether it is an error, and what
 
 
 def check(
-    document: Document, handlers: Collection[str] | None = None, strict: bool = False
+    document: Document,
+    handlers: Collection[str] | None = None,
+    strict: bool = False,
+    find: Find | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings, in the order of the text.
 
     ``handlers`` are the names that are known beside the built-in ones; with ``strict`` an unknown
-    one is an error and no longer taken for a topic.
+    one is an error and no longer taken for a topic. ``find`` knows what workflows may be called.
     """
     errors: list[Problem] = []
     warnings: list[Problem] = []
-    for is_error, problem in _all(document, handlers or (), strict):
+    for is_error, problem in _all(document, handlers or (), strict, find or finding([document])):
         into = errors if is_error else warnings
         if len(into) < MAX_PROBLEMS:
             into.append(problem)
@@ -51,12 +55,13 @@ def _place(problem: Problem) -> tuple[int, int]:
     return problem.line, problem.column
 
 
-def _all(document: Document, handlers: Collection[str], strict: bool) -> Iterator[Told]:
+def _all(document: Document, handlers: Collection[str], strict: bool, find: Find) -> Iterator[Told]:
     for problem in needs_problems(document):
         yield True, problem
     yield from sight_problems(document)
     yield from meaning_problems(document)
     yield from schedule_problems(document)
+    yield from call_problems(document, find)
     yield from _unreachable(document)
     yield from _each_names(document)
     for trigger in document.triggers:
@@ -74,14 +79,31 @@ def check_text(
     strict: bool = False,
 ) -> list[dict[str, Any]]:
     """One entry of ``check --json`` per workflow in the text; one alone when it cannot be read."""
+    return check_texts([(file, text)], handlers, strict)
+
+
+def check_texts(
+    texts: Sequence[tuple[str, str | bytes]],
+    handlers: Collection[str] | None = None,
+    strict: bool = False,
+) -> list[dict[str, Any]]:
+    """The same for several files, whose workflows may call one another."""
+    read = [(file, *_read(text)) for file, text in texts]
+    find = finding(document for _, documents, _ in read for document in documents)
+    entries: list[dict[str, Any]] = []
+    for file, documents, problems in read:
+        if problems:
+            entries.append(_entry(file, None, problems, ()))
+        for one in documents:
+            entries.append(_entry(file, one.workflow, *check(one, handlers, strict, find)))
+    return entries
+
+
+def _read(text: str | bytes) -> tuple[list[Document], tuple[Problem, ...]]:
     try:
-        documents = load(text)
+        return load(text), ()
     except DefinitionError as error:
-        return [_entry(file, None, error.problems, ())]
-    return [
-        _entry(file, document.workflow, *check(document, handlers, strict))
-        for document in documents
-    ]
+        return [], error.problems
 
 
 def report(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -198,7 +220,7 @@ def _bare_paths(document: Document, job: Job) -> Iterator[Told]:
             yield False, document.problem(path, message, f'write "${{ {found[1]} }}"')
 
 
-TEMPLATES = ("with", "task", "emit", "set", "http")
+TEMPLATES = ("with", "task", "emit", "set", "http", "call")
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

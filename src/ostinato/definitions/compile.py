@@ -14,7 +14,7 @@ from typing import Any
 
 from ostinato.core import model
 from ostinato.core.graph import FINALLY, ON_FAILURE, Graph, Node
-from ostinato.core.model import Join, Kind, Run
+from ostinato.core.model import Call, Join, Kind, Run
 from ostinato.definitions.document import Body, Document, Job, Phase
 from ostinato.definitions.needs import needs_problems
 from ostinato.definitions.source import MAX_PROBLEMS, refused
@@ -133,8 +133,8 @@ def _spec(
 
 
 def _retry(body: Body, defaults: HandlerDefaults) -> model.Retry:
-    """Only what calls something can be tried again."""
-    if not isinstance(body.action, Run):
+    """Only what calls something can be tried again; another workflow, when the document says so."""
+    if not isinstance(body.action, Run) and not (body.retry and isinstance(body.action, Call)):
         return model.Retry(attempts=1)
     return model.Retry(**{**defaults.retry, **body.retry})
 

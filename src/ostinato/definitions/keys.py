@@ -37,14 +37,15 @@ _ACTIONS = (
     Key("emit", "emit", "Publish an event"),
     Key("set", "values", "Set variables: `vars.<key>`"),
     Key("http", "http", "Make a request"),
+    Key("call", "call", "Start a run of another workflow, and wait for its end"),
     Key("end", "end", "End the run here: `succeeded`, `failed` or `cancelled`"),
 )
-_WITH = (Key("with", "template", "The arguments of `run`"),)
+_WITH = (Key("with", "template", "The arguments of `run`, the input of `call`"),)
 _HOW = (
     Key("expect", "condition", "Over `output`: when false, the answer is failure `Unexpected`"),
     Key("repeat", "repeat", "Do it again until its output is what is waited for"),
     Key("retry", "retry", "How failed attempts are repeated; a number is `attempts`"),
-    Key("timeout", "span", "For one attempt; for a wait, task or callback, for the whole"),
+    Key("timeout", "span", "For one attempt; for a wait, task, call or callback, for the whole"),
     Key("callback", "flag", "Done when someone calls `job.callback_url`"),
     Key("heartbeat", "span", "Fails when nothing is heard for so long"),
 )
@@ -185,6 +186,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("data", "template", "What it carries"),
         Key("subject", "filled", "What it is about"),
         Key("source", "filled", "Who says it; without it, the workflow"),
+        Key("headers", "headers", "More attributes of the event, all of them texts"),
+    ),
+    "call": (
+        Key("workflow", "filled", "The name of the workflow", True),
+        Key("version", "version", "This version; without it, the newest when its run begins"),
+        Key("uid", "filled", "One open run per value: one that is open already is waited for"),
     ),
     "http": (
         Key("method", "method", "GET without one; POST with a body and without one"),
@@ -195,23 +202,23 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 }
 
 ACTIONS = tuple(key.name for key in _ACTIONS)
-LATER_ACTIONS = ("call",)
+LATER_ACTIONS: tuple[str, ...] = ()
 TRIGGERS = ("event", "schedule", "every")
 HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
     # A key that would do nothing beside an action is an error: nothing written is ignored.
-    "with": ("run",),
-    "retry": ("run", "http"),
-    "timeout": ("run", "http", "wait", "task", "emit"),
-    "expect": ("run", "http", "task", "emit"),
+    "with": ("run", "call"),
+    "retry": ("run", "http", "call"),
+    "timeout": ("run", "http", "wait", "task", "emit", "call"),
+    "expect": ("run", "http", "task", "emit", "call"),
     "callback": ("run", "http", "emit"),
     "heartbeat": ("run", "http", "emit"),
-    "concurrency": ("run", "http", "wait", "task", "emit"),
-    "rate": ("run", "http", "emit"),
-    "repeat": ("run", "http"),
-    "catch": ("run", "http", "wait", "task", "emit", "set"),
-    "undo": ("run", "http", "wait", "task", "emit", "set"),
+    "concurrency": ("run", "http", "wait", "task", "emit", "call"),
+    "rate": ("run", "http", "emit", "call"),
+    "repeat": ("run", "http", "call"),
+    "catch": ("run", "http", "wait", "task", "emit", "set", "call"),
+    "undo": ("run", "http", "wait", "task", "emit", "set", "call"),
 }
 
 TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -229,9 +236,6 @@ LATER: dict[str, dict[str, str]] = {
     "phase": {
         "activity": "stages whose jobs are done by plugins",
     },
-    "job": {
-        "call": "another workflow",
-    },
+    "job": {},
     "task": {"remind": "a reminder before it is due"},
-    "emit": {"headers": "headers of the event"},
 }

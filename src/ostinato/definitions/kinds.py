@@ -68,6 +68,14 @@ def _filled(reader: Reader, place: Place, path: Path) -> str | None:
     return text
 
 
+def _version(reader: Reader, place: Place, path: Path) -> Any:
+    """A number, or a text that gives one."""
+    if isinstance(place.value, str) and "${" in place.value:
+        reader.template(place, path)
+        return place.value
+    return _count(reader, place, path)
+
+
 def _handler(reader: Reader, place: Place, path: Path) -> str | None:
     text = _text(reader, place, path)
     if text is None:
@@ -203,6 +211,7 @@ KINDS: dict[str, ReadKind] = {
     "text": _text,
     "filled": _filled,
     "handler": _handler,
+    "version": _version,
     "flag": _flag,
     "count": _count,
     "factor": _factor,

@@ -88,12 +88,14 @@ class Registry(Generic[R]):
         address: str = "",
         most_steps: int = 100_000,
         most_deaths: int = 3,
+        most_depth: int = 50,
         most_output: int = 20 << 20,
     ) -> None:
         self.handlers = handlers or {}
         self.address = address
         self.most_steps = most_steps
         self.most_deaths = most_deaths
+        self.most_depth = most_depth
         self.most_output = most_output
         self._rows: dict[str, dict[int, R]] = {}
         self._names: dict[str, str] = {}  # plain name or id → plain name
@@ -243,9 +245,18 @@ class Registry(Generic[R]):
             graph.workflow = self._rows[key[0]][version].workflow
             graph.address = self.address
             graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
+            graph.most_depth = self.most_depth
             graph.most_output = self.most_output
             self._graphs[key] = graph
         return self._graphs[key]
+
+    def newest(self, name: str) -> Document | None:
+        """The newest document of a name; None when there is none that can be read."""
+        plain = self._names.get(name) or self._names.get(_plain(name))
+        versions = self._found(plain) if plain is not None else {}
+        if plain is None or not versions or (plain, max(versions)) in self._unreadable:
+            return None
+        return self.document(plain, max(versions))
 
     def input_check(self, workflow: str, version: int) -> Check:
         key = self._key(workflow, version)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ostinato.core.cloudevents.event import ATTRIBUTES
 from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.definitions.keys import (
     ACTIONS,
@@ -54,6 +55,7 @@ _KINDS: dict[str, Schema] = {
     "text": _TEXT,
     "filled": _FILLED,
     "handler": _FILLED,
+    "version": {"anyOf": [{"type": "integer", "minimum": 1}, _TEMPLATE]},
     "flag": {"type": "boolean"},
     "count": {"type": "integer", "minimum": 1},
     "factor": {"type": "number", "minimum": 1},
@@ -94,6 +96,18 @@ _KINDS: dict[str, Schema] = {
     "output": {},
     "template": {},
     "values": {"anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\$\{"}]},
+    "headers": {
+        "anyOf": [
+            {
+                "type": "object",
+                "propertyNames": {
+                    "pattern": "^[a-z0-9]{1,20}$",
+                    "not": {"enum": sorted(ATTRIBUTES)},
+                },
+            },
+            {"type": "string", "pattern": r"^\$\{"},
+        ]
+    },
     "pattern": {"type": "object", "minProperties": 1},
     "match": {"type": "object"},
     "json_schema": {"type": "object"},
@@ -102,6 +116,7 @@ _KINDS: dict[str, Schema] = {
     },
     "emit": {"$ref": "#/$defs/emit"},
     "http": {"$ref": "#/$defs/http"},
+    "call": {"anyOf": [_FILLED, {"$ref": "#/$defs/call"}]},
     "task": {"$ref": "#/$defs/task"},
     "people": _one_or_many(_FILLED),
     "outcomes": _one_or_many(_FILLED),

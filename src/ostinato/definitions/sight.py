@@ -133,8 +133,11 @@ class _Sight:
 
     def _secret(self, use: Use) -> Iterator[Told]:
         """Only where it reaches nobody but who does the job, and only as it is."""
-        places = [part for part in use.path if part in ("with", "http")]
-        if not places or use.expression is not None:
+        places = [at for at, part in enumerate(use.path) if part in ("with", "http")]
+        if places and "call" in self.document.at(use.path[: places[0]]):
+            hint = "name it where it is used: in the workflow that is called"
+            yield True, self._problem(use, "a secret cannot be given to another workflow", hint)
+        elif not places or use.expression is not None:
             hint = "it would be recorded here; secrets stand in `with` and `http`"
             yield True, self._problem(use, "`secrets` are not known here", hint)
         elif not _SECRETS.fullmatch(str(use.place.value)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ostinato.core.cloudevents.event import header_problem
 from ostinato.core.expressions import Expression, Template, parse_template
 from ostinato.core.patterns import Pattern
 from ostinato.definitions.input import schema_problems
@@ -51,6 +52,15 @@ def _values(reader: Reader, place: Place, path: Path) -> Template | None:
     return None
 
 
+def _headers(reader: Reader, place: Place, path: Path) -> Template | None:
+    """A map of texts whose names CloudEvents takes."""
+    if isinstance(place.value, dict):
+        for name, member in place.value.items():
+            if why := header_problem(name):
+                reader.say(member, (*path, name), why, "as traceparent, tenant or shop2")
+    return _values(reader, place, path)
+
+
 def _pattern(reader: Reader, place: Place, path: Path) -> dict[str, Any] | None:
     """An event pattern; ``${…}`` in it counts as the text it is."""
     if not isinstance(place.value, dict):
@@ -92,6 +102,7 @@ VALUE_KINDS: dict[str, ReadKind] = {
     "output": _output,
     "template": _template,
     "values": _values,
+    "headers": _headers,
     "pattern": _pattern,
     "json_schema": _json_schema,
 }

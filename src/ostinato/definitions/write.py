@@ -18,6 +18,7 @@ from ostinato.core.expressions import Expression, Template
 from ostinato.core.graph import Graph, Node
 from ostinato.core.model import (
     Again,
+    Call,
     Catch,
     Dedup,
     Each,
@@ -200,7 +201,7 @@ def _body(job: Job) -> Members:
     return members | _given(
         expect=None if "http" in members and _usual(job) else _text(job.expect),
         repeat=_repeat(job.repeat),
-        retry=_retry(job.retry) if isinstance(job.action, Run) else None,
+        retry=_retried(job),
         timeout=None if within else _span(job.timeout),
         callback=job.callback or None,
         heartbeat=_span(job.heartbeat),
@@ -244,6 +245,10 @@ def _does(job: Job) -> Members:
             if handler == HTTP_HANDLER and job.expect is not None and _is_request(source):
                 return {"http": source}
             return _given(run=handler) | ({} if job.input is None else {"with": source})
+        case Call(target=target):
+            return {"call": _target(target.source)} | (
+                {} if job.input is None else {"with": source}
+            )
         case Emit():
             return {"emit": source}
         case Set():
@@ -258,6 +263,10 @@ def _does(job: Job) -> Members:
             return {"wait": _span(span)}
         case WaitEvent() as wait:
             return {"wait": _wait(wait, source, job.timeout)}
+
+
+def _target(source: Any) -> Any:
+    return source["workflow"] if source.keys() == {"workflow"} else source
 
 
 def _is_request(source: Any) -> bool:
@@ -282,6 +291,14 @@ def _wait(wait: WaitEvent, match: Any, timeout: int | None) -> Members:
         timeout=_span(timeout),
         look_back="none" if back == 0 else _span(back),
     )
+
+
+def _retried(job: Job) -> Any:
+    """A call is tried once unless the document says more."""
+    if isinstance(job.action, Call):
+        once = job.retry == Retry(attempts=1)
+        return None if once else _retry(job.retry) or job.retry.attempts
+    return _retry(job.retry) if isinstance(job.action, Run) else None
 
 
 def _retry(retry: Retry) -> Any:

@@ -188,6 +188,29 @@ class AgedEvent:
     keyed: bool
 
 
+Line = tuple[str, str, str, int]
+"""Who says what over which call: (kind, run that waits, key of its step, attempt)."""
+
+
+class Mail(Struct, frozen=True, gc=False):
+    """What one run tells another, from the batch that says it to the batch that takes it.
+
+    ``to`` is the run that is told; ``kind`` says what ``body`` (JSON) is: call, hangup, joined or
+    answer. One per line: saying it again replaces it.
+    """
+
+    kind: str
+    to: str
+    caller: str
+    key: str
+    attempt: int
+    body: bytes
+
+    @property
+    def line(self) -> Line:
+        return self.kind, self.caller, self.key, self.attempt
+
+
 class TaskRow(Struct, frozen=True, gc=False):
     """A task as lists show it. ``asked`` (JSON) is all of it, ``answer`` (JSON) the data of its
     answer. ``key`` and ``attempt`` are those of the step that waits for it.
@@ -263,6 +286,7 @@ class Batch:
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
     that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
     ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
+    Of ``mail``, what was taken is None.
     ``tasks`` and their ends in their order.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
@@ -295,5 +319,6 @@ class Batch:
     operations: list[Operation] = field(default_factory=list)
     matched: list[tuple[str, str]] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
+    mail: dict[Line, Mail | None] = field(default_factory=dict)
     tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
     removal: Removal | None = None

@@ -21,6 +21,7 @@ from ostinato.ports.rows import (
     Batch,
     DeadLetter,
     Head,
+    Mail,
     Outgoing,
     Place,
     Record,
@@ -109,6 +110,9 @@ class Storage(Protocol):
         """In the order in which they were stored."""
 
     async def buckets(self) -> dict[str, int]: ...
+
+    async def mail(self) -> list[Mail]:
+        """What runs have said and nobody has taken, in the order in which it was said."""
 
     # what lists and pages read
 

@@ -22,6 +22,8 @@ tasks      a person answers
 letters    dead letters: redriving them
 starts     starts: uids, idempotency keys, starts that are one
 wanted     a start as it is asked for                standing   it meets a run of its uid
+calls      runs that wait for one another: what one says reaches the other
+mail       what runs tell each other, as rows
 meeting    waits and events meet by key
 timers     what is due
 limiter    who has a place, and whose turn is next

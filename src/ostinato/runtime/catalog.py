@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from msgspec import Raw
+
 from ostinato.core.graph import Graph
 from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Listeners, Trigger
@@ -13,6 +15,12 @@ from ostinato.core.triggers import Listeners, Trigger
 class Catalog(Listeners, Protocol):
     def graph(self, workflow: str, version: int) -> Graph:
         """Ready to run. Raises ``NotFoundError`` or ``DefinitionError``."""
+
+    def resolve(self, name: str, version: int | None = None) -> tuple[str, int]:
+        """The workflow, and the newest of its versions. Raises ``WorkflowNotFound``."""
+
+    def called_input(self, workflow: str, version: int, input: Raw) -> Raw:
+        """The input with its defaults. Raises ``InvalidInput``."""
 
     def plans(self) -> Mapping[str, Mapping[str, Plan]]:
         """Workflow → schedule → what its newest document says. Without what cannot be read."""

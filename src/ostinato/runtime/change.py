@@ -34,6 +34,7 @@ from ostinato.ports import (
     Turn,
     Wait,
 )
+from ostinato.runtime.mail import mail_of
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
+    batch.mail |= rows.mail
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
     batch.operations += rows.operations
@@ -203,6 +205,7 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
         time=now,
         subject=command.subject,
         data=Raw(bytes(command.data)),
+        extensions=command.headers,
     )
     batch.outgoing.append(Outgoing(event, run.run_id))
 
@@ -221,6 +224,13 @@ def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -
     batch.turns.pop(owner, None)
     batch.places = [place for place in batch.places if (place.run_id, place.key) != owner]
     batch.freed.append(owner)
+
+
+def _say(
+    batch: Batch, run: Resident, command: c.CallRun | c.HangUp | c.AnswerCall, now: int
+) -> None:
+    mail = mail_of(run.run_id, command)
+    batch.mail[mail.line] = mail
 
 
 def _put_task(batch: Batch, run: Resident, command: c.PutTask, now: int) -> None:
@@ -262,4 +272,7 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.TakePlaces: _take_places,
     c.HoldPlace: _hold_place,
     c.FreePlaces: _free_places,
+    c.CallRun: _say,
+    c.HangUp: _say,
+    c.AnswerCall: _say,
 }

@@ -196,6 +196,7 @@ class Engine:
     def readable_again(self, run_id: str) -> None:
         self.unreadable.discard(run_id)
         self.post(Recheck(run_id))
+        self.outlets.on_readable(run_id)
 
     def _apply(self, posts: list[Post], now: int) -> list[Applied]:
         applied: list[Applied] = []
@@ -325,7 +326,7 @@ class Engine:
                 post.failed(error)
 
     async def _was_kept(self, batch: Batch) -> bool:
-        """By its first record or event; without either it can be written twice."""
+        """By its first record, event or redrive; without any it can be written twice."""
         self.epoch = await self.storage.join()
         for record in batch.records[:1]:
             found = await self.storage.history(record.run_id, record.seq - 1, 1)
@@ -333,6 +334,10 @@ class Engine:
         for stored in batch.events[:1]:
             pair = (stored.event.source, stored.event.id)
             return bool(await self.storage.known_events([pair]))
+        for letter in batch.redriven[:1]:
+            kept = await self.storage.dead_letter(letter.id)
+            said = (letter.attempts, letter.redriven_at)
+            return kept is not None and (kept.attempts, kept.redriven_at) == said
         return False
 
     def _put_back(self, applied: list[Applied], error: Exception | None = None) -> None:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Crockford's base 32: no letter that looks like a digit."""
-
-PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
-SHIFTS = range(120, -1, -10)
-"""Ten bits, a pair of digits, at a time."""
+from ostinato.core.run_ids import PAIRS, SHIFTS
 
 
 class Identity:

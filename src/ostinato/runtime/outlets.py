@@ -10,6 +10,7 @@ from ostinato.core import commands as c
 from ostinato.core.state import State
 from ostinato.ports import DeadLetter
 from ostinato.runtime.change import Applied, Told
+from ostinato.runtime.mail import Message
 from ostinato.runtime.resident import Residents
 from ostinato.runtime.watching import Watching
 
@@ -32,6 +33,8 @@ class Outlets:
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
+        self.on_said: Callable[[str, Message], None] = lambda run_id, said: None
+        self.on_readable: Callable[[str], None] = lambda run_id: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
 
     def leave(self, applied: Iterable[Applied]) -> None:
@@ -81,3 +84,5 @@ class Outlets:
                 self.on_free(state.run_id, key)
             case c.OpenWait():
                 self.on_wait(state.run_id, command)
+            case c.CallRun() | c.HangUp() | c.AnswerCall():
+                self.on_said(state.run_id, command)

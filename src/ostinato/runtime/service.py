@@ -21,6 +21,7 @@ from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
 from ostinato.runtime import letters
 from ostinato.runtime.attempt import Key
 from ostinato.runtime.bounds import NEAR
+from ostinato.runtime.calls import Calls
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.executor import Executor
@@ -99,6 +100,7 @@ class Service:
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine)
         self.operations = Operations(self.engine)
+        self.calls = Calls(self.engine, catalog, self.starter)
         self.schedules = Schedules(self.engine, catalog, self.starter)
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
         self.dead_letters: Counter[str] = Counter()  # since this process began
@@ -127,6 +129,8 @@ class Service:
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
+        outlets.on_said = self.calls.on_said
+        outlets.on_readable = self.calls.on_readable
         outlets.on_letter = self._count_letter
 
     def _count_letter(self, letter: DeadLetter) -> None:
@@ -223,6 +227,7 @@ class Service:
         await self.limiter.refresh()
         await self.schedules.refresh()
         await self.operations.refresh()
+        await self.calls.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True

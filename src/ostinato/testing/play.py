@@ -45,6 +45,9 @@ class Play:
         self.answers: list[c.CloseTask] = []
         self.turns: dict[str, c.TakePlaces] = {}
         self.places: dict[str, tuple[str, ...]] = {}
+        self.called: dict[str, c.CallRun] = {}
+        self.unwanted: list[str] = []
+        self.told_above: list[c.AnswerCall] = []
         self.published: list[c.Publish] = []
         self.calls: list[str] = []
 
@@ -91,6 +94,12 @@ class Play:
                 self.places.pop(key, None)
             case c.Publish():
                 self.published.append(command)
+            case c.CallRun(caller):
+                self.called[caller.key] = command
+            case c.HangUp(key):
+                self.unwanted.append(key)
+            case c.AnswerCall():
+                self.told_above.append(command)
 
     def _compare(self) -> None:
         if self.state.ended and (self.turns or self.places):
@@ -112,6 +121,33 @@ class Play:
                 self.do(job)
             self.admit_all()
         return self
+
+    def answer_calls(self) -> bool:
+        """Runs that are called end as the handler of the workflow's name does; or, when they are
+        not wanted any more, are cancelled. Whether there was any."""
+        todo = [key for key, call in self.called.items() if call.workflow in self.handlers]
+        for key in todo:
+            call = self.called[key]
+            if key in self.unwanted:
+                self.end_call(key, error=Failure("Cancelled", "it was cancelled"))
+                continue
+            self.calls.append(key)
+            try:
+                output = self.handlers[call.workflow](msgspec.json.decode(call.input))
+            except Exception as error:
+                self.end_call(key, error=Failure(type(error).__name__, str(error)))
+            else:
+                self.end_call(key, output)
+        return bool(todo)
+
+    def end_call(
+        self, key: str, output: Any = None, error: Failure | None = None, *, refused: bool = False
+    ) -> Play:
+        """The run that the step of this key has called ends."""
+        call = self.called.pop(key)
+        self.unwanted = [one for one in self.unwanted if one != key]
+        data = encode_value(output)
+        return self.tell(e.CallAnswered(key, call.caller.attempt, data, error, refused))
 
     def admit_all(self) -> None:
         while self.turns:
@@ -164,6 +200,8 @@ class Play:
         self.start(input, **more)
         while True:
             self.work().obey_stops()
+            if self.answer_calls():
+                continue
             if self.state.ended or not self.timers or self.ready:
                 return self
             self.tick()

@@ -87,6 +87,7 @@ class Player(Play):
         moves += [self.hear] * (2 * bool(self.state.open)) + [self.pass_time]
         moves += [self.again] + [self.lose_the_process] * (self.chance.random() < 0.2)
         moves += [self.cancel] * (cancels and self.chance.random() < 0.2)
+        moves += [self.hear_of_call] * (3 * bool(self.called))
         moves += [self.take_turn] * (3 * bool(self.turns)) + [self.give_way] * bool(self.places)
         moves += [self.repair] * (self.chance.random() < 0.3)
         self.chance.choice(moves)()
@@ -103,6 +104,18 @@ class Player(Play):
         if self.chance.random() < self.trouble / 5:
             key, names = self.chance.choice(list(self.places.items()))
             self.tell(e.Displaced(key, names[0] if names else "nobody's"))
+
+    def hear_of_call(self) -> None:
+        """The run that a step has called joined another one, could not begin, or has ended."""
+        key = self.chance.choice(list(self.called))
+        bad = self.chance.random() < self.trouble
+        if not bad and self.chance.random() < 0.2:
+            self.tell(e.CallMoved(key, self.called[key].caller.attempt, "elsewhere"))
+        elif key in self.unwanted or bad:
+            error = Failure("Cancelled" if key in self.unwanted else "Oops", "x")
+            self.end_call(key, error=error, refused=self.chance.random() < 0.3)
+        else:
+            self.end_call(key, msgspec.json.decode(self.output()))
 
     def report(self) -> None:
         job = self.ready.pop(self.chance.randrange(len(self.ready)))
@@ -222,6 +235,8 @@ class Player(Play):
             self.tell(e.Completed(job.key, job.attempt, OUTPUTS[0]))
         elif self.stopped:
             self.obey_one()
+        elif self.called:
+            self.end_call(self.chance.choice(list(self.called)), {"again": False})
         elif waiting:
             self.answer(self.chance.choice(waiting))
         elif held:

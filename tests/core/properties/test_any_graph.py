@@ -10,7 +10,7 @@ from tests.core.properties.player import ENDS, GRAPHS, SEEDS, Player
 from tests.core.semantics.rule import history_is_whole
 
 MOVES = 2_000
-WAITS = ("timer", "event", "callback", "task", "retry", "repeat")
+WAITS = ("timer", "event", "callback", "task", "retry", "repeat", "call", "joined", "ending")
 
 
 class Watched(Player):
@@ -66,6 +66,7 @@ class Watched(Player):
             or (step.kind == "event" and step.key in self.waits)
             or (step.kind == "task" and step.key in self.tasks)
             or step.kind in ("callback", "repair")
+            or (step.kind in ("call", "joined", "ending") and step.key in self.called)
             for step in self.state.open.values()
         )
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from hypothesis import given, settings
 
 from ostinato.core import events as e
+from ostinato.core.facts import Failure
 from ostinato.core.state import TAKEN_BACK
 from tests.core.properties.player import DOCUMENTS, SEEDS, WORKFLOWS, Player
 
 MOVES = 2_000
 
 
-def stop(play: Player) -> None:
-    """Nobody answers any more: only handlers that obey, and the time that they are given."""
+def stop(play: Player, *, answered: bool = True) -> None:
+    """Nobody answers any more: only handlers that obey, and the time that they are given.
+
+    With ``answered``, the runs that were called do what they are told, and end.
+    """
     while not play.state.ended:
         if play.stopped and (not play.timers or play.chance.random() < 0.5):
             play.obey_one()
@@ -20,6 +24,8 @@ def stop(play: Player) -> None:
             play.tick()  # who is told to stop may be given up, and obey long after
         elif play.stopped:
             play.obey_one()
+        elif answered and (ending := [key for key in play.unwanted if key in play.called]):
+            play.end_call(ending[0], error=Failure("Cancelled", "x"))
         elif play.state.doing == "undo":
             play.settle(MOVES)
         else:
@@ -50,7 +56,7 @@ def test_two_cancels_end_it_although_nobody_answers(graph, seed):
     play = Player(graph, seed).wander(40)
     for _ in range(2):
         play.cancel()
-        stop(play)
+        stop(play, answered=False)
     assert play.state.ended, (play.view, play.facts[-12:])
     assert not play.timers
     assert not play.waits

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from tests.core.semantics import (
     test_attempts,
+    test_calls,
     test_constructs,
     test_each,
     test_endings,
@@ -31,6 +32,7 @@ MODULES = (
     test_each,
     test_attempts,
     test_waits,
+    test_calls,
     test_tasks,
     test_limits,
     test_uids,

@@ -332,7 +332,7 @@ RULES = [
     ),
     Rule(
         "retry-only-calls",
-        "Only what calls something is tried again: `run` and `http`.",
+        "Only what calls something is tried again: `run` and `http`; a `call`, when it says so.",
         "[{job: a, emit: {type: '${ input.nothing }'}}]",
         input={},
         status="failed",

@@ -54,6 +54,11 @@ def missed(play):
     answer(play.tick())
 
 
+def headed(play):
+    play.start({"x": "t-1"})
+    assert [publish.headers for publish in play.published] == [{"tenant": "t-1"}]
+
+
 RULES = [
     Rule(
         "wait-event-names",
@@ -417,6 +422,21 @@ RULES = [
         input={"x": 7},
         play=None,
         output={"a": {"id": "run:p/a"}},
+    ),
+    Rule(
+        "emit-headers",
+        "Its `headers` are more attributes of the event; what is null is left out.",
+        "[{job: a, emit: {type: T, headers: {tenant: '${ input.x }', none: '${ input.y }'}}}]",
+        play=headed,
+        output={"a": {"id": "run:p/a"}},
+    ),
+    Rule(
+        "emit-headers-odd",
+        "A header that is no text, or whose name no event can have, fails the job.",
+        "[{job: a, emit: {type: T, headers: '${ input }'}}]",
+        input={"Tenant": "t"},
+        status="failed",
+        error="ExpressionError",
     ),
     Rule(
         "emit-no-type",

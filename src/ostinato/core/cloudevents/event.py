@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -49,6 +50,24 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     data: msgspec.Raw
     extensions: dict[str, str] | None = None
     description: str | None = None
+
+
+ATTRIBUTES = frozenset({
+    "id", "source", "type", "time", "subject", "data", "description", "specversion", "dataschema",
+    "datacontenttype", "datacontentencoding",
+})  # fmt: skip
+"""What an event has anyway: nothing else of it is called so."""
+
+_HEADER = re.compile("[a-z0-9]{1,20}")
+
+
+def header_problem(name: str) -> str:
+    """Why no more attribute of an event is called this; empty when one may be."""
+    if name in ATTRIBUTES:
+        return f"`{name}` is what an event has anyway"
+    if not _HEADER.fullmatch(name):
+        return "the name of a header has 1 to 20 small letters and digits"
+    return ""
 
 
 def refuse(member: str, message: str, hint: str = "") -> NoReturn:

@@ -10,6 +10,8 @@ activation a job that is about to begin, and where
 entering   a token enters a node: scopes, each
 skipping   a false `when`: a skipped scope skips its jobs, a skipped job passes its token on
 jobs       a job begins, by what it does
+calls      a job calls another workflow, and ends as the run of that does
+answering  what runs that wait for one another are told
 asking     a person is asked, and answers; or another one is asked instead
 queueing   a job or a run that needs a place waits for its turn
 turns      who waited for places has them, or does not get them

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw, Struct
 
+from ostinato.core.codec import encode_value
+from ostinato.core.expressions import Template
 from ostinato.core.graph import Node
 from ostinato.core.model import Job
 from ostinato.core.names import Names
@@ -47,3 +49,10 @@ class Activation(Struct, frozen=True, gc=False):
         if self.given is not None:
             return msgspec.json.decode(self.given)
         return None if self.job.input is None else self.job.input.render(self.names)
+
+
+def constant(template: Template) -> Raw:
+    """What a constant template gives, encoded once per graph."""
+    if template.encoded is None:
+        template.encoded = encode_value(template.render({}))
+    return cast(Raw, template.encoded)

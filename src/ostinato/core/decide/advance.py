@@ -8,6 +8,7 @@ from typing import Any
 from ostinato.core import events as e
 from ostinato.core.commands import Command
 from ostinato.core.decide import (
+    answering,
     asking,
     ending,
     entering,
@@ -52,6 +53,10 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.PlacesTaken: turns.taken,
     e.PlacesRefused: turns.refused,
     e.Displaced: turns.displaced,
+    e.Called: answering.begun,
+    e.CallJoined: answering.joined,
+    e.CallAnswered: answering.answered,
+    e.CallMoved: answering.moved,
     e.PauseRequested: repairs.pause,
     e.ResumeRequested: repairs.resume,
     e.RetryRequested: repairs.retry,

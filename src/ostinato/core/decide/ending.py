@@ -15,8 +15,10 @@ from msgspec import Raw, json
 from ostinato.core import events as e
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import SetTimer, StopJob
+from ostinato.core.decide.calls import answers, hang_up
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
+from ostinato.core.decide.reporting import cancelled
 from ostinato.core.decide.steps import armed, freed, no_timer, no_timers, quiet, silent
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
@@ -35,6 +37,7 @@ from ostinato.core.facts import (
     ScopeOpened,
 )
 from ostinato.core.graph import FINALLY, Node
+from ostinato.core.model import Kind
 from ostinato.core.names import Names
 from ostinato.core.outputs import outputs, weight
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -99,13 +102,23 @@ def timed_out(state: State, event: e.TimerFired) -> list[Said]:
 def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[Said]:
     if state.ended or not state.run_id:
         return []
+    left = [] if state.cancelled is None else _let_go(state)
     if state.cancelled is not None and state.doing != FINALLY:
-        return _go_on(state, event) if state.paused else []
+        return [*_go_on(state, event), *left] if state.paused or left else []
     if state.doing == UNDOING:  # it is being taken back already, and nothing comes after that
         if state.paused:
             return _go_on(state, event)
         return [RunCancelling(event.by, event.why)]
-    return [*no_timers(state, state.root), RunCancelling(event.by, event.why), Stop("")]
+    return [*no_timers(state, state.root), RunCancelling(event.by, event.why), *left, Stop("")]
+
+
+def _let_go(state: State) -> list[Said]:
+    """Who cancels once more does not wait for the runs that are being cancelled, either."""
+    said: list[Said] = []
+    for step in state.open.values():
+        if step.kind in ("call", "ending") and step.scope.node.kind is not Kind.UNDO:
+            said += cancelled(step)
+    return said
 
 
 def _go_on(state: State, event: e.CancelRequested) -> list[Said]:
@@ -130,10 +143,12 @@ def stop(state: State, move: Stop, now: int) -> list[Said]:
 
 
 def _stop_step(step: Step, now: int) -> list[Said]:
+    if step.kind in ("call", "ending") and step.status == "waiting":
+        return hang_up(step) if step.kind == "call" else []
     if step.status not in BUSY:
         noted: list[Said] = [] if step.node.undo is None else [NoteUndo(step.key)]
-        cancelled = JobCancelled(step.key, step.attempt)
-        return [*quiet(step), cancelled, *noted, Settle(step.scope.key)]
+        gone = JobCancelled(step.key, step.attempt)
+        return [*quiet(step), gone, *noted, Settle(step.scope.key)]
     if step.status == "cancelling":
         return []
     due_at = now + GRACE
@@ -166,7 +181,9 @@ def _work_over(state: State, now: int) -> list[Said]:
     warned = [] if output is not None else [RunWarned(_left_out(state))]
     given = NULL if output is None else output
     if state.graph.finally_ is None:
-        return [*warned, *no_timer(state), *freed(state), RunSucceeded(given)]
+        end = RunSucceeded(given)
+        said: list[Said] = [*warned, *no_timer(state), *freed(state), end]
+        return [*said, *answers(state, end)] if state.callers else said
     return [*warned, *no_timer(state), RunFinishing(given), *_next(state, now)]
 
 
@@ -211,7 +228,8 @@ def _next(state: State, now: int) -> list[Said]:
         return opened
     if opened := _stage(state, graph.finally_):
         return opened
-    return [*no_timer(state), *freed(state), _end(state)]
+    end = _end(state)
+    return [*no_timer(state), *freed(state), end, *answers(state, end)]
 
 
 def _stage(state: State, node: Node | None) -> list[Said]:

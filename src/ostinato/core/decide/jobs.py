@@ -8,20 +8,20 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
-from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE
+from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, header_problem
 from ostinato.core.codec import NULL, encode_value
 from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
-from ostinato.core.decide import asking, waits
-from ostinato.core.decide.activation import Activation
+from ostinato.core.decide import asking, calls, waits
+from ostinato.core.decide.activation import Activation, constant
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import after, onward
 from ostinato.core.decide.moves import Fail, Said, StandIn, Stop
 from ostinato.core.decide.queueing import queue_job
 from ostinato.core.decide.steps import beat_at, no_timers, timeout_at, watch
-from ostinato.core.expressions import Template
 from ostinato.core.facts import (
     NOTHING,
     Failure,
+    JobCalled,
     JobReady,
     JobSucceeded,
     JobWaiting,
@@ -30,7 +30,7 @@ from ostinato.core.facts import (
     ScopeSatisfied,
 )
 from ostinato.core.graph import Node
-from ostinato.core.model import Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
+from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
@@ -58,7 +58,7 @@ def admitted(at: Activation) -> list[Said]:
     except (ExpressionError, UsageError) as error:
         failure = Failure(error.code, f"{at.node.path}: {error}", at.node.name)
         said = job_failed(at.state, at.scope, at.node, at.key, at.attempt, failure)
-    if isinstance(said[0], JobReady | JobWaiting):
+    if isinstance(said[0], JobReady | JobWaiting | JobCalled):
         return said
     return [FreePlaces(at.key), *said]
 
@@ -110,13 +110,6 @@ def outstanding(state: State) -> list[StartJob]:
     ]
 
 
-def constant(template: Template) -> Raw:
-    """What a constant template gives, encoded once per graph."""
-    if template.encoded is None:
-        template.encoded = encode_value(template.render({}))
-    return cast(Raw, template.encoded)
-
-
 def _emit(at: Activation) -> list[Said]:
     event = at.values()
     event_id = f"{at.state.run_id}:{at.key}"
@@ -139,7 +132,24 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
     if not event.get("type"):
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))
-    return Publish(event_id, event["type"], data, event.get("subject"), event.get("source"))
+    headers = _headers(event["headers"]) if "headers" in event else None
+    return Publish(
+        event_id, event["type"], data, event.get("subject"), event.get("source"), headers
+    )
+
+
+def _headers(given: Any) -> dict[str, str] | None:
+    """What is null is left out."""
+    if not isinstance(given, dict):
+        raise ExpressionError(f"emit.headers gave {given!r:.80}, not a map")
+    headers = {name: value for name, value in given.items() if value is not None}
+    for name, value in headers.items():
+        if why := header_problem(name):
+            raise ExpressionError(f"emit.headers.{name}: {why}")
+        if not isinstance(value, str) or len(value) > MAX_SUBJECT or not value.isprintable():
+            wanted = f"a text of at most {MAX_SUBJECT} characters that print"
+            raise ExpressionError(f"emit.headers.{name} gave {value!r:.80}, not {wanted}")
+    return headers or None
 
 
 def _set(at: Activation) -> list[Said]:
@@ -191,5 +201,6 @@ ACTIONS: dict[type, Callable[[Activation], list[Said]]] = {
     End: _end,
     WaitUntil: waits.until,
     WaitEvent: waits.event,
+    Call: calls.call,
     Task: asking.ask,
 }

@@ -83,6 +83,9 @@ def _refuse_retry(state: State, key: str) -> None:
         refuse_reopening(state, key)
     elif key and _step(state, key).status != "waiting":
         raise ConflictError(f"step {key} is {state.steps[key].shown}; it does not wait for a retry")
+    elif key and state.steps[key].kind in ("call", "joined", "ending"):
+        run = state.steps[key].types[0]
+        raise ConflictError(f"step {key} waits for run {run}: retry that one, or skip the step")
     elif not _to_retry(state, key):
         raise ConflictError(
             f"no step of run {state.run_id} waits for repair or for its next attempt"

@@ -29,7 +29,7 @@ from ostinato.core.facts import (
     JobSucceeded,
     JobWaiting,
 )
-from ostinato.core.model import Repeat, Run, WaitEvent
+from ostinato.core.model import Call, Repeat, Run, WaitEvent
 from ostinato.core.names import Names
 from ostinato.core.patterns import Pattern
 from ostinato.core.state import BUSY, State, Step
@@ -53,7 +53,7 @@ def completed(state: State, event: e.Completed, now: int) -> list[Said]:
     if job.callback:
         return _wait_for_answer(step)
     if job.expect is None and job.repeat is None:
-        return _done(step, event.output)
+        return done(step, event.output)
     return succeeded(state, step, event.output, now)
 
 
@@ -67,10 +67,10 @@ def succeeded(
             return attempt_failed(state, step, error, now, final=final)
     if job.repeat is not None and step.status != "cancelling":
         return _repeated(state, step, job.repeat, output, now)
-    return _done(step, output)
+    return done(step, output)
 
 
-def _done(step: Step, output: Raw) -> list[Said]:
+def done(step: Step, output: Raw) -> list[Said]:
     said: list[Said] = [JobSucceeded(step.key, step.attempt, output)]
     said += quiet(step)
     said += onward(step.scope, step.node, step.key)
@@ -95,7 +95,7 @@ def _repeated(state: State, step: Step, repeat: Repeat, output: Raw, now: int) -
     """Done when the condition holds over what came; else once more."""
     try:
         if holds(repeat.until, _over(state, step, output)):
-            return _done(step, output)
+            return done(step, output)
     except ExpressionError as error:
         failure = Failure(error.code, f"repeat.until: {error}")
         return attempt_failed(state, step, failure, now, final=True)
@@ -138,7 +138,7 @@ def _lost(state: State, step: Step, error: Failure) -> list[Said]:
 
 def _retry_at(state: State, step: Step, error: Failure, now: int, after: int | None) -> int | None:
     job = step.job
-    if not isinstance(job.action, Run):
+    if not isinstance(job.action, Run | Call):
         return None
     seed = f"{state.seed}:{step.key}:{step.attempt}"
     failures = step.failures + 1

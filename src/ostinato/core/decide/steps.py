@@ -10,6 +10,7 @@ from ostinato.core.commands import (
     CloseWait,
     Command,
     FreePlaces,
+    HangUp,
     SetTimer,
     StopJob,
 )
@@ -46,6 +47,7 @@ def silent(step: Step) -> list[Command]:
 
 CLOSED: dict[str, Callable[[Step], Command]] = {
     "event": lambda step: CloseWait(step.key),
+    "call": lambda step: HangUp(step.key, step.attempt, step.types[0]),
     "task": lambda step: CloseTask(step.key, step.attempt),
 }
 """Kinds of waiting that the store knows of."""

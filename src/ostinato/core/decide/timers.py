@@ -5,15 +5,19 @@ from __future__ import annotations
 from msgspec import Raw, json
 
 from ostinato.core import events as e
+from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.asking import escalate
 from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import onward
-from ostinato.core.decide.jobs import start_job
+from ostinato.core.decide.jobs import admitted, start_job
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.reporting import attempt_failed
 from ostinato.core.decide.steps import beat_at, halted, placeless, watch
 from ostinato.core.facts import Failure, JobCancelled, JobReady, JobSucceeded
+from ostinato.core.model import Call
 from ostinato.core.state import State, Step
+
+CALLING = ("call", "joined")
 
 
 def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:
@@ -32,6 +36,10 @@ def _again_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.kind not in ("retry", "repeat") or step.due_at != due_at or state.paused:
         return []
     attempt = step.attempt + 1
+    if isinstance(step.job.action, Call):
+        return admitted(Activation(
+            state, step.scope, step.node, step.job, step.key, attempt, now, step.input
+        ))  # fmt: skip
     beat = beat_at(step.job, now)
     return [
         JobReady(step.key, attempt=attempt, beat_at=beat),
@@ -51,7 +59,8 @@ def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
 def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.timeout_at != due_at:
         return []
-    error = Failure("Timeout", f"{step.key}: nothing came in time", step.node.name)
+    late = f"run {step.types[0]} did not end" if step.kind in CALLING else "nothing came"
+    error = Failure("Timeout", f"{step.key}: {late} in time", step.node.name)
     return [*halted(step), *attempt_failed(state, step, error, now, final=True)]
 
 

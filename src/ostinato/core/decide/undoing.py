@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from msgspec import Raw
 
 from ostinato.core.codec import encode_value
-from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.activation import Activation, constant
 from ostinato.core.decide.flowing import close
-from ostinato.core.decide.jobs import begin, constant
+from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Begin, NoteUndo, Said, Settle, TakeBack
 from ostinato.core.facts import Failure, JobHeld, JobUndone, ScopeOpened, UndoNoted, UndoPlanned
 from ostinato.core.graph import UNDO

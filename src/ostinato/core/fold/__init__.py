@@ -6,6 +6,7 @@ needs stands in the fact.
 runs     a run starts, turns and ends
 scopes   scopes open and close; tokens rest and join
 steps    what happens to a job
+calls    runs that wait for one another
 undo     what was done is taken back
 large    what large values weigh in memory
 """
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ostinato.core import facts as f
-from ostinato.core.fold import runs, scopes, steps, undo
+from ostinato.core.fold import calls, runs, scopes, steps, undo
 from ostinato.core.graph import Graph
 from ostinato.core.state import State
 
@@ -65,6 +66,11 @@ FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
     f.JobFailed: steps.job_failed,
     f.JobSkipped: steps.job_skipped,
     f.JobCancelled: steps.job_cancelled,
+    f.JobCalled: calls.job_called,
+    f.JobJoined: calls.job_joined,
+    f.CallRefused: calls.call_refused,
+    f.JobEnding: calls.job_ending,
+    f.RunCalled: calls.run_called,
     f.UndoNoted: undo.undo_noted,
     f.UndoPlanned: undo.undo_planned,
     f.JobUndone: undo.job_undone,

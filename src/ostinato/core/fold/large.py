@@ -25,6 +25,7 @@ HELD: dict[type[f.Fact], str] = {
     f.JobWaiting: "input",
     f.JobReassigned: "input",
     f.JobQueued: "input",
+    f.JobCalled: "input",
     f.JobSucceeded: "output",
     f.JobRepeated: "output",
     f.JobWaiting: "match",

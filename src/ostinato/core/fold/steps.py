@@ -11,7 +11,7 @@ from ostinato.core.model import Set
 from ostinato.core.state import BUSY, TAKEN_BACK, Scope, State, Step, path_of
 
 
-def _step(state: State, key: str, at: int) -> Step:
+def step_of(state: State, key: str, at: int) -> Step:
     """The step of this key, made when it is new."""
     step = state.steps.get(key)
     if step is not None:
@@ -45,14 +45,14 @@ def _taking_back(state: State, key: str, at: int) -> Step:
     return Step(key, node, state.scopes[UNDO], at, node.undo or node.spec)
 
 
-def _become(state: State, step: Step, status: str) -> None:
+def become(state: State, step: Step, status: str) -> None:
     state.busy += (status in BUSY) - (step.status in BUSY)
     step.status = status
 
 
 def job_ready(state: State, fact: f.JobReady, at: int) -> None:
-    step = _step(state, fact.key, at)
-    _become(state, step, "ready")
+    step = step_of(state, fact.key, at)
+    become(state, step, "ready")
     step.attempt, step.started = fact.attempt, False
     step.due_at, step.beat_at, step.kind = None, fact.beat_at, ""
     if fact.timeout_at is not None:
@@ -63,13 +63,13 @@ def job_ready(state: State, fact: f.JobReady, at: int) -> None:
 
 def job_started(state: State, fact: f.JobStarted, at: int) -> None:
     step = state.steps[fact.key]
-    _become(state, step, "running")
+    become(state, step, "running")
     step.attempt, step.started, step.started_at = fact.attempt, True, at
 
 
 def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
-    step = _step(state, fact.key, at)
-    _become(state, step, "waiting")
+    step = step_of(state, fact.key, at)
+    become(state, step, "waiting")
     step.kind, step.attempt = fact.kind, fact.attempt
     step.due_at, step.timeout_at, step.beat_at = fact.due_at, fact.timeout_at, fact.beat_at
     step.types, step.match = fact.types, f.given(fact.match)
@@ -89,7 +89,7 @@ def job_heard(state: State, fact: f.JobHeard, at: int) -> None:
 
 def job_retried(state: State, fact: f.JobRetried, at: int) -> None:
     step = state.steps[fact.key]
-    _become(state, step, "waiting")
+    become(state, step, "waiting")
     step.kind, step.due_at, step.error = "retry", fact.due_at, fact.error
     step.beat_at = None
     step.failures += 1
@@ -97,15 +97,15 @@ def job_retried(state: State, fact: f.JobRetried, at: int) -> None:
 
 def job_repeated(state: State, fact: f.JobRepeated, at: int) -> None:
     step = state.steps[fact.key]
-    _become(state, step, "waiting")
+    become(state, step, "waiting")
     step.kind, step.due_at, step.output = "repeat", fact.due_at, fact.output
     step.beat_at, step.failures = None, 0
     step.repeats += 1
 
 
 def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
-    step = _step(state, fact.key, at)
-    _become(state, step, "waiting")
+    step = step_of(state, fact.key, at)
+    become(state, step, "waiting")
     step.error, step.attempt, step.failures = fact.error, fact.attempt, 0
     step.caught, step.kind = step.node.spec.catch[fact.catch], "catch"
     step.job = step.caught.job or step.node.spec
@@ -115,8 +115,8 @@ def job_caught(state: State, fact: f.JobCaught, at: int) -> None:
 
 
 def job_queued(state: State, fact: f.JobQueued, at: int) -> None:
-    step = _step(state, fact.key, at)
-    _become(state, step, "waiting")
+    step = step_of(state, fact.key, at)
+    become(state, step, "waiting")
     step.kind, step.attempt, step.places = "turn", fact.attempt, fact.names
     if (data := f.given(fact.input)) is not None:
         step.input = data
@@ -124,8 +124,8 @@ def job_queued(state: State, fact: f.JobQueued, at: int) -> None:
 
 
 def job_held(state: State, fact: f.JobHeld, at: int) -> None:
-    step = _step(state, fact.key, at)
-    _become(state, step, "waiting")
+    step = step_of(state, fact.key, at)
+    become(state, step, "waiting")
     step.kind, step.error, step.attempt = "repair", fact.error, fact.attempt
     step.places = ()
     step.due_at = step.beat_at = step.timeout_at = None
@@ -140,18 +140,18 @@ def job_abandoned(state: State, fact: f.JobAbandoned, at: int) -> None:
 
 def job_returned(state: State, fact: f.JobReturned, at: int) -> None:
     step = state.steps[fact.key]
-    _become(state, step, "ready")
+    become(state, step, "ready")
     step.started = False
 
 
 def job_cancelling(state: State, fact: f.JobCancelling, at: int) -> None:
     step = state.steps[fact.key]
-    _become(state, step, "cancelling")
+    become(state, step, "cancelling")
     step.due_at, step.beat_at, step.timeout_at = fact.due_at, None, None
 
 
 def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
-    step = _step(state, fact.key, at)
+    step = step_of(state, fact.key, at)
     step.output, step.attempt = fact.output, fact.attempt
     if step.caught is None:
         step.error = None
@@ -177,13 +177,13 @@ def _name(event: msgspec.Raw) -> tuple[str, str]:
 
 
 def job_failed(state: State, fact: f.JobFailed, at: int) -> None:
-    step = _step(state, fact.key, at)
+    step = step_of(state, fact.key, at)
     step.error, step.attempt = fact.error, fact.attempt
     _close_step(state, step, "failed", at)
 
 
 def job_skipped(state: State, fact: f.JobSkipped, at: int) -> None:
-    step = _step(state, fact.key, at)
+    step = step_of(state, fact.key, at)
     step.why = fact.why
     if (output := f.given(fact.output)) is not None:
         step.output = output
@@ -197,7 +197,7 @@ def job_cancelled(state: State, fact: f.JobCancelled, at: int) -> None:
 
 
 def _close_step(state: State, step: Step, status: str, at: int) -> None:
-    _become(state, step, status)
+    become(state, step, status)
     step.ended_at, step.ended_seq, step.places = at, state.seq, ()
     step.due_at = step.beat_at = step.timeout_at = None
     del state.open[step.key]

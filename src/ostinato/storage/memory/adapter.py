@@ -16,6 +16,7 @@ from ostinato.ports import (
     EventQuery,
     Head,
     LetterQuery,
+    Mail,
     Operation,
     Outgoing,
     Page,
@@ -160,6 +161,9 @@ class MemoryStorage:
 
     async def buckets(self) -> dict[str, int]:
         return dict(self._disk.buckets)
+
+    async def mail(self) -> list[Mail]:
+        return list(self._disk.mail.values())
 
     # what lists and pages read
 

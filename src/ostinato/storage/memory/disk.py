@@ -14,6 +14,8 @@ from ostinato.ports import (
     Batch,
     DeadLetter,
     Head,
+    Line,
+    Mail,
     Operation,
     Outgoing,
     Owner,
@@ -66,6 +68,7 @@ class Disk:
         self.turns: dict[Owner, Turn] = {}
         self.places: dict[tuple[str, int], Place] = {}
         self.buckets: dict[str, int] = {}
+        self.mail: dict[Line, Mail] = {}
         self.tasks: dict[str, TaskRow] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
@@ -100,6 +103,7 @@ class Disk:
         for letter in batch.redriven:
             self.dead_letters[letter.id] = _redriven(self.dead_letters[letter.id], letter)
         self._operate(batch)
+        self._post(batch)
         if batch.removal is not None:
             self._remove(batch.removal)
 
@@ -221,6 +225,12 @@ class Disk:
             self.operation_runs[operation_id].setdefault(run_id, None)
         for settled in batch.settled:
             self.operation_runs[settled.operation][settled.run_id] = settled
+
+    def _post(self, batch: Batch) -> None:
+        for line, mail in batch.mail.items():
+            self.mail.pop(line, None)  # what is said again stands at the end
+            if mail is not None:
+                self.mail[line] = mail
 
     def _deploy(self, batch: Batch) -> None:
         for key, version in self.versions.items():

@@ -27,6 +27,7 @@ from ostinato.ports import (
     EventQuery,
     Head,
     LetterQuery,
+    Mail,
     Operation,
     Outgoing,
     Page,
@@ -235,6 +236,9 @@ class SqliteStorage:
 
     async def buckets(self) -> dict[str, int]:
         return self._read(reads.buckets)
+
+    async def mail(self) -> list[Mail]:
+        return self._read(reads.mail)
 
     async def outbox(self, limit: int) -> list[Outgoing]:
         return self._read(reads.outbox, limit)

@@ -83,6 +83,10 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_redriven(db, batch)
     if batch.operations or batch.matched or batch.settled:
         _write_operations(db, batch)
+    if batch.mail:
+        said = [mail for mail in batch.mail.values() if mail is not None]
+        db.executemany(sql.TAKE_MAIL, [line for line, mail in batch.mail.items() if mail is None])
+        db.executemany(sql.ADD_MAIL, map(rows.mail_row, said))
     if batch.removal is not None:
         remove(db, batch.removal)
 

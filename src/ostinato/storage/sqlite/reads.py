@@ -12,6 +12,7 @@ from ostinato.ports import (
     AgedEvent,
     DeadLetter,
     Head,
+    Mail,
     Operation,
     Outgoing,
     Page,
@@ -121,6 +122,10 @@ def turns(db: sqlite3.Connection) -> list[Turn]:
 
 def buckets(db: sqlite3.Connection) -> dict[str, int]:
     return dict(db.execute(sql.BUCKETS).fetchall())
+
+
+def mail(db: sqlite3.Connection) -> list[Mail]:
+    return list(starmap(Mail, db.execute(sql.MAIL)))
 
 
 def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:

@@ -13,6 +13,7 @@ from ostinato.ports import (
     AgedEvent,
     DeadLetter,
     Head,
+    Mail,
     Operation,
     Outgoing,
     Reply,
@@ -110,6 +111,10 @@ def reply_row(reply: Reply, answer: bytes, holes: str | None) -> Row:
 def reply(row: Row) -> Reply:
     *first, _, at, expires_at = row
     return Reply(*(*first, at, expires_at))
+
+
+def mail_row(mail: Mail) -> Row:
+    return mail.kind, mail.to, mail.caller, mail.key, mail.attempt, mail.body
 
 
 def turn_row(turn: Turn) -> Row:

@@ -98,7 +98,7 @@ WHERE id = ? AND status = 'pending'
 # what is removed: runs by name, their records a few at a time
 
 NOTE_REMOVED = """
-INSERT INTO removed SELECT run.run_id FROM json_each(?) AS asked CROSS JOIN run
+INSERT INTO removed SELECT DISTINCT run.run_id FROM json_each(?) AS asked CROSS JOIN run
 WHERE run.run_id = asked.value AND run.ended_at < ?
 """
 DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at < ?"
@@ -158,6 +158,10 @@ PUT_BUCKET = """
 INSERT INTO bucket (name, full_at) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
+ADD_MAIL = """
+INSERT OR REPLACE INTO mail (kind, told, caller, key, attempt, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+TAKE_MAIL = "DELETE FROM mail WHERE kind = ? AND caller = ? AND key = ? AND attempt = ?"
 SCHEDULE = (
     "id, workflow, says, next_for, due_at, planned_at, waits_for, last_for, last_at, last_run, "
     "missed_for, paused_at, paused_by, paused_why"
@@ -222,6 +226,7 @@ WHERE event.id = json_extract(asked.value, '$[1]')
 TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
 PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"
 BUCKETS = "SELECT name, full_at FROM bucket"
+MAIL = "SELECT kind, told, caller, key, attempt, body FROM mail ORDER BY number"
 ONE_REPLY = """
 SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?

@@ -12,6 +12,7 @@ from ostinato.core.expressions import Expression, Template, parse, parse_templat
 from ostinato.core.graph import FINALLY, ON_FAILURE, Graph, Node
 from ostinato.core.model import (
     Action,
+    Call,
     Catch,
     Each,
     Emit,
@@ -29,7 +30,7 @@ from ostinato.core.model import (
     WaitUntil,
 )
 from ostinato.testing.generate.chance import Chance
-from ostinato.testing.generate.vocabulary import EMITTED, EVENTS, HANDLERS, OUTCOMES
+from ostinato.testing.generate.vocabulary import CALLED, EMITTED, EVENTS, HANDLERS, OUTCOMES
 
 GATES = [(join, split) for join in Join for split in Split]
 MOST_STEPS = 40
@@ -154,15 +155,16 @@ class _Drawing:
         return Job(
             action=action,
             input=INPUTS.get(type(action)),
-            retry=Retry(attempts=chance.count(1, 2) if isinstance(action, Run) else 1),
+            retry=Retry(attempts=chance.count(1, 2) if isinstance(action, Run | Call) else 1),
             timeout=1_200_000 if chance.happens(0.3) else None,
             callback=isinstance(action, Run | Emit) and chance.happens(0.15),
-            repeat=AGAIN if isinstance(action, Run) and chance.happens(0.1) else None,
+            repeat=AGAIN if isinstance(action, Run | Call) and chance.happens(0.1) else None,
             catch=CAUGHT if chance.happens(0.1) else (),
         )
 
 
 ACTIONS: list[Action] = [Run(name) for name in ("ok", *HANDLERS)]
+ACTIONS += [Call(parse_template({"workflow": CALLED[0]}))]
 ACTIONS += [
     Set(),
     Emit(),
@@ -181,6 +183,7 @@ CAUGHT = (
 INPUTS: dict[type, Template] = {
     Run: parse_template({"times": 1, "key": "${ input.key }"}),
     Set: parse_template({"first": "${ input.n }"}),
+    Call: parse_template({"n": "${ input.n }"}),
     Task: parse_template({"name": "Sign off ${ input.key }", "outcomes": list(OUTCOMES)}),
     Emit: parse_template({"type": EMITTED[0], "data": "${ input }"}),
 }

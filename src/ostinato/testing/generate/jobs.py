@@ -10,6 +10,7 @@ from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
 from ostinato.testing.generate.texts import Sight
 from ostinato.testing.generate.vocabulary import (
+    CALLED,
     EMITTED,
     ERRORS,
     EVENTS,
@@ -192,6 +193,7 @@ def _emit(chance: Chance, sight: Sight) -> Members:
             "data": lambda: texts.template(chance, sight),
             "subject": lambda: chance.one(["orders", "order/${ input.key }"]),
             "source": lambda: chance.one(["shop", "shop/${ run.id }"]),
+            "headers": lambda: chance.one([{"tenant": "${ input.key }"}, "${ {'n': input.key} }"]),
         },
         share=0.5,
     )
@@ -219,6 +221,24 @@ def _http(chance: Chance, sight: Sight) -> Members:
 
 def _end(chance: Chance, sight: Sight) -> Members:
     return {"end": chance.one(["succeeded", "failed", "cancelled"])}
+
+
+def _call(chance: Chance, sight: Sight) -> Members:
+    made = chance.members({"with": lambda: _map(chance, sight)}, share=0.5)
+    if chance.happens(0.5):
+        return {"call": chance.one([*CALLED, "${ 'other' }"])} | made
+    long = chance.members(
+        {
+            "version": lambda: chance.one([1, "${ 2 }"]),
+            "uid": lambda: "u-${ run.id }",
+        },
+        share=0.5,
+    )
+    return {"call": {"workflow": chance.one(CALLED)} | long} | made
+
+
+def _map(chance: Chance, sight: Sight) -> Any:
+    return "${ input }" if chance.happens(0.2) else texts.values(chance, sight)
 
 
 def _task(chance: Chance, sight: Sight) -> Members:
@@ -249,4 +269,5 @@ def _escalations(chance: Chance) -> list[Members]:
 MAKERS = {
     "end": _end, "run": _run, "wait": _wait, "task": _task, "emit": _emit, "set": _set,
     "http": _http,
+    "call": _call,
 }  # fmt: skip

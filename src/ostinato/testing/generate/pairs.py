@@ -135,7 +135,7 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
 
 
 SECTIONS_OF_MAPS = (
-    "each", "retry", "wait", "task", "emit", "http", "repeat", "concurrency", "rate", "uid",
+    "each", "retry", "wait", "task", "emit", "http", "call", "repeat", "concurrency", "rate", "uid",
     "dedup",
 )  # fmt: skip
 

@@ -21,6 +21,9 @@ HANDLERS = {
 }
 """The handlers that jobs name, beside ``http``, and what whoever plays should make them do."""
 
+CALLED = ("other", "another")
+"""Workflows that are called; nobody has them."""
+
 TRIGGERS = ("ORDERED", "INVITED")
 EMITTED = ("NOTED", "DONE")
 EVENTS = ("PAID", "SHIPPED", *EMITTED)

@@ -7,6 +7,7 @@ plan       what clients ask and what goes wrong, and when
 aims       what a crash point needs to be reached
 documents  the workflows that are simulated; asked: the one that asks people; parts of all
 repetitions  … those of which runs meet
+callers    those of them that call each other
 cells      every construct in every other one that may hold it, as small workflows
 nesting    cells as they are played, each with its fate
 world      plays a plan, and starts a process when one has ended
@@ -27,6 +28,7 @@ points     the crash points, read from the source
 ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
 attic      what is old and goes, and the rules about that
+lines      runs that wait for one another, and the rules about them
 letters    dead letters, and the rules about them
 namesakes  runs of one uid, starts that are one, and the rules about them
 bulk       repairs of many runs, and the rules about them

@@ -17,6 +17,7 @@ Happening = tuple[str, tuple[Any, ...]]
 
 STOP: Happening = ("stop", (0.05,))
 SLOW: Happening = ("fault", ("slow", 3.0))
+GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 
 
@@ -47,6 +48,9 @@ STARTS = tuple[Happening, ...](
     ("start", ("early", number, "both", 1))
     for number in (901, 904, 907, 910, 913, 916)  # which have one uid
 )
+
+CALLS = tuple[Happening, ...](("start", ("calling", number, "plain", 1)) for number in (910, 913))
+"""Which call by the uid of those."""
 
 EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
 
@@ -118,17 +122,24 @@ HANDS: tuple[Happening, ...] = (
 
 NEEDS: dict[str, Need] = {
     "builtin.sleep": Need(("web",)),
+    "calls": Need(("calling", "called", "deep", "early"), (CRASH, CRASH, *CANCELS)),
+    "calls._look": Need(
+        ("calling", "called", "deep", "early"),
+        STARTS[:2],
+        later=(CRASH, *CALLS, GONE, CRASH, GONE, CRASH, *CALLS),
+    ),
     "engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
     "engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
     "engine._was_kept": Need(
-        (),
+        ("web",),
         tuple(
             happening
             for number in (1, 2, 3, 80)
             for happening in (("fault", ("commit.lost", 9)), ("batch", (number,)))
         ),
+        later=(("fault", ("commit.odd", 9)), ("redrive", (2,)), ("redrive", (2,))),
     ),
     "executor._run": Need(("failing", "strict"), CANCELS),
     "executor._run_alone": Need(("poisoned",), (CRASH,)),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ostinato.testing.generate.pairs import BODIES, DOES, JOB_KEYS, PLACES
-from ostinato.testing.simulation.parts import Data, job, phase
+from ostinato.testing.simulation.parts import Data, N, job, phase
 
 FATES = ("fails", "late", "cancelled", "crashed")
 
@@ -55,6 +55,8 @@ def _beside(**members: Any) -> Shape:
     return lambda fate: AT_WORK[fate] | members
 
 
+CALL: Data = {"call": "below", "with": N}
+
 SHAPES: dict[str, Shape] = {
     "run": AT_WORK.__getitem__,
     "http": AWAY.__getitem__,
@@ -77,6 +79,7 @@ SHAPES: dict[str, Shape] = {
         {"wait": NEVER},
         {"wait": NEVER},
     ),
+    "call": _by(CALL, CALL | {"timeout": "200ms"}, CALL, CALL),
     "task": _by(
         {"task": {"name": NOTHING_MORE}},
         {"task": SIGN, "timeout": "200ms"},
@@ -151,6 +154,14 @@ class Cell(NamedTuple):
         if self.fate == "late" and self.word in TIMELESS:
             made["timeout"] = "500ms"
         return made
+
+    def below(self) -> dict[str, Data]:
+        """The workflow that it calls, if it does: there its fate is met."""
+        if self.word != "call":
+            return {}
+        does = {"fails": "lost", "crashed": "slow"}.get(self._shown, "hang")
+        under = phase("p", job("under", does, retry=1))
+        return {"below": {"workflow": "below", "phases": [under]}}
 
     @property
     def takes_back(self) -> bool:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ostinato.testing.simulation.asked import ASKED
+from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
 from ostinato.testing.simulation.handlers import HANDLERS
 from ostinato.testing.simulation.parts import (
     FEW,
@@ -298,11 +299,13 @@ MOODY: Data = {
     "phases": [phase("consume", job("handle", retry=1), job("again", retry=1))],
 }
 
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
-        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, QUEUED, SIGNALLED, SINGLE, BROKEN,
+        TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, CALLING, CALLED, DEEP,
+        QUEUED, SIGNALLED, SINGLE, BROKEN,
     )
 }  # fmt: skip
 
@@ -363,5 +366,10 @@ run's number."""
 SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""
 
-NEIGHBOURS = {"order": ("after",), "strict": ("after",)}
-"""Workflows that are started by what others emit."""
+NEIGHBOURS = {
+    "order": ("after",), "strict": ("after",), "calling": ("called", "deep"), "called": ("deep",),
+}  # fmt: skip
+"""Workflows that are started by what others emit, or call."""
+
+BELOW = ("called", "deep")
+"""Those that come only with what calls them."""

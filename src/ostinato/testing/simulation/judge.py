@@ -35,6 +35,7 @@ async def judge(world: World) -> list[Violation]:
         found += await world.ledger.attic.left(store)
         found += await world.ledger.bulk.left(store)
         found += await world.ledger.letters.left(store, world.ledger.heads.values())
+        found += await world.ledger.lines.left(store)
         found += _removed(world)
         found += await check_store(
             store, app._registry.graph, world.ledger.journal, world.clock.now()

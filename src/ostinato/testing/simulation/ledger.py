@@ -25,6 +25,7 @@ from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.letters import Letters
+from ostinato.testing.simulation.lines import Lines
 from ostinato.testing.simulation.namesakes import Namesakes
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.repetitions import WINDOWS
@@ -75,6 +76,7 @@ class Ledger:
         self.refused_answers: set[tuple[str, str, str]] = set()
         self.heads: dict[str, Head] = {}
         self.attic = Attic(clock, self.heads, self.journal)
+        self.lines = Lines(self.heads)
         self.letters = Letters(self.attic, self.journal)
         self.namesakes = Namesakes(self.heads, WINDOWS)
         self.bulk = BulkRepairs()
@@ -99,6 +101,7 @@ class Ledger:
         for head in (*batch.new_heads, *batch.heads.values()):
             told = sum(record.run_id == head.run_id for record in batch.records)
             self._show(head, told)
+        self.broken += self.lines.kept(batch)
         self.broken += self.letters.kept(batch)
         self.broken += self.namesakes.kept(batch)
         self.bulk.kept(batch)
@@ -179,7 +182,8 @@ class Ledger:
     def _look_at_error(self, run_id: str, fact: f.JobRetried | f.JobFailed) -> None:
         """What a handler raised counts for its own attempt, as what it returned."""
         said = fact.error.message
-        if said.startswith(NO_LUCK) and said != f"{NO_LUCK}{fact.attempt}":
+        below = said.endswith(")")  # it says from which run it comes
+        if said.startswith(NO_LUCK) and not below and said != f"{NO_LUCK}{fact.attempt}":
             self.breaks("error.foreign", f"{fact.key}, attempt {fact.attempt}: {said}", run_id)
 
     def _look_at_output(self, run_id: str, fact: f.JobSucceeded) -> None:

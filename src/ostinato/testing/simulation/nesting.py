@@ -32,9 +32,9 @@ def plan_of_cell(cell: Cell) -> Plan:
         store="memory",
         shuffled=False,
         small=False,
-        documents=("nested",),
+        documents=("nested", *cell.below()),
         actions=tuple(actions),
-        own={"nested": cell.document()},
+        own={"nested": cell.document(), **cell.below()},
         falls=cell.mark if cell.fate == "crashed" else b"",
     )
 

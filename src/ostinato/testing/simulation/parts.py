@@ -33,3 +33,7 @@ def tell_twice(type: str) -> list[Data]:
 
 FEW = {"attempts": 3, "delay": "10ms"}
 RETRY = {"attempts": 5, "delay": "20ms", "jitter": 0.5}
+
+
+def call(name: str, workflow: Any, **more: Any) -> Data:
+    return {"job": name, "call": workflow, "with": N} | more

@@ -13,6 +13,7 @@ from typing import Any
 
 from ostinato.testing.simulation.aims import OLD, aim_of
 from ostinato.testing.simulation.documents import (
+    BELOW,
     CONSUMERS,
     DOCUMENTS,
     LETTERS,
@@ -119,7 +120,7 @@ def _moment(chance: Random) -> float:
 
 
 def _documents(chance: Random) -> tuple[str, ...]:
-    chosen = chance.sample(sorted(DOCUMENTS), chance.choice((1, 2, 2, 3)))
+    chosen = chance.sample(sorted(DOCUMENTS.keys() - set(BELOW)), chance.choice((1, 2, 2, 3)))
     if chosen == ["poisoned"]:
         chosen.append("plain")
     more = [other for name in chosen for other in NEIGHBOURS.get(name, ())]

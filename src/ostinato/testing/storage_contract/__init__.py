@@ -12,7 +12,8 @@ hooks    what an adapter's tests fill in             samples  rows to write
 writing  batches: whole or nothing, the fence        owning   open, close, one owner
 runs     history, heads, timers                      events   waits, early events, replies, outbox
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
-limits   turns, places, buckets                  values   large values, kept once
+limits   turns, places, buckets                      mail     what runs tell each other
+values   large values, kept once
 tasks    put, ended once, listed, gone with their run
 operations  repairs of many runs, each settled once
 removing what is old: found in lots, gone for every reader, nothing else with it
@@ -23,6 +24,7 @@ from __future__ import annotations
 from ostinato.testing.storage_contract.events import EventPromises
 from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
+from ostinato.testing.storage_contract.mail import MailPromises
 from ostinato.testing.storage_contract.operations import OperationPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
@@ -44,6 +46,7 @@ class StorageContract(
     LimitPromises,
     ListPromises,
     OperationPromises,
+    MailPromises,
     TaskPromises,
     RemovingPromises,
     ValuePromises,

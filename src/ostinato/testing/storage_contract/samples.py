@@ -12,6 +12,7 @@ from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     DeadLetter,
     Head,
+    Mail,
     Outgoing,
     Place,
     Record,
@@ -52,6 +53,12 @@ def turn(run_id: str = "r1", key: str = "p/j", priority: int = 5) -> Turn:
 
 def place(name: str = "a", n: int = 0, run_id: str = "r1", key: str = "p/j") -> Place:
     return Place(name, n, run_id, key)
+
+
+def mail(
+    kind: str = "call", caller: str = "r1", key: str = "p/j", attempt: int = 1, body: bytes = b"{}"
+) -> Mail:
+    return Mail(kind, "r9", caller, key, attempt, body)
 
 
 def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:

@@ -1,0 +1,17 @@
+"""Who waits for a run."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Caller(Struct, frozen=True, array_like=True, gc=False):
+    """A step of another run, by its attempt.
+
+    ``depth`` is how many runs are above the one that waits and the one that is waited for.
+    """
+
+    run: str
+    key: str
+    attempt: int
+    depth: int = 0

@@ -1,0 +1,232 @@
+"""Runs that wait for one another: what one says is brought to the other, in the order it was said.
+
+The rows are the truth. Here are those that were not taken yet, by the run that is told; of each
+queue the first is on its way through the engine, and the next one goes when that is stored.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ostinato.core import commands as c
+from ostinato.core import events as e
+from ostinato.core.decide.calls import answer
+from ostinato.core.facts import Failure
+from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, Unloadable
+from ostinato.ports import Mail
+from ostinato.runtime.catalog import Catalog
+from ostinato.runtime.change import Change
+from ostinato.runtime.mail import call_in, event_in, joined, mail_of
+from ostinato.runtime.posts import NotYet, Post, Tell
+from ostinato.runtime.resident import Resident
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Wanted
+from ostinato.telemetry.logger import logger
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+log = logger("ostinato.calls")
+
+
+class Calls:
+    def __init__(self, engine: Engine, catalog: Catalog, starter: Starter) -> None:
+        self.engine = engine
+        self.catalog = catalog
+        self.starter = starter
+        self._queues: dict[str, deque[Mail]] = {}
+        self._unreadable: set[str] = set()
+
+    def __len__(self) -> int:
+        """What was said and is not taken."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    async def refresh(self) -> None:
+        """What the store holds: an earlier process has left it."""
+        for mail in await self.engine.storage.mail():
+            if all(mail.line != one.line for one in self._queues.get(mail.to, ())):
+                self.bring(mail)
+
+    def on_said(self, run_id: str, said: c.CallRun | c.HangUp | c.AnswerCall) -> None:
+        self.bring(mail_of(run_id, said))
+
+    def bring(self, mail: Mail) -> None:
+        """It is stored: whoever is told hears it after what was said before."""
+        queue = self._queues.setdefault(mail.to, deque())
+        queue.append(mail)
+        if len(queue) == 1:
+            self._send(mail)
+
+    def _send(self, mail: Mail) -> None:
+        self.engine.post(Start(self, mail) if mail.kind == "call" else Hear(self, mail))
+
+    def taken(self, mail: Mail) -> None:
+        queue = self._queues[mail.to]
+        queue.popleft()
+        if queue:
+            self._send(queue[0])
+        else:
+            del self._queues[mail.to]
+
+    def on_readable(self, run_id: str) -> None:
+        """What it could not be told, because it could not be loaded, it is told now."""
+        if run_id in self._unreadable:
+            self._unreadable.discard(run_id)
+            self._send(self._queues[run_id][0])
+
+    def unreadable(self, run_id: str) -> None:
+        self._unreadable.add(run_id)
+
+
+class Hear(Tell):
+    """Tell a run what another one has said. One that is gone hears nothing any more."""
+
+    __slots__ = ("calls", "gone", "mail")
+
+    def __init__(self, calls: Calls, mail: Mail) -> None:
+        super().__init__(mail.to, event_in(mail))
+        self.calls = calls
+        self.mail = mail
+        self.gone = False
+
+    async def ready(self, engine: Engine) -> None:
+        try:
+            await super().ready(engine)
+        except NotFoundError:  # it never began, or was removed
+            self.gone = True
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        told = None if self.gone else super().apply(engine, change, now)
+        change.rows.mail[self.mail.line] = None
+        return told
+
+    def done(self, result: Any) -> None:
+        self.calls.taken(self.mail)
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Unloadable):
+            self.calls.unreadable(self.run_id)
+
+
+class Start(Post):
+    """Start the run that another one has called, or join the one that is open under its uid.
+
+    What cannot be started is answered by an error.
+    """
+
+    __slots__ = ("above", "asked", "calls", "data", "mail", "reply", "trouble", "wanted")
+
+    def __init__(self, calls: Calls, mail: Mail) -> None:
+        self.answer = None
+        self.calls = calls
+        self.mail = mail
+        self.asked = call_in(mail)
+        self.data: Any = None
+        self.wanted: Wanted | None = None
+        self.above: set[str] = set()
+        self.trouble: OstinatoError | None = None
+        self.reply: Mail | None = None
+
+    async def ready(self, engine: Engine) -> None:
+        """A workflow that is there and cannot be read is the operator's to mend: it waits."""
+        self.trouble = None
+        try:
+            workflow, version = self.calls.catalog.resolve(self.asked.workflow, self.asked.version)
+        except NotFoundError as error:
+            self.trouble = error
+            return
+        engine.graph_of(workflow, version)
+        try:
+            self.data = self.calls.catalog.called_input(workflow, version, self.asked.input)
+            one = self.calls.starter.wanted(workflow, version, self.asked.uid, self.data)
+            self.wanted = one
+            if one.asks:
+                await self._look(engine, one)
+        except StoreError:
+            raise
+        except OstinatoError as error:
+            self.trouble = error
+
+    async def _look(self, engine: Engine, one: Wanted) -> None:
+        """Who is open under this uid, and who waits for the run that calls."""
+        await self.calls.starter.look([one])
+        if one.double is not None:
+            one.before = await engine.residents.load(one.double)
+        elif one.taken is not None:
+            await engine.residents.load(one.taken)
+        todo = [self.asked.caller.run]
+        for run_id in todo:  # which grows
+            self.above.add(run_id)
+            resident = await engine.residents.load(run_id)
+            todo += [each.run for each in resident.state.callers if each.run not in self.above]
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        self.reply = None
+        try:
+            self.reply = self._start(engine, change, now)
+        except NotYet:
+            raise
+        except OstinatoError as error:
+            self.reply = self._refused(error.code, str(error))
+        except Exception as error:  # of our own making: whoever waits must not wait for ever
+            log.error("call.broken", run=self.asked.run_id, exc_info=error)
+            self.reply = self._refused(type(error).__name__, str(error))
+        change.rows.mail[self.mail.line] = None
+        if self.reply is not None:
+            change.rows.mail[self.reply.line] = self.reply
+
+    def _start(self, engine: Engine, change: Change, now: int) -> Mail | None:
+        if self.trouble is not None or self.wanted is None:
+            raise self.trouble or NotYet
+        asked, one, seed = self.asked, self.wanted, engine.identity.seed()
+        start = e.Called(asked.run_id, seed, one.uid, self.data, caller=asked.caller)
+        begun = self.calls.starter.start(change, one, start, now)
+        return self._joined(engine, change, begun.run_id, now) if begun.duplicate else None
+
+    def _joined(self, engine: Engine, change: Change, run_id: str, now: int) -> Mail:
+        there = engine.residents.get(run_id) or self._before(run_id)
+        if there is None or there.stale:
+            raise NotYet
+        if there.state.ended:  # a double, or the last of its uid: it has answered already
+            return mail_of("", answer(there.state, self.asked.caller))
+        if run_id in self.above:
+            why = f"run {run_id} is open under uid {self.asked.uid!r}, and waits for this one"
+            return self._refused("CallsItself", why)
+        engine.tell(change, there, e.CallJoined(self.asked.caller), now)
+        return joined(self.asked.caller, run_id)
+
+    def _before(self, run_id: str) -> Resident | None:
+        before = None if self.wanted is None else self.wanted.before
+        return before if before is not None and before.run_id == run_id else None
+
+    def _refused(self, name: str, message: str) -> Mail:
+        error = Failure(name, message)
+        return mail_of("", c.AnswerCall(self.asked.caller, error=error, refused=True))
+
+    def done(self, result: Any) -> None:
+        self.calls.taken(self.mail)
+        if self.reply is not None:
+            self.calls.bring(self.reply)
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Refused):  # the store takes no such run
+            self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
+
+
+class Refuse(Post):
+    """A call that came to nothing is answered all the same."""
+
+    __slots__ = ("reply", "start")
+
+    def __init__(self, start: Start, why: str) -> None:
+        self.answer = None
+        self.start = start
+        self.reply = start._refused("Refused", why)
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.rows.mail |= {self.start.mail.line: None, self.reply.line: self.reply}
+
+    def done(self, result: Any) -> None:
+        self.start.calls.taken(self.start.mail)
+        self.start.calls.bring(self.reply)
