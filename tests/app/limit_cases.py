@@ -14,6 +14,7 @@ from ostinato.app.doing import Once
 from ostinato.config.settings import LimitSettings
 from ostinato.errors import (
     Busy,
+    ConflictError,
     DefinitionError,
     NotStorable,
     PatternError,
@@ -353,6 +354,26 @@ def _one_slot():
     from ostinato.config.settings import SlotSettings
 
     return SlotSettings(handlers=1)
+
+
+@case("runs that wait behind one of their uid", "limits.uid_queue")
+async def uid_queue(stage):
+    document = one_job({"wait": "1h"}, uid={"open": "queue"})
+    async with stage.app(document, limits=LimitSettings(uid_queue=1)) as app:
+        for _ in range(2):
+            await app.start("w", uid="u")
+        with pytest.raises(Busy, match=r"limits\.uid_queue"):
+            await app.start("w", uid="u")
+
+
+@case("signals that a run keeps")
+async def signals(stage):
+    document = one_job({"wait": "1h"}, uid={"open": "signal"})
+    async with stage.app(document) as app:
+        for _ in range(1_001):
+            await app.start("w", uid="u")
+        with pytest.raises(ConflictError, match="keeps 1,000 signals"):
+            await app.start("w", uid="u")
 
 
 @case("the name and text of an error")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ostinato.core.model import Each, Emit, Run, Set, WaitEvent, WaitUntil
+from ostinato.core.model import Again, Each, Emit, Meanwhile, Run, Set, WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
 from ostinato.definitions import load, read
 from ostinato.definitions.keys import LATER, SECTIONS
@@ -305,6 +305,12 @@ REFUSED = [
     (workflow(head="input_schema: {type: objekt}"), "input_schema.type: not a JSON Schema"),
     (workflow(head="input_schema: {$ref: 'http://127.0.0.1:9/x'}"), "is not fetched"),
     (workflow(head="input_schema: {properties: {a: {pattern: '('}}}"), "not a JSON Schema"),
+    (workflow(head="uid: {}"), "this says nothing (write uid: {key: event.data.id, open: queue}"),
+    (workflow(head="uid: {open: later}"), "same or signal or queue or refuse is expected"),
+    (workflow(head="uid: {key: input.a, twice: 1}"), "twice"),
+    (workflow(head="on: [{event: A, uid: {open: queue}}]"), "`key` is missing"),
+    (workflow(head="dedup: {key: input.a}"), "window"),
+    (workflow(head="dedup: {key: input.a, window: 0s}"), "longer than nothing"),
     # expressions
     (workflow("{job: a, run: t, when: 1 +}"), "in `1 +`"),
     (workflow("{job: a, run: t, when: a and b}"), "&&"),
@@ -328,7 +334,7 @@ def test_refused(text, said):
     assert any(said in problem for problem in problems(text)), problems(text)
 
 
-VALUES = {"uid": "{key: a}", "mode": "race"}
+VALUES = {"mode": "race"}
 SMALL = {
     "workflow": lambda key: workflow(head=f"{key}: x"),
     "trigger": lambda key: workflow(head=f"on: [{{event: A, {key}: {VALUES.get(key, 'x')}}}]"),
@@ -340,7 +346,7 @@ SMALL = {
 LATER_KEYS = [(section, key) for section, keys in LATER.items() for key in keys]
 
 
-@pytest.mark.parametrize(("section", "key"), [*LATER_KEYS, ("trigger", "uid")], ids=str)
+@pytest.mark.parametrize(("section", "key"), LATER_KEYS, ids=str)
 def test_what_comes_later_is_named(section, key):
     said = problems(SMALL[section](key))
     assert any("not yet: `" in problem and key in problem for problem in said)
@@ -429,3 +435,22 @@ def test_every_kind_of_key_can_be_read_and_has_a_schema():
 
     kinds = {key.kind for keys in SECTIONS.values() for key in keys}
     assert kinds == set(_KINDS) - {"text", "match"} | {"text", "match"} == set(SCHEMAS)
+
+
+def test_a_uid_alone_is_the_key_of_the_usual_rule():
+    [document] = load(workflow(head="uid: input.a\ndedup: {key: input.b, window: 5m}"))
+    assert (document.uid.key.text, document.uid.again, document.uid.open) == (
+        "input.a", Again.NEW, Meanwhile.SAME,
+    )  # fmt: skip
+    assert (document.dedup.key.text, document.dedup.window) == ("input.b", 300_000)
+
+
+def test_a_triggers_map_is_a_rule_and_its_short_form_leaves_that_to_the_workflow():
+    on = "on: [{event: A, uid: event.id}, {event: B, uid: {key: event.id, open: queue}}]"
+    first, second = load(workflow(head=on))[0].triggers
+    assert (first.uid.text, first.rule) == ("event.id", None)
+    assert (second.uid.text, second.rule.open) == ("event.id", Meanwhile.QUEUE)
+
+
+def test_a_rule_that_is_the_usual_one_is_none():
+    assert load(workflow(head="uid: {again: new, open: same}"))[0].uid is None

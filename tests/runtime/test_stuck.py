@@ -120,3 +120,13 @@ def test_a_match_that_no_event_fits(pattern, said):
 )
 def test_a_match_that_an_event_may_fit(pattern):
     assert contradiction(pattern, ["PAID", "SETTLED"]) is None
+
+
+async def test_who_waits_for_a_turn_is_not_doubted(stage):
+    document = one_job({"wait": PAID}, name="bill", concurrency={"limit": 1})
+    async with stage.app(document) as app:
+        for _ in range(2):
+            await app.start("bill", id="a")
+        groups = (await app.stuck()).waiting
+        [turn] = [group for group in groups if group.waiting_for == "turn"]
+        assert turn.runs[0].doubts == []

@@ -79,8 +79,8 @@ MUTATIONS = (
         "client.hangs", "event.started_twice", "answer.differs",
     ),
     mutation(
-        1, "an idempotent answer is not kept", "runtime.starts:Begin.apply",
-        "change.rows.replies.append(reply)",
+        1, "an idempotent answer is not kept", "runtime.starts:Begin._remember",
+        "change.rows.replies.append(row)",
         "pass",
         "answer.differs",
     ),
@@ -115,12 +115,22 @@ MUTATIONS = (
         "client.refused",
     ),
     mutation(
-        1, "two of one key in a tick do not know each other", "runtime.starts:Begin.apply",
+        1, "two of one key in a tick do not know each other", "runtime.starts:Begin._remember",
         'engine.fresh["reply", once.scope, once.key] = change',
         "pass",
         "client.refused",
     ),
     mutation(
+        1, "a start that is one with others is not remembered", "runtime.starts:Starter._remember",
+        "change.rows.replies.append(row)",
+        "pass",
+        "dedup.twice",
+    ),
+    mutation(
+        1, "two that are one in a tick do not know each other", "runtime.starts:Starter._remember",
+        'self.engine.fresh["reply", *mark] = change',
+        "pass",
+        "client.refused",
         1, "whoever answers second is told that the answer counts",
         "runtime.tasks:AnswerTask.apply",
         "refuse_ended(self.row, self.event.by, self.event.outcome, bytes(self.event.data))",
@@ -257,8 +267,8 @@ MUTATIONS = (
         "history.gap", "history.replay", "history.start",
     ),
     mutation(
-        2, "a uid is free before the end of its run is stored", "runtime.starts:Starter.start",
-        'stored(engine, change, "freed", workflow, event.uid)',
+        2, "a uid is free before the end of its run is stored", "runtime.standing:Standing._who",
+        'stored(engine, change, "freed", *pair)',
         "pass",
         "client.refused",
     ),
@@ -267,6 +277,30 @@ MUTATIONS = (
         "batch.freed.append(owner)",
         "pass",
         "limit.kept",
+    ),
+    mutation(
+        2, "who is open does not know that others wait", "core.decide.turns:followed",
+        "return [RunFollowed(event.name), HoldPlace(event.name)]",
+        "return []",
+        "run.hangs", "innocent.incident", "uid.two_open",
+    ),
+    mutation(
+        2, "one in line passes another", "runtime.limiter:Limiter._is_first",
+        "return turn.owner == next(iter(self._lines[want.name]))",
+        "return True",
+        "uid.passed",
+    ),
+    mutation(
+        2, "a start passes those who wait under its uid", "runtime.limiter:Limiter.first_in_line",
+        "return None if first is None else first[0]",
+        "return None",
+        "run.hangs", "innocent.incident", "uid.two_open", "uid.passed",
+    ),
+    mutation(
+        2, "what came of a run of many is not kept", "runtime.operations:Step.apply",
+        "change.rows.settled.append(self.row(outcome, reason))",
+        "pass",
+        "bulk.left", "bulk.twice",
     ),
     # 3. At least once, with a key that stays
     mutation(
@@ -476,6 +510,12 @@ MUTATIONS = (
         "await self.schedules.refresh()",
         "pass",
         "schedule.late",
+    ),
+    mutation(
+        6, "repairs of many runs die with their process", "runtime.service:Service.start",
+        "await self.operations.refresh()",
+        "pass",
+        "bulk.hangs",
     ),
     mutation(
         6, "what runs had said is forgotten with the process", "runtime.calls:Calls.refresh",

@@ -18,10 +18,12 @@ from ostinato.ports import (
     Page,
     Removal,
     RunQuery,
+    Settled,
     TaskQuery,
 )
 from ostinato.storage.memory import MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
+from ostinato.testing.storage_contract.operations import operation
 from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
@@ -56,7 +58,11 @@ def few(strategy):
     return st.lists(strategy, max_size=2)
 
 
+statuses = st.sampled_from(["preview", "running", "ended"])
 heads = st.one_of(
+    st.builds(
+        lambda name, uid: head(name, uid=uid, status="pending", waiting_for="uid"), new_run, uid
+    ),
     st.builds(lambda name, uid, busy: head(name, uid=uid, busy=busy), new_run, uid, st.booleans()),
     st.builds(lambda name, uid: ended(name, "failed", uid=uid), new_run, uid),
 )
@@ -143,6 +149,9 @@ batches = st.builds(
         ),
         max_size=1,
     ),
+    operations=few(st.builds(operation, key, statuses, expires_at=at, ended_at=at)),
+    matched=few(st.tuples(key, run)),
+    settled=few(st.builds(Settled, key, run, st.just("done"))),
     tasks=few(
         st.one_of(
             st.builds(
@@ -163,6 +172,7 @@ batches = st.builds(
         runs=few(st.one_of(run, new_run)),
         events=few(st.integers(1, 30).map(lambda number: ("shop", f"e{number}"))),
         dead_letters=few(st.integers(1, 30).map("l{}".format)),
+        operations=few(key),
         replies=few(st.sampled_from("abcdef").map(lambda name: ("POST /runs", name))),
     ),
 )
@@ -222,4 +232,9 @@ async def everything(storage):
         await storage.aged_events(0, 9),
         await storage.aged_letters(NOW + 2, 9),
         sorted(await storage.expired_replies(NOW + 150, 99)),
+        await storage.operations(Page()),
+        await storage.running_operations(),
+        await storage.aged_operations(NOW + 2, NOW + 2, 9),
+        [await storage.operation_runs(one, "", 9) for one in ("k1", "k2")],
+        [await storage.operation_tally(one) for one in ("k1", "k2")],
     ]

@@ -7,6 +7,7 @@ doing         start, emit, accept, cancel, answer       reading    runs, histori
 scheduling    schedules
 pages         how much is shown at once
 repairing     pause, resume, retry, skip, fork, signal
+bulk          one repair for many runs
 tasks         work for people: list, complete
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share

@@ -22,7 +22,8 @@ from ostinato.runtime.bounds import check_size
 
 
 def trigger_of(row: Version, spec: TriggerSpec) -> Trigger:
-    return Trigger(row.workflow, row.version, spec.index, spec.name, spec.input, spec.uid)
+    named = (row.workflow, row.version, spec.index, spec.name)
+    return Trigger(*named, spec.input, spec.uid, spec.rule)
 
 
 def plans_of(row: Version, document: Document) -> dict[str, Plan]:

@@ -18,14 +18,15 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.cloudevents.event import MAX_ID, MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, text
 from ostinato.core.codec import encode_value
 from ostinato.core.state import State, Step
-from ostinato.core.triggers import uid_problem
+from ostinato.core.uids import uid_problem
 from ostinato.core.views import RunView, run_view
 from ostinato.errors import ConflictError, InvalidInput, UsageError
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
 from ostinato.runtime.reports import failure_from
-from ostinato.runtime.starts import Begin, Begun, Idempotency
+from ostinato.runtime.starts import Begin, Idempotency
+from ostinato.runtime.wanted import Begun
 
 
 class Once(msgspec.Struct, frozen=True):

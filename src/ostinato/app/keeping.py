@@ -33,6 +33,7 @@ def retention_of(settings: Settings) -> Retention:
         events=_ms(retention.events),
         duplicates=retention.duplicates // _MS,
         dead_letters=_ms(retention.dead_letters),
+        operations=_ms(retention.operations),
     )
 
 

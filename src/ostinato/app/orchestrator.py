@@ -7,11 +7,11 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ostinato.app.bulk import Bulk
 from ostinato.app.deploying import Deploying, documents_in
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
-from ostinato.app.repairing import Repairing
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
@@ -32,7 +32,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Repairing, Letters, Tasks):
+class App(Deploying, Scheduling, Bulk, Letters, Tasks):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -141,6 +141,7 @@ class App(Deploying, Scheduling, Repairing, Letters, Tasks):
             threads=settings.slots.threads,
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
+            uid_queue=settings.limits.uid_queue,
             inline=settings.limits.inline,
             secrets=settings.secrets,
         )

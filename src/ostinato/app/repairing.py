@@ -17,7 +17,7 @@ from ostinato.core.views import RunView
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.repairs import Fork, Repair
-from ostinato.runtime.starts import Begun
+from ostinato.runtime.wanted import Begun
 
 
 class Repairing(Doing):

@@ -165,7 +165,7 @@ class Finding(Reading):
         return found
 
     async def _doubts(self, view: RunView, now: int) -> list[str]:
-        waits = [wait for wait in view.waits if wait.types]
+        waits = [wait for wait in view.waits if wait.kind == "event"]
         told = await asyncio.gather(*(self._doubt(wait, now) for wait in waits))
         return [doubt for doubt in told if doubt]
 

@@ -46,6 +46,8 @@ COMMANDS: dict[str, Command] = dict(
         ("skip", Command("repairs", "skip", "go on without a job, with a value instead")),
         ("fork", Command("repairs", "fork", "start another run with what this one had done")),
         ("signal", Command("repairs", "signal", "send an event to one run alone")),
+        _same("bulk", "one repair for many runs, after a look at which they are"),
+        _same("operations", "list repairs of many runs; show or stop one"),
         _same("tasks", "list what people are asked"),
         _same("complete", "answer a task"),
         _same("workflows", "list workflows"),

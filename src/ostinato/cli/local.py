@@ -23,7 +23,7 @@ from ostinato.config import Settings
 from ostinato.core.cloudevents import to_json
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import parse_instant
-from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunQuery, TaskQuery
+from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery, TaskQuery
 
 OPERATOR = "local operator"
 """Who answers a task, when nobody says who."""
@@ -109,6 +109,36 @@ class LocalClient:
         told = await getattr(self._app, verb)(run_id, *positional, **given)
         run: Data = _plain(await self._app.run_view(told.id))
         return run
+
+    # -- many runs
+
+    async def bulk(self, asked: Mapping[str, Any]) -> Data:
+        begun: Data
+        if token := asked.get("previewToken"):
+            more = {"rate": asked["rate"], "why": asked["why"], "by": "ostinato bulk"}
+            begun = _plain(await self._app.start_bulk(token, **more))
+            return begun
+        where, given = self._filter(asked["where"]), {"job": asked["job"]}
+        if "output" in asked:
+            given["output"] = asked["output"]
+        begun = _plain(await self._app.preview_bulk(asked["action"], where, **given))
+        return begun
+
+    def _filter(self, where: Mapping[str, Any]) -> RunFilter:
+        since = where.get("failedSince")
+        at = {} if since is None else {"failedSince": self._app.now() - parse_duration(since)}
+        return msgspec.convert({**where, **at}, RunFilter)
+
+    async def operations(self, limit: int) -> list[Data]:
+        return [_plain(one) for one in await self._app.operations(Page(limit))]
+
+    async def operation(self, operation_id: str) -> Data:
+        found: Data = _plain(await self._app.operation(operation_id))
+        return found
+
+    async def stop_operation(self, operation_id: str) -> Data:
+        done: Data = _plain(await self._app.stop_operation(operation_id, by="ostinato operations"))
+        return done
 
     # -- schedules
 

@@ -137,6 +137,20 @@ class RemoteClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         return await self._list("/events", query, limit)
 
+    # -- many runs
+
+    async def bulk(self, asked: Mapping[str, Any]) -> Data:
+        return _object(await self._send("POST", "/runs/bulk", json=dict(asked)))
+
+    async def operations(self, limit: int) -> list[Data]:
+        return await self._list("/operations", {}, limit)
+
+    async def operation(self, operation_id: str) -> Data:
+        return await self._get(f"/operations/{_segment(operation_id)}")
+
+    async def stop_operation(self, operation_id: str) -> Data:
+        return _object(await self._send("POST", f"/operations/{_segment(operation_id)}/stop"))
+
     # -- schedules
 
     async def schedules(self) -> list[Data]:

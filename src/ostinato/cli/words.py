@@ -78,6 +78,8 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "turn":
             names = " and ".join(wait.get("types") or ())
             return f"waiting for its turn under {names} {since}; goes on by itself"
+        case "uid":
+            return f"waiting {since} for the run before it under its uid; goes on by itself"
         case "retry":
             again = f" in {span(due - now)}" if due else ""
             return f"failed, will be tried again{again}; goes on by itself"

@@ -56,6 +56,7 @@ class LimitSettings:
     document: int = _setting(1 << 20, SIZE, "the largest workflow document")
     steps: int = _setting(100_000, COUNT, "steps of one run; beyond it the run fails")
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
+    uid_queue: int = _setting(1_000, COUNT, "runs that wait for another of their uid")
     call_depth: int = _setting(50, COUNT, "runs that may call one another in a chain")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
@@ -82,6 +83,7 @@ class RetentionSettings:
         timedelta(days=7), DURATION, "the least time that a repeated event is known to be one"
     )
     dead_letters: timedelta = _setting(FOREVER, KEEP, "dead letters")  # noqa: RUF009
+    operations: timedelta = _setting(FOREVER, KEEP, "repairs of many runs")  # noqa: RUF009
     export: str | None = _setting(None, TEXT, "a directory; runs are written there before they go")
 
 

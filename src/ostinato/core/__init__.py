@@ -5,6 +5,7 @@ graph         nodes and flows, compiled once per load
 state         a run: a tree of scope instances, steps and tokens
 events        what a run is told
 facts         what a run remembers
+failure       why something failed; a value that is not there
 commands      what a run asks for
 decide        event -> facts and commands (reads, never writes), in turn with
 fold          fact -> state (the only code that writes a state), until nothing moves
@@ -12,6 +13,7 @@ names         what an expression can see
 outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
 schedules     the clock -> events: what is due, what was missed, what overlaps
 triggers      event -> runs: inputs and uids from events, misfits
+uids          what a start does whose uid another run has, or had; starts that are one
 secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done
 retention     what is old enough to go, and what may go

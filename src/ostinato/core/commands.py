@@ -93,7 +93,7 @@ class CloseTask(Command, frozen=True):
 class Want(Struct, frozen=True, array_like=True, gc=False):
     """A place under ``name``: one of ``limit`` at once, or, with ``per`` (ms), of so many in it.
 
-    ``overflow`` is queue, reject or cancel-running.
+    ``overflow`` is queue, reject, cancel-running, or line: turns come strictly in order.
     """
 
     name: str
@@ -108,6 +108,12 @@ class TakePlaces(Command, frozen=True):
     key: str
     wants: tuple[Want, ...]
     priority: int
+
+
+class HoldPlace(Command, frozen=True):
+    """The run has the one place under ``name``, for others wait for its end."""
+
+    name: str
 
 
 class FreePlaces(Command, frozen=True):

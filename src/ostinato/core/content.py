@@ -19,6 +19,8 @@ def content(graph: Graph) -> dict[str, Any]:
         "on_error": _plain(graph.root.on_error),
         "limits": _plain(graph.limits),
         "priority": graph.priority,
+        "uid": _plain(graph.uid),
+        "dedup": _plain(graph.dedup),
         "output": _plain(graph.output),
         "last": None if graph.last is None else graph.last.path,
         "nodes": {node.path: _node(node) for node in graph.root.walk() if node.parent is not None},

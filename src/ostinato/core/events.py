@@ -20,6 +20,7 @@ class Start(Event, frozen=True):
     """``seed`` is chance given from outside: jitter and callback tokens are made from it.
 
     ``given`` (a map of step keys to outputs) is what the run ``forked_from`` has done already.
+    ``behind`` names the line of its uid in which it waits for its turn first.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class Start(Event, frozen=True):
     forked_from: str = ""
     by: str = ""
     why: str = ""
+    behind: str = ""
 
 
 class Called(Start, frozen=True, kw_only=True):
@@ -182,11 +184,21 @@ class SkipRequested(Event, frozen=True):
 
 
 class Signalled(Event, frozen=True):
-    """An event for this run alone (CloudEvents members)."""
+    """An event for this run alone (CloudEvents members).
+
+    ``keep``: without a wait that it fits now, it is kept for one that comes later.
+    """
 
     event: Raw
     by: str = ""
     why: str = ""
+    keep: bool = False
+
+
+class Followed(Event, frozen=True):
+    """Another run waits for this one's end, in the line of this name."""
+
+    name: str
 
 
 class PlacesTaken(Event, frozen=True):

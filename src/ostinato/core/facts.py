@@ -12,22 +12,9 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from ostinato.core.callers import Caller
-
-NOTHING = Raw(b"null")
-"""Stands for a value that is not there: msgspec cannot read ``Raw | None``."""
-
-
-def given(value: Raw) -> Raw | None:
-    """The value, or None for ``NOTHING``."""
-    return None if value == NOTHING else value
-
-
-class Failure(Struct, frozen=True, array_like=True, gc=False):
-    """Why something failed: a name to match on and a text to read."""
-
-    name: str
-    message: str
-    job: str = ""
+from ostinato.core.failure import NOTHING as NOTHING
+from ostinato.core.failure import Failure as Failure
+from ostinato.core.failure import given as given
 
 
 class Fact(Struct, frozen=True, array_like=True, gc=False, tag_field="type"):
@@ -268,6 +255,18 @@ class RunAdmitted(Fact, frozen=True, tag="run.admitted"):
     """It has its places, and begins."""
 
 
+class RunFollowed(Fact, frozen=True, tag="run.followed"):
+    """Other runs of its uid wait for its end: it has the place of this name."""
+
+    name: str
+
+
+class RunSignalled(Fact, frozen=True, tag="run.signalled"):
+    """An event for this run alone came, and is kept for the wait that it will fit."""
+
+    event: Raw
+
+
 class JobQueued(Fact, frozen=True, tag="job.queued"):
     """It waits for its turn under these names; once it begins, it has a place under each."""
 
@@ -391,6 +390,7 @@ class JobCancelled(Fact, frozen=True, tag="job.cancelled"):
 AnyFact = (
     RunStarted | RunFinishing | RunCancelling | RunSucceeded | RunFailed | RunCancelled
     | RunPaused | RunResumed | RunRepaired | RunReopened | ScopeReopened | RunQueued | RunAdmitted
+    | RunFollowed | RunSignalled
     | RunHalting | RunStuck | RunWarned | RunCalled | ScopeOpened | ScopeSkipped | ScopeFailing
     | ScopeEnded | ScopeSatisfied | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
     | JobReady | JobStarted | JobWaiting | JobReassigned | JobHeard | JobRetried | JobRepeated

@@ -15,7 +15,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Each, Job, Join, Kind, Limit, OnError, Split
+from ostinato.core.model import (
+    Dedup,
+    Each,
+    Job,
+    Join,
+    Kind,
+    Limit,
+    OnError,
+    Split,
+    UidRule,
+)
 from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
@@ -156,6 +166,7 @@ class Graph:
     ``most_depth`` runs above it; ``most_output`` is in bytes, of the run's result. All these are
     set by whoever loads the graph. A run takes a place under each of ``limits`` before it begins;
     ``priority`` (0 to 9) is that of its jobs.
+    ``uid`` and ``dedup`` say which starts meet an earlier run, and what comes of that.
     """
 
     def __init__(
@@ -177,6 +188,8 @@ class Graph:
         self.most_depth = 50
         self.limits: tuple[Limit, ...] = ()
         self.priority = 5
+        self.uid: UidRule | None = None
+        self.dedup: Dedup | None = None
         self.root = Node(Kind.SCOPE, "")
         self.nodes: dict[str, Node] = {}
         self.jobs: dict[str, Node] = {}

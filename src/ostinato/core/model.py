@@ -168,6 +168,38 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     per: int | None = None
 
 
+class Again(enum.Enum):
+    """What a start does when the earlier run of its uid is over."""
+
+    NEW = "new"  # another run begins
+    RESUME = "resume"  # one that has failed or was cancelled goes on
+    REFUSE = "refuse"  # it is an error
+
+
+class Meanwhile(enum.Enum):
+    """What a start does while the run of its uid is open."""
+
+    SAME = "same"  # it is answered with that run
+    SIGNAL = "signal"  # that run hears of it
+    QUEUE = "queue"  # it begins when that run has ended
+    REFUSE = "refuse"  # it is an error
+
+
+class UidRule(msgspec.Struct, frozen=True, kw_only=True):
+    """``key`` makes the uid of a start that brings none."""
+
+    key: Expression | None = None
+    again: Again = Again.NEW
+    open: Meanwhile = Meanwhile.SAME
+
+
+class Dedup(msgspec.Struct, frozen=True, kw_only=True):
+    """Starts with the same ``key`` are one for ``window`` ms after the first."""
+
+    key: Expression
+    window: int
+
+
 class Each(msgspec.Struct, frozen=True, kw_only=True):
     """``tolerate`` items may fail: a number, or a share of all items when ``percent``."""
 

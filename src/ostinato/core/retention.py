@@ -37,6 +37,7 @@ class Retention(Struct, frozen=True):
     events: int | None = None
     duplicates: int = 0
     dead_letters: int | None = None
+    operations: int | None = None
 
     def of_run(self, workflow: str, status: str) -> int | None:
         return self.workflows.get(plain(workflow), self.runs).of(status)

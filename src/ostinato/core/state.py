@@ -218,7 +218,8 @@ class State:
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
     number of the first fact that says so. ``parent`` has started it; it and every other one of
     ``callers`` waits for its end. ``children`` are the runs that it has called, in order,
-    by the id that it gave them."""
+    by the id that it gave them. ``signals`` are events for it alone that no wait has
+    heard yet."""
 
     # most runs have none of these, and pay nothing for them
     parent: Caller | None = None
@@ -264,6 +265,7 @@ class State:
         self.given: dict[str, Raw] = {}
         self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
+        self.signals: tuple[Raw, ...] = ()
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
         self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
@@ -272,17 +274,22 @@ class State:
         return self.scopes[""]
 
     @property
+    def behind(self) -> bool:
+        """It waits for the end of another run of its uid."""
+        return self.queued and self.places[0].startswith("uid:")
+
+    @property
     def depth(self) -> int:
         """How many runs are above it: the one that called it, the one that called that, …"""
         return 0 if self.parent is None else self.parent.depth
 
     @property
     def waiting_for(self) -> str | None:
-        """turn, repair, or the kind of the oldest open wait: event, timer, callback, task, …"""
+        """turn, uid, repair, or the kind of the oldest open wait: event, timer, task, …"""
         if self.stuck:
             return "repair"
         if self.queued:
-            return "turn"
+            return "uid" if self.behind else "turn"
         if self.ended or self.busy or self.paused:
             return None
         kinds = [step.kind for step in self.open.values()]

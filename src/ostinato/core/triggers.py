@@ -17,12 +17,17 @@ from ostinato.core import correlation
 from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.codec import encode_value
 from ostinato.core.expressions import Expression, Template
-from ostinato.errors import ExpressionError, InvalidInput
+from ostinato.core.model import UidRule
+from ostinato.core.uids import uid_of
+from ostinato.errors import ExpressionError, InvalidInput, OstinatoError
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Event → run: which workflow, and how its input and uid are made from the event."""
+    """Event → run: which workflow, and how its input and uid are made from the event.
+
+    ``rule`` is what it says of a uid that is taken; None: what the workflow says.
+    """
 
     workflow: str
     version: int
@@ -30,6 +35,7 @@ class Trigger:
     called: str | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None
+    rule: UidRule | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +77,7 @@ class Found:
     def __init__(self, event: Event) -> None:
         self.event = event
         self.starts: list[Starting] = []
-        self.misfits: list[tuple[Trigger, InvalidInput | ExpressionError]] = []
+        self.misfits: list[tuple[Trigger, OstinatoError]] = []
         self.values_keys: list[str] = []
         self.encoded = Raw(b"")
 
@@ -114,31 +120,9 @@ def _starting(listeners: Listeners, trigger: Trigger, event: dict[str, Any]) -> 
     given = event["data"] if trigger.input is None else _made(trigger.input, names)
     checked = listeners.check_input(trigger.workflow, trigger.version, given)
     same = trigger.input is None and checked == given
-    uid = None if trigger.uid is None else _uid(trigger.uid.evaluate(names))
+    uid = None if trigger.uid is None else uid_of(trigger.uid.evaluate(names))
     return Starting(trigger, None if same else encode_value(checked), uid)
 
 
 def _made(source: Expression | Template, names: dict[str, Any]) -> Any:
     return source.evaluate(names) if isinstance(source, Expression) else source.render(names)
-
-
-LONGEST_UID = 256
-
-
-def _uid(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise ExpressionError(f"uid gave {value!r:.80}, not a text")
-    if why := uid_problem(value):
-        raise ExpressionError(why)
-    return value
-
-
-def uid_problem(uid: str) -> str:
-    """Why this cannot be a uid; empty when it can."""
-    if 0 < len(uid) <= LONGEST_UID and uid.isprintable():
-        return ""
-    return f"a uid has 1 to {LONGEST_UID} printable characters, not {uid!r:.40}"

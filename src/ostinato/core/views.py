@@ -254,7 +254,8 @@ def _phase(scope: Scope) -> PhaseView:
 def _own_turn(state: State) -> list[WaitView]:
     if not state.queued:
         return []
-    return [WaitView(key="", kind="turn", since=state.started_at, types=state.places)]
+    kind = "uid" if state.behind else "turn"
+    return [WaitView(key="", kind=kind, since=state.started_at, types=state.places)]
 
 
 def _waits(state: State) -> Iterator[WaitView]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template, parse_template
-from ostinato.core.model import End, Limit, OnError, Overflow, Repeat, Run
+from ostinato.core.model import (
+    Again,
+    Dedup,
+    End,
+    Limit,
+    Meanwhile,
+    OnError,
+    Overflow,
+    Repeat,
+    Run,
+    UidRule,
+)
 from ostinato.definitions.actions import Done, done_by
 from ostinato.definitions.document import Body, Catch, Job
 from ostinato.definitions.keys import ACTIONS, GOES_WITH, LATER_ACTIONS, NEEDS_CALLBACK
@@ -199,6 +210,36 @@ def _rate(reader: Reader, place: Place, path: Path) -> Limit | None:
     return Limit(key=members.get("key"), limit=members["limit"], per=members["per"])
 
 
+def _uid(reader: Reader, place: Place, path: Path) -> UidRule | None:
+    """An expression alone is the key; a trigger's rule has one."""
+    if not isinstance(place.value, dict):
+        key = reader.expression(place, path)
+        return None if key is None else UidRule(key=key)
+    members = reader.section("uid", place, path)
+    if members is None:
+        return None
+    if not members and not place.value:
+        reader.say(place, path, "this says nothing", _UID)
+    if path[0] == "on" and "key" not in place.value:
+        reader.say(place, path, "`key` is missing: it makes the uid of the event", _UID)
+    rule = UidRule(
+        key=members.get("key"),
+        again=Again(members.get("again") or "new"),
+        open=Meanwhile(members.get("open") or "same"),
+    )
+    return None if rule == UidRule() else rule
+
+
+_UID = "write uid: {key: event.data.id, open: queue}; on a workflow, key: input.id"
+
+
+def _dedup(reader: Reader, place: Place, path: Path) -> Dedup | None:
+    members = reader.section("dedup", place, path)
+    if members is None or members.get("key") is None or members.get("window") is None:
+        return None
+    return Dedup(key=members["key"], window=members["window"])
+
+
 BODY_KINDS: dict[str, ReadKind] = {
     "body": _body,
     "catches": _catches,
@@ -206,4 +247,6 @@ BODY_KINDS: dict[str, ReadKind] = {
     "repeat": _repeat,
     "concurrency": _concurrency,
     "rate": _rate,
+    "uid": _uid,
+    "dedup": _dedup,
 }

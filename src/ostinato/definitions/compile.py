@@ -46,6 +46,7 @@ def compile(
     graph = Graph(document.workflow, version, timeout=document.timeout, output=document.output)
     graph.root.on_error = document.on_error
     graph.limits, graph.priority = document.limits, document.priority
+    graph.uid, graph.dedup = document.uid, document.dedup
     before: Node | None = None
     for phase in document.phases:
         node = _phase(graph, phase, handlers or {})

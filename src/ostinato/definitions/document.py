@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core.expressions import Expression, Template
-from ostinato.core.model import Action, Each, Limit, OnError, Repeat
+from ostinato.core.model import Action, Dedup, Each, Limit, OnError, Repeat, UidRule
 from ostinato.core.schedules import Plan
 from ostinato.definitions.reader import Use
 from ostinato.definitions.source import Path, Place, member, shown
@@ -19,7 +19,7 @@ __all__ = ["Body", "Catch", "Document", "Job", "Phase", "TriggerSpec"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSpec:
     """``types`` and ``pattern`` (when there is one) say which events start a run; a ``plan`` says
-    when one starts.
+    when one starts. ``rule`` is what it says of a uid that is taken.
     """
 
     index: int
@@ -30,6 +30,7 @@ class TriggerSpec:
     pattern: dict[str, Any] | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None
+    rule: UidRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,8 @@ class Document:
     on_error: OnError | None = None
     limits: tuple[Limit, ...] = ()
     priority: int = 5
+    uid: UidRule | None = None
+    dedup: Dedup | None = None
     description: str = ""
 
     def jobs(self) -> Iterator[Job]:

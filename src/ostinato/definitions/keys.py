@@ -60,6 +60,8 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("on_error", "on_error", "What happens when a job has failed for good"),
         Key("concurrency", "concurrency", "How many runs at once"),
         Key("rate", "rate", "How many runs begin in a span of time"),
+        Key("uid", "uid", "One open run per value, over `input`; what a second start does"),
+        Key("dedup", "dedup", "Starts that are one: the second is answered with the first's run"),
         Key("priority", "priority", "Whose jobs go first: 0 to 9 (default 5)"),
         Key("phases", "phases", "What is done, one phase after the other", True),
         Key("output", "output", "The run's result; without it, the last phase's job outputs"),
@@ -76,7 +78,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("catch_up", "catch_up", "Of missed instants it starts `last` (default), `all`, `none`"),
         Key("jitter", "span", "Starts up to so long later, each instant by its own share"),
         Key("input", "output", "The run's input, over `event`; without it, the event's data"),
-        Key("uid", "expression", "One open run per value, over `event`"),
+        Key("uid", "uid", "One open run per value, over `event`; what a second start does"),
         Key("name", "name", "What it is called; without it, its position in the list"),
         Key("description", "text", "What it is for"),
     ),
@@ -127,6 +129,15 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("key", "expression", "Each of its values is counted on its own"),
         Key("limit", "count", "How many", True),
         Key("per", "span", "In so long", True),
+    ),
+    "uid": (
+        Key("key", "expression", "The uid; one open run of the workflow per value"),
+        Key("again", "again", "The earlier run is over: `new` (default), `resume`, `refuse`"),
+        Key("open", "meanwhile", "While it is open: `same` (default), `signal`, `queue`, `refuse`"),
+    ),
+    "dedup": (
+        Key("key", "expression", "Two starts with the same value are one", True),
+        Key("window", "span", "For so long after the first", True),
     ),
     "each": (
         Key("in", "list", "The list", True),
@@ -222,7 +233,6 @@ NEEDS_CALLBACK = ("timeout", "expect", "heartbeat")
 """Beside `emit`, these do something only with `callback: true`."""
 
 LATER: dict[str, dict[str, str]] = {
-    "workflow": {"dedup": "a window in which a second start counts as the first"},
     "phase": {
         "activity": "stages whose jobs are done by plugins",
     },

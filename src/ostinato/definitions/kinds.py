@@ -223,6 +223,8 @@ KINDS: dict[str, ReadKind] = {
     "mode": partial(_one_of, known=("parallel", "sequential", "race")),
     "on_error": partial(_one_of, known=("cancel", "finish", "hold")),
     "overflow": partial(_one_of, known=("queue", "reject", "cancel-running")),
+    "again": partial(_one_of, known=("new", "resume", "refuse")),
+    "meanwhile": partial(_one_of, known=("same", "signal", "queue", "refuse")),
     "priority": partial(
         _number,
         wanted="a whole number from 0 to 9",

@@ -114,6 +114,8 @@ def _read(place: Place, lines: list[str]) -> Document:
         on_error=mode_of(members),
         limits=limits_of(members),
         priority=5 if members.get("priority") is None else members["priority"],
+        uid=members.get("uid"),
+        dedup=members.get("dedup"),
         description=members.get("description", ""),
     )
 

@@ -75,6 +75,10 @@ _KINDS: dict[str, Schema] = {
     "priority": {"type": "integer", "minimum": 0, "maximum": 9},
     "concurrency": {"$ref": "#/$defs/concurrency"},
     "rate": {"$ref": "#/$defs/rate"},
+    "uid": {"anyOf": [_EXPRESSION, {"$ref": "#/$defs/uid"}]},
+    "again": {"enum": ["new", "resume", "refuse"]},
+    "meanwhile": {"enum": ["same", "signal", "queue", "refuse"]},
+    "dedup": {"$ref": "#/$defs/dedup"},
     "end": {"enum": ["succeeded", "failed", "cancelled"]},
     "cron": _FILLED,
     "zone": _FILLED,
@@ -155,6 +159,9 @@ def document_schema() -> Schema:
         "oneOf": [{"required": [one]} for one in TRIGGERS],
         "dependentSchemas": {key: _beside(one) for key, one in TRIGGER_GOES_WITH.items()},
     }
+    parts["uid"]["minProperties"] = 1
+    of_event = {"$ref": "#/$defs/uid", "required": ["key"]}
+    parts["trigger"]["properties"]["uid"]["anyOf"] = [_EXPRESSION, of_event]
     parts["wait"]["oneOf"] = [
         {"required": ["until"], "maxProperties": 1},
         {"required": ["event"], "properties": {"until": False}},

@@ -62,8 +62,8 @@ class _Sight:
     def here(self, path: Path) -> _From:
         match path:
             case ("on", *_):
-                return _From(-1, None, ("event", "input") if path[-1] == "uid" else ("event",))
-            case ("concurrency" | "rate", *_):
+                return _From(-1, None, ("event", "input") if "uid" in path[-2:] else ("event",))
+            case ("concurrency" | "rate" | "uid" | "dedup", *_):
                 return _From(-1, None, ("input", "event"))
             case ("output", *_):
                 return _From(len(self.document.phases), None, _BASE)

@@ -41,6 +41,7 @@ def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[T
     members = reader.section("trigger", place, path)
     if members is None or not _one_start(reader, place, path, members):
         return
+    rule, uid = members.get("uid"), place.value.get("uid")
     yield TriggerSpec(
         index=index,
         types=members.get("event") or (),
@@ -49,7 +50,8 @@ def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[T
         plan=_plan(reader, place, path, members),
         pattern=members.get("pattern"),
         input=members.get("input"),
-        uid=members.get("uid"),
+        uid=None if rule is None else rule.key,
+        rule=rule if isinstance(uid and uid.value, dict) else None,
     )
 
 

@@ -19,9 +19,6 @@ __all__ = ["VALUE_KINDS"]
 def _expression(
     reader: Reader, place: Place, path: Path, *, role: str = "value"
 ) -> Expression | None:
-    if path[-1] == "uid" and isinstance(place.value, dict):
-        reader.later(place, path, "uid: {…}", "what a second start with the same uid does")
-        return None
     return reader.expression(place, path, role)
 
 

@@ -17,19 +17,23 @@ from ostinato.core.durations import format_duration
 from ostinato.core.expressions import Expression, Template
 from ostinato.core.graph import Graph, Node
 from ostinato.core.model import (
+    Again,
     Call,
     Catch,
+    Dedup,
     Each,
     Emit,
     End,
     Job,
     Limit,
+    Meanwhile,
     Overflow,
     Repeat,
     Retry,
     Run,
     Set,
     Task,
+    UidRule,
     WaitEvent,
     WaitUntil,
 )
@@ -85,6 +89,8 @@ def _document(graph: Graph) -> Members:
         on_error=_on_error(graph.root),
         **_limits(graph.limits),
         priority=None if graph.priority == 5 else graph.priority,
+        uid=_uid(graph.uid),
+        dedup=_dedup(graph.dedup),
         phases=[_phase(node) for node in phases],
         output=_output(graph.output),
     ) | {key: [_job(job, ()) for job in node.children] for key, node in ends.items() if node}
@@ -166,6 +172,22 @@ def _limit(limit: Limit) -> Members:
         overflow=None if usual else limit.overflow.value,
         per=_span(limit.per),
     )
+
+
+def _uid(rule: UidRule | None) -> Any:
+    """A rule that only has a key is written as that."""
+    if rule is None:
+        return None
+    members = _given(
+        key=_text(rule.key),
+        again=None if rule.again is Again.NEW else rule.again.value,
+        open=None if rule.open is Meanwhile.SAME else rule.open.value,
+    )
+    return members["key"] if members.keys() == {"key"} else members
+
+
+def _dedup(rule: Dedup | None) -> Members | None:
+    return None if rule is None else {"key": rule.key.text, "window": _span(rule.window)}
 
 
 def _undo(job: Job) -> Any:

@@ -7,11 +7,20 @@ A store keeps what it is given and decides nothing. There is one way to write, `
 batch is whole or nothing.
 
 rows      what a store keeps, and the batch that is written at once
+operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store
 world     a bus, an archive, a clock
 """
 
+from ostinato.ports.operations import (
+    OUTCOMES,
+    Asked,
+    Operation,
+    RunFilter,
+    Settled,
+    Tally,
+)
 from ostinato.ports.queries import (
     EventQuery,
     LetterQuery,
@@ -45,8 +54,10 @@ from ostinato.ports.storage import Storage
 from ostinato.ports.world import Archive, Bus, Clock
 
 __all__ = [
+    "OUTCOMES",
     "AgedEvent",
     "Archive",
+    "Asked",
     "Batch",
     "Bus",
     "Clock",
@@ -56,6 +67,7 @@ __all__ = [
     "LetterQuery",
     "Line",
     "Mail",
+    "Operation",
     "Outgoing",
     "Owner",
     "Page",
@@ -63,10 +75,13 @@ __all__ = [
     "Record",
     "Removal",
     "Reply",
+    "RunFilter",
     "RunGroup",
     "RunQuery",
+    "Settled",
     "Storage",
     "StoredEvent",
+    "Tally",
     "TaskEnd",
     "TaskQuery",
     "TaskRow",

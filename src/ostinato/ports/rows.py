@@ -9,6 +9,7 @@ from msgspec import Struct
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
 from ostinato.core.schedules import Schedule
+from ostinato.ports.operations import Operation, Settled
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -41,6 +42,11 @@ class Head(Struct, frozen=True, gc=False):
     error_message: str | None = None
     event_source: str | None = None
     event_id: str | None = None
+
+    @property
+    def in_line(self) -> bool:
+        """It waits for the end of another run of its uid: many may, and one may be open."""
+        return self.waiting_for == "uid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +151,29 @@ class DeadLetter:
     redriven_run: str | None = None
 
 
+EVER = 2**62
+"""Later than any time."""
+
+
 @dataclass(slots=True)
 class Removal:
-    """What is old enough to go. What is no longer so by then (a run that goes on) stays.
+    """What is old enough to go. What is no longer so by then stays: a run that goes on, or that
+    went on and has not ended again ``ended_before`` that time.
 
     Runs go with all that is theirs: their histories are gone to every reader at once, and are
     deleted ``rows`` records at a time. ``replies`` (scope, key) go when they had expired ``at``
-    that time. The newest event stays.
+    that time. The newest event stays. Operations go unless they are running: ``rows`` of their
+    runs at a time, and they themselves with the last.
     """
 
     at: int = 0
     rows: int = 0
+    ended_before: int = EVER
     runs: list[str] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     dead_letters: list[str] = field(default_factory=list)
     replies: list[tuple[str, str]] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +284,9 @@ class Batch:
     (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
     ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
     ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused. Of ``mail``, what was taken is None.
+    that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
+    ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
+    Of ``mail``, what was taken is None.
     ``tasks`` and their ends in their order.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
@@ -300,6 +316,9 @@ class Batch:
     dropped_schedules: list[str] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     redriven: list[DeadLetter] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    matched: list[tuple[str, str]] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     mail: dict[Line, Mail | None] = field(default_factory=dict)
     tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
     removal: Removal | None = None

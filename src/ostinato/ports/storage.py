@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
+from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
     EventQuery,
     LetterQuery,
@@ -63,7 +64,7 @@ class Storage(Protocol):
         """Runs whose work was in some process's hands."""
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """(workflow, uid) → the run that is open under it."""
+        """(workflow, uid) → the run that is open under it, and not in line."""
 
     async def due_timers(self, now: int, limit: int) -> list[Timer]:
         """Timers due by ``now``, oldest first."""
@@ -147,6 +148,27 @@ class Storage(Protocol):
     async def count_tasks(self, query: TaskQuery) -> int: ...
 
     async def task(self, task_id: str) -> TaskRow | None: ...
+
+    # repairs of many runs
+
+    async def operation(self, operation_id: str) -> Operation | None: ...
+
+    async def operations(self, page: Page) -> list[Operation]:
+        """Newest first, which is by id; the cursor is an id. Previews are none yet."""
+
+    async def running_operations(self) -> list[Operation]: ...
+
+    async def operation_runs(self, operation_id: str, after: str, limit: int) -> list[str]:
+        """Its runs that are not dealt with yet, by id, from the one behind ``after``."""
+
+    async def operation_run(self, operation_id: str, run_id: str) -> str | None:
+        """What came of this run; None when the operation is not about it."""
+
+    async def operation_tally(self, operation_id: str) -> list[Tally]:
+        """Its runs by outcome and reason, the largest number first."""
+
+    async def aged_operations(self, now: int, before: int | None, limit: int) -> list[str]:
+        """Previews that have expired by ``now``, and operations that were over ``before`` then."""
 
     # what the janitor reads; everything in small lots, oldest first
 

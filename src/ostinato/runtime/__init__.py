@@ -20,7 +20,8 @@ inbox      events: duplicates, triggers, dead letters
 repairs    what people ask of runs, that may be refused
 tasks      a person answers
 letters    dead letters: redriving them
-starts     starts: uids, idempotency keys
+starts     starts: uids, idempotency keys, starts that are one
+wanted     a start as it is asked for                standing   it meets a run of its uid
 calls      runs that wait for one another: what one says reaches the other
 mail       what runs tell each other, as rows
 meeting    waits and events meet by key
@@ -33,6 +34,8 @@ outbox     what is to be sent
 janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded
 takeover   what a dead process left behind
+operations repairs of many runs, one by one, at their rate
+operating  what changes an operation: a preview, its launch, a stop, its end
 bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine

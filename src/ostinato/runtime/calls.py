@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
+from ostinato.core.decide.calls import answer
 from ostinato.core.facts import Failure
-from ostinato.errors import NotFoundError, OstinatoError, Refused, Unloadable
+from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, Unloadable
 from ostinato.ports import Mail
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.mail import call_in, event_in, joined, mail_of
 from ostinato.runtime.posts import NotYet, Post, Tell
-from ostinato.runtime.starts import Pair, Starter
+from ostinato.runtime.resident import Resident
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Wanted
 from ostinato.telemetry.logger import logger
 
 if TYPE_CHECKING:
@@ -112,14 +115,15 @@ class Start(Post):
     What cannot be started is answered by an error.
     """
 
-    __slots__ = ("above", "asked", "calls", "mail", "reply", "taken", "trouble")
+    __slots__ = ("above", "asked", "calls", "data", "mail", "reply", "trouble", "wanted")
 
     def __init__(self, calls: Calls, mail: Mail) -> None:
         self.answer = None
         self.calls = calls
         self.mail = mail
         self.asked = call_in(mail)
-        self.taken: dict[Pair, str] = {}
+        self.data: Any = None
+        self.wanted: Wanted | None = None
         self.above: set[str] = set()
         self.trouble: OstinatoError | None = None
         self.reply: Mail | None = None
@@ -133,18 +137,28 @@ class Start(Post):
             self.trouble = error
             return
         engine.graph_of(workflow, version)
-        if self.asked.uid is not None:
-            await self._look(engine, workflow, self.asked.uid)
+        try:
+            self.data = self.calls.catalog.called_input(workflow, version, self.asked.input)
+            one = self.calls.starter.wanted(workflow, version, self.asked.uid, self.data)
+            self.wanted = one
+            if one.asks:
+                await self._look(engine, one)
+        except StoreError:
+            raise
+        except OstinatoError as error:
+            self.trouble = error
 
-    async def _look(self, engine: Engine, workflow: str, uid: str) -> None:
+    async def _look(self, engine: Engine, one: Wanted) -> None:
         """Who is open under this uid, and who waits for the run that calls."""
-        self.taken = await self.calls.starter.look([(workflow, uid)])
-        for run_id in self.taken.values():
-            await engine.residents.load(run_id)
+        await self.calls.starter.look([one])
+        if one.double is not None:
+            one.before = await engine.residents.load(one.double)
+        elif one.taken is not None:
+            await engine.residents.load(one.taken)
         todo = [self.asked.caller.run]
-        for one in todo:  # which grows
-            self.above.add(one)
-            resident = await engine.residents.load(one)
+        for run_id in todo:  # which grows
+            self.above.add(run_id)
+            resident = await engine.residents.load(run_id)
             todo += [each.run for each in resident.state.callers if each.run not in self.above]
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
@@ -163,24 +177,28 @@ class Start(Post):
             change.rows.mail[self.reply.line] = self.reply
 
     def _start(self, engine: Engine, change: Change, now: int) -> Mail | None:
-        if self.trouble is not None:
-            raise self.trouble
-        asked, calls = self.asked, self.calls
-        workflow, version = calls.catalog.resolve(asked.workflow, asked.version)
-        data = calls.catalog.called_input(workflow, version, asked.input)
-        start = e.Called(asked.run_id, engine.identity.seed(), asked.uid, data, caller=asked.caller)
-        begun = calls.starter.start(change, workflow, version, start, now, self.taken)
+        if self.trouble is not None or self.wanted is None:
+            raise self.trouble or NotYet
+        asked, one, seed = self.asked, self.wanted, engine.identity.seed()
+        start = e.Called(asked.run_id, seed, one.uid, self.data, caller=asked.caller)
+        begun = self.calls.starter.start(change, one, start, now)
         return self._joined(engine, change, begun.run_id, now) if begun.duplicate else None
 
     def _joined(self, engine: Engine, change: Change, run_id: str, now: int) -> Mail:
-        there = engine.residents.get(run_id)
-        if there is None or there.stale or there.state.ended:
+        there = engine.residents.get(run_id) or self._before(run_id)
+        if there is None or there.stale:
             raise NotYet
+        if there.state.ended:  # a double, or the last of its uid: it has answered already
+            return mail_of("", answer(there.state, self.asked.caller))
         if run_id in self.above:
             why = f"run {run_id} is open under uid {self.asked.uid!r}, and waits for this one"
             return self._refused("CallsItself", why)
         engine.tell(change, there, e.CallJoined(self.asked.caller), now)
         return joined(self.asked.caller, run_id)
+
+    def _before(self, run_id: str) -> Resident | None:
+        before = None if self.wanted is None else self.wanted.before
+        return before if before is not None and before.run_id == run_id else None
 
     def _refused(self, name: str, message: str) -> Mail:
         error = Failure(name, message)

@@ -26,6 +26,7 @@ from ostinato.ports import (
     Batch,
     Head,
     Outgoing,
+    Place,
     Record,
     TaskEnd,
     TaskRow,
@@ -152,6 +153,9 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.mail |= rows.mail
     batch.dropped_schedules += rows.dropped_schedules
     batch.schedules += rows.schedules
+    batch.operations += rows.operations
+    batch.matched += rows.matched
+    batch.settled += rows.settled
     if rows.removal is not None:  # one janitor, one lot at a time
         batch.removal = rows.removal
 
@@ -211,6 +215,10 @@ def _take_places(batch: Batch, run: Resident, command: c.TakePlaces, now: int) -
     batch.turns[turn.owner] = turn
 
 
+def _hold_place(batch: Batch, run: Resident, command: c.HoldPlace, now: int) -> None:
+    batch.places.append(Place(command.name, 0, run.run_id, ""))
+
+
 def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -> None:
     owner = run.run_id, command.key
     batch.turns.pop(owner, None)
@@ -262,6 +270,7 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.PutTask: _put_task,
     c.CloseTask: _close_task,
     c.TakePlaces: _take_places,
+    c.HoldPlace: _hold_place,
     c.FreePlaces: _free_places,
     c.CallRun: _say,
     c.HangUp: _say,

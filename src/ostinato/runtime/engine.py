@@ -53,6 +53,7 @@ PATIENCE = 5.0
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
+    ``first_in_line`` is the run that comes next, or has just come, under (workflow, uid).
     ``inline`` is in bytes: the store keeps larger values apart.
     """
 
@@ -78,6 +79,8 @@ class Engine:
         self.drained.set()
         self.fresh: dict[tuple[str, str, str], Change] = {}
         self.unreadable: set[str] = set()
+        self.first_in_line: Callable[[str, str], str | None] = lambda workflow, uid: None
+        self.length_of_line: Callable[[str], int] = lambda name: 0
         self._queue: deque[Post] = deque()
         self._taken: list[Post] = []
         self._known: dict[tuple[str, str], StoredEvent] | None = None

@@ -20,7 +20,8 @@ from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Post
-from ostinato.runtime.starts import Pair, Starter, stored
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Pair, Wanted, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -39,7 +40,7 @@ class Accepted(View, omit_defaults=False):
 class Accept(Post):
     """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "events", "found", "known", "starter", "taken")
+    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Accept(Post):
         self.answer = answer
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
-        self.taken: dict[Pair, str] = {}
+        self.wanted: list[list[Wanted]] = []
 
     @property
     def pairs(self) -> list[Pair]:
@@ -65,13 +66,9 @@ class Accept(Post):
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
-        uids = [
-            (start.trigger.workflow, start.uid)
-            for found in self.found
-            for start in found.starts
-            if start.uid is not None
-        ]
-        self.taken = await self.starter.look(uids) if uids else {}
+        self.wanted = [self.starter.all_wanted(found) for found in self.found]
+        if asked := [one for several in self.wanted for one in several if one.asks]:
+            await self.starter.look(asked)
 
     async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
         return await engine.known_events()
@@ -81,12 +78,12 @@ class Accept(Post):
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}
-        for found in self.found:
+        for found, wanted in zip(self.found, self.wanted, strict=True):
             pair = (found.event.source, found.event.id)
             if pair not in answers:
                 stored(engine, change, "event", *pair)
                 engine.fresh["event", *pair] = change
-                answers[pair] = self._take(engine, change, found, now)
+                answers[pair] = self._take(engine, change, found, wanted, now)
         told: set[Pair] = set()
         return [self._answer(answers, told, event) for event in self.events]
 
@@ -106,11 +103,13 @@ class Accept(Post):
             dead_letters=early.dead_letters,
         )
 
-    def _take(self, engine: Engine, change: Change, found: Found, now: int) -> Accepted:
+    def _take(
+        self, engine: Engine, change: Change, found: Found, wanted: Sequence[Wanted], now: int
+    ) -> Accepted:
         event, runs, dead = found.event, [], []
-        for start in found.starts:
+        for start, one in zip(found.starts, wanted, strict=True):
             try:
-                runs.append(self._start(engine, change, start, found.encoded, now))
+                runs.append(self._start(engine, change, start, one, found.encoded, now))
             except OstinatoError as why:  # of this trigger alone: the event's others go on
                 dead.append(self._bury(engine, change, event, start.trigger, why, now))
         for trigger, error in found.misfits:
@@ -123,13 +122,12 @@ class Accept(Post):
         )
         return answer
 
-    def _start(self, engine: Engine, change: Change, start: Starting, event: Raw, now: int) -> str:
-        ids, trigger = engine.identity, start.trigger
-        begin = e.Start(ids.run_id(now), ids.seed(), start.uid, start.input, event)
-        begun = self.starter.start(
-            change, trigger.workflow, trigger.version, begin, now, self.taken
-        )
-        return begun.run_id
+    def _start(
+        self, engine: Engine, change: Change, start: Starting, one: Wanted, event: Raw, now: int
+    ) -> str:
+        ids = engine.identity
+        begin = e.Start(ids.run_id(now), ids.seed(), one.uid, start.input, event)
+        return self.starter.start(change, one, begin, now).run_id
 
     def _bury(
         self, engine: Engine, change: Change, event: Event, trigger: Trigger,

@@ -64,7 +64,7 @@ class Cleaned(View, omit_defaults=False):
         self.replies += len(removal.replies)
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.events or self.dead_letters or self.replies)
+        return any(getattr(self, name) for name in self.__struct_fields__)
 
 
 class Remove(Post):
@@ -147,6 +147,7 @@ class Janitor:
                 self._events,
                 self._letters,
                 self._replies,
+                self._operations,
                 self._rest,
             ):
                 async for removal in lots(now):
@@ -178,7 +179,7 @@ class Janitor:
         while runs := await storage.over_runs(workflow, status, old, RUNS):
             if self._exporter is not None:
                 await self._exporter.export(runs)
-            yield Removal(runs=runs, rows=ROWS)
+            yield Removal(runs=runs, rows=ROWS, ended_before=old)
 
     async def _rest(self, now: int) -> AsyncIterator[Removal]:
         """Records of runs that are gone, and values that nobody uses any more."""
@@ -214,6 +215,12 @@ class Janitor:
     async def _replies(self, now: int) -> AsyncIterator[Removal]:
         while replies := await self.engine.storage.expired_replies(now, MANY):
             yield Removal(at=now, replies=replies)
+
+    async def _operations(self, now: int) -> AsyncIterator[Removal]:
+        """Each in several lots, when it is about many runs."""
+        old = before(self.retention.operations, now)
+        while ids := await self.engine.storage.aged_operations(now, old, 1):
+            yield Removal(operations=ids, rows=ROWS)
 
     async def close(self) -> None:
         if self._alarm is not None:

@@ -32,7 +32,8 @@ from ostinato.ports import DeadLetter, Outgoing
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Post
-from ostinato.runtime.starts import Pair, Starter, stored
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Wanted, stored
 from ostinato.telemetry.logger import logger
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def judged(engine: Engine, catalog: Catalog, letter: DeadLetter) -> Fittin
 class Redrive(Post):
     """Redrive one letter, ``by`` someone."""
 
-    __slots__ = ("by", "catalog", "fitting", "letter", "letter_id", "starter", "taken")
+    __slots__ = ("by", "catalog", "fitting", "letter", "letter_id", "starter", "wanted")
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class Redrive(Post):
         self.answer = answer
         self.letter: DeadLetter
         self.fitting: Fitting
-        self.taken: dict[Pair, str] = {}
+        self.wanted: list[Wanted] = []
 
     async def ready(self, engine: Engine) -> None:
         letter = await engine.storage.dead_letter(self.letter_id)
@@ -155,9 +156,14 @@ class Redrive(Post):
             raise NotFoundError(f"there is no dead letter {self.letter_id!r}")
         self.letter = letter
         self.fitting = await judged(engine, self.catalog, letter)
-        starts = [(start.trigger.workflow, start.uid) for start in self.fitting.starts]
-        uids = [(workflow, uid) for workflow, uid in starts if uid is not None]
-        self.taken = await self.starter.look(uids) if uids else {}
+        try:
+            self.wanted = [
+                self.starter.wanted_by(start, self.fitting.encoded) for start in self.fitting.starts
+            ]
+        except OstinatoError as error:
+            self.fitting = Fitting((), self.fitting.encoded, problems_of(error))
+        else:
+            await self.starter.look(self.wanted)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Redriven:
         letter = self.letter
@@ -179,12 +185,9 @@ class Redrive(Post):
         if self.letter.kind == OUTGOING and self.letter.event is not None:
             change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))
         ids, runs = engine.identity, []
-        for one in self.fitting.starts:
-            begin = e.Start(ids.run_id(now), ids.seed(), one.uid, one.input, self.fitting.encoded)
-            workflow, version = one.trigger.workflow, one.trigger.version
-            runs.append(
-                self.starter.start(change, workflow, version, begin, now, self.taken).run_id
-            )
+        for start, one in zip(self.fitting.starts, self.wanted, strict=True):
+            begin = e.Start(ids.run_id(now), ids.seed(), one.uid, start.input, self.fitting.encoded)
+            runs.append(self.starter.start(change, one, begin, now).run_id)
         return runs
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:

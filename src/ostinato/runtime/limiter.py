@@ -5,6 +5,9 @@ places that are on their way into it. Whoever waits gets all the places that it 
 nobody holds one while it waits for another. First comes who has the higher priority, then who has
 waited longer. With one name full, who waits only for others goes first.
 
+A line (``overflow`` line) is strict: its one place goes to who has waited longest, whatever the
+priority, and nobody passes one who waits for another place besides.
+
 A rate is a bucket of tokens, kept as the instant at which it is full again (the generic cell rate
 algorithm): ``limit`` may begin at once, then one every ``per / limit``.
 """
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 
 from ostinato.core import events as e
 from ostinato.core.commands import TakePlaces, Want
+from ostinato.core.uids import LINE, line
 from ostinato.errors import NotFoundError, Unloadable
 from ostinato.ports import Owner, Place, Turn
 from ostinato.runtime.alarm import Alarm
@@ -41,6 +45,8 @@ class Limiter:
         self._full_at: dict[str, int] = {}
         self._waiting: dict[Owner, Turn] = {}
         self._queues: dict[str, list[Entry]] = {}
+        self._lines: dict[str, dict[Owner, None]] = {}
+        self._known = False
         self._changed: dict[str, None] = {}
         self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
         self._number = 0
@@ -51,6 +57,9 @@ class Limiter:
 
     async def refresh(self) -> None:
         """What the store holds: places that are taken, turns that wait, buckets."""
+        if self._known:
+            return
+        self._known = True
         for place in await self.engine.storage.places():
             self._hold(place)
         self._full_at = await self.engine.storage.buckets()
@@ -60,6 +69,9 @@ class Limiter:
     def on_turn(self, run_id: str, asked: TakePlaces) -> None:
         self._wait(Turn(run_id, asked.key, asked.priority, asked.wants))
         self.engine.wake.set()
+
+    def on_place(self, run_id: str, name: str) -> None:
+        self._hold(Place(name, 0, run_id, ""))
 
     def on_free(self, run_id: str, key: str) -> None:
         self.release((run_id, key))
@@ -75,9 +87,12 @@ class Limiter:
         self._waiting[owner] = turn
         self._number += 1
         for want in turn.wants:
+            self._changed[want.name] = None
+            if want.overflow == LINE:
+                self._lines.setdefault(want.name, {})[owner] = None
+                continue
             entry = (-turn.priority, self._number, owner)
             heapq.heappush(self._queues.setdefault(want.name, []), entry)
-            self._changed[want.name] = None
 
     def _hold(self, place: Place) -> None:
         self._holders.setdefault(place.name, {})[place.n] = (place.run_id, place.key)
@@ -86,6 +101,8 @@ class Limiter:
     def release(self, owner: Owner) -> None:
         """It neither holds nor waits any more."""
         turn = self._waiting.pop(owner, None)
+        if turn is not None:
+            self._leave_line(turn)
         for name in [want.name for want in turn.wants] if turn is not None else ():
             self._changed[name] = None
         self._giving.pop(owner, None)
@@ -95,6 +112,28 @@ class Limiter:
             if not holders:
                 del self._holders[place.name]
             self._changed[place.name] = None
+
+    # lines
+
+    def first_in_line(self, workflow: str, uid: str) -> str | None:
+        """Who has the place of this uid's line, also if that is not stored yet; else who waits."""
+        name = line(workflow, uid)
+        for run_id, _ in self._holders.get(name, {}).values():
+            there = self.engine.residents.get(run_id)
+            if there is None or not there.state.ended:
+                return run_id
+        first = next(iter(self._lines.get(name, ())), None)
+        return None if first is None else first[0]
+
+    def length_of_line(self, name: str) -> int:
+        return len(self._lines.get(name, ()))
+
+    def _leave_line(self, turn: Turn) -> None:
+        for want in turn.wants:
+            if want.overflow == LINE and (waiting := self._lines.get(want.name)):
+                waiting.pop(turn.owner, None)
+                if not waiting:
+                    del self._lines[want.name]
 
     # turns
 
@@ -111,6 +150,9 @@ class Limiter:
         return told
 
     def _served(self, name: str, now: int) -> Iterator[Owner]:
+        if (first := next(iter(self._lines.get(name, ())), None)) is not None:
+            yield from self._serve_first(self._waiting[first], now)
+            return
         queue, passed = self._queues.get(name, []), list[Entry]()
         while queue and len(passed) < LOOKED_AT:
             entry = heapq.heappop(queue)
@@ -132,6 +174,14 @@ class Limiter:
         if not queue:
             self._queues.pop(name, None)
 
+    def _serve_first(self, turn: Turn, now: int) -> Iterator[Owner]:
+        blocking = self._blocking(turn, now)
+        if blocking is None:
+            self._admit(turn, now)
+            yield turn.owner
+        elif self._refuses(turn, blocking):
+            yield turn.owner
+
     def _blocking(self, turn: Turn, now: int) -> Want | None:
         for want in turn.wants:
             if want.per is not None:
@@ -139,9 +189,15 @@ class Limiter:
                 if ready_at > now * US:
                     self._alarm.expect(-(-ready_at // US))
                     return want
-            elif len(self._holders.get(want.name, ())) >= want.limit:
+            elif self._is_full(want) or (want.overflow == LINE and not self._is_first(turn, want)):
                 return want
         return None
+
+    def _is_full(self, want: Want) -> bool:
+        return len(self._holders.get(want.name, ())) >= want.limit
+
+    def _is_first(self, turn: Turn, want: Want) -> bool:
+        return turn.owner == next(iter(self._lines[want.name]))
 
     def _ready_at(self, want: Want, per: int, now: int) -> int:
         return self._tokens_back(want, per, now) - per * US + per * US // want.limit
@@ -152,6 +208,7 @@ class Limiter:
 
     def _admit(self, turn: Turn, now: int) -> None:
         del self._waiting[turn.owner]
+        self._leave_line(turn)
         places, buckets = [], {}
         for want in turn.wants:
             if want.per is None:
@@ -174,6 +231,7 @@ class Limiter:
         """Whether it is told that it gets none. Who cancels others waits until they are gone."""
         if blocking.overflow == "reject":
             del self._waiting[turn.owner]
+            self._leave_line(turn)
             self.engine.post(Tell(turn.run_id, e.PlacesRefused(turn.key, blocking.name)))
             return True
         if blocking.overflow == "cancel-running":
@@ -216,6 +274,10 @@ class Admit(Tell):
             change.rows.freed.append(self.turn.owner)
             self.limiter.release(self.turn.owner)
             return
+        state = self.resident.state
+        if state.uid is not None:  # what waited in a line is the open one from now on
+            engine.residents.add(self.resident)
+            engine.fresh["uid", state.workflow, state.uid] = change
         change.rows.served.append(self.turn.owner)
         change.rows.places += self.places
         change.rows.buckets |= self.buckets

@@ -29,6 +29,7 @@ class Outlets:
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
         self.on_free: Callable[[str, str], None] = lambda run_id, key: None
+        self.on_place: Callable[[str, str], None] = lambda run_id, name: None
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
@@ -77,6 +78,8 @@ class Outlets:
                 self.on_outgoing()
             case c.TakePlaces():
                 self.on_turn(state.run_id, command)
+            case c.HoldPlace(name):
+                self.on_place(state.run_id, name)
             case c.FreePlaces(key):
                 self.on_free(state.run_id, key)
             case c.OpenWait():

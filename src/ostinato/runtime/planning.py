@@ -16,7 +16,7 @@ from ostinato.ports import Version
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Keep, Post
-from ostinato.runtime.starts import stored
+from ostinato.runtime.wanted import stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

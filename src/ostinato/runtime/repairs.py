@@ -11,14 +11,65 @@ from ostinato.core import events as e
 from ostinato.core.decide import refuse
 from ostinato.core.decide.repairs import Asked
 from ostinato.core.forks import given_to_fork
+from ostinato.core.state import State
 from ostinato.errors import ConflictError
 from ostinato.runtime.change import Change, Told
 from ostinato.runtime.posts import NotYet, Post
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.starts import Begun, Starter, stored
+from ostinato.runtime.starts import Starter
+from ostinato.runtime.wanted import Begun, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
+
+
+Repairable = Asked | e.CancelRequested
+
+
+async def holder_of(engine: Engine, resident: Resident) -> str:
+    """The run that has the uid of one that is over; empty when it is free."""
+    state = resident.state
+    if not state.ended or state.uid is None:
+        return ""
+    pair = (state.workflow, state.uid)
+    there = engine.residents.open_under(*pair)
+    if there is not None:
+        return there.run_id
+    found = await engine.storage.open_runs([pair])
+    return found.get(pair, "") or engine.first_in_line(*pair) or ""
+
+
+def repaired(
+    engine: Engine, change: Change, resident: Resident, event: Repairable, holder: str, now: int
+) -> Told:
+    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be done to the run as it is."""
+    state = resident.state
+    if resident.stale:
+        raise NotYet
+    if state.ended:
+        _reopens(engine, change, state, event, holder)
+        engine.residents.add(resident)
+    elif not isinstance(event, e.CancelRequested):
+        refuse(state, event)
+    try:
+        return engine.tell(change, resident, event, now)
+    except BaseException:
+        engine.residents.spoil(resident)  # it may be half folded
+        raise
+
+
+def _reopens(engine: Engine, change: Change, state: State, event: Repairable, holder: str) -> None:
+    stored(engine, change, "reopened", state.run_id, "")
+    if isinstance(event, e.CancelRequested):
+        raise ConflictError(f"run {state.run_id} is over already: {state.status}")
+    refuse(state, event)
+    if holder:
+        raise ConflictError(f"run {holder} is open under the uid {state.uid!r} by now")
+    if state.uid is not None:  # and nobody begins under it in this very tick
+        stored(engine, change, "uid", state.workflow, state.uid)
+        stored(engine, change, "line", state.workflow, state.uid)
+        engine.fresh["uid", state.workflow, state.uid] = change
+    engine.fresh["reopened", state.run_id, ""] = change
 
 
 class Repair(Post):
@@ -36,29 +87,10 @@ class Repair(Post):
 
     async def ready(self, engine: Engine) -> None:
         self.resident = await engine.residents.load(self.run_id)
-        state = self.resident.state
-        if state.ended and state.uid is not None:
-            pair = (state.workflow, state.uid)
-            there = engine.residents.open_under(*pair)
-            found = await engine.storage.open_runs([pair])
-            self.holder = found.get(pair, "") if there is None else there.run_id
+        self.holder = await holder_of(engine, self.resident)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Told:
-        state = self.resident.state
-        if self.resident.stale:
-            raise NotYet
-        if not state.ended:
-            refuse(state, self.event)
-            return engine.tell(change, self.resident, self.event, now)
-        stored(engine, change, "reopened", self.run_id, "")
-        refuse(state, self.event)
-        if self.holder:
-            raise ConflictError(f"run {self.holder} is open under the uid {state.uid!r} by now")
-        engine.fresh["reopened", self.run_id, ""] = change
-        if state.uid is not None:
-            engine.fresh["uid", state.workflow, state.uid] = change
-        engine.residents.add(self.resident)
-        return engine.tell(change, self.resident, self.event, now)
+        return repaired(engine, change, self.resident, self.event, self.holder, now)
 
 
 class Fork(Post):
@@ -101,4 +133,5 @@ class Fork(Post):
             by=self.by,
             why=self.why,
         )
-        return self.starter.start(change, state.workflow, state.version, start, now, {})
+        graph = engine.graph_of(state.workflow, state.version)
+        return self.starter.begin(change, graph, start, now)

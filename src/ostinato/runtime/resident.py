@@ -80,7 +80,7 @@ class Residents:
     def add(self, resident: Resident) -> None:
         self._runs[resident.run_id] = resident
         state = resident.state
-        if state.uid is not None:
+        if state.uid is not None and not state.behind:
             self._uids[state.workflow, state.uid] = resident
 
     def drop(self, run_id: str) -> None:

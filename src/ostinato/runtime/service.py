@@ -31,6 +31,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
+from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.schedules import Schedules
@@ -51,13 +52,16 @@ SETTLE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds."""
+    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
+    ``uid_queue`` runs may wait for the end of another of their uid.
+    """
 
     ready: int = 10_000
     slots: int = 1_000
     threads: int = 32
     drain: float = 10.0
     result: int = 5_000_000
+    uid_queue: int = 1_000
     inline: int = LARGE
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -95,6 +99,7 @@ class Service:
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine)
+        self.operations = Operations(self.engine)
         self.calls = Calls(self.engine, catalog, self.starter)
         self.schedules = Schedules(self.engine, catalog, self.starter)
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
@@ -117,6 +122,10 @@ class Service:
         outlets.on_ended = self.schedules.run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_turn = self.limiter.on_turn
+        outlets.on_place = self.limiter.on_place
+        self.engine.first_in_line = self.limiter.first_in_line
+        self.engine.length_of_line = self.limiter.length_of_line
+        self.starter.standing.longest = self.limits.uid_queue
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
@@ -158,6 +167,7 @@ class Service:
         async with self._storing:
             if not self.engine.epoch:
                 self.engine.epoch = await self.storage.join()
+                await self.limiter.refresh()
             while not answer.done():
                 await self.engine.run_once()
 
@@ -216,6 +226,7 @@ class Service:
         await self.timers.refresh()
         await self.limiter.refresh()
         await self.schedules.refresh()
+        await self.operations.refresh()
         await self.calls.refresh()
         self._pace_back = slow_down()
         self._task = asyncio.create_task(self._turn(), name="ostinato-service")
@@ -229,6 +240,7 @@ class Service:
         done += await self.timers.run_once(moment)
         done += self.limiter.run_once(moment)
         done += await self.schedules.run_once(moment)
+        done += await self.operations.run_once(moment)
         done += await self.outbox.run_once(moment)
         return done + self.janitor.run_once(moment)
 
@@ -278,6 +290,7 @@ class Service:
         self.timers.close()
         self.limiter.close()
         self.schedules.close()
+        self.operations.close()
         self.engine.close()
         self._pace_back()
 

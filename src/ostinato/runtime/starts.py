@@ -1,4 +1,8 @@
-"""Starts: one open run per uid, one answer per idempotency key."""
+"""Starts: one open run per uid, one answer per idempotency key, starts that are one.
+
+What a start has to know is read before (``look``), and told again by what is in memory when it is
+applied. Where the two do not agree, it comes again.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +14,27 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core import events as e
+from ostinato.core.graph import Graph
+from ostinato.core.model import Again, UidRule
 from ostinato.core.state import State
-from ostinato.errors import ConflictError
-from ostinato.ports import Reply
+from ostinato.core.triggers import Found, Starting
+from ostinato.core.uids import dedup_key, uid_of
+from ostinato.errors import (
+    ConflictError,
+    ExpressionError,
+    InvalidInput,
+    NotFoundError,
+    OstinatoError,
+)
+from ostinato.ports import Page, Reply, RunQuery
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import NotYet, Post
+from ostinato.runtime.posts import Post
 from ostinato.runtime.resident import Resident
+from ostinato.runtime.standing import Standing
+from ostinato.runtime.wanted import Begun, Wanted, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
-
-Pair = tuple[str, str]
-
-
-class Begun(msgspec.Struct):
-    """A run that was started, or that was there already. ``answer`` replays an idempotent one."""
-
-    run_id: str
-    duplicate: bool = False
-    answer: bytes | None = None
 
 
 class Idempotency(msgspec.Struct, frozen=True):
@@ -42,48 +48,121 @@ class Idempotency(msgspec.Struct, frozen=True):
 
 
 class Starter:
-    """Starts runs inside a tick; one open run per (workflow, uid)."""
+    """Starts runs inside a tick."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.standing = Standing(engine, self.begin)
 
-    async def look(self, pairs: Sequence[Pair]) -> dict[Pair, str]:
-        """Which uids are taken by runs that are not in memory."""
-        unknown = [pair for pair in pairs if self.engine.residents.open_under(*pair) is None]
-        return await self.engine.storage.open_runs(unknown) if unknown else {}
+    def wanted(
+        self, workflow: str, version: int, uid: str | None, input: Raw | None,
+        event: Raw | None = None, rule: UidRule | None = None,
+    ) -> Wanted:  # fmt: skip
+        """Raises ``ExpressionError`` when its uid or what makes starts one cannot be told."""
+        graph = self.engine.graph_of(workflow, version)
+        one = Wanted(graph, uid, rule)
+        if graph.uid is not None or graph.dedup is not None:
+            _name(one, graph, input, event)
+        return one
 
-    def start(
-        self, change: Change, workflow: str, version: int, event: e.Start, now: int,
-        taken: dict[Pair, str],
-    ) -> Begun:  # fmt: skip
+    def all_wanted(self, found: Found) -> list[Wanted]:
+        """What an event starts; a start that cannot be told from others is a misfit."""
+        fitting, wanted = [], []
+        for start in found.starts:
+            try:
+                wanted.append(self.wanted_by(start, found.encoded))
+                fitting.append(start)
+            except OstinatoError as error:
+                found.misfits.append((start.trigger, error))
+        found.starts = fitting
+        return wanted
+
+    def wanted_by(self, start: Starting, event: Raw) -> Wanted:
+        trigger = start.trigger
+        named = (trigger.workflow, trigger.version, start.uid, start.input)
+        return self.wanted(*named, event, trigger.rule)
+
+    async def look(self, wanted: Sequence[Wanted]) -> None:
+        """Read what these starts have to know: one read for the uids of all of them."""
         engine = self.engine
-        if event.uid is not None:
-            there = engine.residents.open_under(workflow, event.uid)
-            if there is not None:
-                stored(engine, change, "uid", workflow, event.uid)
-                return Begun(there.run_id, duplicate=True)
-            if (workflow, event.uid) in taken:
-                return Begun(taken[workflow, event.uid], duplicate=True)
-            stored(engine, change, "freed", workflow, event.uid)  # or its holder may go on
-        resident = Resident(event.run_id, State(engine.graph_of(workflow, version)))
+        named = [one for one in wanted if one.uid is not None]
+        pairs = [one.pair for one in named if engine.residents.open_under(*one.pair) is None]
+        taken = await engine.storage.open_runs(pairs) if pairs else {}
+        for one in named:
+            one.taken = taken.get(one.pair)
+            if one.loads:
+                one.before = await self._load_before(one)
+        for one in wanted:
+            if one.mark is not None:
+                reply = await engine.storage.reply(*one.mark, engine.clock.now())
+                one.double = None if reply is None else reply.answer.decode()
+
+    async def _load_before(self, one: Wanted) -> Resident | None:
+        """The run that counts: open, first in line, or the newest that has ended."""
+        engine = self.engine
+        there = engine.residents.open_under(*one.pair)
+        if there is not None:
+            return there
+        run_id = one.taken or engine.first_in_line(*one.pair)
+        if run_id is None and one.rule.again is not Again.NEW:
+            query = RunQuery(workflow=one.graph.workflow, uid=one.uid)
+            run_id = next((h.run_id for h in await engine.storage.runs(query, Page(1))), None)
+        return None if run_id is None else await engine.residents.load(run_id)
+
+    def start(self, change: Change, one: Wanted, event: e.Start, now: int) -> Begun:
+        if one.mark is None:
+            return self._start(change, one, event, now)
+        stored(self.engine, change, "reply", *one.mark)
+        if one.double is not None:
+            return Begun(one.double, duplicate=True)
+        begun = self._start(change, one, event, now)
+        self._remember(change, one, begun.run_id, now)
+        return begun
+
+    def _start(self, change: Change, one: Wanted, event: e.Start, now: int) -> Begun:
+        if one.uid is None:
+            return self.begin(change, one.graph, event, now)
+        return self.standing.meet(change, one, event, now)
+
+    def begin(self, change: Change, graph: Graph, event: e.Start, now: int) -> Begun:
+        """A new run."""
+        engine = self.engine
+        resident = Resident(event.run_id, State(graph))
         told = engine.tell(change, resident, event, now)
         told.new = True
         engine.residents.add(resident)
         if event.uid is not None:
-            engine.fresh["uid", workflow, event.uid] = change
-        return Begun(event.run_id)
+            kind = "line" if event.behind else "uid"
+            engine.fresh[kind, graph.workflow, event.uid] = change
+        return Begun(event.run_id, state=resident.state)
+
+    def _remember(self, change: Change, one: Wanted, run_id: str, now: int) -> None:
+        """In the transaction of the start: the store takes one such row."""
+        dedup, mark = one.graph.dedup, one.mark
+        if dedup is None or mark is None:
+            return
+        self.engine.fresh["reply", *mark] = change
+        row = Reply(*mark, "", run_id.encode(), now, now + dedup.window)
+        change.rows.replies.append(row)
 
 
-def stored(engine: Engine, change: Change, kind: str, first: str, second: str) -> None:
-    """Raises ``NotYet`` when another change of this tick is what brings it."""
-    if engine.fresh.get((kind, first, second), change) is not change:
-        raise NotYet
+def _name(one: Wanted, graph: Graph, input: Raw | None, event: Raw | None) -> None:
+    """Its uid, where nobody gave one, and what makes it one with others."""
+    known = None if event is None else msgspec.json.decode(event)
+    given = msgspec.json.decode(input) if input is not None else known and known["data"]
+    names = {"input": given, "event": known}
+    if one.uid is None and graph.uid is not None and graph.uid.key is not None:
+        one.uid = uid_of(graph.uid.key.evaluate(names))
+    if graph.dedup is not None and (key := dedup_key(graph.dedup, names)) is not None:
+        one.mark = f"dedup {graph.workflow}", key
 
 
 class Begin(Post):
     """Start one run."""
 
-    __slots__ = ("early", "idempotency", "input", "starter", "taken", "uid", "version", "workflow")
+    __slots__ = (
+        "early", "idempotency", "input", "starter", "uid", "version", "wanted", "workflow",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -102,33 +181,60 @@ class Begin(Post):
         self.uid = uid
         self.answer = answer
         self.idempotency = idempotency
-        self.taken: dict[Pair, str] = {}
+        self.wanted: Wanted
         self.early: Reply | None = None
 
     async def ready(self, engine: Engine) -> None:
         if (once := self.idempotency) is not None:
             self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())
-        if self.uid is not None:
-            self.taken = await self.starter.look([(self.workflow, self.uid)])
-            if once is not None:  # what is remembered shows the run
-                for run_id in self.taken.values():
-                    await engine.residents.load(run_id)
+        try:
+            self.wanted = self.starter.wanted(self.workflow, self.version, self.uid, self.input)
+        except ExpressionError as error:
+            raise InvalidInput(str(error)) from error
+        if self.wanted.asks:
+            await self.starter.look([self.wanted])
+            await self._load(engine)
+
+    async def _load(self, engine: Engine) -> None:
+        """What the answer shows of a run that was there before."""
+        one = self.wanted
+        if one.double is not None:
+            one.before = await _loaded(engine, one.double)
+        elif self.idempotency is not None and one.taken is not None:
+            await engine.residents.load(one.taken)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Begun:
         if (once := self.idempotency) is not None:
             stored(engine, change, "reply", once.scope, once.key)
             if self.early is not None:
                 return replayed(once, self.early)
-        ids = engine.identity
-        start = e.Start(ids.run_id(now), ids.seed(), self.uid, self.input)
-        begun = self.starter.start(change, self.workflow, self.version, start, now, self.taken)
+        ids, one = engine.identity, self.wanted
+        start = e.Start(ids.run_id(now), ids.seed(), one.uid, self.input)
+        begun = self.starter.start(change, one, start, now)
         if once is not None:
-            resident = engine.residents.get(begun.run_id)
-            answer = once.answer(resident.state, begun.duplicate) if resident else b""
-            reply = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
-            engine.fresh["reply", once.scope, once.key] = change
-            change.rows.replies.append(reply)
+            self._remember(engine, change, once, begun, now)
         return begun
+
+    def _remember(
+        self, engine: Engine, change: Change, once: Idempotency, begun: Begun, now: int
+    ) -> None:
+        state, before = begun.state, self.wanted.before
+        if state is None and before is not None and before.run_id == begun.run_id:
+            state = before.state
+        if state is None and (resident := engine.residents.get(begun.run_id)) is not None:
+            state = resident.state
+        answer = b"" if state is None else once.answer(state, begun.duplicate)
+        engine.fresh["reply", once.scope, once.key] = change
+        row = Reply(once.scope, once.key, once.digest, answer, now, once.expires_at)
+        change.rows.replies.append(row)
+
+
+async def _loaded(engine: Engine, run_id: str) -> Resident:
+    try:
+        return await engine.residents.load(run_id)
+    except NotFoundError:
+        why = f"this start counts as run {run_id} (`dedup`), which was removed since"
+        raise ConflictError(f"{why}; it starts anew when the window is over") from None
 
 
 def replayed(once: Idempotency, reply: Reply) -> Begun:

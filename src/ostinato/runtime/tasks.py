@@ -11,7 +11,7 @@ from ostinato.ports import TaskRow
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import NotYet, Post
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.starts import stored
+from ostinato.runtime.wanted import stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

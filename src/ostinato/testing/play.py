@@ -80,6 +80,8 @@ class Play:
                 self.waits[key] = command
             case c.CloseWait(key):
                 del self.waits[key]
+            case c.HoldPlace(name):
+                self.places[""] = (*self.places.get("", ()), name)
             case c.PutTask(key):
                 self.tasks[key] = command
             case c.CloseTask(key) if key in self.tasks:
@@ -264,6 +266,6 @@ def _plain(value: Any) -> Any:
         return value.path
     if isinstance(value, dict):
         return [(key, _plain(member)) for key, member in value.items()]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
     return value

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ostinato.app import App
 from ostinato.web import (
+    bulk,
     callbacks,
     deploying,
     events,
@@ -45,6 +46,7 @@ TABLE = Table(
         *starting.doors,
         *runs.doors,
         *repairs.doors,
+        *bulk.doors,
         *stream.doors,
         *schedules.doors,
         *tasks.doors,

@@ -21,6 +21,7 @@ from tests.core.semantics import (
     test_repairs,
     test_takeover,
     test_tasks,
+    test_uids,
     test_undo,
     test_waits,
 )
@@ -34,6 +35,7 @@ MODULES = (
     test_calls,
     test_tasks,
     test_limits,
+    test_uids,
     test_constructs,
     test_endings,
     test_undo,

@@ -143,6 +143,13 @@ def forked(play):
 
 TWICE = {"x": [Oops("1"), "fine"]}
 
+
+def cancelled_and_reopened(play):
+    play.start().work().tell(e.CancelRequested())
+    play.work().tell(e.RetryRequested("ada", "it was the wrong one")).work()
+    play.tick().work()
+
+
 RULES = [
     Rule(
         "pause",
@@ -362,8 +369,22 @@ RULES = [
         lacks=("run.reopened",),
     ),
     Rule(
+        "reopen-cancelled",
+        "One that was cancelled goes on as one that has failed, unless it was taken back.",
+        "[{job: a, run: echo}, {job: b, wait: 1h, needs: a}]",
+        more="finally: [{job: f, run: echo}]",
+        play=cancelled_and_reopened,
+        jobs={
+            "p/a": "succeeded",
+            "p/b": "cancelled",
+            "finally/f": "succeeded",
+            "p/b#2": "succeeded",
+            "finally#2/f": "succeeded",
+        },
+    ),
+    Rule(
         "reopen-succeeded",
-        "Nor can one that has succeeded or was cancelled.",
+        "Nor can one that has succeeded.",
         "[{job: a, run: echo}]",
         play=refused,
         lacks=("run.reopened",),

@@ -30,7 +30,7 @@ from ostinato.core.facts import (
 )
 from ostinato.core.model import Call
 from ostinato.core.state import State, Step
-from ostinato.core.triggers import uid_problem
+from ostinato.core.uids import uid_problem
 from ostinato.errors import ExpressionError
 
 EMPTY = Raw(b"{}")
@@ -90,6 +90,15 @@ def hang_up(step: Step) -> list[Said]:
 def answers(state: State, end: Said) -> list[Said]:
     """Every run that waits for this one is told how it ends."""
     return [AnswerCall(caller, *_outcome(state, end)) for caller in state.callers]
+
+
+def answer(state: State, caller: Caller) -> AnswerCall:
+    """Of a run that is over already."""
+    if state.status == "succeeded":
+        return AnswerCall(caller, NULL if state.output is None else state.output)
+    if state.error is None:
+        return AnswerCall(caller, NULL, _told(state, "Cancelled", CANCELLED))
+    return AnswerCall(caller, NULL, _told(state, state.error.name, state.error.message))
 
 
 def _outcome(state: State, end: Said) -> tuple[Raw, Failure | None]:

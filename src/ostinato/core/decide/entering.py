@@ -39,15 +39,15 @@ def start(state: State, event: Start, now: int) -> list[Said]:
     said: list[Said] = [started]
     if due_at is not None:
         said.append(SetTimer("", "timeout", due_at))
-    return [*said, Begin("")]
+    return [*said, Begin("", event.behind)]
 
 
 def begin(state: State, move: Begin, now: int) -> list[Said]:
     if move.key.endswith("]") and move.key not in state.scopes:
         return [ScopeOpened(move.key), move]
     scope = state.scopes[move.key]
-    if not move.key and state.graph.limits and not state.places:
-        return queue_run(state)
+    if not move.key and (state.graph.limits or move.behind) and not state.places:
+        return queue_run(state, move.behind)
     if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:

@@ -36,9 +36,10 @@ class Join(Struct, frozen=True, gc=False):
 
 
 class Begin(Struct, frozen=True, gc=False):
-    """The scope of this key has just been opened."""
+    """The scope of this key has just been opened; ``behind``: first it waits in that line."""
 
     key: str
+    behind: str = ""
 
 
 class Settle(Struct, frozen=True, gc=False):
@@ -80,6 +81,12 @@ class Revisit(Struct, frozen=True, gc=False):
     """What a pause has held in this scope goes on."""
 
     scope: Scope
+
+
+class HearKept(Struct, frozen=True, gc=False):
+    """The step of this key has begun to wait for an event; one may be here already."""
+
+    key: str
 
 
 class Redo(Struct, frozen=True, gc=False):
@@ -124,6 +131,7 @@ Move = (
     | NoteUndo
     | TakeBack
     | Revisit
+    | HearKept
     | Redo
     | Stop
     | Finish

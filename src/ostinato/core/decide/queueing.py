@@ -16,6 +16,7 @@ from ostinato.core.facts import NOTHING, Failure, JobQueued, RunQueued
 from ostinato.core.model import Limit
 from ostinato.core.names import Names
 from ostinato.core.state import State, Step
+from ostinato.core.uids import line_want
 from ostinato.errors import ExpressionError
 
 LONGEST = 1_000
@@ -52,12 +53,15 @@ def _recorded(step: Step) -> tuple[Want, ...]:
     return tuple(Want(name, one.limit, one.overflow.value, one.per) for name, one in pairs)
 
 
-def queue_run(state: State) -> list[Said]:
+def queue_run(state: State, behind: str = "") -> list[Said]:
+    """``behind`` names the line of its uid; its own limits wait with that."""
     graph = state.graph
     try:
         wants = _wants(graph.workflow, graph.limits, Names(state, state.root))
     except ExpressionError as error:
         return [Fail(state.root, Failure(error.code, str(error)))]
+    if behind:
+        wants = (line_want(behind), *wants)
     names = tuple(want.name for want in wants)
     return [RunQueued(names), TakePlaces("", wants, graph.priority)]
 

@@ -1,4 +1,4 @@
-"""A run that had failed goes on: what failed in it, or was cancelled with it, is done once more.
+"""A run that had failed, or was cancelled, goes on: what was lost in it is done once more.
 
 The scopes in which something failed are opened again, and in each the nodes that did not end well
 are entered once more, as ``push#2``. Tokens that were lost when everything stopped are laid again:
@@ -37,8 +37,9 @@ LOST = ("failed", "cancelled")
 def refuse_reopening(state: State, key: str = "") -> None:
     """Raises ``ConflictError`` or ``NotFoundError``: who may begin again, and who must fork."""
     run = f"run {state.run_id}"
-    if state.status != "failed":
-        raise ConflictError(f"{run} has {state.status}; only a run that has failed is retried")
+    if state.status not in LOST:
+        why = "only a run that has failed or was cancelled is retried"
+        raise ConflictError(f"{run} has {state.status}; {why}")
     undo = state.graph.undo
     if undo is not None and undo.name in state.staged:
         hint = "fork it, or start it again"
@@ -65,7 +66,7 @@ def reopen(
     state: State, by: str, why: str, now: int, skipped: SkipRequested | None = None
 ) -> list[Said]:
     scopes = [state.root, *_lost_below(state, state.root)]
-    due_at = _due(state.graph.timeout, now) if state.root.error is not None else None
+    due_at = _due(state.graph.timeout, now) if _work_is_lost(state) else None
     said: list[Said] = [RunReopened(by, why, due_at)]
     if due_at is not None:
         said.append(SetTimer("", "timeout", due_at))
@@ -88,6 +89,11 @@ def reopen(
     return said
 
 
+def _work_is_lost(state: State) -> bool:
+    """Else only ``finally`` has failed."""
+    return state.root.error is not None or state.cancelled is not None
+
+
 def _due(timeout: int | None, now: int) -> int | None:
     return None if timeout is None else now + timeout
 
@@ -104,7 +110,7 @@ def _lost_below(state: State, scope: Scope) -> Iterator[Scope]:
 def _is_part(state: State, scope: Scope) -> bool:
     """A failed ``finally`` is done again only where nothing else had failed."""
     if scope.node is state.graph.finally_:
-        return state.root.error is None
+        return not _work_is_lost(state)
     return scope.node is not state.graph.on_failure
 
 

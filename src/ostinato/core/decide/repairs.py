@@ -7,6 +7,7 @@ and why.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -16,7 +17,7 @@ from ostinato.core.commands import StopJob
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
-from ostinato.core.decide.moves import Enter, Join, Revisit, Said, Settle, StandIn
+from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
 from ostinato.core.decide.queueing import left, queue_again
 from ostinato.core.decide.reopening import refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
@@ -28,6 +29,7 @@ from ostinato.core.facts import (
     RunPaused,
     RunRepaired,
     RunResumed,
+    RunSignalled,
     TokensJoined,
 )
 from ostinato.core.model import Join as JoinKind
@@ -35,6 +37,9 @@ from ostinato.core.state import BUSY, State, Step
 from ostinato.errors import ConflictError, NotFoundError, OstinatoError
 
 Asked = e.PauseRequested | e.ResumeRequested | e.RetryRequested | e.SkipRequested | e.Signalled
+MOST_SIGNALS = 1_000
+"""Signals that one run keeps until it waits for them."""
+
 AGAIN = ("repair", "retry")
 """Kinds of waiting after which a job can be begun at once."""
 
@@ -56,8 +61,8 @@ def refuse(state: State, event: Asked) -> None:
             _refuse_retry(state, key)
         case e.SkipRequested(key=key):
             _refuse_skip(state, key)
-        case e.Signalled(event=sent):
-            _refuse_signal(state, sent)
+        case e.Signalled(event=sent, keep=keep):
+            _refuse_signal(state, sent, keep)
 
 
 def _open(state: State) -> None:
@@ -105,10 +110,15 @@ def _refuse_skip(state: State, key: str) -> None:
         raise ConflictError(f"step {key} is being cancelled")
 
 
-def _refuse_signal(state: State, event: Raw) -> None:
+def _refuse_signal(state: State, event: Raw, keep: bool) -> None:
     _open(state)
     found = msgspec.json.decode(event)
     if any(fits(step, found) for step in _listening(state)):
+        return
+    if keep:
+        if len(state.signals) >= MOST_SIGNALS:
+            most = f"{MOST_SIGNALS:,} signals that it has not waited for"
+            raise ConflictError(f"run {state.run_id} keeps {most}; it takes no more")
         return
     waits = ", ".join(f"{step.key} for {'/'.join(step.types)}" for step in _listening(state))
     raise ConflictError(
@@ -198,8 +208,26 @@ def signal(state: State, event: e.Signalled, now: int) -> list[Said]:
         return []
     found = msgspec.json.decode(event.event)
     steps = [step for step in _listening(state) if fits(step, found)]
+    if not steps:
+        return [] if _kept(state, found) else [RunSignalled(event.event)]
     keys = tuple(step.key for step in steps)
     said: list[Said] = [RunRepaired("signal", event.by, event.why, keys)]
     for step in steps:
         said += hear(state, step, event.event, now)
     return said
+
+
+def _kept(state: State, event: dict[str, Any]) -> bool:
+    """It was here before."""
+    name = (event["source"], event["id"])
+    kept = (msgspec.json.decode(one) for one in state.signals)
+    return name in state.heard or any((one["source"], one["id"]) == name for one in kept)
+
+
+def hear_kept(state: State, move: HearKept, now: int) -> list[Said]:
+    """The oldest signal that fits continues the wait."""
+    step = state.steps[move.key]
+    if step.status != "waiting" or step.kind != "event":
+        return []
+    heard = (hear(state, step, event, now) for event in state.signals)
+    return next((said for said in heard if said), [])

@@ -6,13 +6,13 @@ What is told too late changes nothing: a step that has ended meanwhile has freed
 from __future__ import annotations
 
 from ostinato.core import events as e
-from ostinato.core.commands import FreePlaces
+from ostinato.core.commands import FreePlaces, HoldPlace
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.jobs import admitted
 from ostinato.core.decide.moves import Begin, Fail, Said
 from ostinato.core.decide.reporting import attempt_failed
 from ostinato.core.decide.steps import halted
-from ostinato.core.facts import Failure, RunAdmitted
+from ostinato.core.facts import Failure, RunAdmitted, RunFollowed
 from ostinato.core.state import State, Step
 
 
@@ -27,6 +27,13 @@ def taken(state: State, event: e.PlacesTaken, now: int) -> list[Said]:
     return admitted(
         Activation(state, step.scope, step.node, step.job, step.key, step.attempt, now, step.input)
     )
+
+
+def followed(state: State, event: e.Followed, now: int) -> list[Said]:
+    """Who is open has the place for which the others wait: its end frees it."""
+    if state.ended or not state.run_id or event.name in state.places:
+        return []
+    return [RunFollowed(event.name), HoldPlace(event.name)]
 
 
 def refused(state: State, event: e.PlacesRefused, now: int) -> list[Said]:

@@ -10,7 +10,7 @@ from ostinato.core import correlation
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import OpenWait, SetTimer
 from ostinato.core.decide.activation import Activation
-from ostinato.core.decide.moves import Said
+from ostinato.core.decide.moves import HearKept, Said
 from ostinato.core.decide.steps import timeout_at, watch
 from ostinato.core.facts import NOTHING, JobWaiting
 from ostinato.core.instants import moment
@@ -38,7 +38,8 @@ def event(at: Activation) -> list[Said]:
         at.key, "event", at.attempt, timeout_at=timeout, types=action.types, match=_pattern(match)
     )
     wait = OpenWait(at.key, action.types, action.paths, values_key, _since(at, action))
-    return [waiting, wait, *watch(at.key, timeout, None)]
+    said: list[Said] = [waiting, wait, *watch(at.key, timeout, None)]
+    return [*said, HearKept(at.key)] if at.state.signals else said
 
 
 def _since(at: Activation, action: WaitEvent) -> int | None:

@@ -33,6 +33,8 @@ FOLD: dict[type[f.Fact], Callable[[State, Any, int], None]] = {
     f.RunWarned: runs.run_warned,
     f.RunQueued: runs.run_queued,
     f.RunAdmitted: runs.run_admitted,
+    f.RunFollowed: runs.run_followed,
+    f.RunSignalled: runs.run_signalled,
     f.RunPaused: runs.run_paused,
     f.RunResumed: runs.run_resumed,
     f.RunRepaired: runs.run_repaired,

@@ -29,6 +29,14 @@ def run_admitted(state: State, fact: f.RunAdmitted, at: int) -> None:
     state.queued = False
 
 
+def run_followed(state: State, fact: f.RunFollowed, at: int) -> None:
+    state.places = (*state.places, fact.name)
+
+
+def run_signalled(state: State, fact: f.RunSignalled, at: int) -> None:
+    state.signals = (*state.signals, fact.event)
+
+
 def run_finishing(state: State, fact: f.RunFinishing, at: int) -> None:
     state.output, state.due_at = fact.output, None
 
@@ -95,8 +103,9 @@ def run_repaired(state: State, fact: f.RunRepaired, at: int) -> None:
 def run_reopened(state: State, fact: f.RunReopened, at: int) -> None:
     state.status, state.doing = "running", "work"
     state.ended, state.ended_at = False, None
-    state.error, state.halted, state.due_at = None, False, fact.due_at
-    if state.root.error is not None:
+    if state.root.error is not None or state.cancelled is not None:
         state.output = None
+    state.error, state.halted, state.due_at = None, False, fact.due_at
+    state.cancelled = None
     state.root.error, state.root.stopping = None, False
     state.staged = ()

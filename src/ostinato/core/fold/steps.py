@@ -165,7 +165,15 @@ def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
 def _hear(state: State, output: msgspec.Raw) -> None:
     event = msgspec.json.decode(output)
     if isinstance(event, dict):
-        state.heard.setdefault((event.get("source", ""), event.get("id", "")), state.seq)
+        name = (event.get("source", ""), event.get("id", ""))
+        state.heard.setdefault(name, state.seq)
+        if state.signals:
+            state.signals = tuple(one for one in state.signals if _name(one) != name)
+
+
+def _name(event: msgspec.Raw) -> tuple[str, str]:
+    members = msgspec.json.decode(event)
+    return members["source"], members["id"]
 
 
 def job_failed(state: State, fact: f.JobFailed, at: int) -> None:

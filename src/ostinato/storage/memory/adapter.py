@@ -17,6 +17,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Operation,
     Outgoing,
     Page,
     Place,
@@ -25,6 +26,7 @@ from ostinato.ports import (
     RunGroup,
     RunQuery,
     StoredEvent,
+    Tally,
     TaskQuery,
     TaskRow,
     Timer,
@@ -213,6 +215,34 @@ class MemoryStorage:
     async def task(self, task_id: str) -> TaskRow | None:
         found = self._disk.tasks.get(task_id)
         return None if found is None else self._disk.values.task(found)
+
+    # repairs of many runs
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        return self._disk.operations.get(operation_id)
+
+    async def operations(self, page: Page) -> list[Operation]:
+        return lists.operations(self._disk.operations.values(), page)
+
+    async def running_operations(self) -> list[Operation]:
+        kept = self._disk.operations
+        return [kept[name] for name in sorted(kept) if kept[name].status == "running"]
+
+    async def operation_runs(self, operation_id: str, after: str, limit: int) -> list[str]:
+        runs = self._disk.operation_runs.get(operation_id, {})
+        return sorted(name for name, one in runs.items() if one is None and name > after)[:limit]
+
+    async def operation_run(self, operation_id: str, run_id: str) -> str | None:
+        runs = self._disk.operation_runs.get(operation_id, {})
+        if run_id not in runs:
+            return None
+        return "" if (settled := runs[run_id]) is None else settled.outcome
+
+    async def operation_tally(self, operation_id: str) -> list[Tally]:
+        return lists.tally(self._disk.operation_runs.get(operation_id, {}))
+
+    async def aged_operations(self, now: int, before: int | None, limit: int) -> list[str]:
+        return lists.aged_operations(self._disk.operations.values(), now, before)[:limit]
 
     # what the janitor reads
 

@@ -16,12 +16,14 @@ from ostinato.ports import (
     Head,
     Line,
     Mail,
+    Operation,
     Outgoing,
     Owner,
     Place,
     Record,
     Removal,
     Reply,
+    Settled,
     StoredEvent,
     TaskEnd,
     TaskRow,
@@ -70,6 +72,8 @@ class Disk:
         self.tasks: dict[str, TaskRow] = {}
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
+        self.operations: dict[str, Operation] = {}
+        self.operation_runs: dict[str, dict[str, Settled | None]] = defaultdict(dict)
 
     def keep(self, batch: Batch) -> None:
         after = self.last_event
@@ -98,6 +102,7 @@ class Disk:
             self._put_schedule(schedule)
         for letter in batch.redriven:
             self.dead_letters[letter.id] = _redriven(self.dead_letters[letter.id], letter)
+        self._operate(batch)
         self._post(batch)
         if batch.removal is not None:
             self._remove(batch.removal)
@@ -138,7 +143,8 @@ class Disk:
             return
         held = (head.workflow, head.uid)
         if head.ended_at is None:
-            self.open_uids[held] = head.run_id
+            if not head.in_line:
+                self.open_uids[held] = head.run_id
         elif self.open_uids.get(held) == head.run_id:
             del self.open_uids[held]
 
@@ -213,6 +219,13 @@ class Disk:
         self.places.update(((place.name, place.n), place) for place in batch.places)
         self.buckets |= batch.buckets
 
+    def _operate(self, batch: Batch) -> None:
+        self.operations.update((operation.id, operation) for operation in batch.operations)
+        for operation_id, run_id in batch.matched:
+            self.operation_runs[operation_id].setdefault(run_id, None)
+        for settled in batch.settled:
+            self.operation_runs[settled.operation][settled.run_id] = settled
+
     def _post(self, batch: Batch) -> None:
         for line, mail in batch.mail.items():
             self.mail.pop(line, None)  # what is said again stands at the end
@@ -230,7 +243,7 @@ class Disk:
 
     def _remove(self, removal: Removal) -> None:
         for run_id in removal.runs:
-            self._remove_run(run_id)
+            self._remove_run(run_id, removal.ended_before)
         for pair in removal.events:
             self._remove_event(pair)
         for letter_id in removal.dead_letters:
@@ -240,10 +253,22 @@ class Disk:
             if key in self.replies and self.replies[key][0].expires_at <= removal.at:
                 del self.replies[key]
                 self.values.disown(("reply", *key))
+        for operation_id in removal.operations:
+            self._remove_operation(operation_id, removal.rows)
 
-    def _remove_run(self, run_id: str) -> None:
+    def _remove_operation(self, operation_id: str, most: int) -> None:
+        operation = self.operations.get(operation_id)
+        if operation is None or operation.status == "running":
+            return
+        runs = self.operation_runs[operation_id]
+        for run_id in sorted(runs)[:most]:
+            del runs[run_id]
+        if not runs:
+            del self.operations[operation_id], self.operation_runs[operation_id]
+
+    def _remove_run(self, run_id: str, before: int) -> None:
         head = self.heads.get(run_id)
-        if head is None or head.ended_at is None:
+        if head is None or head.ended_at is None or head.ended_at >= before:
             return
         del self.heads[run_id]
         self.records.pop(run_id, None)

@@ -12,45 +12,23 @@ from ostinato.ports import (
     EventQuery,
     Head,
     LetterQuery,
+    Operation,
     Page,
     RunGroup,
     RunQuery,
+    Settled,
     StoredEvent,
+    Tally,
     TaskQuery,
     TaskRow,
 )
+from ostinato.ports.queries import lower
 
 T = TypeVar("T")
 
 
 def runs(heads: Iterable[Head], query: RunQuery) -> list[Head]:
-    return _newest_first((head for head in heads if _fits(head, query)), lambda head: head.run_id)
-
-
-def _fits(head: Head, query: RunQuery) -> bool:
-    return (
-        (not query.status or head.status in query.status)
-        and (query.workflow is None or head.workflow == query.workflow)
-        and (query.uid is None or head.uid == query.uid)
-        and (query.waiting_for is None or head.waiting_for == query.waiting_for)
-        and (query.failed_since is None or _failed_since(head, query.failed_since))
-        and (query.id_prefix is None or head.run_id.startswith(query.id_prefix))
-        and (query.text is None or _has_text(head, query.text))
-    )
-
-
-def _failed_since(head: Head, since: int) -> bool:
-    return head.status == "failed" and head.ended_at is not None and head.ended_at >= since
-
-
-def _has_text(head: Head, text: str) -> bool:
-    parts = (head.run_id, head.uid, head.workflow, head.error_message)
-    return any(_lower(text) in _lower(part) for part in parts if part is not None)
-
-
-def _lower(text: str) -> bytes:
-    """Only ASCII has two cases, as in SQL's LIKE."""
-    return text.encode(errors="surrogatepass").lower()
+    return _newest_first((head for head in heads if query.takes(head)), lambda head: head.run_id)
 
 
 def run_groups(heads: Iterable[Head]) -> list[RunGroup]:
@@ -113,7 +91,7 @@ def _wanted(letter: DeadLetter, query: LetterQuery) -> bool:
 def _says(letter: DeadLetter, text: str) -> bool:
     parts = [letter.id, letter.target, letter.event_source, letter.event_id]
     parts += [letter.reasons.decode(), letter.event.type if letter.event else ""]
-    return any(_lower(text) in _lower(part) for part in parts)
+    return any(lower(text) in lower(part) for part in parts)
 
 
 def tasks(found: Iterable[TaskRow], query: TaskQuery) -> list[TaskRow]:
@@ -170,6 +148,32 @@ def page_of_letters(
 
 def letter_place(letter: DeadLetter) -> tuple[int, str]:
     return letter.at, letter.id
+
+
+def operations(kept: Iterable[Operation], page: Page) -> list[Operation]:
+    found = _newest_first((one for one in kept if one.status != "preview"), lambda one: one.id)
+    return page_of(found, page, lambda one: one.id < (page.cursor or ""))
+
+
+def tally(runs: Mapping[str, Settled | None]) -> list[Tally]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for run_id, one in runs.items():
+        why = ("", "") if one is None else (one.outcome, one.reason)
+        found.setdefault(why, []).append(run_id)
+    tallies = [Tally(*why, len(ids), min(ids)) for why, ids in found.items()]
+    return sorted(tallies, key=lambda one: (-one.count, one.outcome, one.reason))
+
+
+def aged_operations(kept: Iterable[Operation], now: int, before: int | None) -> list[str]:
+    return sorted(one.id for one in kept if _is_aged(one, now, before))
+
+
+def _is_aged(one: Operation, now: int, before: int | None) -> bool:
+    if one.status == "preview":
+        return one.expires_at is not None and one.expires_at <= now
+    if one.status == "running" or one.ended_at is None:
+        return False
+    return before is not None and one.ended_at < before
 
 
 def _newest_first(items: Iterable[T], place: Callable[[T], object]) -> list[T]:

@@ -29,6 +29,7 @@ def check(disk: Disk, batch: Batch) -> None:
     _check_redriven(disk, batch)
     _check_versions(disk, batch)
     _check_places(disk, batch)
+    _check_operations(disk, batch)
 
 
 def _check_places(disk: Disk, batch: Batch) -> None:
@@ -82,7 +83,7 @@ def _check_uids(disk: Disk, heads: list[Head]) -> None:
     changed = {head.run_id for head in heads}
     taken: set[tuple[str, str]] = set()
     for head in heads:
-        if head.uid is None or head.ended_at is not None:
+        if head.uid is None or head.ended_at is not None or head.in_line:
             continue
         key = (head.workflow, head.uid)
         if key in taken or disk.open_uids.get(key, head.run_id) not in changed:
@@ -97,6 +98,24 @@ def _check_redriven(disk: Disk, batch: Batch) -> None:
         if kept is None or kept.redriven_at is not None:
             raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")
         letters[letter.id] = letter
+
+
+def _check_operations(disk: Disk, batch: Batch) -> None:
+    left = (
+        {
+            (operation_id, run_id): settled is None
+            for operation_id, runs in disk.operation_runs.items()
+            for run_id, settled in runs.items()
+        }
+        if batch.matched or batch.settled
+        else {}
+    )
+    left = dict.fromkeys(batch.matched, True) | left
+    for one in batch.settled:
+        key = (one.operation, one.run_id)
+        if not left.get(key):
+            raise Refused(f"run {one.run_id!r} is not left in operation {one.operation!r}")
+        left[key] = False
 
 
 def _check_versions(disk: Disk, batch: Batch) -> None:
@@ -126,7 +145,7 @@ def _check_value(value: Any) -> None:
             _check_value(member)
     elif isinstance(value, dict):
         _check_value(list(value.items()))
-    elif not isinstance(value, (bytes, msgspec.Raw, type(None))):
+    elif not isinstance(value, (bytes, float, msgspec.Raw, type(None))):
         _check_members(value)
 
 

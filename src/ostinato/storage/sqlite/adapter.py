@@ -28,6 +28,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Operation,
     Outgoing,
     Page,
     Place,
@@ -36,6 +37,7 @@ from ostinato.ports import (
     RunGroup,
     RunQuery,
     StoredEvent,
+    Tally,
     TaskQuery,
     TaskRow,
     Timer,
@@ -281,6 +283,29 @@ class SqliteStorage:
 
     async def task(self, task_id: str) -> TaskRow | None:
         return self._read(reads.task, task_id)
+
+    # repairs of many runs
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        return self._read(reads.operation, operation_id)
+
+    async def operations(self, page: Page) -> list[Operation]:
+        return await self._list(reads.operations, page)
+
+    async def running_operations(self) -> list[Operation]:
+        return self._read(reads.running_operations)
+
+    async def operation_runs(self, operation_id: str, after: str, limit: int) -> list[str]:
+        return await self._list(reads.operation_runs, operation_id, after, limit)
+
+    async def operation_run(self, operation_id: str, run_id: str) -> str | None:
+        return self._read(reads.operation_run, operation_id, run_id)
+
+    async def operation_tally(self, operation_id: str) -> list[Tally]:
+        return await self._list(reads.operation_tally, operation_id)
+
+    async def aged_operations(self, now: int, before: int | None, limit: int) -> list[str]:
+        return await self._list(reads.aged_operations, now, before, limit)
 
     # what the janitor reads
 

@@ -81,6 +81,8 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         db.executemany(sql.PUT_SCHEDULE, map(rows.schedule_row, batch.schedules))
     if batch.redriven:
         _write_redriven(db, batch)
+    if batch.operations or batch.matched or batch.settled:
+        _write_operations(db, batch)
     if batch.mail:
         said = [mail for mail in batch.mail.values() if mail is not None]
         db.executemany(sql.TAKE_MAIL, [line for line, mail in batch.mail.items() if mail is None])
@@ -242,3 +244,11 @@ def _write_redriven(db: sqlite3.Connection, batch: Batch) -> None:
     for letter in batch.redriven:
         if db.execute(sql.REDRIVE, rows.redriven_row(letter)).rowcount != 1:
             raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")
+
+
+def _write_operations(db: sqlite3.Connection, batch: Batch) -> None:
+    db.executemany(sql.PUT_OPERATION, map(rows.operation_row, batch.operations))
+    db.executemany(sql.ADD_MATCHED, batch.matched)
+    for one in batch.settled:
+        if db.execute(sql.SETTLE_RUN, rows.settled_row(one)).rowcount != 1:
+            raise Refused(f"run {one.run_id!r} is not left in operation {one.operation!r}")

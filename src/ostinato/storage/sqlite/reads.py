@@ -13,11 +13,14 @@ from ostinato.ports import (
     DeadLetter,
     Head,
     Mail,
+    Operation,
     Outgoing,
+    Page,
     Place,
     Record,
     Reply,
     StoredEvent,
+    Tally,
     TaskRow,
     Timer,
     Turn,
@@ -30,6 +33,7 @@ from ostinato.storage.sqlite.rows import EVENT_DATA, LETTER_EVENT
 from ostinato.storage.sqlite.values import whole
 
 _WAIT_COLUMNS = 5
+_BEHIND_ALL = chr(0x10FFFF)
 _RECORD_DATA, _REPLY_ANSWER, _OUTGOING_EVENT = 4, 3, 2
 
 
@@ -144,6 +148,41 @@ def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
     found = whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
     return rows.letter(found[0]) if found else None
+
+
+# repairs of many runs
+
+
+def operation(db: sqlite3.Connection, operation_id: str) -> Operation | None:
+    row = db.execute(sql.ONE_OPERATION, (operation_id,)).fetchone()
+    return None if row is None else rows.operation(row)
+
+
+def operations(db: sqlite3.Connection, page: Page) -> list[Operation]:
+    before = _BEHIND_ALL if page.cursor is None else page.cursor
+    return list(map(rows.operation, db.execute(sql.OPERATIONS, (before, page.limit))))
+
+
+def running_operations(db: sqlite3.Connection) -> list[Operation]:
+    return list(map(rows.operation, db.execute(sql.RUNNING_OPERATIONS)))
+
+
+def operation_runs(db: sqlite3.Connection, operation_id: str, after: str, limit: int) -> list[str]:
+    found = db.execute(sql.OPERATION_RUNS, (operation_id, after, limit))
+    return [run_id for (run_id,) in found]
+
+
+def operation_run(db: sqlite3.Connection, operation_id: str, run_id: str) -> str | None:
+    row = db.execute(sql.OPERATION_RUN, (operation_id, run_id)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def operation_tally(db: sqlite3.Connection, operation_id: str) -> list[Tally]:
+    return list(starmap(Tally, db.execute(sql.OPERATION_TALLY, (operation_id,))))
+
+
+def aged_operations(db: sqlite3.Connection, now: int, before: int | None, limit: int) -> list[str]:
+    return [one for (one,) in db.execute(sql.AGED_OPERATIONS, (now, before, limit))]
 
 
 # what the janitor reads

@@ -11,7 +11,7 @@ from ostinato.storage.sqlite import statements as sql
 
 def remove(db: sqlite3.Connection, removal: Removal) -> None:
     if removal.runs:
-        _remove_runs(db, removal.runs)
+        _remove_runs(db, removal.runs, removal.ended_before)
     if removal.rows:
         _sweep(db, removal.rows)
         values.sweep(db)
@@ -22,6 +22,10 @@ def remove(db: sqlite3.Connection, removal: Removal) -> None:
         db.executemany(sql.DROP_LETTER, [(letter_id,) for letter_id in removal.dead_letters])
     for scope, key in removal.replies:
         drop_reply(db, scope, key, removal.at)
+    for operation_id in removal.operations:
+        which = (operation_id, operation_id, removal.rows, operation_id)
+        db.execute(sql.DROP_OPERATION_RUNS, which)
+        db.execute(sql.DROP_OPERATION, (operation_id, operation_id))
 
 
 def drop_reply(db: sqlite3.Connection, scope: str, key: str, at: int) -> None:
@@ -31,13 +35,13 @@ def drop_reply(db: sqlite3.Connection, scope: str, key: str, at: int) -> None:
     db.execute(sql.DROP_EXPIRED_REPLY, (scope, key, at))
 
 
-def _remove_runs(db: sqlite3.Connection, runs: list[str]) -> None:
+def _remove_runs(db: sqlite3.Connection, runs: list[str], before: int) -> None:
     """First the names, then the heads: what else a run has is found by its name there."""
     asked = (rows.json_text(runs),)
-    db.execute(sql.NOTE_REMOVED, asked)
+    db.execute(sql.NOTE_REMOVED, (*asked, before))
     going = db.execute(sql.GOING_RUNS, asked).fetchall()
     values.disown(db, [values.run_owner(run_id) for (run_id,) in going])
-    db.executemany(sql.DROP_RUN, [(run_id,) for run_id in runs])
+    db.executemany(sql.DROP_RUN, [(run_id, before) for run_id in runs])
     twice = [(run_id, run_id) for run_id in runs]
     db.executemany(sql.DROP_WAITS, twice)
     db.executemany(sql.DROP_TIMERS, twice)

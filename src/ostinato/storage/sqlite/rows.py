@@ -14,6 +14,7 @@ from ostinato.ports import (
     DeadLetter,
     Head,
     Mail,
+    Operation,
     Outgoing,
     Reply,
     StoredEvent,
@@ -50,6 +51,8 @@ schedule_row = attrgetter(
     "id", "workflow", "says", "next_for", "due_at", "planned_at", "waits_for", "last_for",
     "last_at", "last_run", "missed_for", "paused_at", "paused_by", "paused_why",
 )  # fmt: skip
+settled_row = attrgetter("outcome", "reason", "operation", "run_id")
+_operation_head = attrgetter("id", "status", "expires_at", "ended_at")
 _task_head = attrgetter(
     "id", "run_id", "key", "attempt", "workflow", "name", "assignee", "due_at", "opened_at",
 )  # fmt: skip
@@ -59,6 +62,7 @@ _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 _encoder = msgspec.json.Encoder()
 encoded = _encoder.encode
 _decode_wants = msgspec.json.Decoder(tuple[Want, ...]).decode
+_decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 
 
@@ -178,3 +182,11 @@ def task(row: Row) -> TaskRow:
 
 def aged_event(row: Row) -> AgedEvent:
     return AgedEvent(*(*row[:5], bool(row[5])))
+
+
+def operation_row(operation: Operation) -> Row:
+    return (*_operation_head(operation), _encoder.encode(operation))
+
+
+def operation(row: Row) -> Operation:
+    return _decode_operation(row[0])

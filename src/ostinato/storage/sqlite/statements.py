@@ -99,9 +99,9 @@ WHERE id = ? AND status = 'pending'
 
 NOTE_REMOVED = """
 INSERT INTO removed SELECT DISTINCT run.run_id FROM json_each(?) AS asked CROSS JOIN run
-WHERE run.run_id = asked.value AND run.ended_at IS NOT NULL
+WHERE run.run_id = asked.value AND run.ended_at < ?
 """
-DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at IS NOT NULL"
+DROP_RUN = "DELETE FROM run WHERE run_id = ? AND ended_at < ?"
 DROP_WAITS = """
 DELETE FROM wait WHERE run_id = ? AND EXISTS (SELECT 1 FROM removed WHERE removed.run_id = ?)
 """
@@ -186,7 +186,7 @@ OPEN_RUNS = """
 SELECT run.workflow, run.uid, run.run_id FROM json_each(?) AS asked CROSS JOIN run
 WHERE run.workflow = json_extract(asked.value, '$[0]')
     AND run.uid = json_extract(asked.value, '$[1]')
-    AND run.ended_at IS NULL AND run.uid IS NOT NULL
+    AND run.ended_at IS NULL AND run.uid IS NOT NULL AND run.waiting_for IS NOT 'uid'
 """
 DUE_TIMERS = """
 SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
@@ -257,4 +257,43 @@ WHERE number > ? AND number < (SELECT max(number) FROM event) ORDER BY number LI
 AGED_LETTERS = "SELECT id FROM dead_letter WHERE at < ? ORDER BY at, id LIMIT ?"
 EXPIRED_REPLIES = """
 SELECT scope, key FROM reply WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+"""
+
+# repairs of many runs
+
+PUT_OPERATION = """
+INSERT OR REPLACE INTO operation (id, status, expires_at, ended_at, data) VALUES (?, ?, ?, ?, ?)
+"""
+ADD_MATCHED = "INSERT OR IGNORE INTO operation_run (operation, run_id) VALUES (?, ?)"
+SETTLE_RUN = """
+UPDATE operation_run SET outcome = ?, reason = ?
+WHERE operation = ? AND run_id = ? AND outcome = ''
+"""
+ONE_OPERATION = "SELECT data FROM operation WHERE id = ?"
+OPERATIONS = """
+SELECT data FROM operation WHERE status <> 'preview' AND id < ? ORDER BY id DESC LIMIT ?
+"""
+RUNNING_OPERATIONS = "SELECT data FROM operation WHERE status = 'running' ORDER BY id"
+OPERATION_RUNS = """
+SELECT run_id FROM operation_run WHERE operation = ? AND outcome = '' AND run_id > ?
+ORDER BY run_id LIMIT ?
+"""
+OPERATION_RUN = "SELECT outcome FROM operation_run WHERE operation = ? AND run_id = ?"
+OPERATION_TALLY = """
+SELECT outcome, reason, count(*), min(run_id) FROM operation_run WHERE operation = ?
+GROUP BY outcome, reason ORDER BY count(*) DESC, outcome, reason
+"""
+AGED_OPERATIONS = """
+SELECT id FROM operation WHERE status = 'preview' AND expires_at <= ?
+UNION SELECT id FROM operation WHERE status IN ('stopped', 'ended') AND ended_at < ?
+ORDER BY id LIMIT ?
+"""
+DROP_OPERATION_RUNS = """
+DELETE FROM operation_run WHERE operation = ? AND run_id IN (
+    SELECT run_id FROM operation_run WHERE operation = ? ORDER BY run_id LIMIT ?
+) AND EXISTS (SELECT 1 FROM operation WHERE id = ? AND status <> 'running')
+"""
+DROP_OPERATION = """
+DELETE FROM operation WHERE id = ? AND status <> 'running'
+    AND NOT EXISTS (SELECT 1 FROM operation_run WHERE operation = ?)
 """

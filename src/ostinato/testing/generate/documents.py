@@ -11,7 +11,7 @@ from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
 from ostinato.testing.generate.jobs import ON_ERROR, Members, any_job, each, limit
 from ostinato.testing.generate.texts import Sight
-from ostinato.testing.generate.triggers import any_triggers
+from ostinato.testing.generate.triggers import any_dedup, any_triggers, any_uid
 from ostinato.testing.generate.vocabulary import KEYS, LONG
 
 SCHEMA: Members = {
@@ -72,7 +72,12 @@ class _Writing:
             phase = self._phase(f"p{number}", Sight(done))
             made["phases"].append(phase)
             done += _names(phase["jobs"])
-        return made | self._ends(Sight(done))
+        made |= self._ends(Sight(done))
+        if chance.has("uid", 0.1):
+            made["uid"] = any_uid(chance, "input.key")
+        if chance.has("dedup", 0.1):
+            made["dedup"] = any_dedup(chance)
+        return made
 
     def _ends(self, sight: Sight) -> Members:
         made = self.chance.members({"output": lambda: texts.output(self.chance, sight)}, 0.4)

@@ -89,7 +89,7 @@ IDLE = (("timeout", "wait span"), ("timeout", "wait until"))
 def pairs_in(document: Mapping[str, Any]) -> frozenset[Pair]:
     found = set(_members("workflow", document)) | _sections(document)
     for trigger in _listed(document.get("on", [])):
-        found |= set(_members("trigger", trigger))
+        found |= set(_members("trigger", trigger)) | _sections(trigger)
         kind = next(kind for kind in TRIGGERS if kind in trigger)
         found |= {Pair(key, kind) for key in trigger if key != kind}
     for phase in document["phases"]:
@@ -134,20 +134,15 @@ def _body(place: str, body: Mapping[str, Any]) -> set[Pair]:
     return {Pair(word, place) for word in words} | set(_members("body", body)) | _sections(body)
 
 
+SECTIONS_OF_MAPS = (
+    "each", "retry", "wait", "task", "emit", "http", "call", "repeat", "concurrency", "rate", "uid",
+    "dedup",
+)  # fmt: skip
+
+
 def _sections(job: Mapping[str, Any]) -> set[Pair]:
     found: set[Pair] = set()
-    for section in (
-        "each",
-        "retry",
-        "wait",
-        "task",
-        "emit",
-        "http",
-        "call",
-        "repeat",
-        "concurrency",
-        "rate",
-    ):
+    for section in SECTIONS_OF_MAPS:
         value = job.get(section)
         found |= set(_members(section, value)) if isinstance(value, Mapping) else set()
     for escalation in job.get("task", {}).get("escalate", []):

@@ -36,11 +36,25 @@ def _start(chance: Chance) -> Members:
             return {"every": chance.one(SPANS)} | _clock(chance, zone=False)
 
 
+def any_uid(chance: Chance, key: str) -> Any:
+    """A key alone, or with what a second start does; on a workflow the rule may stand alone."""
+    makers: Members = {
+        "again": lambda: chance.one(["new", "resume", "refuse"]),
+        "open": lambda: chance.one(["same", "signal", "queue", "refuse"]),
+    }
+    rule = chance.members(makers, 0.5)
+    return {"key": key} | rule if rule else key
+
+
+def any_dedup(chance: Chance) -> Members:
+    return {"key": "input.key", "window": chance.one(SPANS)}
+
+
 def _event(chance: Chance) -> Members:
     makers = {
         "pattern": lambda: {"data": {"key": [*KEYS[: chance.count(1, 3)]]}},
         "input": lambda: {name: f"event.data.{name}" for name in ("key", "n", "flag", "items")},
-        "uid": lambda: "event.data.key",
+        "uid": lambda: any_uid(chance, "event.data.key"),
     }
     return {"event": chance.one([TRIGGERS[0], list(TRIGGERS)])} | chance.members(makers, 0.4)
 

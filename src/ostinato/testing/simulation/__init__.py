@@ -6,6 +6,7 @@ once all is quiet it is judged. ``docs/explanation/simulation.md`` tells how to 
 plan       what clients ask and what goes wrong, and when
 aims       what a crash point needs to be reached
 documents  the workflows that are simulated; asked: the one that asks people; parts of all
+repetitions  … those of which runs meet
 callers    those of them that call each other
 cells      every construct in every other one that may hold it, as small workflows
 nesting    cells as they are played, each with its fate
@@ -29,6 +30,8 @@ clockwork  what schedules do, and the rules about that
 attic      what is old and goes, and the rules about that
 lines      runs that wait for one another, and the rules about them
 letters    dead letters, and the rules about them
+namesakes  runs of one uid, starts that are one, and the rules about them
+bulk       repairs of many runs, and the rules about them
 rows       what the store holds, and what belongs together in it
 settling   whatever waits is answered, until all is quiet
 judge      what must hold then

@@ -84,7 +84,7 @@ OVER = (991, 992, 993)
 RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_000, 4_000))
 """One uid is asked for again and again while its run ends, which no store takes."""
 
-ENDED = tuple[Happening, ...](("start", ("picky", n, "uid", 1)) for n in OVER)
+ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in OVER)
 REOPENED = tuple[Happening, ...](("mend", (n, how)) for n in OVER for how in ("fork", "retry"))
 AWAY = tuple[Happening, ...](("fault", ("outage", 1.5)) for _ in range(3))
 ORDERS = tuple[Happening, ...](("emit", ("ORDER", n, 2)) for n in (1, 2, 3, 921, 922, 923, 924))
@@ -94,6 +94,21 @@ FAILED: tuple[Happening, ...] = (
     *[("emit", (type, number, 1)) for type in ("PICK", "MOOD") for number in range(960, 966)],
     *[("start", ("web", number, "plain", 1)) for number in (970, 971)],
 )
+SIGNALS = tuple[Happening, ...](
+    (how, given)
+    for number in (901, 904, 907, 911)
+    for how, given in (
+        ("emit", ("SIGNAL", number, 1)),
+        ("start", ("signalled", number, "both", 1)),
+        ("start", ("queued", number, "both", 1)),
+        ("start", ("single", number, "once", 2)),
+    )
+)
+LINES: tuple[Happening, ...] = (("burst", ("queued", 7)), ("burst", ("queued", 4)))
+BULK: tuple[Happening, ...] = (
+    ("bulk", ("retry", "broken", False)), ("bulk", ("cancel", "early", False)),
+    ("bulk", ("retry", "broken", True)),
+)  # fmt: skip
 DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
 OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
 LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), *[AGE, STOP] * 4)
@@ -139,17 +154,20 @@ NEEDS: dict[str, Need] = {
     "janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
     "janitor.close": Need(("plain",), DONE, later=LONG_PASS, forgets=True),
     "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
-    "limiter": Need(("limited",), (("burst", ("limited", 9)), CRASH)),
+    "limiter": Need(("limited", "queued"), (("burst", ("limited", 9)), *LINES, CRASH), later=LINES),
     "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
     "meeting._find_waits": Need(("early", "waiting"), TWINS, later=MET),
     "meeting.run_once": Need(("early", "waiting"), TWINS, later=MET),
+    "operations": Need(("broken", "early"), (*ENDED, *EARLY), later=(*BULK, CRASH)),
+    "operating": Need(("broken", "early"), ENDED, later=BULK),
+    "janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
     "outbox": BUS,
     "outbox.close": Need(("web",), SENDING, later=(STOP, STOP)),
     "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
     "schedules": Need(SCHEDULED, HANDS),
     "executor._outcome": Need(("mending",), CANCELS),
-    "repairs": Need(("picky",), ENDED, later=REOPENED),
+    "repairs": Need(("broken",), ENDED, later=REOPENED),
     "service.stop": STOPPED,
     "service._hand_over": STOPPED,
     "service._settle": STOPPED,
@@ -159,7 +177,11 @@ NEEDS: dict[str, Need] = {
     "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
     "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
     "slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
-    "starts": Need(("early",), STARTS[:3], later=(CRASH, *STARTS[3:])),
+    "starts": Need(
+        ("early", "signalled", "queued", "single"),
+        (*STARTS[:3], *SIGNALS[:8], *LINES),
+        later=(CRASH, *STARTS[3:], *SIGNALS[8:], *LINES),
+    ),
     "watching": Need((), tuple(("watch", (number,)) for number in (1, 2, 3))),
 }
 """By module and function, or by module."""

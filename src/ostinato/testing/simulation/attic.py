@@ -82,7 +82,8 @@ class Attic:
     def _take_away(self, removal: Removal) -> Iterator[Violation]:
         for run_id in removal.runs:
             head = self.heads[run_id]
-            if head.ended_at is not None:  # else it stays, and the store is asked for it later
+            old = removal.ended_before  # else it stays, and the store is asked for it later
+            if head.ended_at is not None and head.ended_at < old:
                 yield from self._take_run(head, head.ended_at)
         for pair in removal.events:
             if pair in self._events and pair != next(reversed(self._events)):

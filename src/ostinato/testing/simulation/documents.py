@@ -21,6 +21,7 @@ from ostinato.testing.simulation.parts import (
     tell,
     tell_twice,
 )
+from ostinato.testing.simulation.repetitions import BROKEN, QUEUED, SIGNALLED, SINGLE
 
 UNWANTED = "UNWANTED"
 """The type of events that no bus takes."""
@@ -304,6 +305,7 @@ DOCUMENTS: dict[str, Data] = {
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
         TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, CALLING, CALLED, DEEP,
+        QUEUED, SIGNALLED, SINGLE, BROKEN,
     )
 }  # fmt: skip
 
@@ -342,7 +344,8 @@ def _awaited(part: Any) -> Iterator[str]:
 
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
-    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "asked": "ASK",
+    "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "queued": "QUEUE",
+    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)
@@ -353,9 +356,11 @@ LETTERS = ("picky", "consumer-moody", "web")
 
 WAITS = {
     "order": ("PAID",), "early": ("PAID", "PING", "PING"), "changing": ("PAID", "PING"),
-    "strict": ("NEVER",), "waiting": ("PAID",),
+    "strict": ("NEVER",), "queued": ("QUEUE", "QUEUE"), "signalled": ("SIGNAL", "SIGNAL"),
+    "single": ("SINGLE",), "waiting": ("PAID",),
 }  # fmt: skip
-"""The events that runs of a workflow wait for; their data has the run's number."""
+"""The events that runs of a workflow wait for, or that start more of them; their data has the
+run's number."""
 
 
 SCHEDULED = ("ticking", "turns")

@@ -33,6 +33,7 @@ async def judge(world: World) -> list[Violation]:
         found += await _kept(world, store)
         found += await _answered(world, store)
         found += await world.ledger.attic.left(store)
+        found += await world.ledger.bulk.left(store)
         found += await world.ledger.letters.left(store, world.ledger.heads.values())
         found += await world.ledger.lines.left(store)
         found += _removed(world)

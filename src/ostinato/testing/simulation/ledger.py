@@ -19,13 +19,16 @@ from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
 from ostinato.testing.simulation.attic import Attic
+from ostinato.testing.simulation.bulk import BulkRepairs
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.letters import Letters
 from ostinato.testing.simulation.lines import Lines
+from ostinato.testing.simulation.namesakes import Namesakes
 from ostinato.testing.simulation.process import Process
+from ostinato.testing.simulation.repetitions import WINDOWS
 from ostinato.testing.simulation.rows import Moment, Rows
 
 Attempt = tuple[str, str, int]
@@ -75,6 +78,8 @@ class Ledger:
         self.attic = Attic(clock, self.heads, self.journal)
         self.lines = Lines(self.heads)
         self.letters = Letters(self.attic, self.journal)
+        self.namesakes = Namesakes(self.heads, WINDOWS)
+        self.bulk = BulkRepairs()
         self.facts: Counter[str] = Counter()
         self.commits = 0
         self._reads: Counter[tuple[int, str]] = Counter()
@@ -98,6 +103,8 @@ class Ledger:
             self._show(head, told)
         self.broken += self.lines.kept(batch)
         self.broken += self.letters.kept(batch)
+        self.broken += self.namesakes.kept(batch)
+        self.bulk.kept(batch)
         self.broken += self.attic.kept(batch)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
@@ -114,6 +121,8 @@ class Ledger:
                     self._forked[record.run_id] = fact.forked_from
                     self._give(record.run_id, fact)
                 self._note(record.run_id, fact)
+                self.broken += self.namesakes.note(record.run_id, fact, record.at)
+                self.broken += self.bulk.note(record.run_id, fact)
 
     def answered(self, process: Process) -> None:
         """A process knows that what it wrote is kept: all of it, since it writes in turn."""
@@ -294,5 +303,5 @@ def _shown(head: Head) -> tuple[Any, ...]:
 def _writes(batch: Batch) -> bool:
     return bool(
         batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules or batch.redriven or batch.removal
+        or batch.schedules or batch.redriven or batch.removal or batch.settled
     )  # fmt: skip

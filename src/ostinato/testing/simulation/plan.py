@@ -148,6 +148,8 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
             actions.append(Action(_moment(chance), "mend", (number, how)))
     if chance.random() < 0.1:
         actions.append(Action(_moment(chance), "burst", (chance.choice(_harmless(documents)), 60)))
+    if chance.random() < 0.15:
+        actions.append(Action(_moment(chance), "bulk", _bulk(chance, documents)))
     if "bad" in documents and chance.random() < 0.5:
         actions.append(Action(_moment(chance), "rush", ("bad", chance.choice((2_000, 3_000)))))
     if chance.random() < 0.3:
@@ -158,6 +160,11 @@ def _work(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         if name in documents and chance.random() < 0.6:
             actions.append(Action(_moment(chance), chance.choice(hands), (name,)))
     return actions
+
+
+def _bulk(chance: Random, documents: tuple[str, ...]) -> tuple[str, str, bool]:
+    action = chance.choice(("retry", "retry", "cancel"))
+    return action, chance.choice(documents), chance.random() < 0.2
 
 
 HANDS = {"ticking": ("fire", "backfill"), "turns": ("hold",)}

@@ -132,7 +132,8 @@ async def _until_quiet(world: World) -> None:
 
 
 def quiet(world: World) -> bool:
-    return not open_runs(world) and len(world.ledger.taken_away) == world.ledger.stored
+    sent = len(world.ledger.taken_away) == world.ledger.stored
+    return not open_runs(world) and sent and not world.ledger.bulk.busy
 
 
 def open_runs(world: World) -> list[str]:

@@ -123,7 +123,8 @@ READS = (
     "dead_letters",
     "count_dead_letters", "dead_letter", "over_runs", "oldest_open", "aged_events", "aged_letters",
     "expired_replies", "unswept",
-    "schedules", "due_schedules", "next_schedule", "run_groups",
+    "schedules", "due_schedules", "next_schedule", "run_groups", "operation", "operations",
+    "running_operations", "operation_run", "operation_runs", "operation_tally", "aged_operations",
     "tasks", "count_tasks", "task",
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ lists    queries, pages, versions, dead letters      schedules  kept, due, repla
 limits   turns, places, buckets                      mail     what runs tell each other
 values   large values, kept once
 tasks    put, ended once, listed, gone with their run
+operations  repairs of many runs, each settled once
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -24,6 +25,7 @@ from ostinato.testing.storage_contract.events import EventPromises
 from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
 from ostinato.testing.storage_contract.mail import MailPromises
+from ostinato.testing.storage_contract.operations import OperationPromises
 from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
@@ -43,6 +45,7 @@ class StorageContract(
     EventPromises,
     LimitPromises,
     ListPromises,
+    OperationPromises,
     MailPromises,
     TaskPromises,
     RemovingPromises,

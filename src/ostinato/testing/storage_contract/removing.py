@@ -20,6 +20,15 @@ from ostinato.testing.storage_contract.samples import (
 
 
 class RemovingPromises(Hooks):
+    async def test_a_run_that_has_ended_again_since_stays(self) -> None:
+        async with self.opened() as storage:
+            await write(storage, new_heads=[head("r1")], heads={"r1": ended("r1")})
+            removal = Removal(runs=["r1"], rows=9, ended_before=NOW + 9)
+            await write(storage, removal=removal)
+            assert await storage.head("r1") is not None
+            await write(storage, removal=Removal(runs=["r1"], ended_before=NOW + 10))
+            assert await storage.head("r1") is None
+
     async def test_runs_that_ended_before_come_oldest_first(self) -> None:
         async with self.opened() as storage:
             heads = [ended(f"r{n}", ended_at=NOW + 9 - n) for n in range(4)]

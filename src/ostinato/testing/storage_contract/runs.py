@@ -96,6 +96,18 @@ class RunPromises(Hooks):
             found = await storage.open_runs([("order", f"u{n}") for n in range(7000)])
             assert found == {("order", f"u{n}"): f"r{n:05}" for n in range(5000)}
 
+    async def test_many_runs_may_stand_in_line_behind_the_one_that_is_open(self) -> None:
+        async with self.opened() as storage:
+            line = [head(f"r{n}", uid="u", status="pending", waiting_for="uid") for n in (2, 3)]
+            await write(storage, new_heads=[head("r1", uid="u"), *line])
+            assert await storage.open_runs([("order", "u")]) == {("order", "u"): "r1"}
+            await raises(Refused, write(storage, heads={"r2": head("r2", uid="u")}))
+            turn = {"r1": ended("r1", uid="u"), "r2": head("r2", uid="u")}
+            await write(storage, heads=turn)
+            assert await storage.open_runs([("order", "u")]) == {("order", "u"): "r2"}
+            await write(storage, heads={"r2": ended("r2", uid="u")})
+            assert await storage.open_runs([("order", "u")]) == {}
+
     async def test_runs_without_a_uid_do_not_meet(self) -> None:
         async with self.opened() as storage:
             await write(storage, new_heads=[head("r1"), head("r2")])

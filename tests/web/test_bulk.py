@@ -1,0 +1,88 @@
+"""Many runs over HTTP: a preview, the repair, how far it is, stopping it."""
+
+import asyncio
+
+FAILS = b"{workflow: fails, phases: [{phase: p, jobs: [{job: j, run: fail, with: {message: m}}]}]}"
+WAITS = b"{workflow: waits, phases: [{phase: p, jobs: [{job: j, wait: 1h}]}]}"
+YAML = {"content-type": "application/yaml"}
+
+
+async def deployed(http, text, name, count=3):
+    await http.post("/workflows", content=text, headers=YAML)
+    return [
+        (await http.post("/runs?wait=5s" if name == "fails" else "/runs", json={"workflow": name}))
+        for _ in range(count)
+    ]
+
+
+async def ended(http, operation_id):
+    while True:
+        found = (await http.get(f"/operations/{operation_id}")).json()
+        if found["status"] != "running":
+            return found
+        await asyncio.sleep(0)
+
+
+async def bulk(http, **body):
+    return await http.post("/runs/bulk", json=body)
+
+
+async def test_a_preview_says_what_fits_and_its_token_repairs_that(http):
+    await deployed(http, FAILS, "fails")
+    where = {"status": "failed", "workflow": "fails"}
+    seen = await bulk(http, action="retry", where=where, dryRun=True)
+    preview = seen.json()
+    assert (seen.status_code, preview["matched"], len(preview["sample"])) == (200, 3, 3)
+    assert preview["sample"][0]["error"] == "Failed: m"
+    token = preview["previewToken"]
+    begun = await bulk(http, previewToken=token, rate=1000, why="again", where=where)
+    assert begun.status_code == 202
+    assert begun.headers["location"].endswith(f"/operations/{token}")
+    found = await ended(http, token)
+    assert (found["done"], found["left"], found["why"]) == (3, 0, "again")
+    assert found["where"] == {"status": ["failed"], "workflow": "fails"}
+    listed = (await http.get("/operations")).json()
+    assert [one["id"] for one in listed] == [token]
+
+
+async def test_filters_are_those_of_lists_and_the_fingerprint(http):
+    await deployed(http, FAILS, "fails")
+    [group] = (await http.get("/stuck?workflow=fails")).json()["failures"]
+    for where, count in (
+        ({"fingerprint": group["fingerprint"]}, 3), ({"fingerprint": "none"}, 0),
+        ({"failedSince": "1h", "workflow": "fails"}, 3), ({"text": "nobody"}, 0),
+        ({"status": ["failed", "waiting"], "workflow": "fails"}, 3),
+    ):  # fmt: skip
+        seen = await bulk(http, action="retry", where=where, dryRun=True)
+        assert seen.json()["matched"] == count, where
+
+
+async def test_it_can_be_stopped(http):
+    await deployed(http, WAITS, "waits")
+    where = {"workflow": "waits"}
+    token = (await bulk(http, action="cancel", where=where, dryRun=True)).json()["previewToken"]
+    await bulk(http, previewToken=token, rate=0.01)
+    stopped = await http.post(f"/operations/{token}/stop")
+    assert (stopped.status_code, stopped.json()["status"]) == (200, "stopped")
+    assert (await http.post(f"/operations/{token}/stop")).status_code == 409
+    assert (await http.post("/operations/nobody/stop")).status_code == 404
+    assert (await http.get("/operations/nobody")).status_code == 404
+
+
+async def test_what_is_wrong_is_said(http):
+    await deployed(http, WAITS, "waits", 1)
+    where = {"workflow": "waits"}
+    token = (await bulk(http, action="cancel", where=where, dryRun=True)).json()["previewToken"]
+    for body, status, said in (
+        ({"action": "cancel", "where": where}, 422, "dryRun: true first"),
+        ({"where": where, "dryRun": True}, 422, "`action` and `where`"),
+        ({"action": "explode", "where": where, "dryRun": True}, 422, "one of cancel"),
+        ({"action": "cancel", "where": {}, "dryRun": True}, 422, "say which runs"),
+        ({"action": "cancel", "where": {"stauts": "x"}, "dryRun": True}, 422, "stauts"),
+        ({"action": "retry", "previewToken": token}, 409, "for something else"),
+        ({"previewToken": token, "dryRun": True}, 422, "only looks"),
+        ({"previewToken": token, "rate": 0}, 422, "runs per second"),
+        ({"previewToken": "nobody"}, 409, "no preview has this token"),
+    ):
+        answer = await bulk(http, **body)
+        assert (answer.status_code, said in answer.text) == (status, True), (body, answer.text)
