@@ -14,12 +14,10 @@ from ostinato.core import facts as f
 from ostinato.core.callers import Caller
 from ostinato.core.codec import decode_facts
 from ostinato.ports import Batch, Head, Storage
-from ostinato.testing.history_checker import STEP_ENDS, Violation
+from ostinato.testing.history_checker import ENDS, STEP_ENDS, Violation
 
 Line = tuple[str, str, int]
 """(run that waits, key of its step, attempt)."""
-
-ENDS = (f.RunSucceeded, f.RunFailed, f.RunCancelled)
 
 
 class Lines:

@@ -9,9 +9,7 @@ import msgspec
 
 from ostinato.core import facts as f
 from ostinato.ports import Batch, Head
-from ostinato.testing.history_checker import Pair, Violation
-
-ENDS = (f.RunSucceeded, f.RunFailed, f.RunCancelled)
+from ostinato.testing.history_checker import ENDS, Pair, Violation
 
 
 class Namesakes:
