@@ -19,9 +19,9 @@ from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
-from ostinato.runtime.posts import Post
+from ostinato.runtime.posts import Pair, Post, stored
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.wanted import Pair, Wanted, stored
+from ostinato.runtime.wanted import Wanted
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

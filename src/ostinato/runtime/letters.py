@@ -31,9 +31,9 @@ from ostinato.errors import NotFoundError, OstinatoError, Problem
 from ostinato.ports import DeadLetter, Outgoing
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Post
+from ostinato.runtime.posts import Post, stored
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.wanted import Wanted, stored
+from ostinato.runtime.wanted import Wanted
 from ostinato.telemetry.logger import logger
 
 if TYPE_CHECKING:

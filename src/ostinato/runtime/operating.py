@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from ostinato.errors import ConflictError, NotFoundError
 from ostinato.ports import Operation
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Post
-from ostinato.runtime.wanted import stored
+from ostinato.runtime.posts import Post, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

@@ -15,8 +15,7 @@ from ostinato.core.schedules import Plan, Schedule, freed, settled
 from ostinato.ports import Version
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Keep, Post
-from ostinato.runtime.wanted import stored
+from ostinato.runtime.posts import Keep, Post, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

@@ -116,3 +116,9 @@ class Keep(Post):
 
 class NotYet(Exception):
     """The post meets what another one of this tick does: it comes again once that is stored."""
+
+
+def stored(engine: Engine, change: Change, kind: str, first: str, second: str) -> None:
+    """Raises ``NotYet`` when another change of this tick is what brings it."""
+    if engine.fresh.get((kind, first, second), change) is not change:
+        raise NotYet

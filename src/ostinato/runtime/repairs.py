@@ -14,10 +14,10 @@ from ostinato.core.forks import given_to_fork
 from ostinato.core.state import State
 from ostinato.errors import ConflictError
 from ostinato.runtime.change import Change, Told
-from ostinato.runtime.posts import NotYet, Post
+from ostinato.runtime.posts import NotYet, Post, stored
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.wanted import Begun, stored
+from ostinato.runtime.wanted import Begun
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

@@ -24,8 +24,8 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.planning import Alter, Settle, Unblock, claim, is_open, planned
+from ostinato.runtime.posts import Pair
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.wanted import Pair
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.schedules")

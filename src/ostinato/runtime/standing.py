@@ -15,9 +15,9 @@ from ostinato.core.instants import format_instant
 from ostinato.core.uids import START, line, move, refusal
 from ostinato.errors import Busy, ConflictError
 from ostinato.runtime.bounds import NEAR
-from ostinato.runtime.posts import NotYet
+from ostinato.runtime.posts import NotYet, Pair, stored
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.wanted import Begun, Pair, Wanted, stored
+from ostinato.runtime.wanted import Begun, Wanted
 from ostinato.telemetry.logger import logger
 
 if TYPE_CHECKING:

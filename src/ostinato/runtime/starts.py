@@ -28,10 +28,10 @@ from ostinato.errors import (
 )
 from ostinato.ports import Page, Reply, RunQuery
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Post
+from ostinato.runtime.posts import Post, stored
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.standing import Standing
-from ostinato.runtime.wanted import Begun, Wanted, stored
+from ostinato.runtime.wanted import Begun, Wanted
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

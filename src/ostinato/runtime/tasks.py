@@ -9,9 +9,8 @@ from ostinato.core import events as e
 from ostinato.errors import ConflictError, NotFoundError
 from ostinato.ports import TaskRow
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import NotYet, Post
+from ostinato.runtime.posts import NotYet, Post, stored
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.wanted import stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine

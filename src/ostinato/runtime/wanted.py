@@ -9,14 +9,12 @@ import msgspec
 from ostinato.core.graph import Graph
 from ostinato.core.model import Again, Meanwhile, UidRule
 from ostinato.core.state import State
-from ostinato.runtime.posts import NotYet
+from ostinato.runtime.posts import Pair
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
-    from ostinato.runtime.change import Change
-    from ostinato.runtime.engine import Engine
+    pass
 
-Pair = tuple[str, str]
 PLAIN = UidRule()
 
 
@@ -65,9 +63,3 @@ class Wanted:
         """Its rule needs to see the run that counts, not only its name."""
         rule = self.rule
         return rule.again is not Again.NEW or rule.open in (Meanwhile.SIGNAL, Meanwhile.QUEUE)
-
-
-def stored(engine: Engine, change: Change, kind: str, first: str, second: str) -> None:
-    """Raises ``NotYet`` when another change of this tick is what brings it."""
-    if engine.fresh.get((kind, first, second), change) is not change:
-        raise NotYet
