@@ -12,13 +12,7 @@ import pytest
 from ostinato.app import RunEnded
 from ostinato.errors import DefinitionError
 from ostinato.ports import EventQuery, RunQuery
-from tests.stage import Clock, File, Memory, Stage, one_job, reached
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    return Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
-
+from tests.stage import Clock, one_job, reached
 
 EACH = one_job({"run": "noop", "each": {"in": "input.l", "as": "item"}})
 

@@ -9,7 +9,6 @@ from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Page, RunFilter
 from tests.stage import (
     Clock,
-    File,
     Memory,
     Stage,
     fail_commits,
@@ -21,11 +20,6 @@ from tests.stage import (
 
 DOCUMENT = one_job({"run": "shaky"})
 FAILED = RunFilter(status=("failed",))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    return Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
 
 
 class Work:

@@ -9,7 +9,6 @@ from msgspec import json
 from ostinato import Fail
 from ostinato.app import RunEnded
 from ostinato.errors import ConflictError, DefinitionError, NotFoundError
-from tests.stage import File, Memory, Stage
 
 CHILD = {
     "workflow": "child",
@@ -39,11 +38,6 @@ def call(workflow="child", **more):
 
 
 ONE = call(**{"with": {"n": "${ input.n }"}})
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    return Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
 
 
 class Work:

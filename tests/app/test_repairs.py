@@ -18,11 +18,6 @@ DOCUMENT = {
 }
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    return Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
-
-
 class Work:
     """``mended``: from then on it goes well."""
 

@@ -13,14 +13,9 @@ from ostinato.app import Run, RunEnded
 from ostinato.config import Settings
 from ostinato.errors import NothingIsRunning, OstinatoError, UsageError
 from ostinato.ports import RunQuery
-from tests.stage import File, Gate, Memory, Stage, one_job, reached
+from tests.stage import Gate, one_job, reached
 
 NOOP = one_job({"run": "noop"}, output="input.n")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    return Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
 
 
 # async with

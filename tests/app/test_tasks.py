@@ -15,7 +15,7 @@ from ostinato.errors import (
     UsageError,
 )
 from ostinato.ports import Page, TaskQuery
-from tests.stage import Clock, File, Memory, Stage, crash, fail_commits, reached, until
+from tests.stage import Clock, Memory, Stage, crash, fail_commits, reached, until
 
 FORM = {
     "type": "object",
@@ -41,11 +41,10 @@ HOUR, DAY = 3_600, 86_400
 ALL = TaskQuery()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def stage(request, tmp_path):
-    made = Stage(Memory() if request.param == "memory" else File(tmp_path / "o.db"))
-    made.clock = Clock()
-    return made
+@pytest.fixture
+def stage(stage):
+    stage.clock = Clock()
+    return stage
 
 
 async def opened(app, n=7):
