@@ -12,6 +12,7 @@ import msgspec
 from ostinato.app.reading import Reading
 from ostinato.core.fingerprints import alike, fingerprint
 from ostinato.core.patterns.contradiction import contradiction
+from ostinato.core.retention import OPEN_STATUSES
 from ostinato.core.views import ErrorView, RunView, View, WaitView
 from ostinato.errors import OstinatoError, PatternError
 from ostinato.ports import EventQuery, Page, RunGroup, RunQuery, Timer
@@ -29,8 +30,6 @@ SHOWN = 5
 
 DEEPEST = 50
 """Runs below one another that are looked into."""
-
-OPEN = ("pending", "running", "waiting", "paused")
 
 
 class Below(View, omit_defaults=False):
@@ -100,7 +99,8 @@ class Finding(Reading):
         """Failures are those since ``since`` (ms), the last seven days when it is not given."""
         now = self.now()
         failed = RunQuery(workflow=workflow, failed_since=now - 7 * DAY if since is None else since)
-        groups = await self.storage.run_groups(RunQuery(status=OPEN, workflow=workflow), GROUPS)
+        still_open = RunQuery(status=OPEN_STATUSES, workflow=workflow)
+        groups = await self.storage.run_groups(still_open, GROUPS)
         failures = await self.storage.run_groups(failed, GROUPS)
         due = await self.storage.due_timers(now - LATE, GROUPS)
         waiting = [await self._group(group, now) for group in groups if group.waiting_for]

@@ -278,16 +278,16 @@ class Place(Struct, frozen=True, gc=False):
 class Batch:
     """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
 
-    Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next;
-    ``closed_waits`` (run, key) go after ``waits``, ``retired`` (workflow, version) before
+    Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next.
+    ``closed_waits`` (run, key) go after ``waits``; ``retired`` (workflow, version) before
     ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
-    (turns go away) after them. ``buckets``: when each rate's is full again, in µs.
-    ``versions``, ``dropped_schedules`` (ids) before ``schedules``, which replace those of their id.
-    ``versions``, ``removal`` after all. ``redriven`` are dead letters as they are from now on; one
-    that is not there, or was redriven before, is refused. ``operations`` replace those of their id;
-    ``matched`` (operation, run) are the runs that they are about, kept once, before ``settled``.
-    Of ``mail``, what was taken is None.
-    ``tasks`` and their ends in their order.
+    (turns go away) after them; ``dropped_schedules`` (ids) before ``schedules``; ``matched``
+    (operation, run) before ``settled``; ``tasks`` and their ends as they stand; ``removal`` last.
+
+    ``schedules`` and ``operations`` replace those of their id; a run is ``matched`` once.
+    ``redriven`` are dead letters as they are from now on; one that is not there, or was redriven
+    before, is refused. ``buckets``: when each rate's is full again, in µs. Of ``mail``, what was
+    taken is None.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
     once, however many hold it, and as long as one of them does. Who reads does not see that.

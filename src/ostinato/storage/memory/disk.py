@@ -107,9 +107,6 @@ class Disk:
         if batch.removal is not None:
             self._remove(batch.removal)
 
-    def event_number(self, event: StoredEvent) -> int:
-        return self.known[event.event.source, event.event.id]
-
     def missed(self) -> list[tuple[int, Wait, Event]]:
         return [
             (number, wait, self.values.event(self.events[number].event))
