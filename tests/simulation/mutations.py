@@ -138,9 +138,9 @@ MUTATIONS = (
         "task.twice",
     ),
     mutation(
-        1, "the same answer again is refused", "runtime.tasks:refuse_ended",
-        'if row.status == "pending" or',
-        'if row.status == "pending" and',
+        1, "the same answer again is refused", "core.tasks:refuse_second",
+        'if status == "pending" or',
+        'if status == "pending" and',
         "answer.differs",
     ),
     mutation(
@@ -536,9 +536,9 @@ MUTATIONS = (
         "mail.left", "call.refused", "call.differs",
     ),
     mutation(
-        9, "a run that nobody wants any more goes on", "core.decide.steps:_unasked",
-        'step.kind == "call"',
-        'step.kind == "nobody\'s"',
+        9, "a run that nobody wants any more goes on", "core.decide.steps:silent",
+        "if step.kind in CLOSED:",
+        'if step.kind in CLOSED and step.kind != "call":',
         "call.orphan", "run.hangs",
     ),
     mutation(
