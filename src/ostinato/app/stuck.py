@@ -12,7 +12,7 @@ import msgspec
 from ostinato.app.reading import Reading
 from ostinato.core.fingerprints import alike, fingerprint
 from ostinato.core.patterns.contradiction import contradiction
-from ostinato.core.retention import OPEN_STATUSES
+from ostinato.core.state import OPEN_STATUSES
 from ostinato.core.views import ErrorView, RunView, View, WaitView
 from ostinato.errors import OstinatoError, PatternError
 from ostinato.ports import EventQuery, Page, RunGroup, RunQuery, Timer

@@ -12,8 +12,6 @@ from typing import Any, Protocol
 
 Data = dict[str, Any]
 
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
-
 
 class Client(Protocol):
     """``place`` is shown in messages. ``running``: someone works on what is stored."""

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 from ostinato.cli import output, words
-from ostinato.cli.client import ENDED, Client, Data
+from ostinato.cli.client import Client, Data
 from ostinato.cli.failure import DONE, FAILED, RUNNING
+from ostinato.core.state import OVER
 
 
 async def wait_end(client: Client, run_id: str, limit: float | None) -> Data:
@@ -23,7 +24,7 @@ async def wait_end(client: Client, run_id: str, limit: float | None) -> Data:
 
 
 def exit_code(run: Data) -> int:
-    if run["status"] not in ENDED:
+    if run["status"] not in OVER:
         return RUNNING
     return DONE if run["status"] == "succeeded" else FAILED
 

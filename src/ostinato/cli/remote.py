@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx2
 
-from ostinato.cli.client import ENDED, Data
+from ostinato.cli.client import Data
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.refusal import refusal
+from ostinato.core.state import OVER
 
 _PATIENCE = httpx2.Timeout(30, connect=3)
 _RETURNS_WITHIN = 30  # seconds that a followed server may be away, as for a restart
@@ -103,7 +104,7 @@ class RemoteClient:
                 async for fact in self._stream(run_id, after):
                     after, away = fact["seq"], 0.0
                     yield fact
-                if (await self._get(f"/runs/{run_id}"))["status"] in ENDED:
+                if (await self._get(f"/runs/{run_id}"))["status"] in OVER:
                     return
             except (httpx2.TransportError, Stop) as error:
                 if isinstance(error, Stop) and error.exit_code != UNREACHABLE:

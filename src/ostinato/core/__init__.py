@@ -18,9 +18,9 @@ secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done
 retention     what is old enough to go, and what may go
 letters       dead letters: what comes of redriving one
-tasks         work for people: what they are asked
+tasks         work for people: what they are asked, which answer counts
 callbacks     who holds a callback token, and whether it still counts
-callers       who waits for a run
+callers       who waits for a run, and how its step says so
 run_ids       names of runs, in the order of time
 timing        retry delays and jitter
 codec         facts and values to bytes and back

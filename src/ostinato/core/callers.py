@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+CALLING = ("call", "joined")
+"""Kinds of a step that waits for another run."""
+
+UNTIL_ITS_END = (*CALLING, "ending")
+"""… and of one that is not wanted any more, and ends when that run has ended."""
+
 
 class Caller(Struct, frozen=True, array_like=True, gc=False):
     """A step of another run, by its attempt.

@@ -10,11 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from ostinato.core.state import RUN_STATUSES
-
-OVER = ("succeeded", "failed", "cancelled")
-OPEN_STATUSES = tuple(status for status in RUN_STATUSES if status not in OVER)
-
 
 class Keep(Struct, frozen=True):
     """How long runs are kept after their end, in ms; None is for ever."""

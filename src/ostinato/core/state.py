@@ -30,6 +30,8 @@ JobStatus = Literal[
 ]  # fmt: skip
 
 RUN_STATUSES: tuple[str, ...] = get_args(RunStatus)
+OVER = ("succeeded", "failed", "cancelled")
+OPEN_STATUSES = tuple(status for status in RUN_STATUSES if status not in OVER)
 JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 """As everyone sees them; to the rules a job that is asked to stop is ``cancelling``."""
 

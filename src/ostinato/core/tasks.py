@@ -1,4 +1,4 @@
-"""Work for people: what they are asked, and by what name.
+"""Work for people: what they are asked, by what name, and which answer counts.
 
 A task is the input of its job, rendered when the job begins. Spans in it count from then; whoever
 it was handed on to stands in it as its assignee, and what is left of ``escalate`` is still to come.
@@ -7,14 +7,14 @@ it was handed on to stands in it as its assignee, and what is left of ``escalate
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import moment
-from ostinato.errors import DefinitionError, ExpressionError
+from ostinato.errors import ConflictError, DefinitionError, ExpressionError
 
 if TYPE_CHECKING:
     from ostinato.core.state import State
@@ -109,3 +109,21 @@ def open_tasks(state: State) -> dict[str, str]:
     """What the run waits for people to do: ids, and the keys of its steps."""
     waiting = (step for step in state.open.values() if step.kind == "task")
     return {task_id(state.run_id, step.key, step.attempt): step.key for step in waiting}
+
+
+class Answer(NamedTuple):
+    """What somebody said. ``data`` is JSON, and nothing of a task that nobody has answered."""
+
+    by: str | None
+    outcome: str | None
+    data: bytes | None
+
+
+def refuse_second(task_id: str, status: str, given: Answer, said: Answer) -> None:
+    """Raises ``ConflictError`` for one that is over, unless it was ``given`` what is ``said``."""
+    if status == "pending" or given == said:
+        return
+    if status != "completed":
+        raise ConflictError(f"nobody is asked any more: its run went on without task {task_id}")
+    what = f" with {given.outcome!r}" if given.outcome is not None else ""
+    raise ConflictError(f"task {task_id} was completed already by {given.by or 'somebody'}{what}")

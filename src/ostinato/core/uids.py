@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ostinato.core.commands import Want
 from ostinato.core.model import Again, Dedup, Meanwhile, UidRule
+from ostinato.core.state import OVER
 from ostinato.errors import ConflictError, ExpressionError
 
 __all__ = [
@@ -48,7 +49,7 @@ def move(rule: UidRule, status: str | None) -> Move:
     """``status`` is that of the run that counts; None when there is none."""
     if status is None:
         return "begin"
-    if status in ("succeeded", "failed", "cancelled"):
+    if status in OVER:
         return _AGAIN.get((rule.again, status), "begin")
     return _MEANWHILE[rule.open]
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.core.callers import Caller
+from ostinato.core.callers import UNTIL_ITS_END, Caller
 from ostinato.core.facts import NOTHING, Fact, Failure
 from ostinato.core.graph import Node
 from ostinato.core.model import Kind
@@ -180,10 +180,6 @@ def _children(state: State) -> list[ChildView]:
     ]
 
 
-CALLING = ("call", "joined", "ending")
-"""Kinds of waiting for another run."""
-
-
 def status_of(state: State) -> str:
     """running while some job is at work; waiting while all that is open waits."""
     if state.ended or not state.run_id:
@@ -268,7 +264,7 @@ def _wait(state: State, step: Step) -> WaitView:
         kind=step.kind,
         since=step.waiting_since,
         due_at=step.timeout_at if step.kind == "task" else step.due_at or step.timeout_at,
-        run=step.types[0] if step.kind in CALLING else UNSET,
+        run=step.types[0] if step.kind in UNTIL_ITS_END else UNSET,
         types=_names(step),
         match=step.match if step.match is not None else UNSET,
         token=state.token(step.key) if step.kind == "callback" else UNSET,

@@ -13,6 +13,7 @@ from typing import Any
 from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
 from ostinato.core.schedules import CATCH_UPS, OVERLAPS
+from ostinato.core.state import OVER
 from ostinato.definitions.keys import HTTP_METHODS
 from ostinato.definitions.reader import Reader, ReadKind, nearest
 from ostinato.definitions.source import Path, Place
@@ -231,7 +232,7 @@ KINDS: dict[str, ReadKind] = {
         fits=lambda n: 0 <= n <= 9,
         whole=True,
     ),
-    "end": partial(_one_of, known=("succeeded", "failed", "cancelled")),
+    "end": partial(_one_of, known=OVER),
     "overlap": partial(_one_of, known=OVERLAPS),
     "catch_up": partial(_one_of, known=CATCH_UPS),
     "method": _method,

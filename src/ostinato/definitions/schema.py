@@ -12,6 +12,7 @@ from typing import Any
 
 from ostinato.core.cloudevents.event import ATTRIBUTES
 from ostinato.core.schedules import CATCH_UPS, OVERLAPS
+from ostinato.core.state import OVER
 from ostinato.definitions.keys import (
     ACTIONS,
     GOES_WITH,
@@ -79,7 +80,7 @@ _KINDS: dict[str, Schema] = {
     "again": {"enum": ["new", "resume", "refuse"]},
     "meanwhile": {"enum": ["same", "signal", "queue", "refuse"]},
     "dedup": {"$ref": "#/$defs/dedup"},
-    "end": {"enum": ["succeeded", "failed", "cancelled"]},
+    "end": {"enum": [*OVER]},
     "cron": _FILLED,
     "zone": _FILLED,
     "interval": _DURATION,

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from ostinato.core.retention import (
-    OVER,
     Retention,
     before,
     events_before,
@@ -22,6 +21,7 @@ from ostinato.core.retention import (
     may_go,
     plain,
 )
+from ostinato.core.state import OVER
 from ostinato.core.views import View
 from ostinato.errors import Fenced, StoreError, Unready
 from ostinato.ports import Archive, Removal

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ostinato.core import events as e
+from ostinato.core.tasks import Answer, refuse_second
 from ostinato.errors import ConflictError, NotFoundError
 from ostinato.ports import TaskRow
 from ostinato.runtime.change import Change
@@ -53,10 +54,6 @@ class AnswerTask(Post):
 
 
 def refuse_ended(row: TaskRow, by: str, outcome: str | None, data: bytes) -> None:
-    """Raises ``ConflictError`` for a task that is over, unless this is the answer it was given."""
-    if row.status == "pending" or (row.by, row.outcome, row.answer) == (by, outcome, data):
-        return
-    if row.status != "completed":
-        raise ConflictError(f"nobody is asked any more: its run went on without task {row.id}")
-    said = f" with {row.outcome!r}" if row.outcome is not None else ""
-    raise ConflictError(f"task {row.id} was completed already by {row.by or 'somebody'}{said}")
+    """Raises ``ConflictError``."""
+    given = Answer(row.by, row.outcome, row.answer)
+    refuse_second(row.id, row.status, given, Answer(by, outcome, data))

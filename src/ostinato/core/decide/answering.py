@@ -6,6 +6,7 @@ What comes too late, or once more, changes nothing.
 from __future__ import annotations
 
 from ostinato.core import events as e
+from ostinato.core.callers import UNTIL_ITS_END
 from ostinato.core.commands import HangUp
 from ostinato.core.decide.entering import start
 from ostinato.core.decide.moves import Said
@@ -18,7 +19,7 @@ def _calling(state: State, key: str, attempt: int) -> Step | None:
     step = state.steps.get(key)
     if step is None or step.attempt != attempt or step.status != "waiting":
         return None
-    return step if step.kind in ("call", "joined", "ending") else None
+    return step if step.kind in UNTIL_ITS_END else None
 
 
 def answered(state: State, event: e.CallAnswered, now: int) -> list[Said]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core import events as e
+from ostinato.core.callers import UNTIL_ITS_END
 from ostinato.core.commands import StopJob
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.flowing import onward
@@ -83,7 +84,7 @@ def _refuse_retry(state: State, key: str) -> None:
         refuse_reopening(state, key)
     elif key and _step(state, key).status != "waiting":
         raise ConflictError(f"step {key} is {state.steps[key].shown}; it does not wait for a retry")
-    elif key and state.steps[key].kind in ("call", "joined", "ending"):
+    elif key and state.steps[key].kind in UNTIL_ITS_END:
         run = state.steps[key].types[0]
         raise ConflictError(f"step {key} waits for run {run}: retry that one, or skip the step")
     elif not _to_retry(state, key):

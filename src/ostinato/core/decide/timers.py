@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, json
 
 from ostinato.core import events as e
+from ostinato.core.callers import CALLING
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.asking import escalate
 from ostinato.core.decide.ending import timed_out
@@ -16,8 +17,6 @@ from ostinato.core.decide.steps import beat_at, halted, placeless, watch
 from ostinato.core.facts import Failure, JobCancelled, JobReady, JobSucceeded
 from ostinato.core.model import Call
 from ostinato.core.state import State, Step
-
-CALLING = ("call", "joined")
 
 
 def timer_fired(state: State, event: e.TimerFired, now: int) -> list[Said]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ostinato.core.cloudevents import Event
-from ostinato.core.retention import OPEN_STATUSES
 from ostinato.core.schedules import Schedule
+from ostinato.core.state import OPEN_STATUSES
 from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
 from ostinato.ports import (
     AgedEvent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.core.retention import OPEN_STATUSES
+from ostinato.core.state import OPEN_STATUSES
 
 # one batch
 
