@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from ostinato import App, Event
 from ostinato.app import Run, RunEnded
 from ostinato.errors import UsageError
 from ostinato.runtime.handlers import Handlers, Job, WrongArguments
-from tests.stage import facts_of, one_job
+from tests.stage import facts_of, one_job, reached
 
 
 class Tenant(pydantic.BaseModel):
@@ -143,3 +144,29 @@ async def test_the_idempotency_key_stays_over_all_attempts(stage):
         await (await app.start("w")).result(5)
     assert [attempt for attempt, _, _ in keys] == [1, 2, 3]
     assert len({key for _, key, _ in keys}) == len({token for _, _, token in keys}) == 1
+
+
+class Patient:
+    """An object that is called as an async function is."""
+
+    def __init__(self):
+        self.begun = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self):
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
+async def test_an_object_with_an_async_call_is_cancelled_like_any_async_handler(stage):
+    patient = Patient()
+    async with stage.app(one_job({"run": "patient"}), {"patient": patient}) as app:
+        run = await app.start("w")
+        await patient.begun.wait()
+        await app.cancel(run.id)
+        await reached(app, run.id, "job.cancelled")
+        assert patient.cancelled

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 FAILS = b"{workflow: fails, phases: [{phase: p, jobs: [{job: j, run: fail, with: {message: m}}]}]}"
 WAITS = b"{workflow: waits, phases: [{phase: p, jobs: [{job: j, wait: 1h}]}]}"
 YAML = {"content-type": "application/yaml"}
@@ -86,3 +88,12 @@ async def test_what_is_wrong_is_said(http):
     ):
         answer = await bulk(http, **body)
         assert (answer.status_code, said in answer.text) == (status, True), (body, answer.text)
+
+
+@pytest.mark.parametrize("output", [b"1e400", b'"\\ud800"', b'"\xff"'])
+async def test_an_output_that_readers_of_json_refuse_is_refused(http, output):
+    await deployed(http, WAITS, "waits", 1)
+    ask = b'{"action":"skip","job":"p/j","dryRun":true,"where":{"workflow":"waits"},"output":'
+    headers = {"content-type": "application/json"}
+    answer = await http.post("/runs/bulk", content=ask + output + b"}", headers=headers)
+    assert answer.status_code in (400, 422), answer.text

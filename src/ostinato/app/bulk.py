@@ -10,13 +10,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ostinato.app.repairing import Repairing
-from ostinato.core.codec import encode_value
 from ostinato.core.state import RUN_STATUSES
 from ostinato.core.views import View
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Asked, Head, Operation, Page, RunFilter, Tally
 from ostinato.ports.queries import is_alike, query_of
-from ostinato.runtime.bounds import check_size, check_text
+from ostinato.runtime.bounds import check_text
 from ostinato.runtime.operating import Halt, KeepMatched, Launch
 from ostinato.runtime.operations import ACTIONS
 
@@ -109,8 +108,7 @@ class Bulk(Repairing):
         _check(action, where, job, output)
         if output is UNSET:
             return Asked(action, where, job)
-        data = output if isinstance(output, msgspec.Raw) else encode_value(output)
-        check_size("the output", data, self.settings.limits.result, "limits.result")
+        data = self._bounded("the output", output, "limits.result")
         return Asked(action, where, job, bytes(data).decode())
 
     async def _matching(self, where: RunFilter) -> AsyncIterator[list[Head]]:

@@ -20,7 +20,7 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.mail import call_in, event_in, joined, mail_of
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import Resident
-from ostinato.runtime.starts import Starter
+from ostinato.runtime.starts import Starter, load_open, loaded_double
 from ostinato.runtime.wanted import Wanted
 from ostinato.telemetry.logger import logger
 
@@ -115,7 +115,7 @@ class Start(Post):
     What cannot be started is answered by an error.
     """
 
-    __slots__ = ("above", "asked", "calls", "data", "mail", "reply", "trouble", "wanted")
+    __slots__ = ("above", "asked", "calls", "data", "mail", "replies", "trouble", "wanted")
 
     def __init__(self, calls: Calls, mail: Mail) -> None:
         self.answer = None
@@ -126,7 +126,7 @@ class Start(Post):
         self.wanted: Wanted | None = None
         self.above: set[str] = set()
         self.trouble: OstinatoError | None = None
-        self.reply: Mail | None = None
+        self.replies: list[Mail] = []
 
     async def ready(self, engine: Engine) -> None:
         """A workflow that is there and cannot be read is the operator's to mend: it waits."""
@@ -149,52 +149,59 @@ class Start(Post):
             self.trouble = error
 
     async def _look(self, engine: Engine, one: Wanted) -> None:
-        """Who is open under this uid, and who waits for the run that calls."""
+        """Who has this uid, or is next to have it, and who waits for the run that calls."""
         await self.calls.starter.look([one])
         if one.double is not None:
-            one.before = await engine.residents.load(one.double)
-        elif one.taken is not None:
-            await engine.residents.load(one.taken)
+            one.before = await loaded_double(engine, one.double)
+        else:
+            await load_open(engine, one)
+        self.above.clear()
         todo = [self.asked.caller.run]
         for run_id in todo:  # which grows
             self.above.add(run_id)
-            resident = await engine.residents.load(run_id)
-            todo += [each.run for each in resident.state.callers if each.run not in self.above]
+            todo += [each for each in await _callers(engine, run_id) if each not in self.above]
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
-        self.reply = None
+        self.replies = []
         try:
-            self.reply = self._start(engine, change, now)
+            self.replies = self._start(engine, change, now)
         except NotYet:
             raise
         except OstinatoError as error:
-            self.reply = self._refused(error.code, str(error))
+            self.replies = [self._refused(error.code, str(error))]
         except Exception as error:  # of our own making: whoever waits must not wait for ever
             log.error("call.broken", run=self.asked.run_id, exc_info=error)
-            self.reply = self._refused(type(error).__name__, str(error))
+            self.replies = [self._refused(type(error).__name__, str(error))]
         change.rows.mail[self.mail.line] = None
-        if self.reply is not None:
-            change.rows.mail[self.reply.line] = self.reply
+        change.rows.mail |= {reply.line: reply for reply in self.replies}
 
-    def _start(self, engine: Engine, change: Change, now: int) -> Mail | None:
+    def _start(self, engine: Engine, change: Change, now: int) -> list[Mail]:
         if self.trouble is not None or self.wanted is None:
             raise self.trouble or NotYet
         asked, one, seed = self.asked, self.wanted, engine.identity.seed()
+        if (holder := self._holder(engine, one)) in self.above:
+            why = f"run {holder} is open under uid {one.uid!r}, and waits for this one"
+            return [self._refused("CallsItself", why)]
         start = e.Called(asked.run_id, seed, one.uid, self.data, caller=asked.caller)
         begun = self.calls.starter.start(change, one, start, now)
-        return self._joined(engine, change, begun.run_id, now) if begun.duplicate else None
+        return self._joined(engine, change, begun.run_id, now) if begun.duplicate else []
 
-    def _joined(self, engine: Engine, change: Change, run_id: str, now: int) -> Mail:
+    def _holder(self, engine: Engine, one: Wanted) -> str:
+        """The open run that this call would wait for, or behind, if there is one."""
+        there = None if one.uid is None else engine.residents.open_under(*one.pair)
+        run_id = one.double or (there.run_id if there is not None else one.taken) or ""
+        resident = engine.residents.get(run_id)
+        return "" if resident is None or resident.state.ended else run_id
+
+    def _joined(self, engine: Engine, change: Change, run_id: str, now: int) -> list[Mail]:
         there = engine.residents.get(run_id) or self._before(run_id)
         if there is None or there.stale:
             raise NotYet
+        moved = joined(self.asked.caller, run_id)
         if there.state.ended:  # a double, or the last of its uid: it has answered already
-            return mail_of("", answer(there.state, self.asked.caller))
-        if run_id in self.above:
-            why = f"run {run_id} is open under uid {self.asked.uid!r}, and waits for this one"
-            return self._refused("CallsItself", why)
+            return [moved, mail_of("", answer(there.state, self.asked.caller))]
         engine.tell(change, there, e.CallJoined(self.asked.caller), now)
-        return joined(self.asked.caller, run_id)
+        return [moved]
 
     def _before(self, run_id: str) -> Resident | None:
         before = None if self.wanted is None else self.wanted.before
@@ -206,12 +213,21 @@ class Start(Post):
 
     def done(self, result: Any) -> None:
         self.calls.taken(self.mail)
-        if self.reply is not None:
-            self.calls.bring(self.reply)
+        for reply in self.replies:
+            self.calls.bring(reply)
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Refused):  # the store takes no such run
             self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
+
+
+async def _callers(engine: Engine, run_id: str) -> list[str]:
+    """Who waits for this run. One that is over waits for nobody, nor one that is gone."""
+    try:
+        state = (await engine.residents.load(run_id)).state
+    except (NotFoundError, Unloadable):  # it cannot go on, whatever it waits for
+        return []
+    return [] if state.ended else [caller.run for caller in state.callers]
 
 
 class Refuse(Post):

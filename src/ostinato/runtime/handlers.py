@@ -99,6 +99,13 @@ class Job:
 Provide = Callable[[Job], Any]
 
 
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Also an object that is called as one is."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+
+
 class Handler:
     """A function under a name. ``sync`` ones run in threads."""
 
@@ -113,7 +120,7 @@ class Handler:
     ) -> None:
         self.name = name
         self.function = function
-        self.sync = not inspect.iscoroutinefunction(function)
+        self.sync = not _is_async(function)
         self._names: list[str] = []
         self._required: set[str] = set()
         self._provided: list[tuple[str, Provide]] = []

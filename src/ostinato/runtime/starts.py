@@ -199,9 +199,9 @@ class Begin(Post):
         """What the answer shows of a run that was there before."""
         one = self.wanted
         if one.double is not None:
-            one.before = await _loaded(engine, one.double)
-        elif self.idempotency is not None and one.taken is not None:
-            await engine.residents.load(one.taken)
+            one.before = await loaded_double(engine, one.double)
+        elif self.idempotency is not None:
+            await load_open(engine, one)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Begun:
         if (once := self.idempotency) is not None:
@@ -229,7 +229,14 @@ class Begin(Post):
         change.rows.replies.append(row)
 
 
-async def _loaded(engine: Engine, run_id: str) -> Resident:
+async def load_open(engine: Engine, one: Wanted) -> None:
+    """The run that has its uid, or is next to have it; its rule may do without."""
+    if one.uid is not None and (run_id := one.taken or engine.first_in_line(*one.pair)):
+        await engine.residents.load(run_id)
+
+
+async def loaded_double(engine: Engine, run_id: str) -> Resident:
+    """The run that starts which are one are answered with. Raises ``ConflictError``."""
     try:
         return await engine.residents.load(run_id)
     except NotFoundError:
