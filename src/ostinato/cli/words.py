@@ -59,6 +59,8 @@ def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]
     if incident := run.get("incident"):
         tokens = ", ".join(run.get("tokens") or ())
         yield f"needs a person: {incident}" + (f" (at {tokens})" if tokens else "")
+    if run.get("status") == "paused":
+        yield f"paused; `ostinato resume {run.get('id')}` lets it go on"
     for wait in run.get("waits") or ():
         yield f"{wait['key'] or 'the run'}: {reason(wait, now, place, run.get('id', 'RUN'))}"
 
