@@ -132,6 +132,24 @@ async def test_a_failure_goes_up_with_the_run_it_comes_from(stage):
         assert error.message == f"below nothing (run {child.run} of child)"
 
 
+async def test_a_failure_from_far_below_names_the_lowest_run_alone(stage):
+    top = parent(call("parent", **{"with": {"n": "${ input.n }"}}), name="top")
+    async with Work().app(stage, CHILD, parent(ONE), top) as app:
+        run = await app.start("top", n=-1)
+        error = await failure(run)
+        [middle] = (await view_of(app, run)).children
+        [child] = (await view_of(app, middle.run)).children
+        assert error.message == f"below nothing (run {child.run} of child)"
+
+
+async def test_a_result_says_why_its_run_was_cancelled(stage):
+    async with Work().app(stage, SLOW) as app:
+        run = await app.start("slow")
+        await run.cancel("nobody wants it")
+        with pytest.raises(RunEnded, match="cancelled: nobody wants it"):
+            await run.result(5)
+
+
 REFUSED = [
     (call("nobody"), "WorkflowNotFound", "no workflow is called 'nobody'"),
     (call({"workflow": "child", "version": 7}), "WorkflowVersionNotFound", "no version 7"),

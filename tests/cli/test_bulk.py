@@ -58,6 +58,7 @@ def test_it_is_stopped(waiting):
     ("arguments", "said"),
     [
         (("bulk", "cancel", "--where", "stauts=failed"), "known are status"),
+        (("bulk", "cancel", "--where", "stauts=failed"), "no filter 'stauts'"),
         (("bulk", "cancel", "--where", "status"), "NAME=VALUE"),
         (("bulk", "cancel", "--workflow", "w", "--rate", "10/d"), "as 10/s"),
         (("operations", "show"), "show ID"),

@@ -21,6 +21,16 @@ on_failure:
   - {job: tell, emit: {type: FAILED}}
 """
 
+MORE = """\
+workflow: more
+phases:
+  - phase: ask
+    mode: race
+    jobs:
+      - {job: poll, run: echo, repeat: {until: output.ready, every: 1s}}
+      - {job: order, run: echo, undo: echo, catch: [{on: [A, B], output: "1"}]}
+"""
+
 
 @pytest.fixture(autouse=True)
 def document(tmp_path):
@@ -42,6 +52,20 @@ build-all v1
    └─ tell  [emit]  after asked
 """
     )
+
+
+def test_a_tree_shows_how_a_phase_ends_and_what_stands_beside_a_job(ostinato, tmp_path):
+    (tmp_path / "more.yaml").write_text(MORE)
+    assert (
+        ostinato("graph", "more.yaml").out
+        == """\
+more v1
+└─ ask  until 1 succeeded
+   ├─ poll  [echo]  repeated until output.ready
+   └─ order  [echo]  catches A, B  can be undone
+"""
+    )
+    assert "~" not in ostinato("graph", "more.yaml", "--format", "mermaid").out
 
 
 def test_mermaid(ostinato):

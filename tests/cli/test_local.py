@@ -100,6 +100,7 @@ def test_a_store_that_is_held_without_an_address_is_exit_3(deployed, tmp_path):
 def test_a_run_is_mended_in_a_store_without_a_server(deployed):
     deployed("start", "hello")
     assert "is paused" in deployed("pause", "last", "--why", "lunch").out
+    assert "lets it go on" in deployed("show", "last").out
     assert deployed("pause", "last").code == 1
     assert "goes on" in deployed("resume", "last").out
     done = deployed("skip", "last", "one/hi", "--output", '{"x": 1}', "--json")

@@ -31,7 +31,7 @@ def test_a_clock_shows_the_time_today_and_the_day_before():
 
 
 def waiting(**wait):
-    run = {"waits": [{"key": "a/w", "since": NOW - 12_000, **wait}]}
+    run = {"id": "r-1", "waits": [{"key": "a/w", "since": NOW - 12_000, **wait}]}
     return list(words.progress(run, NOW, "http://h:1"))
 
 
@@ -57,11 +57,11 @@ def test_a_wait_without_a_match_says_what_to_send_and_when_it_gives_up():
         ({"kind": "timer", "dueAt": NOW + 5_000}, "(in 5 s); goes on by itself"),
         ({"kind": "retry", "dueAt": NOW + 5_000}, "will be tried again in 5 s"),
         ({"kind": "callback", "token": "t0"}, "http://h:1/callbacks/t0"),
-        ({"kind": "repair"}, "`ostinato retry RUN a/w` or `ostinato skip RUN a/w`"),
+        ({"kind": "repair"}, "`ostinato retry r-1 a/w` or `ostinato skip r-1 a/w`"),
         ({"kind": "repeat"}, "goes on by itself"),
         ({"kind": "call", "run": "r2"}, "waiting for its run r2 since 12 s"),
         ({"kind": "joined", "run": "r2"}, "run r2, which was there already"),
-        ({"kind": "ending", "run": "r2"}, "`ostinato skip RUN a/w` would not wait for it"),
+        ({"kind": "ending", "run": "r2"}, "`ostinato skip r-1 a/w` would not wait for it"),
         ({"kind": "other"}, "waiting for other since 12 s"),
     ],
 )

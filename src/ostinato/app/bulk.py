@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ostinato.app.reading import check_words
 from ostinato.app.repairing import Repairing
-from ostinato.core.state import RUN_STATUSES
 from ostinato.core.views import View
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Asked, Head, Operation, Page, RunFilter, Tally
@@ -192,9 +192,7 @@ def _check(action: str, where: RunFilter, job: str, output: Any) -> None:
         raise UsageError(f"many runs can be {action!r:.40}? No: one of {', '.join(ACTIONS)}")
     if where == RunFilter():
         raise UsageError("say which runs: a status, a workflow, a fingerprint, …")
-    for status in where.status:
-        if status not in RUN_STATUSES:
-            raise UsageError(f"no run is {status!r:.40}; known are {', '.join(RUN_STATUSES)}")
+    check_words(where)
     if action == "skip" and not job:
         raise UsageError("skip needs a `job`: the key of the step to go on without")
     if job and action not in ("retry", "skip"):

@@ -10,10 +10,10 @@ from ostinato.app.pages import LOT, light, place_of, weight_of_event, weight_of_
 from ostinato.app.wired import Wired
 from ostinato.core.codec import decode_facts
 from ostinato.core.outline import outline
-from ostinato.core.state import State
+from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
 from ostinato.core.views import RunView, history_view, run_view
-from ostinato.errors import ConflictError, NotFoundError
-from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
+from ostinato.errors import ConflictError, NotFoundError, UsageError
+from ostinato.ports import EventQuery, Head, Page, Record, RunFilter, RunQuery, StoredEvent
 from ostinato.runtime.resident import load_state
 from ostinato.runtime.watching import until_end
 
@@ -121,9 +121,11 @@ class Reading(Wired):
             watching.close(run_id, queue)
 
     async def runs(self, query: RunQuery, page: Page) -> list[Head]:
+        check_words(query)
         return await self.storage.runs(query, page)
 
     async def count_runs(self, query: RunQuery) -> int:
+        check_words(query)
         return await self.storage.count_runs(query)
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
@@ -165,3 +167,13 @@ def _shown(records: list[Record], after: int) -> list[dict[str, Any]]:
         for view in history_view(record.seq, record.at, decode_facts(record.data, record.version))
         if view["seq"] > after
     ]
+
+
+def check_words(query: RunQuery | RunFilter) -> None:
+    """A status or a wait that no run can have is a mistake, not an empty list."""
+    for status in query.status:
+        if status not in RUN_STATUSES:
+            raise UsageError(f"no run is {status!r:.40}; known are {', '.join(RUN_STATUSES)}")
+    what = query.waiting_for
+    if what is not None and what not in WAITING_FOR:
+        raise UsageError(f"no run waits for {what!r:.40}; known are {', '.join(WAITING_FOR)}")

@@ -60,9 +60,10 @@ class RemoteRun:
 def _output(run: dict[str, Any]) -> Any:
     if run["status"] == "succeeded":
         return run["output"]
-    error = run.get("error") or {"name": "", "message": "cancelled"}
-    why = f"run {run['id']} {run['status']}: {error['name']} {error['message']}"
-    raise RunEnded(why, status=run["status"], error=error["name"])
+    error = run.get("error")
+    why = f"{error['name']}: {error['message']}" if error else run.get("reason")
+    told = f"run {run['id']} {run['status']}" + (f": {why}" if why else "")
+    raise RunEnded(told, status=run["status"], error=error["name"] if error else "")
 
 
 class Server:

@@ -48,9 +48,11 @@ class Run:
         if status == "succeeded":
             return None if state.output is None else msgspec.json.decode(state.output)
         error = state.error
-        why = f"{error.name}: {error.message}" if error else "cancelled"
+        why = f": {error.name}: {error.message}" if error else ""
+        if error is None and state.cancelled:
+            why = f": {state.cancelled}"
         name = error.name if error else ""
-        raise RunEnded(f"run {self.id} {status}: {why}", status=status, error=name)
+        raise RunEnded(f"run {self.id} {status}{why}", status=status, error=name)
 
     async def view(self) -> RunView:
         return await self._app.run_view(self.id)

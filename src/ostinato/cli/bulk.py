@@ -85,8 +85,9 @@ def _where(given: list[str], workflow: str | None) -> Data:
         name, equals, value = text.partition("=")
         name = "".join(part.title() if i else part for i, part in enumerate(name.split("_")))
         if not equals or name not in FILTERS:
+            wrong = f"there is no filter {name!r}" if equals else f"{text!r} is not NAME=VALUE"
             hint = f"--where status=failed; known are {', '.join(FILTERS)}"
-            raise Stop(f"--where: {text!r} is not NAME=VALUE", hint=hint, code=USAGE)
+            raise Stop(f"--where: {wrong}", hint=hint, code=USAGE)
         found[name] = value.split(",") if name == "status" else value
     return found
 

@@ -17,10 +17,16 @@ def tree(graph: Graph) -> Iterator[str]:
 
 
 def _branches(scope: Node, indent: str) -> Iterator[str]:
-    for node in scope.children:
-        last = node is scope.children[-1]
+    children = drawn(scope)
+    for node in children:
+        last = node is children[-1]
         yield f"{indent}{'└─' if last else '├─'} {_told(node)}"
         yield from _branches(node, indent + ("   " if last else "│  "))
+
+
+def drawn(scope: Node) -> list[Node]:
+    """Without the empty scope in which what was done is taken back: it stands in no document."""
+    return [node for node in scope.children if node.kind is not Kind.UNDO]
 
 
 def _told(node: Node) -> str:
@@ -36,6 +42,14 @@ def _conditions(node: Node) -> Iterator[str]:
         yield f"when {node.when.text}"
     if node.each is not None:
         yield f"each {node.each.name} in {node.each.items.text}"
+    if node.enough is not None:
+        yield f"until {node.enough} succeeded"
+    if node.job is not None and node.job.repeat is not None:
+        yield f"repeated until {node.job.repeat.until.text}"
+    if node.job is not None and node.job.catch:
+        yield f"catches {', '.join(name for catch in node.job.catch for name in catch.on)}"
+    if node.undo is not None:
+        yield "can be undone"
     if node.optional:
         yield "optional"
 
@@ -78,7 +92,7 @@ def mermaid(graph: Graph) -> Iterator[str]:
 
 
 def _mermaid_scope(scope: Node, indent: str) -> Iterator[str]:
-    for node in scope.children:
+    for node in drawn(scope):
         if node.kind is Kind.SCOPE:
             yield f"{indent}subgraph n{node.index}[{_quoted(_label(node))}]"
             yield from _mermaid_scope(node, indent + "  ")
@@ -97,7 +111,7 @@ def dot(graph: Graph) -> Iterator[str]:
 
 
 def _dot_scope(scope: Node, indent: str) -> Iterator[str]:
-    for node in scope.children:
+    for node in drawn(scope):
         if node.kind is Kind.SCOPE:
             yield f"{indent}subgraph cluster_n{node.index} {{ label={_quoted(_label(node))};"
             yield from _dot_scope(node, indent + "  ")

@@ -52,7 +52,7 @@ def _tell(answer: dict[str, Any], running: bool) -> None:
     for run in answer.get("runs") or ():
         output.line(f"run {run}")
     if not (answer.get("runs") or answer.get("deadLetters")):
-        output.line("it started no run: no trigger of a deployed workflow fits it")
+        output.line("it started no run: no trigger fits it; runs that wait for it go on")
     for letter in answer.get("deadLetters") or ():
         output.note(f"did not fit {letter['trigger']}: dead letter {letter['id']}")
     if not running:

@@ -11,6 +11,7 @@ from ostinato.cli import output, words
 from ostinato.cli.connect import connected
 from ostinato.cli.options import Json, Limit, Store, Url, settings_from
 from ostinato.config import Settings
+from ostinato.core.state import WAITING_FOR
 
 COLUMNS = ("id", "workflow", "status", "uid", "started", "took", "about")
 
@@ -23,7 +24,7 @@ def runs(
     uid: Annotated[str | None, typer.Option(metavar="UID", help="Under this uid.")] = None,
     waiting_for: Annotated[
         str | None,
-        typer.Option(metavar="WHAT", help="event, timer, task, callback, retry or repair."),
+        typer.Option(metavar="WHAT", help=f"One of {', '.join(WAITING_FOR)}."),
     ] = None,
     limit: Limit = 20,
     json: Json = False,

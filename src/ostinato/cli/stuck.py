@@ -93,7 +93,7 @@ def _below(run: Data, now: int, place: str) -> Iterator[output.Part]:
         since = words.span(now - below["since"])
         about = f"waiting for {below['waitingFor']}" if below["waitingFor"] else below["status"]
         yield output.Line(f"{indent}{below['run']} of {below['workflow']}: {about} since {since}")
-        for reason in words.progress({"waits": below["waits"]}, now, place):
+        for reason in words.progress({"id": below["run"], "waits": below["waits"]}, now, place):
             yield output.Line(f"{indent}  {reason}")
 
 

@@ -16,6 +16,7 @@ from ostinato.cli.failure import INTERRUPTED, RUNNING
 from ostinato.cli.options import Json, RunName, Store, Timeout, Url, seconds, settings_from
 from ostinato.cli.show import picture
 from ostinato.config import Settings
+from ostinato.core.tasks import task_id
 
 Data = dict[str, Any]
 
@@ -67,18 +68,27 @@ async def _lines(client: Client, run: Data, json: bool) -> None:
             if json:
                 print(json_text.dumps(fact, ensure_ascii=False), flush=True)
             elif fact["type"] not in _QUIET:
-                print(_line(fact, client.place), flush=True)
+                print(_line(fact, run["id"], client.place), flush=True)
 
 
-def _line(fact: Data, place: str) -> str:
+def _line(fact: Data, run_id: str, place: str) -> str:
     clock = words.moment(fact["at"])[-8:]
     key = f" {fact['key']}" if fact.get("key") else ""
     if fact["type"] == "job.waiting":
-        wait = {**fact, "since": fact["at"]}
-        return f"{clock} {fact['type']}{key}  {words.reason(wait, words.now_ms(), place)}"
+        return f"{clock} {fact['type']}{key}  {_wait(fact, run_id, place)}"
     error = fact.get("error")
     why = f"  {words.failure(error)}" if error else ""
     return f"{clock} {fact['type']}{key}{why}"
+
+
+def _wait(fact: Data, run_id: str, place: str) -> str:
+    """The fact says what was asked at first; who is asked by now stands in the run."""
+    wait = {**fact, "since": fact["at"]}
+    if fact.get("kind") == "task":
+        asked = fact.get("input") or {}
+        number = task_id(run_id, fact["key"], fact["attempt"])
+        wait |= {"task": asked | {"id": number, "dueAt": None}, "dueAt": fact.get("timeoutAt")}
+    return words.reason(wait, words.now_ms(), place, run_id)
 
 
 async def _redrawn(client: Client, run: Data, json: bool) -> None:

@@ -59,11 +59,13 @@ def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]
     if incident := run.get("incident"):
         tokens = ", ".join(run.get("tokens") or ())
         yield f"needs a person: {incident}" + (f" (at {tokens})" if tokens else "")
+    if run.get("status") == "paused":
+        yield f"paused; `ostinato resume {run.get('id')}` lets it go on"
     for wait in run.get("waits") or ():
-        yield f"{wait['key'] or 'the run'}: {reason(wait, now, place)}"
+        yield f"{wait['key'] or 'the run'}: {reason(wait, now, place, run.get('id', 'RUN'))}"
 
 
-def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
+def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> str:
     since = f"since {span(now - wait['since'])}"
     due = wait.get("dueAt")
     given_up = f"; gives up in {span(due - now)}" if due else ""
@@ -92,10 +94,11 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
             return f"waiting for run {wait.get('run')}, which was there already, {since}{given_up}"
         case "ending":
             step = wait["key"]
-            skip = f"`ostinato skip RUN {step}` would not wait for it"
+            skip = f"`ostinato skip {run} {step}` would not wait for it"
             return f"waiting for its run {wait.get('run')} to be cancelled {since}; {skip}"
         case "repair":
-            ways = " or ".join(f"`ostinato {verb} RUN {wait['key']}`" for verb in ("retry", "skip"))
+            key = wait["key"]
+            ways = " or ".join(f"`ostinato {verb} {run} {key}`" for verb in ("retry", "skip"))
             return f"failed for good, waiting for a person {since}; {ways} would continue it"
         case "task":
             return f"{_asked(wait.get('task') or {}, now)} {since}{given_up}"

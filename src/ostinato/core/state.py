@@ -35,6 +35,12 @@ OPEN_STATUSES = tuple(status for status in RUN_STATUSES if status not in OVER)
 JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 """As everyone sees them; to the rules a job that is asked to stop is ``cancelling``."""
 
+WAITING_FOR = (
+    "event", "timer", "task", "callback", "call", "joined", "ending", "retry", "repeat", "turn",
+    "uid", "repair",
+)  # fmt: skip
+"""What a run can wait for: :attr:`State.waiting_for` is one of them, or None."""
+
 TAKEN_BACK = ":undo"
 """Behind the key of a step: the step that takes it back."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -68,8 +68,17 @@ def read_query(request: Request, kind: type[Q]) -> Q:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         problem = problem_of(error)
+        if "enum" in problem.message:
+            problem.hint = _words(fields[problem.path.partition("[")[0]].type)
         message = f"query parameter {problem}"
         raise Refusal(422, "UnprocessableEntityError", message, problems=(problem,)) from None
+
+
+def _words(kind: Any) -> str:
+    """Where one of some words is wanted, the words."""
+    if get_origin(kind) is Literal:
+        return "known are " + ", ".join(get_args(kind))
+    return next(filter(None, map(_words, get_args(kind))), "")
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ is waited for, and left alone.
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from msgspec import Raw
@@ -113,8 +114,11 @@ def _outcome(state: State, end: Said) -> tuple[Raw, Failure | None]:
 
 
 CANCELLED = "it was cancelled"
+_COMES_FROM = re.compile(r" \(run \S+ of \S+\)$")
 
 
 def _told(state: State, name: str, message: str) -> Failure:
-    """An error as the run above sees it: it says from which run it comes."""
+    """An error as the run above sees it: it says from which run it comes, the lowest one."""
+    if _COMES_FROM.search(message):
+        return Failure(name, message)
     return Failure(name, f"{message} (run {state.run_id} of {state.workflow})")
