@@ -47,7 +47,7 @@ ERRORS = [
     (workflow(B_OF("inptu.x")), "unknown name `inptu` (did you mean `input`?)"),
     (workflow(A, B_OF("a.output")), "unknown name `a` (the job is jobs.a)"),
     (workflow(B_OF("item")), "unknown name `item`"),
-    (workflow("{job: a, run: noop, when: item > 1, each: {in: '[1]'}}"), "known inside its `each`"),
+    (workflow("{job: a, run: noop, when: item > 1, each: {in: '[1]'}}"), "`each` on the phase"),
     (workflow("{job: a, run: noop, with: '${ output }'}"), "known in `expect`"),
     (workflow("{job: a, run: noop, when: secrets.KEY == 'x'}"), "`secrets` are not known here"),
     (workflow("{job: a, set: {k: '${ secrets.KEY }'}}"), "secrets stand in `with` and `http`"),

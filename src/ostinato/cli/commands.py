@@ -69,8 +69,8 @@ COMMANDS: dict[str, Command] = dict(
 
 EPILOGUE = """\
 A RUN is named by its id, a unique beginning, its uid, or `last`.
-Every command takes --help, --json for data, and --debug to see where an error
-came from.
+Every command takes --help and --debug (to see where an error came from); all
+but demo take --json for data.
 Exit codes: 0 done, 1 failed or cancelled, 2 wrong use, 3 not reachable,
 4 still running at --timeout.
 """

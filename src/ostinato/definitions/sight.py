@@ -121,6 +121,8 @@ class _Sight:
             hint = "`job` is known inside a job"
         elif name in (*self.items, "index"):
             hint = f"`{name}` is known inside its `each`"
+            if "jobs" in use.path and use.path[-1] == "when":
+                hint += "; to choose by item, put the `each` on the phase"
         elif name == "output":
             hint = "`output` is known in `expect`, `until` and `undo`; elsewhere jobs.NAME.output"
         elif name == "error":
