@@ -86,14 +86,8 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
         case "repeat":
             again = f" in {span(due - now)}" if due else ""
             return f"not yet what it waits for, asks again{again}; goes on by itself"
-        case "call":
-            return f"waiting for its run {wait.get('run')} {since}{given_up}"
-        case "joined":
-            return f"waiting for run {wait.get('run')}, which was there already, {since}{given_up}"
-        case "ending":
-            step = wait["key"]
-            skip = f"`ostinato skip RUN {step}` would not wait for it"
-            return f"waiting for its run {wait.get('run')} to be cancelled {since}; {skip}"
+        case "call" | "joined" | "ending":
+            return _for_run(wait, since, given_up)
         case "repair":
             ways = " or ".join(f"`ostinato {verb} RUN {wait['key']}`" for verb in ("retry", "skip"))
             return f"failed for good, waiting for a person {since}; {ways} would continue it"
@@ -105,6 +99,18 @@ def reason(wait: Mapping[str, Any], now: int, place: str) -> str:
             post = f"curl -d '{{\"output\": …}}' -H 'content-type: application/json' {address}"
             return f"waiting for its callback {since}; `{post}` would continue it{given_up}"
     return f"waiting for {wait.get('kind')} {since}{given_up}"
+
+
+def _for_run(wait: Mapping[str, Any], since: str, given_up: str) -> str:
+    run = wait.get("run")
+    match wait["kind"]:
+        case "call":
+            return f"waiting for its run {run} {since}{given_up}"
+        case "joined":
+            return f"waiting for run {run}, which was there already, {since}{given_up}"
+        case _:
+            skip = f"`ostinato skip RUN {wait['key']}` would not wait for it"
+            return f"waiting for its run {run} to be cancelled {since}; {skip}"
 
 
 def due(at: int | None, now: int) -> str:
