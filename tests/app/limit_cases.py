@@ -284,6 +284,15 @@ case("what an expression makes")(
         t="x" * 20_000,
     )
 )
+case("what bare paths hand on")(
+    fails(
+        one_job({"set": {"a": ["${ input.t }"] * 21}}),
+        "ExpressionTooCostly",
+        "20,000,000 bytes",
+        limits=None,
+        t="x" * 1_000_000,
+    )
+)
 case("operations of an expression")(
     fails(
         one_job({"set": {"a": "${ input.l.map(x, input.l.map(y, x + y)) }"}}),

@@ -130,9 +130,18 @@ def test_each_expression_has_its_own_operations() -> None:
 
 
 def test_all_expressions_share_the_size() -> None:
-    template = parse_template(["${ t }", "${ t } and more"])
+    template = parse_template(["${ t } and", "${ t } and more"])
     with pytest.raises(ExpressionTooCostly, match="/1: makes a value larger"):
         template.render({"t": "x" * 600_000})
+
+
+def test_what_is_only_handed_on_may_be_larger() -> None:
+    whole = {"rows": ["x" * 1_000] * 5_000}
+    assert parse_template({"a": "${ v.rows }"}).render({"v": whole}) == {"a": whole["rows"]}
+    with pytest.raises(ExpressionTooCostly, match="/3: hands on more than 20,000,000 bytes"):
+        parse_template(["${ v.rows }"] * 4).render({"v": whole})
+    with pytest.raises(ExpressionTooCostly, match="makes a value larger"):
+        parse_template("rows: ${ v.rows }").render({"v": whole})
 
 
 def test_a_value_that_is_too_deep_is_refused() -> None:

@@ -17,7 +17,8 @@ keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name
-remote        start and emit for an engine in another process; ``address`` says where it answers
+remote        start, emit and tasks of an engine in another process
+address       where that one answers
 """
 
 from ostinato.app.doing import Once, Producer

@@ -88,14 +88,8 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
         case "repeat":
             again = f" in {span(due - now)}" if due else ""
             return f"not yet what it waits for, asks again{again}; goes on by itself"
-        case "call":
-            return f"waiting for its run {wait.get('run')} {since}{given_up}"
-        case "joined":
-            return f"waiting for run {wait.get('run')}, which was there already, {since}{given_up}"
-        case "ending":
-            step = wait["key"]
-            skip = f"`ostinato skip {run} {step}` would not wait for it"
-            return f"waiting for its run {wait.get('run')} to be cancelled {since}; {skip}"
+        case "call" | "joined" | "ending":
+            return _for_run(wait, since, given_up, run)
         case "repair":
             key = wait["key"]
             ways = " or ".join(f"`ostinato {verb} {run} {key}`" for verb in ("retry", "skip"))
@@ -108,6 +102,18 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
             post = f"curl -d '{{\"output\": …}}' -H 'content-type: application/json' {address}"
             return f"waiting for its callback {since}; `{post}` would continue it{given_up}"
     return f"waiting for {wait.get('kind')} {since}{given_up}"
+
+
+def _for_run(wait: Mapping[str, Any], since: str, given_up: str, run: str) -> str:
+    other = wait.get("run")
+    match wait["kind"]:
+        case "call":
+            return f"waiting for its run {other} {since}{given_up}"
+        case "joined":
+            return f"waiting for run {other}, which was there already, {since}{given_up}"
+        case _:
+            skip = f"`ostinato skip {run} {wait['key']}` would not wait for it"
+            return f"waiting for its run {other} to be cancelled {since}; {skip}"
 
 
 def due(at: int | None, now: int) -> str:

@@ -86,14 +86,7 @@ class Service:
         self.catalog = catalog
         inline = self.limits.inline
         self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
-        self.executor = Executor(
-            handlers,
-            self._report,
-            slots=self.limits.slots,
-            threads=self.limits.threads,
-            result=self.limits.result,
-            secrets=self.limits.secrets,
-        )
+        self.executor = self._executor(handlers)
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
@@ -111,6 +104,17 @@ class Service:
         self._near = False
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
+
+    def _executor(self, handlers: Handlers) -> Executor:
+        limits = self.limits
+        return Executor(
+            handlers,
+            self._report,
+            slots=limits.slots,
+            threads=limits.threads,
+            result=limits.result,
+            secrets=limits.secrets,
+        )
 
     def _wire(self) -> None:
         outlets = self.engine.outlets

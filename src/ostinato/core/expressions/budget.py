@@ -11,20 +11,26 @@ from ostinato.errors import ExpressionTooCostly
 
 __all__ = ["Budget"]
 
+WHOLE = 20
+"""How many times as much as may be made may be handed on: values are bounded where they come in,
+and stored once, but a template may name one of them a thousand times."""
+
 _CHUNK = 256  # characters that count as one operation
 
 
 class Budget:
     """Spent by use; give one to several evaluations and they share it.
 
-    ``left`` counts operations down; ``room`` is what results may still weigh, in bytes of JSON.
+    ``left`` counts operations down; ``room`` is what results may still weigh, in bytes of JSON,
+    and ``whole`` what may still be handed on as it is: a bare path makes nothing.
     """
 
-    __slots__ = ("left", "operations", "room", "size")
+    __slots__ = ("left", "operations", "room", "size", "whole")
 
     def __init__(self, operations: int = 10_000, size: int = 1_000_000) -> None:
         self.operations = self.left = operations
         self.size = self.room = size
+        self.whole = size * WHOLE
 
     def charge(self, operations: int) -> None:
         self.left -= operations
@@ -41,6 +47,12 @@ class Budget:
         self.room -= weight
         if self.room < 0:
             raise self.too_large()
+
+    def hand_on(self, weight: int) -> None:
+        self.whole -= weight
+        if self.whole < 0:
+            most = self.size * WHOLE
+            raise ExpressionTooCostly(f"hands on more than {most:,} bytes")
 
     def too_long(self) -> ExpressionTooCostly:
         return ExpressionTooCostly(f"takes more than {self.operations:,} operations")

@@ -23,10 +23,11 @@ _SMALL = frozenset({bool, int, type(None)})  # results that are never too large
 class Expression:
     """Safe to share: an evaluation leaves nothing behind in it.
 
-    A result may be part of the context, not a copy; treat both as read-only.
+    A result may be part of the context, not a copy; treat both as read-only. A bare path only
+    reads, anything else ``makes`` a value.
     """
 
-    __slots__ = ("_built", "_cost", "_run", "_slots", "names", "paths", "text")
+    __slots__ = ("_cost", "_run", "_slots", "makes", "names", "paths", "text")
 
     def __init__(self, text: str, tree: Node, run: Run, compiled: Compiler) -> None:
         self.text = text
@@ -35,7 +36,7 @@ class Expression:
         self._run = run
         self._cost = compiled.cost
         self._slots = [None] * compiled.slots
-        self._built = not isinstance(tree, Name | Member | Index)
+        self.makes = not isinstance(tree, Name | Member | Index)
 
     def evaluate(self, context: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """``context`` gives the names; ``now()`` reads its ``now``, text or ms since 1970."""
@@ -48,7 +49,7 @@ class Expression:
             value = self._run(context, budget, self._slots[:])
             if type(value) in _SMALL:
                 return value
-            return finished(value, budget, built=self._built)
+            return finished(value, budget, built=self.makes)
         except ExpressionError as error:
             raise within(error, self.text) from None
         except RecursionError:

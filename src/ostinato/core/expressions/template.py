@@ -191,22 +191,31 @@ def _whole(expression: Expression, pointer: str) -> Render:
 
 
 def _mixed(pieces: list[Piece], pointer: str) -> Render:
-    parts = [piece if isinstance(piece, str) else _whole(piece, pointer) for piece in pieces]
+    parts = [piece if isinstance(piece, str) else _as_text(piece, pointer) for piece in pieces]
 
     def render(context: Mapping[str, Any], budget: Budget, each: bool) -> Any:
         return "".join(
-            part if isinstance(part, str) else _worded(part(context, budget, each), budget, pointer)
-            for part in parts
+            part if isinstance(part, str) else part(context, budget, each) for part in parts
         )
 
     return render
 
 
-def _worded(value: Any, budget: Budget, pointer: str) -> str:
-    try:
-        return text_of(value, budget)
-    except ExpressionError as error:
-        raise _placed(error, pointer) from None
+def _as_text(expression: Expression, pointer: str) -> Render:
+    """What was only read becomes part of a text that is made."""
+    whole = _whole(expression, pointer)
+
+    def render(context: Mapping[str, Any], budget: Budget, each: bool) -> Any:
+        value = whole(context, budget, each)
+        try:
+            text = text_of(value, budget)
+            if not expression.makes:
+                budget.take(len(text))
+        except ExpressionError as error:
+            raise _placed(error, pointer) from None
+        return text
+
+    return render
 
 
 def _filled(base: Any, moving: list[tuple[Any, Render]]) -> Render:

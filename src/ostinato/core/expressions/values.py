@@ -121,14 +121,15 @@ def finished(value: Any, budget: Budget, *, built: bool) -> Any:
     What was only read is part of the context and can be weighed by writing it. What was built may
     hold one list a million times over, so it is weighed level by level, and that stops in time.
     """
+    take = budget.take if built else budget.hand_on
     if type(value) is str:
-        budget.take(len(value))
+        take(len(value))
         return value
     if type(value) is float and isfinite(value):
         return value
     if not built and type(value) in (list, dict):
         try:
-            budget.take(len(_encoded(value)))
+            take(len(_encoded(value)))
             return value
         except TypeError:
             pass  # a lazy view further down

@@ -33,6 +33,8 @@ def check(disk: Disk, batch: Batch) -> None:
 
 
 def _check_places(disk: Disk, batch: Batch) -> None:
+    if not batch.places:
+        return
     freed = set(batch.freed)
     kept = [at for at, one in disk.places.items() if (one.run_id, one.key) not in freed]
     _check_new("place", ((place.name, place.n) for place in batch.places), kept)
@@ -92,6 +94,8 @@ def _check_uids(disk: Disk, heads: list[Head]) -> None:
 
 
 def _check_redriven(disk: Disk, batch: Batch) -> None:
+    if not batch.redriven:
+        return
     letters = disk.dead_letters | {letter.id: letter for letter in batch.dead_letters}
     for letter in batch.redriven:
         kept = letters.get(letter.id)
@@ -101,15 +105,13 @@ def _check_redriven(disk: Disk, batch: Batch) -> None:
 
 
 def _check_operations(disk: Disk, batch: Batch) -> None:
-    left = (
-        {
-            (operation_id, run_id): settled is None
-            for operation_id, runs in disk.operation_runs.items()
-            for run_id, settled in runs.items()
-        }
-        if batch.matched or batch.settled
-        else {}
-    )
+    if not batch.settled:
+        return
+    left = {
+        (operation_id, run_id): settled is None
+        for operation_id, runs in disk.operation_runs.items()
+        for run_id, settled in runs.items()
+    }
     left = dict.fromkeys(batch.matched, True) | left
     for one in batch.settled:
         key = (one.operation, one.run_id)
@@ -119,6 +121,8 @@ def _check_operations(disk: Disk, batch: Batch) -> None:
 
 
 def _check_versions(disk: Disk, batch: Batch) -> None:
+    if not batch.versions:
+        return
     digests = {key: version.digest for key, version in disk.versions.items()}
     for version in batch.versions:
         key = (version.workflow, version.version)
