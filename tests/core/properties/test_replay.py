@@ -68,5 +68,5 @@ def test_what_is_compared_is_everything():
     state = Player(graph.seal(), 0).begin().state
     shown = snapshot(state)
     assert set(shown) == set(vars(state)) - LEFT_OUT
-    assert set(dict(shown["scopes"])[""]) == set(Scope.__slots__)
-    assert set(dict(shown["steps"])["a"]) == set(Step.__slots__)
+    assert set(dict(dict(shown["scopes"])[""])) == set(Scope.__slots__)
+    assert set(dict(dict(shown["steps"])["a"])) == set(Step.__slots__)
