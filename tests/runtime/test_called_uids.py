@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from ostinato.app import Once, RunEnded
+from ostinato.app import Once, Run, RunEnded
 from ostinato.config.settings import RetentionSettings
 from ostinato.ports import RunQuery
 from ostinato.runtime import janitor
+from tests.runtime.test_calls import spoilt, tell
 from tests.stage import Clock, Gate, one_job, reached, until, until_crash
 
 DAY = 86_400
@@ -152,9 +153,25 @@ async def test_a_start_with_an_idempotency_key_shows_who_is_first_in_line(stage)
     child, gate = one_job({"run": "gate"}, "child") | LINE, Gate()
     async with until_crash(both(stage, child, UNDER, {"gate": gate})) as app:
         _, first = await in_line(app, gate)
-    async with both(stage, child, UNDER, {"gate": Gate()}) as app:
+    gate = Gate()
+    async with both(stage, child, UNDER, {"gate": gate}) as app:
         assert app.service.engine.residents.get(first) is None
         once = Once("runs", "k", b"body", lambda view: view.id.encode())
         again = [await app.start_run("child", {}, uid="u", once=once) for _ in range(2)]
         assert [one.id for one in again] == [first] * 2
         assert again[1].answer == first.encode()
+        gate.open.set()
+
+
+async def test_a_run_that_nobody_can_load_has_its_call_made_all_the_same(stage):
+    child = one_job({"set": {"n": 7}}, "child")
+    async with until_crash(both(stage, child, UNDER)) as app:
+        app.service.engine.outlets.on_said = lambda run_id, said: None
+        run_id = (await app.start("w")).id
+    bad = {run_id}
+    async with both(stage, child, UNDER, store=spoilt(stage.place.store(), bad)) as app:
+        while "answer" not in [mail.kind for mail in await app.storage.mail()]:
+            await asyncio.sleep(0)
+        bad.clear()
+        app.service.engine.post(tell(run_id))
+        assert await Run(app, run_id).result(5) == {"j": {"j": {"n": 7}}}
