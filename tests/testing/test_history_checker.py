@@ -10,6 +10,7 @@ from ostinato.core.codec import VERSION, decode_facts, encode_facts
 from ostinato.core.schedules import event_of
 from ostinato.ports import Batch, Outgoing, Record, StoredEvent, Wait
 from ostinato.testing.history_checker import Journal, check_history, check_store
+from ostinato.testing.history_checker.rules import Entry, given_up_in_time
 from ostinato.testing.storage_contract.samples import task, task_end
 from tests.stage import NOON, Clock, Memory, Stage, one_job, reached
 
@@ -53,6 +54,18 @@ async def sound():
 
 def rules(found):
     return {violation.rule for violation in found}
+
+
+def test_a_call_fails_with_what_its_run_was_given_up_for():
+    gone = f.JobFailed("p/j", 1, f.Failure("Abandoned", "it died three times"))
+    called = f.JobCalled("p/j", 1, "other", "w")
+
+    def early(*facts):
+        entries = [Entry(seq, NOON, fact) for seq, fact in enumerate(facts)]
+        return [rule for _, rule, _ in given_up_in_time(entries, 3)]
+
+    assert early(f.JobReady("p/j"), gone) == ["abandoned.early"]
+    assert early(called, gone) == []
 
 
 async def test_a_sound_store_has_no_violations(sound):

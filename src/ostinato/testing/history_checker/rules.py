@@ -104,9 +104,11 @@ def _attempts_rise(entries: list[Entry]) -> Found:
 def given_up_in_time(entries: list[Entry], most: int) -> Found:
     """A job is given up for its deaths only; an attempt without a start fact has died of nothing.
 
-    What was handed over has not died, whatever becomes of its next beginning.
+    What was handed over has not died, whatever becomes of its next beginning. What a call fails
+    with is what its run failed with: the deaths are in that one's history.
     """
     begun: set[tuple[str, int]] = set()
+    called: set[str] = set()
     deaths: Counter[str] = Counter()
     for entry in entries:
         fact = entry.fact
@@ -116,7 +118,11 @@ def given_up_in_time(entries: list[Entry], most: int) -> Found:
             begun.discard((fact.key, fact.attempt))
         elif isinstance(fact, f.JobAbandoned):
             deaths[fact.key] += (fact.key, fact.attempt) in begun
+        elif isinstance(fact, f.JobCalled):
+            called.add(fact.key)
         elif isinstance(fact, f.JobFailed) and fact.error.name == "Abandoned":
+            if fact.key in called:
+                continue
             died = deaths[fact.key]
             if died < most:
                 yield entry.seq, "abandoned.early", f"{fact.key} after {died} deaths of {most}"
