@@ -41,19 +41,19 @@ async def test_a_result_beyond_5_mb_fails_its_job_and_is_not_tried_again(stage):
 
 
 @pytest.mark.parametrize(
-    ("items", "error", "says"),
+    ("items", "says"),
     [
-        ([0] * 1_000_000, "ExpressionTooCostly", "1,000,000 bytes"),
-        ([0] * 200_000, "ExpressionError", r"200,000 items are more than 100,000 steps"),
+        ([0] * 1_000_000, "1,000,000 items are more than 100,000 steps"),
+        ([0] * 200_000, "200,000 items are more than 100,000 steps"),
     ],
     ids=["a million", "more than the steps of a run"],
 )
-async def test_an_each_over_too_many_items_begins_none(stage, items, error, says):
+async def test_an_each_over_too_many_items_begins_none(stage, items, says):
     async with stage.app(EACH) as app:
         run = await app.start("w", l=items)
         with pytest.raises(RunEnded, match=says) as ended:
             await run.result(30)
-        assert ended.value.error == error
+        assert ended.value.error == "ExpressionError"
         assert [job.status for job in (await run.view()).jobs] == ["failed"]
 
 

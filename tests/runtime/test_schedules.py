@@ -255,6 +255,19 @@ async def test_an_unknown_commit(clocked, outcome):
         assert await started(app) == [1]
 
 
+@pytest.mark.parametrize("outcome", ["kept", "lost"])
+async def test_a_schedule_that_is_resumed_by_an_unknown_commit_goes_on(clocked, outcome):
+    async with clocked.app(clockwork()) as app:
+        await settled(app)
+        (name,) = [one.id for one in await app.schedules()]
+        await app.pause_schedule(name)
+        await jump(clocked, app, 3600)  # and nothing is due any more
+        clocked.place.break_next_commit(app.storage, outcome)
+        await app.resume_schedule(name)
+        await jump(clocked, app, 3600)
+        assert await started(app) == [2]
+
+
 async def test_a_store_that_fails_is_asked_again(clocked):
     async with clocked.app(clockwork()) as app:
         await settled(app)

@@ -371,6 +371,29 @@ async def test_within_the_window_a_second_start_counts_as_the_first_also_when_th
         assert (await app.start("w", order="a")).id != first.id
 
 
+async def test_the_window_is_looked_at_and_kept_at_one_instant(turned):
+    """A clock that goes on between the look and the transaction opens no gap between them."""
+    store = turned.place.store()
+    async with turned.app(DEDUP, store=store) as app:
+        await app.start("w", order="a")
+        turned.clock.time += 10 * 60_000 - 1
+        known = store.known_events
+
+        async def slowly(pairs):
+            turned.clock.time += 1
+            return await known(pairs)
+
+        found = store.reply
+
+        async def late(scope, key, now):
+            turned.clock.time += 1
+            return await found(scope, key, now)
+
+        store.known_events, store.reply = slowly, late
+        starts = [app.start("w", order="a", more=number) for number in range(3)]
+        assert len({run.id for run in await asyncio.gather(*starts)}) == 1
+
+
 async def test_many_at_once_are_one_through_every_door(stage):
     document = DEDUP | {"on": [{"event": "ORDER", "input": {"order": "event.data.id"}}]}
     async with stage.app(document) as app:

@@ -18,7 +18,7 @@ from ostinato.core.schedules import (
 from ostinato.core.triggers import Trigger
 from ostinato.core.views import View
 from ostinato.definitions.reader import nearest
-from ostinato.errors import ConflictError, NotFoundError, UsageError
+from ostinato.errors import ConflictError, NotFoundError, Unloadable, UsageError
 from ostinato.runtime.bounds import check_text
 from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.planning import Alter, Rule, planned
@@ -149,7 +149,7 @@ class Scheduling(Doing):
     def _plan_of(self, row: Schedule) -> tuple[Trigger, Plan]:
         found = self._catalog.scheduled(row.id)
         if found is None:
-            raise ConflictError(f"the document of {row.workflow!r} cannot be read: deploy another")
+            raise Unloadable(f"the document of {row.workflow!r} cannot be read: deploy another")
         return found
 
     async def _find_schedule(self, name: str) -> Schedule:

@@ -73,6 +73,7 @@ class Engine:
         self.residents = Residents(storage, graph_of)
         self.outlets = Outlets(self.residents)
         self.epoch = 0
+        self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
         self.stopping = False
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
@@ -124,7 +125,8 @@ class Engine:
             self._taken, self._known = posts, None
             self._at_rest.clear()
             try:
-                await self._tick(posts, self.clock.now() if now is None else now)
+                self.now = self.clock.now() if now is None else now
+                await self._tick(posts, self.now)
             finally:
                 self.fresh.clear()
                 self.residents.shrink()

@@ -119,7 +119,7 @@ class Settle(Keep):
 class Alter(Post):
     """Change schedules by a rule; all of them without ``ids``. Answers with the rows after that."""
 
-    __slots__ = ("changed", "ids", "role", "rows", "rule")
+    __slots__ = ("ids", "role", "rows", "rule")
 
     def __init__(
         self,
@@ -133,17 +133,16 @@ class Alter(Post):
         self.ids = ids
         self.rule = rule
         self.rows: list[Schedule] = []
-        self.changed: list[Schedule] = []
 
     async def ready(self, engine: Engine) -> None:
         self.rows = await engine.storage.schedules(self.ids)
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Schedule]:
         after = [self._altered(row, now) for row in self.rows]
-        self.changed = [new for new, old in zip(after, self.rows, strict=True) if new != old]
-        for row in self.changed:
-            claim(engine, change, row.id)
-            change.rows.schedules.append(row)
+        for new, old in zip(after, self.rows, strict=True):
+            if new != old:
+                claim(engine, change, new.id)
+                change.rows.schedules.append(new)
         return after
 
     def _altered(self, row: Schedule, now: int) -> Schedule:
@@ -151,8 +150,9 @@ class Alter(Post):
         return self.rule(None if found is None else found[1], row, now)
 
     def done(self, result: list[Schedule]) -> None:
+        """What has not changed may have by a commit of which nobody knew whether it was kept."""
         super().done(result)
-        self.role.planned(self.changed)
+        self.role.planned(result)
 
 
 class Unblock(Alter):

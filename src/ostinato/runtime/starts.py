@@ -94,7 +94,7 @@ class Starter:
                 one.before = await self._load_before(one)
         for one in wanted:
             if one.mark is not None:
-                reply = await engine.storage.reply(*one.mark, engine.clock.now())
+                reply = await engine.storage.reply(*one.mark, engine.now)
                 one.double = None if reply is None else reply.answer.decode()
 
     async def _load_before(self, one: Wanted) -> Resident | None:
@@ -186,7 +186,7 @@ class Begin(Post):
 
     async def ready(self, engine: Engine) -> None:
         if (once := self.idempotency) is not None:
-            self.early = await engine.storage.reply(once.scope, once.key, engine.clock.now())
+            self.early = await engine.storage.reply(once.scope, once.key, engine.now)
         try:
             self.wanted = self.starter.wanted(self.workflow, self.version, self.uid, self.input)
         except ExpressionError as error:

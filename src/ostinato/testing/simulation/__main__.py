@@ -22,7 +22,7 @@ SHOWN = 3
 ENOUGH = 0.95
 """The share of crash points that a full run must cover."""
 
-FULL = 300
+FULL = 400
 """Seeds from which on the coverage is judged."""
 
 

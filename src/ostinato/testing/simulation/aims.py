@@ -86,7 +86,7 @@ RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_0
 
 ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in OVER)
 REOPENED = tuple[Happening, ...](("mend", (n, how)) for n in OVER for how in ("fork", "retry"))
-AWAY = tuple[Happening, ...](("fault", ("outage", 1.5)) for _ in range(3))
+AWAY = tuple[Happening, ...](("fault", ("outage", 1.5)) for _ in range(6))
 ORDERS = tuple[Happening, ...](("emit", ("ORDER", n, 2)) for n in (1, 2, 3, 921, 922, 923, 924))
 WEBS = tuple[Happening, ...](("start", ("web", n, "plain", 1)) for n in range(980, 988))
 DONE = tuple[Happening, ...](("start", ("plain", n, "once", 1)) for n in (950, 951, 952))
@@ -169,7 +169,9 @@ NEEDS: dict[str, Need] = {
     "executor._outcome": Need(("mending",), CANCELS),
     "repairs": Need(("broken",), ENDED, later=REOPENED),
     "service.stop": STOPPED,
-    "service._hand_over": STOPPED,
+    "service._hand_over": Need(
+        ("strict", "failing", "plain"), (*DONE, STOP, STOP), later=LONG_PASS, forgets=True
+    ),
     "service._settle": STOPPED,
     "service._store_start": Need(
         ("poisoned",), (("start", ("poisoned", 940, "plain", 1)), CRASH), later=AWAY
@@ -182,6 +184,8 @@ NEEDS: dict[str, Need] = {
         (*STARTS[:3], *SIGNALS[:8], *LINES),
         later=(CRASH, *STARTS[3:], *SIGNALS[8:], *LINES),
     ),
+    "starts.look": Need(("single", "queued", "signalled"), SIGNALS, later=(*SIGNALS, *LINES)),
+    "timers": Need(("early", "asked", "mending"), (*EARLY, *ASKS, CRASH), later=CANCELS),
     "watching": Need((), tuple(("watch", (number,)) for number in (1, 2, 3))),
 }
 """By module and function, or by module."""

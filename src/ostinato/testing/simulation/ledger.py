@@ -15,6 +15,7 @@ import msgspec
 from ostinato.core import facts as f
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import decode_facts
+from ostinato.core.forks import AGAIN
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
@@ -206,7 +207,11 @@ class Ledger:
         source = self._forked[run_id]
         if (run_id, fact.key, fact.attempt) in self.begun or not source:
             return {self.returned.get((run_id, fact.key, fact.attempt), b"")}
-        given = {said for one, said in self.returned.items() if one[:2] == (source, fact.key)}
+        given = {
+            said
+            for one, said in self.returned.items()
+            if one[0] == source and AGAIN.sub("", one[1]) == fact.key
+        }
         return given | (self._said(source, fact) if self._forked[source] else set())
 
     def read(self, process: Process, run_id: str) -> None:
