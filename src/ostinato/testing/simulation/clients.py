@@ -175,20 +175,24 @@ class Clients:
         """All of its schedules, for a while."""
         await self.pause(workflow)
         await asyncio.sleep(self._world.chance.random() * 3)
-        await self._each(workflow, "paused", lambda app, name: app.resume_schedule(name))
+        await self._each(workflow, ("paused",), lambda app, name: app.resume_schedule(name))
 
     async def pause(self, workflow: str) -> None:
-        for status in ("active", "waiting"):
-            await self._each(workflow, status, lambda app, name: app.pause_schedule(name))
+        """Also one that goes from one of these to the other meanwhile."""
+        going = ("active", "waiting")
+        await self._each(workflow, going, lambda app, name: app.pause_schedule(name))
 
     async def _each(
-        self, workflow: str, status: str, change: Callable[[Any, str], Awaitable[Any]]
+        self,
+        workflow: str,
+        statuses: tuple[str, ...],
+        change: Callable[[Any, str], Awaitable[Any]],
     ) -> None:
         """A deployment may give a schedule another id: until none of them is like this."""
         while found := [
             row.id
             for row in await self.until_answered(lambda app: app.schedules())
-            if row.workflow == workflow and row.status == status
+            if row.workflow == workflow and row.status in statuses
         ]:
             await self._allowed(partial(_named, found[0], change), NotFoundError)
 
