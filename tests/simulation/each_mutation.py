@@ -6,12 +6,12 @@ from ostinato.testing.simulation.outcome import simulate
 from ostinato.testing.simulation.plan import plan_of
 from tests.simulation.mutations import MUTATIONS, applied
 
-SEEDS = 400
+SEEDS = 2_000
 """Within so many seeds each mutation must be found."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
 def test_a_promise_that_is_no_longer_kept_is_found(mutation):
     seen = set()
