@@ -31,7 +31,7 @@ mutations: test-set     ## remove the code behind each promise: the simulation m
 	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 test-quick: test-set    ## tests without servers, under a minute
 	@$(BIN)/pytest -m "not real and not slow" $(ARGS)
