@@ -35,7 +35,7 @@ def job_joined(state: State, fact: f.JobJoined, at: int) -> None:
 def call_refused(state: State, fact: f.CallRefused, at: int) -> None:
     step = state.steps[fact.key]
     if isinstance(state.children, dict):
-        del state.children[step.types[0]]
+        state.children.pop(step.types[0], None)  # told twice, or joined before
     step.types = ()
 
 
