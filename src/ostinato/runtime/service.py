@@ -53,7 +53,8 @@ SETTLE = 5.0
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
-    ``uid_queue`` runs may wait for the end of another of their uid.
+    ``uid_queue`` runs may wait for the end of another of their uid; ``calls`` runs may be open
+    below the first one of those that call one another.
     """
 
     ready: int = 10_000
@@ -62,6 +63,7 @@ class Limits:
     drain: float = 10.0
     result: int = 5_000_000
     uid_queue: int = 1_000
+    calls: int = 10_000
     inline: int = LARGE
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -130,6 +132,7 @@ class Service:
         self.engine.first_in_line = self.limiter.first_in_line
         self.engine.length_of_line = self.limiter.length_of_line
         self.starter.standing.longest = self.limits.uid_queue
+        self.calls.most = self.limits.calls
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
