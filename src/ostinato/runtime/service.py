@@ -104,6 +104,8 @@ class Service:
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
         self._near = False
+        self._moment = 0
+        self._timed = (self.timers, self.schedules, self.operations)
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -240,16 +242,27 @@ class Service:
         self.ready = True
 
     async def run_once(self, now: int | None = None) -> int:
-        """Every role once. Returns how much was done; "drained" is when that is 0."""
+        """Every role once that has something to do: a role that only waits costs a look.
+
+        Returns how much was done; "drained" is when that is 0.
+        """
         moment = self.engine.clock.now() if now is None else now
         done = await self.engine.run_once(now)
-        done += await self.meeting.run_once(moment)
-        done += await self.timers.run_once(moment)
-        done += self.limiter.run_once(moment)
-        done += await self.schedules.run_once(moment)
-        done += await self.operations.run_once(moment)
-        done += await self.outbox.run_once(moment)
-        return done + self.janitor.run_once(moment)
+        if moment < self._moment:
+            self.schedules.clock_went_back(self._moment - moment)
+        self._moment = moment
+        if self.meeting.events or self.meeting.waits:
+            done += await self.meeting.run_once(moment)
+        for role in self._timed:
+            if moment >= role.alarm.due_at:
+                done += await role.run_once(moment)
+        if self.limiter.changed or moment >= self.limiter.alarm.due_at:
+            done += self.limiter.run_once(moment)
+        if self.outbox.waiting:
+            done += await self.outbox.run_once(moment)
+        if moment >= self.janitor.due_at:
+            done += self.janitor.run_once(moment)
+        return done
 
     async def _turn(self) -> None:
         wake = self.engine.wake
