@@ -18,7 +18,8 @@ def run_started(state: State, fact: f.RunStarted, at: int) -> None:
     state.root.opened_at = at
     if (given := f.given(fact.given)) is not None:
         state.given = msgspec.json.decode(given, type=dict[str, Raw])
-    state.forked_from = fact.forked_from
+    if fact.forked_from:
+        state.forked_from = fact.forked_from
 
 
 def run_queued(state: State, fact: f.RunQueued, at: int) -> None:
