@@ -221,6 +221,9 @@ class Scope:
         return f"{self.prefix}{node.name}#{visits + 1}" if visits else self.prefix + node.name
 
 
+NONE_GIVEN: Mapping[str, Raw] = MappingProxyType({})
+
+
 class State:
     """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
@@ -229,8 +232,8 @@ class State:
     by the id that it gave them. ``signals`` are events for it alone that no wait has
     heard yet."""
 
-    # Most of these stay as they are here in most runs, which pay nothing for them: Python keeps
-    # the attributes of its own that an object has in one small block as long as they are few.
+    # Most of these stay as they are here in most runs, which pay nothing for them. What each step
+    # asks for is set below: Python finds it faster, as long as a run sets no more than 30 of all.
     run_id: str = ""
     uid: str | None = None
     seed: str = ""
@@ -241,23 +244,19 @@ class State:
     cancelled: str | None = None
     halted: bool = False
     status: str = "pending"
-    doing: str = "work"
     started_at: int = 0
-    ended: bool = False
     ended_at: int | None = None
     due_at: int | None = None
     now: int = 0
     seq: int = 0
     busy: int = 0
-    stuck: tuple[str, tuple[str, ...]] | None = None
     undoing: str | None = None
     staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
-    paused: bool = False
-    queued: bool = False
     places: tuple[str, ...] = ()
-    given: Mapping[str, Raw] = MappingProxyType({})
     forked_from: str = ""
     signals: tuple[Raw, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tokens: Mapping[str, str] = MappingProxyType({})  # token to step key, made when asked for
     parent: Caller | None = None
     callers: Sequence[Caller] = ()
     children: Mapping[str, Child] = MappingProxyType({})
@@ -267,15 +266,19 @@ class State:
         self.graph = graph
         self.workflow = graph.workflow
         self.version = graph.version
+        self.doing = "work"
+        self.ended = False
+        self.paused = False
+        self.queued = False
+        self.stuck: tuple[str, tuple[str, ...]] | None = None
+        self.given: Mapping[str, Raw] = NONE_GIVEN
         self.vars: dict[str, Any] = {}
-        self.warnings: list[str] = []
         self.steps: dict[str, Step] = {}
         self.scopes: dict[str, Scope] = {"": Scope("", graph.root, None, 0)}
         self.open: dict[str, Step] = {}
         self.to_undo: list[str] = []  # keys, the next one last
         self.heard: dict[tuple[str, str], int] = {}
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
-        self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
     @property
     def root(self) -> Scope:

@@ -82,7 +82,7 @@ def run_stuck(state: State, fact: f.RunStuck, at: int) -> None:
 
 
 def run_warned(state: State, fact: f.RunWarned, at: int) -> None:
-    state.warnings.append(fact.message)
+    state.warnings = (*state.warnings, fact.message)
 
 
 def run_paused(state: State, fact: f.RunPaused, at: int) -> None:
