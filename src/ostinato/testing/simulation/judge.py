@@ -21,8 +21,6 @@ async def judge(world: World) -> list[Violation]:
     """The ledger's violations, the store's and those of the world as a whole."""
     found = list(world.ledger.broken)
     found += [Violation("", -1, "loop.broken", text) for text in world.loop.problems]
-    if world.restless:
-        found.append(Violation("", -1, "process.restarts", "each process is taken down again"))
     found += _hanging(world)
     found += _outside(world)
     found += world.ledger.clockwork.left_out()
