@@ -691,7 +691,7 @@ MUTATIONS = (
         "runtime.schedules:Schedules._look_at_the_clock",
         "self.engine.post(Alter(self, None, planned(brought_back)))",
         "pass",
-        "schedule.late", "schedule.left_out",
+        "schedule.asleep",
     ),
     mutation(
         9, "a schedule goes on in a pause", "core.schedules:paused",

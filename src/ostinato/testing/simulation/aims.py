@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import REDRIVEN
+from ostinato.testing.simulation.faults import REDRIVEN, TAKEN
 from ostinato.testing.simulation.happenings import (
     AGE,
     ANSWERS,
     ASKS,
+    BACK,
     BULK,
     BUS_FAILS,
     BUS_HANGS,
@@ -88,7 +89,7 @@ BEGUN = Need(("plain",), CRASHES)
 CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True)
 SENDING = Need(("web",), (*WEBS, BUS_HANGS), later=(STOP, STOP))
 OLD_RUNS = Need(("long",), DONE, scene=CLEANS, forgets=True)
-TURNS = Need(("turns",), (SLOW,), alone=True)
+TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True)
 
 NEEDS: dict[str, Need] = {
     "sleep": Need(("web",), WEBS),
@@ -109,7 +110,7 @@ NEEDS: dict[str, Need] = {
         ("web",),
         (*LOST, *WEBS[:4]),
         scene=UNSURE,
-        first=(("upon", (REDRIVEN, "commit.odd", 3)),),
+        first=(upon(REDRIVEN, "commit.odd", 3), upon(TAKEN, "commit.odd", 2)),
     ),
     "Executor._run": Need(("failing", "strict", "mending"), CANCELS, first=MENDED),
     "Executor._kept_secret": Need(("mending",), first=MENDED),
@@ -141,7 +142,7 @@ NEEDS: dict[str, Need] = {
     "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "is_open": TURNS,
     "Unblock.ready": TURNS,
-    "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
+    "planning": Need(SCHEDULED, HANDS, scene=BACK),
     "schedules": Need(SCHEDULED, HANDS),
     "repairs": Need(("broken",), ENDED, later=REOPENED),
     "Service.stop": STOPPED,
@@ -151,7 +152,7 @@ NEEDS: dict[str, Need] = {
     "Service._own": BEGUN,
     "Service._store": BEGUN,
     "Service._store_start": Need(
-        ("poisoned",), first=(*starts("poisoned", 940), upon('[["job.started"', "commit.error", 3))
+        ("poisoned",), first=(*starts("poisoned", 940), upon(b'[["job.started"', "commit.error", 3))
     ),
     "Service.run_once": Need(("early", "turns", "broken"), (*EARLY, *ENDED, *BULK)),
     "Service._turn": Need(("early", "turns"), (*EARLY, *MISREAD, *UNREAD, *UNKEPT)),

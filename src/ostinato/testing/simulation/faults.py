@@ -30,8 +30,8 @@ ARCHIVE_FAULTS = ("archive.error", "archive.kept")
 FALL = "fall"
 """A commit that is kept, and takes its process down before it hears so."""
 
-REDRIVEN = b"redriven"
-"""What commits say that redrive a letter and write no record."""
+REDRIVEN, TAKEN = b"redriven", b"taken"
+"""What commits say that write no record: that of a redrive, and that of events."""
 
 FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
@@ -117,6 +117,6 @@ class Faults:
 
 
 def _says(batch: Batch, said: bytes) -> bool:
-    if said == REDRIVEN:
-        return bool(batch.redriven) and not batch.records
+    if not batch.records:
+        return bool(batch.redriven if said == REDRIVEN else batch.events and said == TAKEN)
     return any(said in record.data for record in batch.records)

@@ -29,9 +29,9 @@ BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
 BUS_HANGS: Happening = ("fault", ("bus.hang", 9))
 
 
-def upon(said: str, kind: str, times: int = 1) -> Happening:
-    """This befalls the next commits with a record that says that."""
-    return "upon", (said.encode(), kind, times)
+def upon(said: bytes, kind: str, times: int = 1) -> Happening:
+    """This befalls the next commits that say that."""
+    return "upon", (said, kind, times)
 
 
 def starts(workflow: str, *numbers: int, how: str = "plain") -> tuple[Happening, ...]:
@@ -68,7 +68,7 @@ STARTS = starts("early", 901, 904, 907, 910, 913, 916, how="both")
 CALLS = starts("calling", 910, 913)
 """Which call by the uid of those."""
 
-FALLS = (upon("job.called", FALL, 2), upon("run.succeeded", FALL, 2))
+FALLS = (upon(b"job.called", FALL, 2), upon(b"run.succeeded", FALL, 2))
 """What a run has said to another is stored, and not taken."""
 
 RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_000, 4_000))
@@ -130,6 +130,9 @@ UNSURE: Scene = (
 HANDS: tuple[Happening, ...] = (
     ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
 )  # fmt: skip
+
+BACK: Scene = ((2.5, ("jump", (-60_000,))),)
+"""Late, for whoever starts anew knows what time it is."""
 
 # what is old
 
