@@ -292,6 +292,11 @@ class State:
         return 0 if self.parent is None else self.parent.depth
 
     @property
+    def first(self) -> str:
+        """The run that nobody has called, from which calls lead to this one."""
+        return self.run_id if self.parent is None else self.parent.first or self.parent.run
+
+    @property
     def waiting_for(self) -> str | None:
         """turn, uid, repair, or the kind of the oldest open wait: event, timer, task, …"""
         if self.stuck:
