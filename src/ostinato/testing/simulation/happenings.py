@@ -97,6 +97,25 @@ WAITERS = tuple[Happening, ...](
 TWINS: tuple[Happening, ...] = (*EARLY, *UNMET, *WAITERS)
 """What one run waits for comes, nobody can say so, and another one like it begins."""
 
+
+def _looked_for_in_vain(at: float, n: int) -> Scene:
+    """What it waits for has come already, and the store does not say so at once."""
+    return (
+        (at, ("fault", ("read.early", 3))), (at, ("emit", ("EARLY", n, 1))),
+        (at + 0.08, ("emit", ("PAID", n, 1))), (at + 0.08, ("emit", ("PING", n, 1))),
+    )  # fmt: skip
+
+
+def _begun_too_late(at: float, n: int) -> Scene:
+    """What one waits for comes, the store does not say so at once, and another one begins."""
+    return (
+        (at, ("start", ("waiting", n, "plain", 1))), (at + 0.2, ("fault", ("read.waits", 1))),
+        (at + 0.2, ("emit", ("PAID", n, 1))), (at + 0.5, ("start", ("waiting", n, "plain", 1))),
+    )  # fmt: skip
+
+
+MISSED: Scene = (*_begun_too_late(0.0, 941), *_looked_for_in_vain(1.7, 942))
+
 UNSEEN: Scene = (
     *[(0.0, one) for one in starts("changing", 985, 986, 987)], (0.3, ("blind", ())), (1.5, CRASH),
 )  # fmt: skip
