@@ -79,7 +79,7 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
             return f"waiting{goes_on}; goes on by itself"
         case "turn":
             names = " and ".join(wait.get("types") or ())
-            return f"waiting for its turn under {names} {since}; goes on by itself"
+            return f"waiting for its turn under {names} {since}; goes on when a place is free"
         case "uid":
             return f"waiting {since} for the run before it under its uid; goes on by itself"
         case "retry":
