@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Raw
 
 from ostinato.core import events as e
+from ostinato.core.decide.repairs import Asked
 from ostinato.errors import (
     ConflictError,
     Fenced,
@@ -25,7 +26,7 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.operating import End
 from ostinato.runtime.posts import NotYet, Post
-from ostinato.runtime.repairs import Repairable, holder_of, repaired
+from ostinato.runtime.repairs import holder_of, repaired
 from ostinato.runtime.reports import clipped
 from ostinato.runtime.resident import Resident, head_of
 from ostinato.telemetry.logger import logger
@@ -44,7 +45,7 @@ LONGEST = 500
 """Characters of a reason that are kept."""
 
 
-def event_for(operation: Operation) -> Repairable:
+def event_for(operation: Operation) -> Asked:
     """What each of its runs is told."""
     asked, by, why = operation.asked, operation.by, operation.why
     match asked.action:
