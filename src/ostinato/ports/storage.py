@@ -7,13 +7,13 @@ from typing import Protocol
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
+from ostinato.ports.choosing import RunQuery
 from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
     EventQuery,
     LetterQuery,
     Page,
     RunGroup,
-    RunQuery,
     TaskQuery,
 )
 from ostinato.ports.rows import (

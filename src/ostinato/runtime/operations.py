@@ -20,7 +20,6 @@ from ostinato.errors import (
     Unready,
 )
 from ostinato.ports import Operation, Settled
-from ostinato.ports.queries import is_alike, query_of
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
@@ -189,7 +188,7 @@ class Step(Post):
         if resident.stale:
             raise NotYet
         head = head_of(resident.state)
-        if not (query_of(where).takes(head) and is_alike(where, head)):
+        if not (where.takes(head) and where.is_alike(head)):
             return "passed", ""
         event = event_for(self.operation)
         try:
