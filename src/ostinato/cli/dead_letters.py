@@ -17,7 +17,9 @@ from ostinato.config import Settings
 COLUMNS = ("id", "time", "kind", "target", "event", "type", "tries", "why")
 Data = dict[str, Any]
 
-Kind = Annotated[str | None, typer.Option(metavar="KIND", help="trigger, consumer or outgoing.")]
+Kind = Annotated[
+    str | None, typer.Option(metavar="KIND", help="trigger, consumer, outgoing or stored.")
+]
 Target = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of this trigger or consumer, or emitted by this run."),

@@ -15,7 +15,7 @@ from ostinato.core.state import State
 from ostinato.core.triggers import Listeners, Starting, match
 from ostinato.errors import OstinatoError, Problem
 
-TRIGGER, CONSUMER, OUTGOING = KINDS = ("trigger", "consumer", "outgoing")
+TRIGGER, CONSUMER, OUTGOING, STORED = KINDS = ("trigger", "consumer", "outgoing", "stored")
 
 PREFIX = "consumer-"
 """A workflow whose name begins so is a consumer: its runs that fail for good are dead letters."""

@@ -32,6 +32,7 @@ from ostinato.ports.queries import (
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
+    DamagedEvent,
     DeadLetter,
     Head,
     Line,
@@ -61,6 +62,7 @@ __all__ = [
     "Batch",
     "Bus",
     "Clock",
+    "DamagedEvent",
     "DeadLetter",
     "EventQuery",
     "Head",

@@ -38,6 +38,8 @@ from ostinato.ports.rows import (
 class Storage(Protocol):
     """A durable store. Times are ms since epoch, by the caller's clock.
 
+    Where events are read, one that cannot be is a ``DamagedEvent``: it stops none of the others.
+
     Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
     (the data will never be taken), ``UnknownCommit`` (it may or may not be kept),
     ``StoreError`` (anything else; nothing was kept). Each says how to mend it.

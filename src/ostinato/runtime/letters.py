@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 log = logger("ostinato.letters")
 
 UNKNOWN_EVENT = Problem(
-    "an older version kept this letter without its event", hint="send the event again"
+    "this letter has no event: it cannot be read, or an older version kept none",
+    hint="send the event again",
 )
 
 
@@ -191,7 +192,7 @@ class Redrive(Post):
         return runs
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:
-        reasons = encoded_reasons(problems)
+        reasons = self.letter.reasons if self.letter.event is None else encoded_reasons(problems)
         self._mark(change, self.letter.attempts + 1, reasons, None, [])
         return Redriven(id=self.letter.id, outcome="stays", reasons=reasons_of(problems))
 

@@ -21,7 +21,7 @@ from ostinato.ports import (
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
-from ostinato.storage.sqlite.values import whole
+from ostinato.storage.sqlite.values import as_far_as_whole, whole
 
 Condition = tuple[str, tuple[Any, ...]]
 
@@ -61,7 +61,7 @@ def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[Stored
         conditions.append((f"(received_at, {_PLACE}) < (?, ?)", event_cursor(page.cursor)))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC LIMIT ?"
     select, asked = _asked(_from("event", STORED), conditions, order, page.limit)
-    found = whole(db, select, asked, rows.EVENT_DATA)
+    found = as_far_as_whole(db, select, asked, rows.EVENT_DATA)
     return [rows.stored_event(row) for row in found]
 
 

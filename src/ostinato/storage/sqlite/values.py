@@ -10,10 +10,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ostinato.errors import Damaged
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.values import cut, holes_in, joined, text_of
 
@@ -63,10 +64,30 @@ def keep(
 # reading
 
 
+class Torn(NamedTuple):
+    """In the place of a value that cannot be put together again."""
+
+    why: str
+
+
 def whole(
     db: sqlite3.Connection, select: str, arguments: Sequence[Any], *columns: int
 ) -> list[Row]:
-    """Rows with what belongs in the holes of these columns; the one behind each says which."""
+    """Rows with what belongs in the holes of these columns; the one behind each says which.
+
+    Raises ``Damaged``.
+    """
+    found = as_far_as_whole(db, select, arguments, *columns)
+    torn = next((row[at] for row in found for at in columns if isinstance(row[at], Torn)), None)
+    if torn is not None:
+        raise Damaged(torn.why)
+    return found
+
+
+def as_far_as_whole(
+    db: sqlite3.Connection, select: str, arguments: Sequence[Any], *columns: int
+) -> list[Row]:
+    """The same, with a ``Torn`` where it cannot be done: one bad row stops none of the others."""
     found = db.execute(select, arguments).fetchall()
     if all(row[column + 1] is None for row in found for column in columns):
         return found
@@ -90,8 +111,12 @@ def _filled(row: Row, column: int, value: Callable[[bytes], bytes | None]) -> Ro
     rest, holes = row[column], row[column + 1]
     if holes is None:
         return row
-    data = rest.encode() if isinstance(rest, str) else rest
-    return (*row[:column], joined(data, holes_in(holes), value), None, *row[column + 2 :])
+    data: bytes | Torn
+    try:
+        data = joined(rest.encode() if isinstance(rest, str) else rest, holes_in(holes), value)
+    except (Damaged, msgspec.MsgspecError, ValueError, TypeError) as error:
+        data = Torn(str(error))
+    return (*row[:column], data, None, *row[column + 2 :])
 
 
 def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes | None]:
