@@ -7,12 +7,21 @@ import threading
 import time
 
 import pytest
+from msgspec import Raw
 
 from ostinato.errors import StoreError, UnknownCommit
-from ostinato.ports import Batch, Page, RunQuery, TaskQuery
+from ostinato.ports import Batch, Outgoing, Page, RunQuery, TaskQuery
 from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
 from ostinato.storage.sqlite.pace import Pace, is_small
-from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, version, wait
+from ostinato.testing.storage_contract.samples import (
+    NOW,
+    accepted,
+    event,
+    head,
+    record,
+    version,
+    wait,
+)
 
 MANY = [record(f"r{n}") for n in range(100)]
 
@@ -138,6 +147,30 @@ async def test_a_commit_waits_for_one_whose_caller_was_cancelled(storage):
     held.go.set()
     await following
     assert [item.seq for item in await storage.history("r1")] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("bytes_each", "size", "given", "queries"),
+    [
+        (10, 1_000_000, 40, ["outbox"]),  # small ones cost one query, as if nobody counted
+        (20_000, 50_000, 2, ["outbox", "BEGIN", "outbox", "value", "value", "value", "ROLLBACK"]),
+    ],
+)
+async def test_no_more_of_the_outbox_is_read_than_is_asked_for(
+    storage, bytes_each, size, given, queries
+):
+    many = [Outgoing(event(f"o{n}", data=Raw(_text(n, bytes_each))), "r") for n in range(40)]
+    await storage.commit(Batch(epoch=await storage.join(), outgoing=many))
+    asked = []
+    storage._main.set_trace_callback(asked.append)
+    assert len(await storage.outbox(40, size)) == given
+    named = [one.split(" FROM ")[1].split()[0] if " FROM " in one else one for one in asked]
+    assert named == queries
+
+
+def _text(number, length):
+    """Each another one: what is equal is kept once."""
+    return f'"{number:0{length}}"'.encode()
 
 
 async def test_a_long_list_stalls_nobody(storage, monkeypatch):

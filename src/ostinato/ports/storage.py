@@ -34,6 +34,9 @@ from ostinato.ports.rows import (
     Wait,
 )
 
+ANY = 2**62
+"""More bytes than there are."""
+
 
 class Storage(Protocol):
     """A durable store. Times are ms since epoch, by the caller's clock.
@@ -100,8 +103,8 @@ class Storage(Protocol):
 
     async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
 
-    async def outbox(self, limit: int) -> list[Outgoing]:
-        """What is to be sent, in the order of commits."""
+    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+        """What is to be sent, in the order of commits: about ``size`` bytes at most, but one."""
 
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""

@@ -18,6 +18,9 @@ _kind_of_event = attrgetter("event.__class__")
 log = logger("ostinato.outbox")
 
 MANY = 500
+HEAVY = 16 << 20
+"""Bytes of events that are in hand at once, besides the first."""
+
 PAUSE = 1.0
 """Seconds before a bus that refused is tried again."""
 
@@ -43,7 +46,7 @@ class Outbox:
             return 0
         self._waiting = False
         try:
-            outgoing = await self.engine.storage.outbox(MANY)
+            outgoing = await self.engine.storage.outbox(MANY, HEAVY)
         except BaseException:
             self._waiting = True  # what could not be read is there still
             raise

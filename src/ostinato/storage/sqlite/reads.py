@@ -30,7 +30,7 @@ from ostinato.ports import (
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.rows import EVENT_DATA, LETTER_EVENT
-from ostinato.storage.sqlite.values import as_far_as_whole, whole
+from ostinato.storage.sqlite.values import as_far_as_whole, up_to, whole
 
 _WAIT_COLUMNS = 5
 _BEHIND_ALL = chr(0x10FFFF)
@@ -128,8 +128,8 @@ def mail(db: sqlite3.Connection) -> list[Mail]:
     return list(starmap(Mail, db.execute(sql.MAIL)))
 
 
-def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:
-    return list(map(rows.outgoing, as_far_as_whole(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT)))
+def outbox(db: sqlite3.Connection, limit: int, size: int) -> list[Outgoing]:
+    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT, size)))
 
 
 def versions(db: sqlite3.Connection) -> list[Version]:

@@ -25,6 +25,9 @@ LOT = 4 << 20
 
 MANY = 100
 
+STEP = 16
+"""Rows that are read at once where their bytes are counted."""
+
 
 def run_owner(run_id: str) -> str:
     return f"run/{run_id}"
@@ -96,6 +99,50 @@ def as_far_as_whole(
         for column in columns:
             found = [_filled(row, column, _value_in(db)) for row in found]
         return found
+
+
+def up_to(
+    db: sqlite3.Connection, select: str, arguments: Sequence[Any], column: int, size: int
+) -> list[Row]:
+    """The same, with at most ``size`` bytes in the column, but one row; no more is ever read."""
+    found = _up_to(db.execute(select, arguments), column, size)
+    if all(row[column + 1] is None for row in found):
+        return found
+    with _snapshot(db):
+        rows = iter(_up_to(db.execute(select, arguments), column, size))
+        return list(_within(size, column, (_filled(row, column, _value_in(db)) for row in rows)))
+
+
+def _up_to(cursor: sqlite3.Cursor, column: int, size: int) -> list[Row]:
+    """In steps; what stands in tables of its own counts nothing yet."""
+    found: list[Row] = []
+    weight = 0
+    while weight <= size and (step := cursor.fetchmany(STEP)):
+        found += step
+        weight += _total([row[column] for row in step])
+    cursor.close()
+    return found if weight <= size else list(_within(size, column, found))
+
+
+def _total(values: Sequence[Any]) -> int:
+    try:
+        return sum(map(len, values))
+    except TypeError:  # one of them is damaged
+        return sum(map(_weight, values))
+
+
+def _weight(value: Any) -> int:
+    return len(value) if isinstance(value, bytes | str) else 0
+
+
+def _within(size: int, column: int, rows: Iterable[Row]) -> Iterator[Row]:
+    """The first in any case."""
+    weight = 0
+    for number, row in enumerate(rows):
+        weight += _weight(row[column])
+        if number and weight > size:
+            return
+        yield row
 
 
 @contextmanager
