@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ from msgspec import Raw
 from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import Batch, Outgoing, Page, RunQuery, TaskQuery
 from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
-from ostinato.storage.sqlite.pace import Pace, is_small
+from ostinato.storage.sqlite.pace import Pace, _rows, is_small
 from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
@@ -81,6 +82,15 @@ async def test_few_rows_with_many_bytes_are_a_big_batch():
     assert not is_small(Batch(records=[record(data=big)]))
     assert not is_small(Batch(events=[accepted(data=big)]))
     assert is_small(Batch(records=[record()], events=[accepted()], versions=[version()]))
+
+
+def test_every_list_of_a_batch_counts():
+    for one in dataclasses.fields(Batch):
+        empty = getattr(Batch(), one.name)
+        if isinstance(empty, list | dict):
+            rows = [None] * 64 if isinstance(empty, list) else dict.fromkeys(range(64))
+            assert _rows(Batch(**{one.name: rows})) == 64, one.name
+    assert not is_small(Batch(matched=[("o", "r")] * 64))
 
 
 def test_a_slow_disk_moves_commits_to_the_thread_and_one_slow_commit_does_not():
