@@ -11,12 +11,12 @@ from msgspec import UNSET, UnsetType
 
 from ostinato.app.reading import check_words
 from ostinato.app.repairing import Repairing
+from ostinato.core.decide.repairs import ACTIONS
 from ostinato.core.views import View
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Asked, Head, Operation, Page, RunFilter, Tally
 from ostinato.runtime.bounds import check_text
 from ostinato.runtime.operating import Halt, KeepMatched, Launch
-from ostinato.runtime.operations import ACTIONS
 
 VALID = 3_600_000
 """ms for which a preview can be begun."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from ostinato.core import events as e
-from ostinato.core.decide.repairs import Asked
+from ostinato.core.decide.repairs import Asked, request
 from ostinato.errors import (
     ConflictError,
     Fenced,
@@ -32,8 +31,6 @@ from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.operations")
 
-ACTIONS = ("cancel", "pause", "resume", "retry", "skip")
-
 LOT = 100
 """Runs that are sent at once, however fast an operation may go."""
 
@@ -46,19 +43,9 @@ LONGEST = 500
 
 def event_for(operation: Operation) -> Asked:
     """What each of its runs is told."""
-    asked, by, why = operation.asked, operation.by, operation.why
-    match asked.action:
-        case "cancel":
-            return e.CancelRequested(by, why)
-        case "pause":
-            return e.PauseRequested(by, why)
-        case "resume":
-            return e.ResumeRequested(by, why)
-        case "retry":
-            return e.RetryRequested(by, why, asked.key)
-        case _:
-            output = Raw(asked.output.encode()) if asked.output else None
-            return e.SkipRequested(asked.key, by, why, output)
+    asked = operation.asked
+    output = Raw(asked.output.encode()) if asked.output else None
+    return request(asked.action, operation.by, operation.why, asked.key, output)
 
 
 class Running:

@@ -49,8 +49,26 @@ Asked = (
 MOST_SIGNALS = 1_000
 """Signals that one run keeps until it waits for them."""
 
+ACTIONS = ("cancel", "pause", "resume", "retry", "skip")
+"""What can be asked by its name alone."""
+
 AGAIN = ("repair", "retry")
 """Kinds of waiting after which a job can be begun at once."""
+
+
+def request(action: str, by: str, why: str, key: str, output: Raw | None) -> Asked:
+    """What a run is told; ``key`` is of a step that is retried or skipped."""
+    match action:
+        case "cancel":
+            return e.CancelRequested(by, why)
+        case "pause":
+            return e.PauseRequested(by, why)
+        case "resume":
+            return e.ResumeRequested(by, why)
+        case "retry":
+            return e.RetryRequested(by, why, key)
+        case _:
+            return e.SkipRequested(key, by, why, output)
 
 
 def refuse(state: State, event: Asked, holder: str = "") -> None:
