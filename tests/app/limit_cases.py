@@ -346,6 +346,17 @@ case("runs that call one another in a chain", "limits.call_depth")(
 )
 
 
+case("runs that are open below one that nobody called", "limits.calls")(
+    fails(
+        one_job({"call": "w", "when": "input.more == null", "each": {"in": "[1, 2]", "as": "x"}}),
+        "TooManyCalls",
+        "which it called, or which those did; let it call fewer at once (`at_once`), or raise "
+        "limits.calls",
+        limits=LimitSettings(calls=20),
+    )
+)
+
+
 @case("jobs that are ready", "limits.ready")
 async def ready(stage):
     gate = Gate()

@@ -288,7 +288,7 @@ async def test_a_run_that_was_joined_is_not_cancelled(stage):
 
 async def test_a_run_does_not_wait_for_one_that_waits_for_it(stage):
     down = parent(call({"workflow": "a", "uid": "u"}), name="b")
-    up = parent(call("b", when="true"), name="a")
+    up = parent(call("b", when="input.again == null"), name="a")
     async with Work().app(stage, up, down) as app:
         run = await app.start("a", uid="u")
         error = await failure(run)

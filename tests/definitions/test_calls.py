@@ -28,10 +28,12 @@ SURE = [
         [document("a", {"call": "b"}), document("b", {"call": "c"}), document("c", {"call": "a"})],
     ),
     ("a-1 → b → a-1", [document("a-1", {"call": "b"}), document("b", {"call": "a_1"})]),
+    ("a → a", [document("a", {"call": "a", "when": "true", "each": {"in": "[1, 2]"}})]),
+    ("a → a", [document("a", {"call": "a"}, when="1 < 2", each={"in": "['x']"})]),
 ]
 
 
-@pytest.mark.parametrize(("chain", "documents"), SURE, ids=[row[0] for row in SURE])
+@pytest.mark.parametrize(("chain", "documents"), SURE, ids=str)
 def test_a_circle_that_every_run_makes_is_an_error(chain, documents):
     errors, warnings = said(*documents)
     names = " → ".join(f"`{name}`" for name in chain.split(" → "))
@@ -45,6 +47,9 @@ BACK = document("b", {"call": "a"})
 MAYBE = {
     "when": document("a", {"call": "b", "when": "input.n > 0"}),
     "each": document("a", {"call": "b", "each": {"in": "input.children"}}),
+    "a when that never holds": document("a", {"call": "b", "when": "false"}),
+    "an each of nothing": document("a", {"call": "b", "each": {"in": "[]"}}),
+    "each, which may fail": document("a", {"call": "b", "each": {"in": "[1]", "tolerate": 1}}),
     "a phase's when": document("a", {"call": "b"}, when="input.n > 0"),
     "a phase's each": document("a", {"call": "b"}, each={"in": "input.children"}),
     "a race": document("a", {"call": "b"}, {"run": "noop"}, mode="race"),

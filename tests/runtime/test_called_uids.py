@@ -138,7 +138,7 @@ async def test_a_call_joins_who_is_first_in_line_also_when_nobody_has_loaded_tha
 @pytest.mark.parametrize("rule", ["queue", "signal", "same"])
 async def test_a_run_waits_neither_for_nor_behind_one_that_waits_for_it(stage, rule):
     down = one_job({"call": {"workflow": "w", "uid": "u"}}, "down")
-    up = one_job({"call": "down", "when": "true"}) | {"uid": {"open": rule}}
+    up = one_job({"call": "down", "when": "input.again == null"}) | {"uid": {"open": rule}}
     async with stage.app(up) as app:
         await app.deploy(down)
         run = await app.start("w", uid="u")

@@ -477,7 +477,7 @@ async def test_memory_stays_flat_over_finished_runs(here):
         assert len(executor._deadlines) < 200
         assert not executor._here._ranks
         assert not service.timers._on_their_way
-        assert not service.meeting._events
+        assert not service.meeting.events
 
 
 async def test_a_late_report_of_a_run_that_is_over_changes_nothing(stage):

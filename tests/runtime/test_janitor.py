@@ -219,7 +219,7 @@ async def test_a_pass_begins_by_itself_once_an_hour(clocked, monkeypatch):
 async def test_a_clock_that_was_set_back_only_puts_a_pass_off(clocked):
     async with clocked.app(GO) as app:
         janitor, wake = app.service.janitor, app.service.engine.wake
-        janitor._next = app.now() + 5_000
+        janitor.due_at = app.now() + 5_000
         wake.clear()
         janitor._ring()
         assert not wake.is_set()

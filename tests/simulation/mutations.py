@@ -362,13 +362,13 @@ MUTATIONS = (
     ),
     mutation(
         4, "what an earlier process has left is not sent", "runtime.outbox:Outbox.__init__",
-        "self._waiting = True",
-        "self._waiting = False",
+        "self.waiting = True",
+        "self.waiting = False",
         "outbox.lost",
     ),
     mutation(
         4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
-        "self._waiting = True",
+        "self.waiting = True",
         "pass",
         "outbox.lost",
     ),
@@ -387,7 +387,7 @@ MUTATIONS = (
     ),
     mutation(
         4, "a bus that failed is not tried again", "runtime.outbox:Outbox._send",
-        "self._waiting = True",
+        "self.waiting = True",
         "pass",
         "outbox.lost", "outbox.left",
     ),
@@ -444,15 +444,15 @@ MUTATIONS = (
     mutation(
         5, "an event is forgotten before the store has said who waits",
         "runtime.meeting:Meeting.run_once",
-        "await self._find_waits(*self._events[0])\n            self._events.popleft()",
-        "await self._find_waits(*self._events.popleft())",
+        "await self._find_waits(*self.events[0])\n            self.events.popleft()",
+        "await self._find_waits(*self.events.popleft())",
         "wait.unheard",
     ),
     mutation(
         5, "a wait is forgotten before the store has said what came",
         "runtime.meeting:Meeting.run_once",
-        "await self._look_back(*self._waits[0])\n        self._waits.popleft()",
-        "await self._look_back(*self._waits.popleft())",
+        "await self._look_back(*self.waits[0])\n        self.waits.popleft()",
+        "await self._look_back(*self.waits.popleft())",
         "wait.unheard",
     ),
     mutation(
@@ -618,9 +618,9 @@ MUTATIONS = (
         "run.hangs", "timer.missed",
     ),
     mutation(
-        9, "nobody wakes up for a timer", "runtime.alarm:Alarm.set",
-        "self._wake.set)",
-        "list)",
+        9, "nobody wakes up for a timer", "runtime.alarm:Alarm._ring",
+        "self._wake.set()",
+        "pass",
         "run.hangs", "timer.missed",
     ),
     mutation(
@@ -674,7 +674,7 @@ MUTATIONS = (
     ),
     mutation(
         9, "a clock that went back is not noticed",
-        "runtime.schedules:Schedules._look_at_the_clock",
+        "runtime.schedules:Schedules.clock_went_back",
         "self.engine.post(Alter(self, None, planned(brought_back)))",
         "pass",
         "schedule.late", "schedule.left_out",

@@ -142,6 +142,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
             uid_queue=settings.limits.uid_queue,
+            calls=settings.limits.calls,
             inline=settings.limits.inline,
             secrets=settings.secrets,
         )

@@ -58,6 +58,7 @@ class LimitSettings:
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
     uid_queue: int = _setting(1_000, COUNT, "runs that wait for another of their uid")
     call_depth: int = _setting(50, COUNT, "runs that may call one another in a chain")
+    calls: int = _setting(10_000, COUNT, "open runs that one may have called, and those in turn")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
 

@@ -30,10 +30,11 @@ def holder(state: State, token: str) -> Step:
 
 def _key(state: State, token: str) -> str | None:
     """Steps are only ever added, so only those at the end of ``steps`` may be new."""
-    new = len(state.steps) - len(state.tokens)
+    tokens = state.tokens = state.tokens if isinstance(state.tokens, dict) else {}
+    new = len(state.steps) - len(tokens)
     for key in islice(reversed(state.steps), new):
-        state.tokens[state.token(key)] = key
-    return state.tokens.get(token)
+        tokens[state.token(key)] = key
+    return tokens.get(token)
 
 
 def _out_of_time(step: Step) -> bool:

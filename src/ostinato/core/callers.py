@@ -14,10 +14,12 @@ UNTIL_ITS_END = (*CALLING, "ending")
 class Caller(Struct, frozen=True, array_like=True, gc=False):
     """A step of another run, by its attempt.
 
-    ``depth`` is how many runs are above the one that waits and the one that is waited for.
+    ``depth`` is how many runs are above the one that is waited for; ``first`` is the uppermost,
+    empty in what was written before it was kept.
     """
 
     run: str
     key: str
     attempt: int
     depth: int = 0
+    first: str = ""

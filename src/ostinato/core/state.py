@@ -221,6 +221,9 @@ class Scope:
         return f"{self.prefix}{node.name}#{visits + 1}" if visits else self.prefix + node.name
 
 
+NONE_GIVEN: Mapping[str, Raw] = MappingProxyType({})
+
+
 class State:
     """One run. ``doing`` says what the run is about while it is open: work, stopping, on_failure,
     finally, or repair (an incident). ``heard``: events by (source, id) that continued it, and the
@@ -229,53 +232,53 @@ class State:
     by the id that it gave them. ``signals`` are events for it alone that no wait has
     heard yet."""
 
-    # most runs have none of these, and pay nothing for them
+    # Most of these stay as they are here in most runs, which pay nothing for them. What each step
+    # asks for is set below: Python finds it faster, as long as a run sets no more than 30 of all.
+    run_id: str = ""
+    uid: str | None = None
+    seed: str = ""
+    input: Raw | None = None
+    event: Raw | None = None
+    output: Raw | None = None
+    error: Failure | None = None
+    cancelled: str | None = None
+    halted: bool = False
+    status: str = "pending"
+    started_at: int = 0
+    ended_at: int | None = None
+    due_at: int | None = None
+    now: int = 0
+    seq: int = 0
+    busy: int = 0
+    undoing: str | None = None
+    staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
+    places: tuple[str, ...] = ()
+    forked_from: str = ""
+    signals: tuple[Raw, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tokens: Mapping[str, str] = MappingProxyType({})  # token to step key, made when asked for
     parent: Caller | None = None
     callers: Sequence[Caller] = ()
     children: Mapping[str, Child] = MappingProxyType({})
-
     large: Any = None  # of ``fold.large``, for runs that have large values
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.run_id = ""
         self.workflow = graph.workflow
         self.version = graph.version
-        self.uid: str | None = None
-        self.seed = ""
-        self.input: Raw | None = None
-        self.event: Raw | None = None
-        self.output: Raw | None = None
-        self.error: Failure | None = None
-        self.cancelled: str | None = None
-        self.halted = False
-        self.status = "pending"
         self.doing = "work"
-        self.started_at = 0
         self.ended = False
-        self.ended_at: int | None = None
-        self.due_at: int | None = None
-        self.now = 0
-        self.seq = 0
-        self.busy = 0
-        self.vars: dict[str, Any] = {}
-        self.warnings: list[str] = []
+        self.paused = False
+        self.queued = False
         self.stuck: tuple[str, tuple[str, ...]] | None = None
+        self.given: Mapping[str, Raw] = NONE_GIVEN
+        self.vars: dict[str, Any] = {}
         self.steps: dict[str, Step] = {}
         self.scopes: dict[str, Scope] = {"": Scope("", graph.root, None, 0)}
         self.open: dict[str, Step] = {}
         self.to_undo: list[str] = []  # keys, the next one last
-        self.undoing: str | None = None
-        self.staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
-        self.paused = False
-        self.queued = False
-        self.places: tuple[str, ...] = ()
-        self.given: dict[str, Raw] = {}
-        self.forked_from = ""
         self.heard: dict[tuple[str, str], int] = {}
-        self.signals: tuple[Raw, ...] = ()
         self.cache: dict[str, Any] = {}  # decoded values of users, for expressions
-        self.tokens: dict[str, str] = {}  # token to step key, made when somebody asks
 
     @property
     def root(self) -> Scope:
@@ -290,6 +293,11 @@ class State:
     def depth(self) -> int:
         """How many runs are above it: the one that called it, the one that called that, …"""
         return 0 if self.parent is None else self.parent.depth
+
+    @property
+    def first(self) -> str:
+        """The run that nobody has called, from which calls lead to this one."""
+        return self.run_id if self.parent is None else self.parent.first or self.parent.run
 
     @property
     def waiting_for(self) -> str | None:

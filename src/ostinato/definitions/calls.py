@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from ostinato.core.model import Call
+from ostinato.core.expressions import Expression
+from ostinato.core.model import Call, Each
 from ostinato.definitions.document import Document, Job
 from ostinato.definitions.source import Path
-from ostinato.errors import Problem
+from ostinato.errors import ExpressionError, Problem
 
 __all__ = ["Find", "call_problems", "finding"]
 
@@ -91,7 +93,7 @@ def _back(came: dict[str, tuple[str, str]], name: str) -> list[str]:
 def _calls(document: Document) -> Iterator[_Named]:
     """Without those of one version: that stays as it is."""
     for phase in document.phases:
-        certain = phase.when is None and phase.each is None and phase.enough is None
+        certain = _holds(phase.when) and _has_items(phase.each) and phase.enough is None
         for job in phase.jobs:
             yield from _of(job, certain)
     for job in (*document.on_failure, *document.finally_):
@@ -104,6 +106,27 @@ def _of(job: Job, certain: bool) -> Iterator[_Named]:
             continue
         target = body.action.target.render({})
         if target.get("version") is None:
-            own = body is job and job.when is None and job.each is None and not job.catch
-            sure = certain and own and not job.optional
+            own = body is job and _holds(job.when) and _has_items(job.each)
+            sure = certain and own and not job.catch and not job.optional
             yield _Named(target["workflow"], (*body.path, "call"), sure)
+
+
+def _holds(condition: Expression | None) -> bool:
+    """In every run, whatever it is given."""
+    return condition is None or _constant(condition) is True
+
+
+def _has_items(each: Each | None) -> bool:
+    """In every run, and none of them may fail."""
+    if each is None:
+        return True
+    items = _constant(each.items)
+    return isinstance(items, list) and bool(items) and each.may_fail(len(items)) == 0
+
+
+def _constant(expression: Expression) -> Any:
+    """What it gives without any name; None when it needs one."""
+    try:
+        return expression.evaluate({})
+    except ExpressionError:
+        return None

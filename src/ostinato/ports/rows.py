@@ -283,8 +283,7 @@ class Place(Struct, frozen=True, gc=False):
     key: str
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Everything one tick writes. ``epoch`` is the writer's: a store refuses a stale one whole.
 
     Order inside a batch: runs end before others open, so a ``uid`` can pass from one to the next.
@@ -304,30 +303,30 @@ class Batch:
 
     epoch: int = 0
     inline: int = 16_384
-    events: list[StoredEvent] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    new_heads: list[Head] = field(default_factory=list)
-    heads: dict[str, Head] = field(default_factory=dict)
-    waits: list[Wait] = field(default_factory=list)
-    closed_waits: list[tuple[str, str]] = field(default_factory=list)
-    timers: dict[tuple[str, str, str], int | None] = field(default_factory=dict)
-    outgoing: list[Outgoing] = field(default_factory=list)
-    sent: list[int] = field(default_factory=list)
-    versions: list[Version] = field(default_factory=list)
-    retired: list[tuple[str, int]] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    freed: list[Owner] = field(default_factory=list)
-    turns: dict[Owner, Turn] = field(default_factory=dict)
-    served: list[Owner] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
-    buckets: dict[str, int] = field(default_factory=dict)
-    dropped_schedules: list[str] = field(default_factory=list)
-    schedules: list[Schedule] = field(default_factory=list)
-    redriven: list[DeadLetter] = field(default_factory=list)
-    operations: list[Operation] = field(default_factory=list)
-    matched: list[tuple[str, str]] = field(default_factory=list)
-    settled: list[Settled] = field(default_factory=list)
-    mail: dict[Line, Mail | None] = field(default_factory=dict)
-    tasks: list[TaskRow | TaskEnd] = field(default_factory=list)
+    events: list[StoredEvent] = []
+    replies: list[Reply] = []
+    records: list[Record] = []
+    new_heads: list[Head] = []
+    heads: dict[str, Head] = {}
+    waits: list[Wait] = []
+    closed_waits: list[tuple[str, str]] = []
+    timers: dict[tuple[str, str, str], int | None] = {}
+    outgoing: list[Outgoing] = []
+    sent: list[int] = []
+    versions: list[Version] = []
+    retired: list[tuple[str, int]] = []
+    dead_letters: list[DeadLetter] = []
+    freed: list[Owner] = []
+    turns: dict[Owner, Turn] = {}
+    served: list[Owner] = []
+    places: list[Place] = []
+    buckets: dict[str, int] = {}
+    dropped_schedules: list[str] = []
+    schedules: list[Schedule] = []
+    redriven: list[DeadLetter] = []
+    operations: list[Operation] = []
+    matched: list[tuple[str, str]] = []
+    settled: list[Settled] = []
+    mail: dict[Line, Mail | None] = {}
+    tasks: list[TaskRow | TaskEnd] = []
     removal: Removal | None = None

@@ -7,6 +7,7 @@ something is awaited, so that a clock that jumps or a machine that slept is noti
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from ostinato.ports import Clock
 
@@ -15,39 +16,38 @@ NAP = 30_000
 
 
 class Alarm:
+    """``due_at`` is in milliseconds; infinite when nothing is awaited."""
+
     def __init__(self, clock: Clock, wake: asyncio.Event) -> None:
         self._clock = clock
         self._wake = wake
-        self._next: int | None = None
+        self.due_at: float = inf
         self._handle: asyncio.TimerHandle | None = None
 
     def expect(self, due_at: int) -> None:
         """Something more is due then: go off for it if it is the earliest."""
-        if self._next is None or due_at < self._next:
+        if due_at < self.due_at:
             self.set(due_at)
 
     def set(self, due_at: int | None) -> None:
         """This is the earliest of all; None: nothing is awaited."""
-        self._next = due_at
+        self.due_at = inf if due_at is None else due_at
         self.close()
         if due_at is not None:
-            wait = min(max(0, due_at - self._clock.now()), NAP)
-            loop = asyncio.get_running_loop()
-            self._handle = loop.call_later(wait / 1000, self._wake.set)
-
-    @property
-    def is_set(self) -> bool:
-        return self._next is not None
+            self._go_off_in(max(0, due_at - self._clock.now()))
 
     def is_due(self, now: int) -> bool:
-        """If not, and it has gone off, it is set again."""
-        if self._next is None:
-            return False
-        if now >= self._next:
-            return True
-        if self._handle is None or self._handle.when() <= asyncio.get_running_loop().time():
-            self.set(self._next)
-        return False
+        return now >= self.due_at
+
+    def _go_off_in(self, wait: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._handle = loop.call_later(min(wait, NAP) / 1000, self._ring)
+
+    def _ring(self) -> None:
+        """Not for the last time: the clock may be set back before anybody looks at it."""
+        left = self.due_at - self._clock.now()
+        self._go_off_in(left if left > 0 else NAP)
+        self._wake.set()
 
     def close(self) -> None:
         if self._handle is not None:

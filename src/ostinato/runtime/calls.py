@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
-from ostinato.core.decide.calls import answer
+from ostinato.core.callers import Caller
+from ostinato.core.decide.calls import answer, circle, too_many
 from ostinato.core.facts import Failure
 from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, Unloadable
 from ostinato.ports import Mail
@@ -35,8 +36,10 @@ class Calls:
         self.engine = engine
         self.catalog = catalog
         self.starter = starter
+        self.most = 10_000
         self._queues: dict[str, deque[Mail]] = {}
         self._unreadable: set[str] = set()
+        self._open: dict[str, set[str]] = {}  # runs begun by this process, by the first of all
 
     def __len__(self) -> int:
         """What was said and is not taken."""
@@ -49,7 +52,26 @@ class Calls:
                 self.bring(mail)
 
     def on_said(self, run_id: str, said: c.CallRun | c.HangUp | c.AnswerCall) -> None:
+        if isinstance(said, c.AnswerCall):
+            self.over(said.caller, run_id)
         self.bring(mail_of(run_id, said))
+
+    def begun(self, caller: Caller, run_id: str) -> None:
+        self._open.setdefault(caller.first, set()).add(run_id)
+
+    def over(self, caller: Caller, run_id: str) -> None:
+        """It has ended, or did not begin."""
+        below = self._open.get(caller.first)
+        if below is not None:
+            below.discard(run_id)
+            if not below:
+                del self._open[caller.first]
+
+    def too_many(self, asked: c.CallRun) -> Failure | None:
+        """Why the run that is asked for may not begin now."""
+        below = self._open.get(asked.caller.first, ())
+        known = asked.run_id in below  # it comes again
+        return None if known else too_many(asked.caller, len(below), self.most)
 
     def bring(self, mail: Mail) -> None:
         """It is stored: whoever is told hears it after what was said before."""
@@ -168,10 +190,10 @@ class Start(Post):
         except NotYet:
             raise
         except OstinatoError as error:
-            self.replies = [self._refused(error.code, str(error))]
+            self.replies = [self._refused(Failure(error.code, str(error)))]
         except Exception as error:  # of our own making: whoever waits must not wait for ever
             log.error("call.broken", run=self.asked.run_id, exc_info=error)
-            self.replies = [self._refused(type(error).__name__, str(error))]
+            self.replies = [self._refused(Failure(type(error).__name__, str(error)))]
         change.rows.mail[self.mail.line] = None
         change.rows.mail |= {reply.line: reply for reply in self.replies}
 
@@ -180,11 +202,15 @@ class Start(Post):
             raise self.trouble or NotYet
         asked, one, seed = self.asked, self.wanted, engine.identity.seed()
         if (holder := self._holder(engine, one)) in self.above:
-            why = f"run {holder} is open under uid {one.uid!r}, and waits for this one"
-            return [self._refused("CallsItself", why)]
+            return [self._refused(circle(holder, one.uid))]
+        if not holder and (failure := self.calls.too_many(asked)) is not None:
+            return [self._refused(failure)]
         start = e.Called(asked.run_id, seed, one.uid, self.data, caller=asked.caller)
         begun = self.calls.starter.start(change, one, start, now)
-        return self._joined(engine, change, begun.run_id, now) if begun.duplicate else []
+        if begun.duplicate:
+            return self._joined(engine, change, begun.run_id, now)
+        self.calls.begun(asked.caller, asked.run_id)
+        return []
 
     def _holder(self, engine: Engine, one: Wanted) -> str:
         """The open run that this call would wait for, or behind, if there is one."""
@@ -207,8 +233,7 @@ class Start(Post):
         before = None if self.wanted is None else self.wanted.before
         return before if before is not None and before.run_id == run_id else None
 
-    def _refused(self, name: str, message: str) -> Mail:
-        error = Failure(name, message)
+    def _refused(self, error: Failure) -> Mail:
         return mail_of("", c.AnswerCall(self.asked.caller, error=error, refused=True))
 
     def done(self, result: Any) -> None:
@@ -218,6 +243,7 @@ class Start(Post):
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Refused):  # the store takes no such run
+            self.calls.over(self.asked.caller, self.asked.run_id)
             self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
 
 
@@ -238,7 +264,7 @@ class Refuse(Post):
     def __init__(self, start: Start, why: str) -> None:
         self.answer = None
         self.start = start
-        self.reply = start._refused("Refused", why)
+        self.reply = start._refused(Failure("Refused", why))
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         change.rows.mail |= {self.start.mail.line: None, self.reply.line: self.reply}

@@ -49,6 +49,9 @@ CAP = 1_000
 PATIENCE = 5.0
 """The longest pause, in seconds, before a store that fails is tried again."""
 
+NOTHING = Batch()
+"""What has been sent to the store before there is a batch."""
+
 
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
@@ -258,7 +261,7 @@ class Engine:
     # committing
 
     async def _commit(self, applied: list[Applied], now: int) -> None:
-        batch = Batch()
+        batch = NOTHING
         try:
             if any(one.change for one in applied):
                 batch = batch_of(self.epoch, now, [one.change for one in applied], self.inline)

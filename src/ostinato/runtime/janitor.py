@@ -93,23 +93,23 @@ class Janitor:
         self.retention = retention
         self._ask = ask
         self._exporter = None if archive is None else Exporter(engine.storage, catalog, archive)
-        self._next: int | None = None
+        self.due_at = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._passing: asyncio.Task[None] | None = None
         self._one_pass = asyncio.Lock()
 
     def run_once(self, now: int) -> int:
         """Begin a pass when it is time; it goes on beside the engine's loop."""
-        if self._next is None:
+        if not self.due_at:
             self._come_back(now, FIRST)
-        if self._passing is not None or self._next is None or now < self._next:
+        if self._passing is not None or now < self.due_at:
             return 0
         self._come_back(now, EVERY)
         self._passing = asyncio.create_task(self._pass(now), name="ostinato-janitor")
         return 1
 
     def _come_back(self, now: int, wait: int) -> None:
-        self._next = now + wait
+        self.due_at = now + wait
         self._set_alarm(wait)
 
     def _set_alarm(self, wait: int) -> None:
@@ -119,7 +119,7 @@ class Janitor:
 
     def _ring(self) -> None:
         """Too early, when the clock has been set back since."""
-        left = (self._next or 0) - self.engine.clock.now()
+        left = self.due_at - self.engine.clock.now()
         if left > 0:
             self._set_alarm(left)
         else:

@@ -39,7 +39,7 @@ Entry = tuple[int, int, Owner]
 class Limiter:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._alarm = Alarm(engine.clock, engine.wake)
+        self.alarm = Alarm(engine.clock, engine.wake)
         self._holders: dict[str, dict[int, Owner]] = {}
         self._held: dict[Owner, list[Place]] = {}
         self._full_at: dict[str, int] = {}
@@ -47,7 +47,7 @@ class Limiter:
         self._queues: dict[str, list[Entry]] = {}
         self._lines: dict[str, dict[Owner, None]] = {}
         self._known = False
-        self._changed: dict[str, None] = {}
+        self.changed: dict[str, None] = {}
         self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
         self._number = 0
 
@@ -82,7 +82,7 @@ class Limiter:
         self.engine.wake.set()
 
     def close(self) -> None:
-        self._alarm.close()
+        self.alarm.close()
 
     # memory
 
@@ -91,7 +91,7 @@ class Limiter:
         self._waiting[owner] = turn
         self._number += 1
         for want in turn.wants:
-            self._changed[want.name] = None
+            self.changed[want.name] = None
             if want.overflow == LINE:
                 self._lines.setdefault(want.name, {})[owner] = None
                 continue
@@ -108,14 +108,14 @@ class Limiter:
         if turn is not None:
             self._leave_line(turn)
         for name in [want.name for want in turn.wants] if turn is not None else ():
-            self._changed[name] = None
+            self.changed[name] = None
         self._giving.pop(owner, None)
         for place in self._held.pop(owner, ()):
             holders = self._holders[place.name]
             del holders[place.n]
             if not holders:
                 del self._holders[place.name]
-            self._changed[place.name] = None
+            self.changed[place.name] = None
 
     # lines
 
@@ -143,13 +143,13 @@ class Limiter:
 
     def run_once(self, now: int) -> int:
         """Tell those whose turn it is. Returns how many."""
-        if self._alarm.is_due(now):
-            self._alarm.set(None)
-            self._changed.update(dict.fromkeys(self._full_at))
+        if self.alarm.is_due(now):
+            self.alarm.set(None)
+            self.changed.update(dict.fromkeys(self._full_at))
         told = 0
-        while self._changed:
-            name = next(iter(self._changed))
-            del self._changed[name]
+        while self.changed:
+            name = next(iter(self.changed))
+            del self.changed[name]
             told += sum(1 for _ in self._served(name, now))
         return told
 
@@ -191,7 +191,7 @@ class Limiter:
             if want.per is not None:
                 ready_at = self._ready_at(want, want.per, now)
                 if ready_at > now * US:
-                    self._alarm.expect(-(-ready_at // US))
+                    self.alarm.expect(-(-ready_at // US))
                     return want
             elif self._is_full(want) or (want.overflow == LINE and not self._is_first(turn, want)):
                 return want

@@ -25,37 +25,37 @@ class Meeting:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._events: deque[tuple[int, str, Sequence[str], Raw]] = deque()
+        self.events: deque[tuple[int, str, Sequence[str], Raw]] = deque()
         self._last = self._late = 0
         self._begun: dict[tuple[str, str], int] = {}
-        self._waits: deque[tuple[str, OpenWait]] = deque()
+        self.waits: deque[tuple[str, OpenWait]] = deque()
 
     def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
         self._last += 1
-        self._events.append((self._last, type, values_keys, event))
+        self.events.append((self._last, type, values_keys, event))
         self.engine.wake.set()
 
     def on_wait(self, run_id: str, wait: OpenWait) -> None:
-        if self._events:
+        if self.events:
             self._begun[run_id, wait.key] = self._late
         if wait.since is not None:
-            self._waits.append((run_id, wait))
+            self.waits.append((run_id, wait))
             self.engine.wake.set()
 
     async def run_once(self, now: int) -> int:
         """Each is forgotten only once the store has answered."""
-        done = len(self._events) + len(self._waits)
+        done = len(self.events) + len(self.waits)
         try:
-            while self._events:
-                await self._find_waits(*self._events[0])
-                self._events.popleft()
+            while self.events:
+                await self._find_waits(*self.events[0])
+                self.events.popleft()
         except BaseException:
             self._late = self._last
             raise
         self._begun.clear()
-        while self._waits:
-            await self._look_back(*self._waits[0])
-            self._waits.popleft()
+        while self.waits:
+            await self._look_back(*self.waits[0])
+            self.waits.popleft()
         return done
 
     async def _find_waits(self, number: int, type: str, keys: Sequence[str], event: Raw) -> None:

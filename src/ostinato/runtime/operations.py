@@ -76,7 +76,7 @@ class Running:
 class Operations:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._alarm = Alarm(engine.clock, engine.wake)
+        self.alarm = Alarm(engine.clock, engine.wake)
         self._running: dict[str, Running] = {}
 
     async def refresh(self) -> None:
@@ -88,7 +88,7 @@ class Operations:
         if operation.id not in self._running:
             now = self.engine.clock.now()
             self._running[operation.id] = Running(operation, now)
-            self._alarm.expect(now)
+            self.alarm.expect(now)
 
     def over(self, operation: Operation) -> None:
         """It is stored as stopped or ended: nothing more is sent."""
@@ -96,13 +96,13 @@ class Operations:
 
     async def run_once(self, now: int) -> int:
         """Send what is due. Returns how many."""
-        if not self._running or not self._alarm.is_due(now):
+        if not self.alarm.is_due(now):
             return 0
         count = 0
         for running in list(self._running.values()):
             count += await self._send(running, now)
         following = [one.next_at for one in self._running.values() if not one.ending]
-        self._alarm.set(None if not following else int(-(-min(following) // 1)))
+        self.alarm.set(None if not following else int(-(-min(following) // 1)))
         return count
 
     async def _send(self, running: Running, now: int) -> int:
@@ -131,7 +131,7 @@ class Operations:
             self.engine.post(End(self, running.operation))
 
     def close(self) -> None:
-        self._alarm.close()
+        self.alarm.close()
 
 
 class Step(Post):

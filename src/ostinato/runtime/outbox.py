@@ -35,20 +35,20 @@ class Outbox:
     def __init__(self, engine: Engine, bus: Bus) -> None:
         self.engine = engine
         self.bus = bus
-        self._waiting = True  # an earlier process may have left something
+        self.waiting = True  # an earlier process may have left something
         self._sending: asyncio.Task[None] | None = None
 
     def expect(self) -> None:
-        self._waiting = True
+        self.waiting = True
 
     async def run_once(self, now: int) -> int:
-        if not self._waiting or self._sending is not None:
+        if not self.waiting or self._sending is not None:
             return 0
-        self._waiting = False
+        self.waiting = False
         try:
             outgoing = await self.engine.storage.outbox(MANY, HEAVY)
         except BaseException:
-            self._waiting = True  # what could not be read is there still
+            self.waiting = True  # what could not be read is there still
             raise
         if outgoing:
             self._sending = asyncio.create_task(self._send(outgoing), name="ostinato-outbox")
@@ -68,7 +68,7 @@ class Outbox:
             await asyncio.sleep(PAUSE)
         finally:
             self._sending = None
-            self._waiting = True  # there may be more
+            self.waiting = True  # there may be more
             self.engine.wake.set()
 
     def _readable(self, outgoing: list[Outgoing]) -> tuple[list[Outgoing], list[DeadLetter]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -162,7 +163,6 @@ class Schedules:
         self.starter = starter
         self.has_room: Callable[[], bool] = lambda: True
         self.alarm = Alarm(engine.clock, engine.wake)
-        self._seen = 0
         self._on_their_way: set[str] = set()
         self._waiting: dict[str, set[str]] = {}
 
@@ -172,7 +172,6 @@ class Schedules:
         self.engine.post(Settle(self, self.catalog.plans()))
 
     async def run_once(self, now: int) -> int:
-        self._look_at_the_clock(now)
         if not self.alarm.is_due(now):
             return 0
         if not self.has_room():
@@ -189,12 +188,11 @@ class Schedules:
             self.alarm.set(now + AGAIN)
         return len(new)
 
-    def _look_at_the_clock(self, now: int) -> None:
+    def clock_went_back(self, milliseconds: int) -> None:
         """What was planned by a clock that ran ahead may be years away."""
-        if now < self._seen - STEP and self.alarm.is_set:
-            log.warning("clock.went_back", ms=self._seen - now)
+        if milliseconds > STEP and self.alarm.due_at < inf:
+            log.warning("clock.went_back", ms=milliseconds)
             self.engine.post(Alter(self, None, planned(brought_back)))
-        self._seen = now
 
     def _fire(self, ids: Iterable[str]) -> None:
         parked = []

@@ -53,7 +53,8 @@ SETTLE = 5.0
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
-    ``uid_queue`` runs may wait for the end of another of their uid.
+    ``uid_queue`` runs may wait for the end of another of their uid; ``calls`` runs may be open
+    below the first one of those that call one another.
     """
 
     ready: int = 10_000
@@ -62,6 +63,7 @@ class Limits:
     drain: float = 10.0
     result: int = 5_000_000
     uid_queue: int = 1_000
+    calls: int = 10_000
     inline: int = LARGE
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -102,6 +104,8 @@ class Service:
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
         self._near = False
+        self._moment = 0
+        self._timed = (self.timers, self.schedules, self.operations)
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -130,6 +134,7 @@ class Service:
         self.engine.first_in_line = self.limiter.first_in_line
         self.engine.length_of_line = self.limiter.length_of_line
         self.starter.standing.longest = self.limits.uid_queue
+        self.calls.most = self.limits.calls
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
@@ -237,16 +242,27 @@ class Service:
         self.ready = True
 
     async def run_once(self, now: int | None = None) -> int:
-        """Every role once. Returns how much was done; "drained" is when that is 0."""
+        """Every role once that has something to do: a role that only waits costs a look.
+
+        Returns how much was done; "drained" is when that is 0.
+        """
         moment = self.engine.clock.now() if now is None else now
         done = await self.engine.run_once(now)
-        done += await self.meeting.run_once(moment)
-        done += await self.timers.run_once(moment)
-        done += self.limiter.run_once(moment)
-        done += await self.schedules.run_once(moment)
-        done += await self.operations.run_once(moment)
-        done += await self.outbox.run_once(moment)
-        return done + self.janitor.run_once(moment)
+        if moment < self._moment:
+            self.schedules.clock_went_back(self._moment - moment)
+        self._moment = moment
+        if self.meeting.events or self.meeting.waits:
+            done += await self.meeting.run_once(moment)
+        for role in self._timed:
+            if moment >= role.alarm.due_at:
+                done += await role.run_once(moment)
+        if self.limiter.changed or moment >= self.limiter.alarm.due_at:
+            done += self.limiter.run_once(moment)
+        if self.outbox.waiting:
+            done += await self.outbox.run_once(moment)
+        if moment >= self.janitor.due_at:
+            done += self.janitor.run_once(moment)
+        return done
 
     async def _turn(self) -> None:
         wake = self.engine.wake

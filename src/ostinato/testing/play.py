@@ -244,13 +244,14 @@ def snapshot(state: State) -> dict[str, Any]:
 
     Left out is what is made again when somebody asks: decoded values and tokens.
     """
-    held = {name: value for name, value in vars(state).items() if name not in MADE_AGAIN}
+    names = (State.__annotations__.keys() | vars(state).keys()) - MADE_AGAIN
+    held = {name: getattr(state, name) for name in sorted(names)}
     held["steps"] = [(key, _slots(step)) for key, step in state.steps.items()]
     held["scopes"] = [(key, _slots(scope)) for key, scope in state.scopes.items()]
     return {name: _plain(value) for name, value in held.items()}
 
 
-MADE_AGAIN = ("graph", "cache", "tokens")
+MADE_AGAIN = {"graph", "cache", "tokens"}
 
 
 def _slots(thing: Step | Scope) -> dict[str, Any]:
@@ -264,7 +265,7 @@ def _plain(value: Any) -> Any:
         return value.key
     if isinstance(value, Node):
         return value.path
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return [(key, _plain(member)) for key, member in value.items()]
     if isinstance(value, list | tuple):
         return [_plain(member) for member in value]

@@ -67,6 +67,6 @@ def test_what_is_compared_is_everything():
     graph.add(Node(Kind.JOB, "a", job=Job(action=Run("ok"))))
     state = Player(graph.seal(), 0).begin().state
     shown = snapshot(state)
-    assert set(shown) == set(vars(state)) - LEFT_OUT
+    assert set(shown) == (State.__annotations__.keys() | vars(state).keys()) - LEFT_OUT
     assert set(dict(dict(shown["scopes"])[""])) == set(Scope.__slots__)
     assert set(dict(dict(shown["steps"])["a"])) == set(Step.__slots__)

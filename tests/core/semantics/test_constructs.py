@@ -246,6 +246,14 @@ RULES = [
         calls="finally/tidy",
     ),
     Rule(
+        "end-then-cancel",
+        "Who cancels it while what was open is still ending has cancelled it.",
+        "[{job: b, run: open}, {job: a, end: succeeded}]",
+        play=lambda play: play.start().tell(e.CancelRequested("me", "enough")).obey_stops(),
+        status="cancelled",
+        has=("run.halting p/a", "run.cancelling"),
+    ),
+    Rule(
         "end-when",
         "Who wants to end it only sometimes writes `when`.",
         "[{job: a, end: failed, when: 1 == 2}, {job: b, run: echo}]",

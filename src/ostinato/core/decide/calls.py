@@ -49,12 +49,31 @@ def call(at: Activation) -> list[Said]:
     run_id = run_ids.derived(at.now, f"{state.run_id}/{at.key}/{at.attempt}")
     going = None if step is None else step.timeout_at
     timeout = timeout_at(at.job, at.now) if going is None else going
-    caller = Caller(state.run_id, at.key, at.attempt, state.depth + 1)
+    caller = Caller(state.run_id, at.key, at.attempt, state.depth + 1, state.first)
     return [
         JobCalled(at.key, at.attempt, run_id, workflow, NOTHING if fixed else data, timeout),
         CallRun(caller, run_id, workflow, version, uid, data),
         *watch(at.key, timeout, None),
     ]
+
+
+def too_many(caller: Caller, count: int, most: int) -> Failure | None:
+    """Why no further run may begin below ``caller.first``, which has ``count`` open ones there.
+
+    A workflow that calls itself twice makes a million runs within twenty levels: the depth of
+    calls has a budget of its own, and this is that of their number.
+    """
+    if count < most:
+        return None
+    below = f"{count:,} runs are open below run {caller.first}, which it called, or which those did"
+    mend = "let it call fewer at once (`at_once`), or raise limits.calls"
+    return Failure("TooManyCalls", f"{below}; {mend}")
+
+
+def circle(holder: str, uid: str | None) -> Failure:
+    """The run that is open under the uid that is called waits for the one that calls."""
+    why = f"run {holder} is open under uid {uid!r}, and waits for this one"
+    return Failure("CallsItself", why)
 
 
 def _input(at: Activation) -> tuple[Raw, bool]:

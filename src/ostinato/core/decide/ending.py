@@ -184,7 +184,8 @@ def finish(state: State, move: Finish, now: int) -> list[Said]:
 
 
 def _work_over(state: State, now: int) -> list[Said]:
-    if not (state.doing == "work" or (state.halted and state.output is None)):
+    halted = state.halted and state.output is None and state.cancelled is None
+    if state.doing != "work" and not halted:
         return _next(state, now)
     try:
         output = _output(state)

@@ -18,7 +18,8 @@ def run_started(state: State, fact: f.RunStarted, at: int) -> None:
     state.root.opened_at = at
     if (given := f.given(fact.given)) is not None:
         state.given = msgspec.json.decode(given, type=dict[str, Raw])
-    state.forked_from = fact.forked_from
+    if fact.forked_from:
+        state.forked_from = fact.forked_from
 
 
 def run_queued(state: State, fact: f.RunQueued, at: int) -> None:
@@ -81,7 +82,7 @@ def run_stuck(state: State, fact: f.RunStuck, at: int) -> None:
 
 
 def run_warned(state: State, fact: f.RunWarned, at: int) -> None:
-    state.warnings.append(fact.message)
+    state.warnings = (*state.warnings, fact.message)
 
 
 def run_paused(state: State, fact: f.RunPaused, at: int) -> None:

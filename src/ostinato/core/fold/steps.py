@@ -16,18 +16,25 @@ def step_of(state: State, key: str, at: int) -> Step:
     step = state.steps.get(key)
     if step is not None:
         return step
-    if ":" in key:
+    node = state.graph.nodes.get(key)  # a key is its node's path until something comes again
+    if node is not None:
+        step = Step(key, node, parent_of(state, key), at, node.job or node.spec)
+    elif ":" in key:
         step = _taking_back(state, key, at)
     else:
-        item = _item(state, key) if "]" in key else None
-        scope = item if item is not None else parent_of(state, key)
-        node = scope.node if item is not None else state.graph.nodes[path_of(key)]
-        step = Step(key, node, scope, at, node.job or node.spec)
+        step = _again(state, key, at)
     state.steps[key] = step
     visit(step.scope, step)
     state.open[key] = step
     state.busy += 1
     return step
+
+
+def _again(state: State, key: str, at: int) -> Step:
+    item = _item(state, key) if "]" in key else None
+    scope = item if item is not None else parent_of(state, key)
+    node = scope.node if item is not None else state.graph.nodes[path_of(key)]
+    return Step(key, node, scope, at, node.job or node.spec)
 
 
 def _item(state: State, key: str) -> Scope | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import fields
 from itertools import chain
 from typing import Any
 
@@ -131,7 +130,7 @@ def _check_versions(disk: Disk, batch: Batch) -> None:
 
 
 def _check_values(batch: Batch) -> None:
-    lists = [getattr(batch, field.name) for field in fields(batch) if field.name not in _APART]
+    lists = [getattr(batch, name) for name in batch.__struct_fields__ if name not in _APART]
     for item in chain.from_iterable(
         part.items() if isinstance(part, dict) else part for part in lists
     ):

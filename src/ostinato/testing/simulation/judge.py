@@ -98,9 +98,11 @@ def _outside(world: World) -> Iterator[Violation]:
 
 def _innocence(world: World, head: Head) -> Iterator[Violation]:
     """Nobody pays for what another run, or another job, has done."""
-    if head.waiting_for == "repair" and head.workflow not in DOOMED:
+    if head.workflow in DOOMED:
+        return
+    held = world.ledger.held.get(head.run_id)  # what takes something back was given up
+    if head.waiting_for == "repair" and held != "Abandoned":
         yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
     planned = sum(n for how, n in world.crashes.items() if how in KILLS)
-    gave_up = head.error_name == "Abandoned" and head.workflow not in DOOMED
-    if gave_up and planned < QUICK_KILLS:
+    if "Abandoned" in (head.error_name, held) and planned < QUICK_KILLS:
         yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

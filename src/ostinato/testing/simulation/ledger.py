@@ -76,6 +76,7 @@ class Ledger:
         self.answers: dict[str, tuple[str, str, str]] = {}
         self.refused_answers: set[tuple[str, str, str]] = set()
         self.heads: dict[str, Head] = {}
+        self.held: dict[str, str] = {}
         self.attic = Attic(clock, self.heads, self.journal)
         self.lines = Lines(self.heads)
         self.letters = Letters(self.attic, self.journal)
@@ -153,6 +154,8 @@ class Ledger:
             self._look_at_death((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobWaiting) and fact.kind == "event":
             self._awaited.add((run_id, fact.key))
+        elif isinstance(fact, f.JobHeld):
+            self.held[run_id] = fact.error.name
         elif isinstance(fact, f.JobCancelling):
             self._look_at_cancel((run_id, fact.key))
         elif isinstance(fact, f.JobRetried | f.JobFailed):

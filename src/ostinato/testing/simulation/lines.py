@@ -117,14 +117,20 @@ class Lines:
             kind, run_id, key, attempt = line
             told = self._kept.pop((kind, run_id, key, attempt), None)
             if told is None:
-                text = f"{kind} of {key} was taken before"
-                yield Violation(run_id, -1, "mail.twice", text)
+                if self._says(batch, kind, (run_id, key, attempt)):
+                    text = f"{kind} of {key} was taken before"
+                    yield Violation(run_id, -1, "mail.twice", text)
             elif kind == "hangup" and ("call", run_id, key, attempt) in self._kept:
                 yield Violation(told, -1, "mail.order", "it is not wanted before it was called")
             elif kind == "hangup" and told in self.heads and not self._ending(told):
                 yield Violation(told, -1, "call.orphan", "it is not wanted, and goes on")
         said = [mail for mail in batch.mail.values() if mail is not None]
         self._kept.update((mail.line, mail.to) for mail in said)
+
+    def _says(self, batch: Batch, kind: str, line: Line) -> bool:
+        """Whoever is told has something to say to it: what changes nothing may come twice."""
+        told = line[0] if kind in ("answer", "joined") else self._child.get(line)
+        return any(record.run_id == told for record in batch.records)
 
     def _ending(self, run_id: str) -> bool:
         return run_id in self._cancelled or run_id in self._ends

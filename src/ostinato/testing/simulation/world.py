@@ -63,7 +63,7 @@ class World:
         self.lines: list[tuple[float, str, str]] = []
         self.blind = ""
         self._came_up = asyncio.Event()
-        self._over = False
+        self._over = self._calm = False
         self.restless = False
         self._aim: tuple[Point, int] | None = None
         self._falls = plan.falls
@@ -94,19 +94,18 @@ class World:
                 return
             process = Process(self.loop, len(self.processes))
             self.processes.append(process)
-            blind, self.blind = self.blind, ""
-            process.spawn(self._live(process, blind), "main")
+            blind, self.blind = "" if self._calm else self.blind, ""
+            process.blind = blind
+            process.spawn(self._live(process), "main")
             failed = await process.ended == FAILED_START
             self.blind = self.blind or (blind if failed else "")
             longest = min(2.0, longest * 1.5) if failed else 0.1
             await asyncio.sleep(self.chance.random() * longest)
 
-    async def _live(self, process: Process, blind: str) -> None:
+    async def _live(self, process: Process) -> None:
         process.inner = self.place.store()
-        process.blind = blind
-        process.app = SimulatedApp(
-            self, process, UnreliableStore(process.inner, self, process), blind
-        )
+        store = UnreliableStore(process.inner, self, process)
+        process.app = SimulatedApp(self, process, store, process.blind)
         try:
             await self._begin(process.app)
         except (StoreError, Fenced, LookupError) as error:
@@ -217,6 +216,7 @@ class World:
 
     def calm(self) -> None:
         """From now on nothing goes wrong."""
+        self._calm = True
         self.faults.calm()
         self._aim = self.loop.watch = None
         self.blind = ""
