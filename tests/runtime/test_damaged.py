@@ -7,7 +7,16 @@ import pytest
 from msgspec import Raw, json
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import Batch, EventQuery, LetterQuery, Outgoing, Page, RunQuery, StoredEvent
+from ostinato.ports import (
+    Batch,
+    DeadLetter,
+    EventQuery,
+    LetterQuery,
+    Outgoing,
+    Page,
+    RunQuery,
+    StoredEvent,
+)
 from tests.stage import File, Stage, one_job, reached
 
 WAITS = one_job({"wait": {"event": "PAID", "match": {"data": {"id": ["${ input.id }"]}}}})
@@ -149,3 +158,26 @@ async def test_a_turn_that_cannot_be_read_is_an_incident_of_its_run(stage):
             await asyncio.sleep(0)
         assert "waits its turn for cannot be read" in view.incident
         assert (await app.run_view(first.id)).waiting_for == "event"
+
+
+@pytest.mark.parametrize("damage", ["event = '{nope'", "holes = '[['"])
+async def test_a_letter_whose_event_cannot_be_read_is_listed_with_its_reasons(stage, damage):
+    store = stage.place.store()
+    await store.open()
+    kept = [
+        DeadLetter(
+            f"l{n}", n, "trigger", "t", "shop", f"e{n}", b"[]", event(f"e{n}", "GO", fill=LARGE)
+        )
+        for n in range(2)
+    ]
+    await store.commit(Batch(epoch=await store.join(), dead_letters=kept))
+    await store.close()
+    with sqlite3.connect(stage.place.path) as db:
+        assert db.execute(f"UPDATE dead_letter SET {damage} WHERE id = 'l0'").rowcount == 1
+    db.close()
+    async with app_of(stage) as app:
+        assert [(one.id, one.event) for one in await letters(app)] == [
+            ("l1", kept[1].event),
+            ("l0", None),
+        ]
+        assert (await app.redrive("l0")).letters[0].outcome == "stays"

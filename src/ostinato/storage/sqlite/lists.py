@@ -77,7 +77,7 @@ def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list
         conditions.append((f"(at, id) {than} {last}", (page.cursor,)))
     order = f"ORDER BY at {way}, id {way} LIMIT ?"
     select, asked = _asked(_from("dead_letter", LETTER), conditions, order, page.limit)
-    found = whole(db, select, asked, rows.LETTER_EVENT)
+    found = as_far_as_whole(db, select, asked, rows.LETTER_EVENT)
     return [rows.letter(row) for row in found]
 
 

@@ -148,7 +148,7 @@ def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
-    found = whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
+    found = as_far_as_whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
     return rows.letter(found[0]) if found else None
 
 

@@ -203,8 +203,12 @@ def letter_row(letter: DeadLetter, event: bytes, holes: str | None) -> Row:
 
 
 def letter(row: Row) -> DeadLetter:
+    """Without its event, when that cannot be read: its reasons still can."""
     *first, event, _, run_id, attempts, at, by, run = row
-    known = None if event is None else _decode_event(event)
+    try:
+        known = None if event is None else _decode_event(event)
+    except _UNREADABLE:
+        known = None
     return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
 
 
