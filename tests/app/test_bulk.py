@@ -7,6 +7,7 @@ import pytest
 from ostinato import Fail
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Page, RunFilter
+from ostinato.runtime import janitor
 from tests.stage import (
     Clock,
     Memory,
@@ -270,3 +271,14 @@ async def test_many_are_read_in_pages(stage):
         preview = await app.preview_bulk("cancel", RunFilter(workflow="w"))
         assert (preview.matched, pages) == (1_203, [500] * 4)
         assert await app.storage.operations(Page()) == []
+
+
+async def test_a_clean_up_counts_each_operation_once_however_many_lots_it_takes(stage, monkeypatch):
+    monkeypatch.setattr(janitor, "ROWS", 1)
+    async with stage.app(one_job({"wait": "9d"})) as app:
+        for _ in range(3):
+            await app.start("w")
+        for _ in range(2):
+            await app.preview_bulk("cancel", RunFilter(workflow="w"))
+        cleaned = await app.service.janitor.clean(app.now() + 2 * 86_400_000)
+        assert (cleaned.operations, cleaned.runs, bool(cleaned)) == (2, 0, True)

@@ -1,6 +1,13 @@
 """A handler can be started alone: a durable run of that one job."""
 
-from ostinato import App
+import asyncio
+import functools
+
+import pytest
+from msgspec import Raw
+
+from ostinato import App, Event, Job
+from ostinato.app import Run
 
 
 async def test_a_handler_is_a_run_of_its_own():
@@ -32,3 +39,73 @@ async def test_a_uid_makes_one_open_run_of_it():
         first = await never.start(uid="one", delay="1h")
         second = await never.start(uid="one", delay="1h")
         assert (second.id, second.duplicate) == (first.id, True)
+
+
+class Taker:
+    """An object that is called as a function is; its members are called as a handler's are."""
+
+    def __init__(self):
+        self.name, self.function = "mine", "no function"
+        self.heard = []
+
+
+class Async(Taker):
+    async def __call__(self, event: Event):
+        self.heard.append(event.type)
+        return {"by": "async"}
+
+
+class InThread(Taker):
+    def __call__(self, event: Event):
+        self.heard.append(event.type)
+        return {"by": "thread"}
+
+
+class Unannotated(Taker):
+    async def __call__(self, event):
+        self.heard.append(event.type)
+
+
+async def partly(heard, event):
+    heard.append(event.type)
+
+
+@pytest.mark.parametrize("kind", [Async, InThread, Unannotated])
+async def test_an_object_can_be_a_consumer(kind):
+    app, taker, known = App(store="memory:"), kind(), []
+    app.consumer("GO", publish="DONE")(taker)
+    app.consumer("DONE")(functools.partial(partly, known))
+    async with app:
+        (accepted,) = await app.accept([Event("1", "test", "GO", 0, None, Raw(b"{}"))])
+        await Run(app, accepted.runs[0]).result(timeout=10)
+        head = await app.find_run(accepted.runs[0])
+        assert (head.workflow, taker.heard) == (f"consumer-{kind.__name__}", ["GO"])
+        while kind is not Unannotated and known != ["DONE"]:
+            await asyncio.sleep(0)
+
+
+async def test_a_handler_can_be_a_consumer_too():
+    app, heard = App(store="memory:"), []
+
+    @app.consumer("GO")
+    @app.handler("listen")
+    async def listen(event):
+        heard.append(event.type)
+
+    async with app:
+        (accepted,) = await app.accept([Event("1", "test", "GO", 0, None, Raw(b"{}"))])
+        await Run(app, accepted.runs[0]).result(timeout=10)
+        assert heard == ["GO"]
+
+
+class Doubling(Taker):
+    async def __call__(self, n: int, job: Job) -> int:
+        return 2 * n * job.attempt
+
+
+async def test_an_object_can_be_a_handler_and_is_given_its_job():
+    app, function = App(store="memory:"), Doubling()
+    named, unnamed = app.handler("twice")(function), app.handler()(Doubling())
+    assert (named.name, named.function, unnamed.name) == ("twice", function, "Doubling")
+    async with app:
+        assert await (await named.start(n="4")).result(timeout=10) == 8

@@ -5,7 +5,7 @@ import pytest
 from ostinato import Fail
 from ostinato.app import RunEnded
 from ostinato.errors import ConflictError, InvalidInput, NotFoundError
-from tests.stage import File, Memory, Stage
+from tests.stage import File, Memory, Stage, reached
 
 DOCUMENT = {
     "workflow": "w",
@@ -191,3 +191,42 @@ async def test_a_run_that_was_taken_back_is_refused():
             await run.result(5)
         with pytest.raises(ConflictError, match="has been taken back"):
             await app.retry(run.id)
+
+
+async def test_a_cancel_that_changes_nothing_is_refused_with_what_would_help(stage):
+    jobs = [
+        {"job": "first", "run": "count", "undo": {"run": "shaky", "retry": 1}},
+        {"job": "asked", "wait": {"event": "GO"}, "needs": ["first"]},
+    ]
+    work = Work()
+    async with work.app(stage, one_phase(jobs)) as app:
+        run = await app.start("w")
+        await reached(app, run.id, "job.waiting")
+        assert (await app.cancel(run.id, why="no longer wanted")).ended_at is None
+        await reached(app, run.id, "job.held")
+        with pytest.raises(ConflictError, match=r"being cancelled already: .* skip p/first:undo"):
+            await app.cancel(run.id)
+        work.mended = True
+        await app.retry(run.id, "p/first:undo")
+        with pytest.raises(RunEnded, match="cancelled"):
+            await run.result(5)
+        with pytest.raises(ConflictError, match="is over already: cancelled"):
+            await app.cancel(run.id)
+
+
+async def test_a_failed_run_that_waits_for_an_undo_can_still_be_cancelled(stage):
+    jobs = [
+        {"job": "first", "run": "count", "undo": {"run": "shaky", "retry": 1}},
+        {"job": "bad", "run": "fail", "with": {"message": "no"}, "needs": ["first"]},
+    ]
+    async with Work().app(stage, one_phase(jobs)) as app:
+        run = await app.start("w")
+        await reached(app, run.id, "job.held")
+        view = await app.cancel(run.id)
+        assert (view.status, view.waiting_for, view.reason) == ("waiting", "repair", None)
+        with pytest.raises(ConflictError, match="being cancelled already"):
+            await app.cancel(run.id)
+
+
+def one_phase(jobs):
+    return {"workflow": "w", "phases": [{"phase": "p", "jobs": jobs}]}

@@ -102,7 +102,7 @@ def test_a_run_is_mended_in_a_store_without_a_server(deployed):
     assert "is paused" in deployed("pause", "last", "--why", "lunch").out
     assert "lets it go on" in deployed("show", "last").out
     assert deployed("pause", "last").code == 1
-    assert "goes on" in deployed("resume", "last").out
+    assert "is no longer paused" in deployed("resume", "last").out
     done = deployed("skip", "last", "one/hi", "--output", '{"x": 1}', "--json")
     assert json.loads(done.out)["output"] == {"hi": {"x": 1}}
     assert deployed("retry", "last").code == 1

@@ -163,7 +163,7 @@ FINE = [
     workflow("{job: a, run: noop, with: '${ r }', when: r > 1}", phase="each: {in: '[]', as: r}"),
     workflow(B_OF("vars.x"), "{job: c, set: '${ input }'}"),
     workflow("{job: c, set: {x: 1}}", B_OF("vars.x")),
-    workflow(A, tail="on_failure: [{job: f, run: log, with: {m: '${ run.error.message } ${ "
+    workflow(A, tail="on_failure: [{job: f, run: log, with: {message: '${ run.error.message } ${ "
              "jobs.a.status }'}}, {job: g, run: noop, needs: [f]}]"),
     workflow(tail="output: jobs.a.output"),
     workflow(B_OF("input.plan.tier.x"), head=SCHEMA),

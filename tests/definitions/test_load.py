@@ -262,7 +262,7 @@ REFUSED = [
     (workflow("{job: a, emit: {type: ''}}"), "this one is empty"),
     (workflow("{job: a, http: {method: GTE, url: u}}"), "one of GET HEAD POST"),
     (workflow("{job: a, wait: {}}"), "a wait has either `until` or `event`"),
-    (workflow("{job: a, wait: {until: now(), event: X}}"), "a wait has either `until` or `event`"),
+    (workflow("{job: a, wait: {until: now(), event: X}}"), "`until` does nothing beside `event`"),
     (workflow("{job: a, wait: {until: now(), match: {}}}"), "`match` does nothing beside `until`"),
     (workflow("{job: a, wait: soon}"), "'soon' is not a duration"),
     (workflow("{job: a, wait: {event: '${ x }'}}"), "an event type has no expressions"),

@@ -153,8 +153,8 @@ MUTATIONS = (
     ),
     mutation(
         1, "an answer is acknowledged that changed nothing", "runtime.tasks:AnswerTask.apply",
-        "if not engine.tell(change, self.resident, self.event, now).facts:",
-        "if False:",
+        "refuse_answer(self.resident.state, self.task_id, self.event)",
+        "pass",
         "task.lost",
     ),
     mutation(
@@ -370,8 +370,8 @@ MUTATIONS = (
     # 4. Out at least once
     mutation(
         4, "an event is taken away before the bus has it", "runtime.outbox:Outbox._send",
-        "dead = await self._sent(outgoing)\n",
-        "dead = []\n",
+        "dead += await self._sent(readable)",
+        "pass",
         "outbox.lost",
     ),
     mutation(

@@ -7,12 +7,21 @@ import threading
 import time
 
 import pytest
+from msgspec import Raw
 
 from ostinato.errors import StoreError, UnknownCommit
-from ostinato.ports import Batch, Page, RunQuery, TaskQuery
+from ostinato.ports import Batch, Outgoing, Page, RunQuery, TaskQuery
 from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
-from ostinato.storage.sqlite.pace import Pace, is_small
-from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, version, wait
+from ostinato.storage.sqlite.pace import Pace, _rows, is_small
+from ostinato.testing.storage_contract.samples import (
+    NOW,
+    accepted,
+    event,
+    head,
+    record,
+    version,
+    wait,
+)
 
 MANY = [record(f"r{n}") for n in range(100)]
 
@@ -72,6 +81,15 @@ async def test_few_rows_with_many_bytes_are_a_big_batch():
     assert not is_small(Batch(records=[record(data=big)]))
     assert not is_small(Batch(events=[accepted(data=big)]))
     assert is_small(Batch(records=[record()], events=[accepted()], versions=[version()]))
+
+
+def test_every_list_of_a_batch_counts():
+    for name in Batch.__struct_fields__:
+        empty = getattr(Batch(), name)
+        if isinstance(empty, list | dict):
+            rows = [None] * 64 if isinstance(empty, list) else dict.fromkeys(range(64))
+            assert _rows(Batch(**{name: rows})) == 64, name
+    assert not is_small(Batch(matched=[("o", "r")] * 64))
 
 
 def test_a_slow_disk_moves_commits_to_the_thread_and_one_slow_commit_does_not():
@@ -138,6 +156,30 @@ async def test_a_commit_waits_for_one_whose_caller_was_cancelled(storage):
     held.go.set()
     await following
     assert [item.seq for item in await storage.history("r1")] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("bytes_each", "size", "given", "queries"),
+    [
+        (10, 1_000_000, 40, ["outbox"]),  # small ones cost one query, as if nobody counted
+        (20_000, 50_000, 2, ["outbox", "BEGIN", "outbox", "value", "value", "value", "ROLLBACK"]),
+    ],
+)
+async def test_no_more_of_the_outbox_is_read_than_is_asked_for(
+    storage, bytes_each, size, given, queries
+):
+    many = [Outgoing(event(f"o{n}", data=Raw(_text(n, bytes_each))), "r") for n in range(40)]
+    await storage.commit(Batch(epoch=await storage.join(), outgoing=many))
+    asked = []
+    storage._main.set_trace_callback(asked.append)
+    assert len(await storage.outbox(40, size)) == given
+    named = [one.split(" FROM ")[1].split()[0] if " FROM " in one else one for one in asked]
+    assert named == queries
+
+
+def _text(number, length):
+    """Each another one: what is equal is kept once."""
+    return f'"{number:0{length}}"'.encode()
 
 
 async def test_a_long_list_stalls_nobody(storage, monkeypatch):

@@ -11,7 +11,7 @@ bulk          one repair for many runs
 tasks         work for people: list, complete
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
-stuck         what does not go on by itself
+stuck         what does not go on by itself             circles    turns that never come
 catalog       the deployed workflows, as the engine asks for them
 keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers

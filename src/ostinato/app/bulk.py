@@ -11,13 +11,12 @@ from msgspec import UNSET, UnsetType
 
 from ostinato.app.reading import check_words
 from ostinato.app.repairing import Repairing
+from ostinato.core.decide.repairs import ACTIONS
 from ostinato.core.views import View
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import Asked, Head, Operation, Page, RunFilter, Tally
-from ostinato.ports.queries import is_alike, query_of
 from ostinato.runtime.bounds import check_text
 from ostinato.runtime.operating import Halt, KeepMatched, Launch
-from ostinato.runtime.operations import ACTIONS
 
 VALID = 3_600_000
 """ms for which a preview can be begun."""
@@ -114,9 +113,9 @@ class Bulk(Repairing):
     async def _matching(self, where: RunFilter) -> AsyncIterator[list[Head]]:
         """In pages, however many they are."""
         cursor = None
-        while page := await self.storage.runs(query_of(where), Page(LOT, cursor)):
+        while page := await self.storage.runs(where, Page(LOT, cursor)):
             cursor = page[-1].run_id
-            if lot := [head for head in page if is_alike(where, head)]:
+            if lot := [head for head in page if where.is_alike(head)]:
                 yield lot
 
     async def _keep(self, found: Operation, runs: list[str]) -> None:

@@ -17,6 +17,7 @@ from ostinato.core.callbacks import holder
 from ostinato.core.cloudevents import Event
 from ostinato.core.cloudevents.event import MAX_ID, MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, text
 from ostinato.core.codec import encode_value
+from ostinato.core.decide.repairs import Asked
 from ostinato.core.state import State, Step
 from ostinato.core.uids import uid_problem
 from ostinato.core.views import RunView, run_view
@@ -24,6 +25,7 @@ from ostinato.errors import ConflictError, InvalidInput, UsageError
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
+from ostinato.runtime.repairs import Repair
 from ostinato.runtime.reports import failure_from
 from ostinato.runtime.starts import Begin, Idempotency
 from ostinato.runtime.wanted import Begun
@@ -147,12 +149,15 @@ class Doing(Finding):
         return answers
 
     async def cancel(self, run_id: str, *, by: str = "", why: str = "") -> RunView:
-        check_text("why", why)
-        state = await self._state(run_id)
-        if state.ended:
-            raise ConflictError(f"run {run_id} is over already: {state.status}")
-        event = e.CancelRequested(by, why)
-        await self.service.ask(lambda answer: Tell(run_id, event, answer))
+        """Stop what is at work, take back what was done, and end it.
+
+        Raises ``NotFoundError``, and ``ConflictError`` when it would change nothing.
+        """
+        return await self._repair(run_id, e.CancelRequested(by, why))
+
+    async def _repair(self, run_id: str, event: Asked) -> RunView:
+        check_text("why", event.why)
+        await self.service.ask(lambda answer: Repair(run_id, event, answer))
         return await self.run_view(run_id)
 
     async def answer(

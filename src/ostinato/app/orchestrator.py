@@ -11,7 +11,7 @@ from ostinato.app.bulk import Bulk
 from ostinato.app.deploying import Deploying, documents_in
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
-from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of
+from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of, name_of
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sync import SyncApp
@@ -67,7 +67,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
         """
 
         def register(function: T) -> HandlerFunction:
-            called = name or str(getattr(function, "__name__", ""))
+            called = name or name_of(function)
             self._add_handler(called, function, options)
             return HandlerFunction(self, called, function)
 
@@ -89,7 +89,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             raise UsageError(f'bus={bus!r} is not yet there; use bus="memory"')
 
         def register(function: T) -> T:
-            name = str(getattr(function, "__name__", "consumer"))
+            name = name_of(function)
             self._add_handler(f"consumer.{name}", consuming(function, publish), options)
             self._documents.append(consumer_workflow(name, type))
             return function

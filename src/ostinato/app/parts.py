@@ -15,6 +15,7 @@ from ostinato.core.durations import parse_duration
 from ostinato.core.model import Retry
 from ostinato.definitions.compile import HandlerDefaults
 from ostinato.errors import UsageError
+from ostinato.runtime.handlers import is_async, routine_of
 
 if TYPE_CHECKING:
     from ostinato.app import App
@@ -28,7 +29,7 @@ class HandlerFunction:
         self._app = app
         self.name = name
         self.function = function
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # an object's members are its own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -92,22 +93,31 @@ def consuming(function: Callable[..., Any], publish: str | None) -> Callable[...
 
     An argument without annotation is the event.
     """
+    if isinstance(function, HandlerFunction):
+        function = function.function
     handle = _wrapped(function, publish)
     parameters = inspect.signature(function).parameters
-    handle.__annotations__ = dict.fromkeys(parameters, Event) | function.__annotations__
+    written = getattr(routine_of(function), "__annotations__", {})
+    handle.__annotations__ = dict.fromkeys(parameters, Event) | written
     return handle
 
 
-def _wrapped(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(function):
+def name_of(function: Callable[..., Any]) -> str:
+    """Its own; of an object that can be called, its class's."""
+    routine = function.func if isinstance(function, functools.partial) else function
+    return str(getattr(routine, "__name__", type(routine).__name__))
 
-        @functools.wraps(function)
+
+def _wrapped(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
+    if is_async(function):
+
+        @functools.wraps(function, updated=())
         async def handle(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
             return outgoing(await function(*args, **kwargs), publish)
 
         return handle
 
-    @functools.wraps(function)
+    @functools.wraps(function, updated=())
     def handle_in_thread(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         return outgoing(function(*args, **kwargs), publish)
 

@@ -13,7 +13,7 @@ from ostinato.core.outline import outline
 from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError, UsageError
-from ostinato.ports import EventQuery, Head, Page, Record, RunFilter, RunQuery, StoredEvent
+from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
 from ostinato.runtime.resident import load_state
 from ostinato.runtime.watching import until_end
 
@@ -169,7 +169,7 @@ def _shown(records: list[Record], after: int) -> list[dict[str, Any]]:
     ]
 
 
-def check_words(query: RunQuery | RunFilter) -> None:
+def check_words(query: RunQuery) -> None:
     """A status or a wait that no run can have is a mistake, not an empty list."""
     for status in query.status:
         if status not in RUN_STATUSES:

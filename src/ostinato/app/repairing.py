@@ -12,11 +12,10 @@ from ostinato.core import events as e
 from ostinato.core.cloudevents import Event
 from ostinato.core.cloudevents.event import MAX_ID, MAX_TYPE, checked, text
 from ostinato.core.codec import encode_value
-from ostinato.core.decide.repairs import Asked
 from ostinato.core.views import RunView
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import encoded
-from ostinato.runtime.repairs import Fork, Repair
+from ostinato.runtime.repairs import Fork
 from ostinato.runtime.wanted import Begun
 
 
@@ -98,11 +97,6 @@ class Repairing(Doing):
             lambda answer: Fork(service.starter, run_id, key, data, by, why, answer)
         )
         return Run(self, begun.run_id)
-
-    async def _repair(self, run_id: str, event: Asked) -> RunView:
-        check_text("why", event.why)
-        await self.service.ask(lambda answer: Repair(run_id, event, answer))
-        return await self.run_view(run_id)
 
     def _bounded(self, what: str, value: Any, setting: str) -> Raw:
         """As JSON. What came as bytes is read once now: it must be readable later."""

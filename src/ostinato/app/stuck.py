@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ostinato.app.circles import Circles
 from ostinato.app.reading import Reading
 from ostinato.core.fingerprints import alike, fingerprint
 from ostinato.core.patterns.contradiction import contradiction
@@ -103,17 +104,18 @@ class Finding(Reading):
         groups = await self.storage.run_groups(still_open, GROUPS)
         failures = await self.storage.run_groups(failed, GROUPS)
         due = await self.storage.due_timers(now - LATE, GROUPS)
-        waiting = [await self._group(group, now) for group in groups if group.waiting_for]
+        circles = Circles(self.run_view, self.storage.places)
+        waiting = [await self._group(group, now, circles) for group in groups if group.waiting_for]
         return StuckView(
             waiting=sorted(waiting, key=lambda group: group.since),
             failures=failure_groups(failures),
             overdue=[_overdue(timer) for timer in due],
         )
 
-    async def _group(self, group: RunGroup, now: int) -> WaitingGroup:
+    async def _group(self, group: RunGroup, now: int, circles: Circles) -> WaitingGroup:
         newest = await self.storage.runs(_members(group), Page(SHOWN - 1))
         ids = dict.fromkeys([group.oldest, *sorted(head.run_id for head in newest)])
-        runs = [await self._run(run_id, now) for run_id in ids]
+        runs = [await self._run(run_id, now, circles) for run_id in ids]
         found = [run for run in runs if run is not None]
         since = [wait.since for run in found for wait in run.waits]
         return WaitingGroup(
@@ -124,7 +126,7 @@ class Finding(Reading):
             runs=found,
         )
 
-    async def _run(self, run_id: str, now: int) -> StuckRun | None:
+    async def _run(self, run_id: str, now: int, circles: Circles) -> StuckRun | None:
         """None for one that has gone on, or is gone, meanwhile."""
         try:
             view = await self.run_view(run_id)
@@ -134,14 +136,19 @@ class Finding(Reading):
             )
         if view.ended_at is not None:
             return None
+        below = await self._below(view)
+        turns = [*view.waits, *(wait for one in below for wait in one.waits)]
         return StuckRun(
             id=view.id,
             uid=view.uid,
             started_at=view.started_at,
             waits=view.waits,
             incident=view.incident,
-            doubts=await self._doubts(view, now),
-            below=await self._below(view),
+            doubts=[
+                *await self._doubts(view, now),
+                *filter(None, [await circles.doubt(wait) for wait in turns]),
+            ],
+            below=below,
         )
 
     async def _below(self, view: RunView) -> list[Below]:

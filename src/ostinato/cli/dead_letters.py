@@ -11,14 +11,15 @@ import typer
 
 from ostinato.cli import output, words
 from ostinato.cli.connect import connected
-from ostinato.cli.failure import USAGE, Stop
-from ostinato.cli.options import Json, Limit, Store, Url, settings_from
+from ostinato.cli.options import Json, Limit, Store, Url, settings_from, to_show
 from ostinato.config import Settings
 
 COLUMNS = ("id", "time", "kind", "target", "event", "type", "tries", "why")
 Data = dict[str, Any]
 
-Kind = Annotated[str | None, typer.Option(metavar="KIND", help="trigger, consumer or outgoing.")]
+Kind = Annotated[
+    str | None, typer.Option(metavar="KIND", help="trigger, consumer, outgoing or stored.")
+]
 Target = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of this trigger or consumer, or emitted by this run."),
@@ -48,13 +49,9 @@ def dead_letters(
 ) -> None:
     """List dead letters, newest first, or show one: its event, and every reason."""
     settings = settings_from(store=store, url=url)
-    if action == "show":
-        if id is None:
-            raise Stop("which one? ostinato dead-letters show ID", code=USAGE)
-        _show(asyncio.run(_one(settings, id)), json)
+    if (letter := to_show("dead-letters", "ID", action, id)) is not None:
+        _show(asyncio.run(_one(settings, letter)), json)
         return
-    if action != "list" or id is not None:
-        raise Stop(f"{action!r} is not `list` or `show ID`", code=USAGE)
     query = {"kind": kind, "target": target, "since": since, "text": text}
     query["redriven"] = "true" if redriven else None
     found = asyncio.run(_all(settings, query, limit))

@@ -30,3 +30,14 @@ def seconds(timeout: str | None) -> float | None:
         return None if timeout is None else parse_duration(timeout) / 1000
     except DefinitionError as error:
         raise Stop(f"--timeout: {error}", code=USAGE) from None
+
+
+def to_show(command: str, what: str, action: str, name: str | None) -> str | None:
+    """The one that is to be shown; None: the list. ``what`` says how one is named."""
+    if action == "show":
+        if name is None:
+            raise Stop(f"which one? ostinato {command} show {what}", code=USAGE)
+        return name
+    if action != "list" or name is not None:
+        raise Stop(f"{action!r} is not `list` or `show {what}`", code=USAGE)
+    return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
-from ostinato.cli import output
+from ostinato.cli import output, words
 from ostinato.cli.connect import connected
 from ostinato.cli.options import Json, RunName, Store, Url, settings_from
 from ostinato.cli.texts import json_from
@@ -18,6 +19,11 @@ Job = Annotated[str, typer.Argument(metavar="[JOB]", help="Key of a step, as `sh
 Input = Annotated[
     str | None, typer.Option(metavar="JSON", help="Instead of what it had: JSON, @file, or -.")
 ]
+
+HELD_BY_PAUSE = ("retry", "skip")
+"""Verbs after which something is to begin."""
+
+ENDED = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "is cancelled"}
 
 
 def pause(
@@ -31,7 +37,8 @@ def resume(
     name: RunName, why: Why = "", json: Json = False, store: Store = None, url: Url = None
 ) -> None:
     """Resume a paused run."""
-    _repair("resume", name, {"why": why}, "goes on", json, settings_from(store=store, url=url))
+    told, settings = "is no longer paused", settings_from(store=store, url=url)
+    _repair("resume", name, {"why": why}, told, json, settings)
 
 
 def retry(
@@ -55,7 +62,7 @@ def skip(
         str, typer.Option("--output", metavar="JSON", help="What it should have given.")
     ] = "null",
     done: Annotated[
-        bool, typer.Option("--done", help="It succeeded: its work was done by hand.")
+        bool, typer.Option("--done", help="Count it as succeeded: its work was done by hand.")
     ] = False,
     why: Why = "",
     json: Json = False,
@@ -64,9 +71,8 @@ def skip(
 ) -> None:
     """Go on without a job, with a value for those who come after it."""
     asked = {"job": job, "done": done, "why": why} | _given("output", value)
-    _repair(
-        "skip", name, asked, f"goes on without {job}", json, settings_from(store=store, url=url)
-    )
+    told = f"goes on with {job} as done" if done else f"goes on without {job}"
+    _repair("skip", name, asked, told, json, settings_from(store=store, url=url))
 
 
 def fork(
@@ -110,9 +116,21 @@ def _repair(
     if json:
         output.data(run)
         return
-    output.line(f"run {run['id']} of {run['workflow']} {told}")
+    for line in lines(run, verb, told):
+        output.line(line)
     if not running and verb != "pause":
         output.line("stored; nothing is running yet: ostinato serve")
+
+
+def lines(run: dict[str, Any], verb: str, told: str) -> Iterator[str]:
+    """What was done, and why nothing follows from it yet, if so."""
+    about = f"run {run['id']} of {run['workflow']}"
+    if run["endedAt"]:
+        yield f"{about} {told}; it {ENDED[run['status']]}"
+        return
+    waits = run["status"] == "paused" and verb in HELD_BY_PAUSE
+    yield f"{about} {told}{', once it is no longer paused' if waits else ''}"
+    yield from words.held(run, words.now_ms())
 
 
 async def _asked(

@@ -11,8 +11,7 @@ import typer
 
 from ostinato.cli import output, words
 from ostinato.cli.connect import connected
-from ostinato.cli.failure import USAGE, Stop
-from ostinato.cli.options import Json, Limit, Store, Url, settings_from
+from ostinato.cli.options import Json, Limit, Store, Url, settings_from, to_show
 from ostinato.config import Settings
 
 COLUMNS = ("id", "name", "assignee", "status", "opened", "due", "workflow", "run")
@@ -40,13 +39,9 @@ def tasks(
 ) -> None:
     """List what people are asked, newest first, or show one: the question, and how to answer."""
     settings = settings_from(store=store, url=url)
-    if action == "show":
-        if name is None:
-            raise Stop("which one? ostinato tasks show TASK", code=USAGE)
-        _show(asyncio.run(_one(settings, name)), json)
+    if (task := to_show("tasks", "TASK", action, name)) is not None:
+        _show(asyncio.run(_one(settings, task)), json)
         return
-    if action != "list" or name is not None:
-        raise Stop(f"{action!r} is not `list` or `show TASK`", code=USAGE)
     query = {"assignee": assignee, "candidate": candidate, "group": group}
     query |= {"workflow": workflow, "run": run}
     query["status"] = None if status == "all" else status

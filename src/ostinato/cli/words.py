@@ -65,6 +65,12 @@ def progress(run: Mapping[str, Any], now: int, place: str = "") -> Iterator[str]
         yield f"{wait['key'] or 'the run'}: {reason(wait, now, place, run.get('id', 'RUN'))}"
 
 
+def held(run: Mapping[str, Any], now: int) -> Iterator[str]:
+    """What of it waits for a person, and what that person can do."""
+    waits = [wait for wait in run.get("waits") or () if wait["kind"] == "repair"]
+    return progress({**run, "waits": waits}, now)
+
+
 def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> str:
     since = f"since {span(now - wait['since'])}"
     due = wait.get("dueAt")
@@ -79,7 +85,7 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
             return f"waiting{goes_on}; goes on by itself"
         case "turn":
             names = " and ".join(wait.get("types") or ())
-            return f"waiting for its turn under {names} {since}; goes on by itself"
+            return f"waiting for its turn under {names} {since}; goes on when a place is free"
         case "uid":
             return f"waiting {since} for the run before it under its uid; goes on by itself"
         case "retry":

@@ -15,7 +15,7 @@ from ostinato.core.state import State
 from ostinato.core.triggers import Listeners, Starting, match
 from ostinato.errors import OstinatoError, Problem
 
-TRIGGER, CONSUMER, OUTGOING = KINDS = ("trigger", "consumer", "outgoing")
+TRIGGER, CONSUMER, OUTGOING, STORED = KINDS = ("trigger", "consumer", "outgoing", "stored")
 
 PREFIX = "consumer-"
 """A workflow whose name begins so is a consumer: its runs that fail for good are dead letters."""
@@ -41,6 +41,28 @@ def attempts_of(state: State) -> int:
     return max(
         (step.attempt for step in state.steps.values() if step.status == "failed"), default=1
     )
+
+
+NO_EVENT = Problem(
+    "this letter has no event: it cannot be read, or an older version kept none",
+    hint="send the event again",
+)
+
+
+def judge(
+    listeners: Listeners, kind: str, target: str, event: Event | None, run: tuple[str, str] | None
+) -> Fitting:
+    """What redriving a letter would start now, or why nothing. ``run`` is the one that has left
+    it, and its status, where both are known.
+    """
+    if event is None:
+        return Fitting((), Raw(b""), (NO_EVENT,))
+    if kind == OUTGOING:
+        return Fitting((), Raw(b""))
+    if kind == CONSUMER and run is not None and run[1] != "failed":
+        reason = Problem(f"its run {run[0]} did not stay failed: it is {run[1]} now")
+        return Fitting((), Raw(b""), (reason,))
+    return fit_again(listeners, kind, target, event)
 
 
 def fit_again(listeners: Listeners, kind: str, target: str, event: Event) -> Fitting:

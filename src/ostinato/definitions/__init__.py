@@ -12,7 +12,7 @@ triggers      what starts a run: events, cron, intervals
 cron          cron expressions, intervals, zones   planning      what schedules cannot mean
 needs         the order that `needs` make             compile       document → graph
 sight         what an expression may see              meaning       what it can give
-calls         workflows that call one another
+calls         workflows that call one another        arguments     what built-in handlers take
 check         everything that cannot work             values        texts that are more than a word
 schema        the published JSON Schema               input         input_schema: check, defaults
 registry      versions of workflows                  write         graph → document

@@ -72,7 +72,11 @@ def _until(template: Template | None, place: Place) -> Done | None:
 
 
 def _one_wait(reader: Reader, place: Place, path: Path, members: dict[str, Any]) -> bool:
-    if ("until" in members) == ("event" in members):
+    if "until" in members and "event" in members:
+        hint = "a wait for an event gives up after `timeout`: {event: …, timeout: 3d}"
+        reader.say(place, path, "`until` does nothing beside `event`", hint)
+        return False
+    if "until" not in members and "event" not in members:
         hint = "write wait: 5m, wait: {until: …} or wait: {event: …}"
         reader.say(place, path, "a wait has either `until` or `event`", hint)
         return False

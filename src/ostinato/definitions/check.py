@@ -11,6 +11,7 @@ from typing import Any
 
 from ostinato.core.model import Run, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
+from ostinato.definitions.arguments import TAKES, argument_problems
 from ostinato.definitions.calls import Find, call_problems, finding
 from ostinato.definitions.document import Body, Document, Job
 from ostinato.definitions.load import load
@@ -24,7 +25,7 @@ from ostinato.errors import DefinitionError, PatternError, Problem
 
 __all__ = ["BUILT_IN", "check", "check_text", "check_texts", "report"]
 
-BUILT_IN = ("noop", "echo", "sleep", "log", "fail", "flaky", "http")
+BUILT_IN = tuple(TAKES)
 
 Told = tuple[bool, Problem]  # whether it is an error, and what
 
@@ -170,6 +171,8 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
     if constant(job.expect) == (False,):
         path = (*job.path, "expect")
         yield False, document.problem(path, f"job `{job.name}` always fails: `expect` is false")
+    for problem in argument_problems(document, job):
+        yield True, problem
     for body in job.bodies():
         yield from _body(document, body, handlers, strict)
     yield from _bare_paths(document, job)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ostinato.core.cloudevents.event import header_problem
+from ostinato.core.durations import parse_duration
 from ostinato.core.expressions import Expression, Template, parse_template
 from ostinato.core.patterns import Pattern
 from ostinato.definitions.input import schema_problems
@@ -20,6 +21,17 @@ def _expression(
     reader: Reader, place: Place, path: Path, *, role: str = "value"
 ) -> Expression | None:
     return reader.expression(place, path, role)
+
+
+def _instant(reader: Reader, place: Place, path: Path) -> Expression | None:
+    """A span of time is no instant, and no expression; whoever writes one means another key."""
+    try:
+        parse_duration(place.value)
+    except DefinitionError:
+        return reader.expression(place, path, "instant")
+    hint = f"write wait: {place.value}; to give up after so long, timeout: {place.value}"
+    reader.say(place, path, f"`until` takes an instant, and {place.value} is a span of time", hint)
+    return None
 
 
 def _condition(reader: Reader, place: Place, path: Path) -> Expression | None:
@@ -96,7 +108,7 @@ def _json_schema(reader: Reader, place: Place, path: Path) -> dict[str, Any] | N
 
 VALUE_KINDS: dict[str, ReadKind] = {
     "expression": _expression,
-    "instant": partial(_expression, role="instant"),
+    "instant": _instant,
     "list": partial(_expression, role="list"),
     "condition": _condition,
     "output": _output,

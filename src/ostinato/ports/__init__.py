@@ -7,17 +7,18 @@ A store keeps what it is given and decides nothing. There is one way to write, `
 batch is whole or nothing.
 
 rows      what a store keeps, and the batch that is written at once
+choosing  which runs a list or a repair is about
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store
 world     a bus, an archive, a clock
 """
 
+from ostinato.ports.choosing import RunFilter, RunQuery
 from ostinato.ports.operations import (
     OUTCOMES,
     Asked,
     Operation,
-    RunFilter,
     Settled,
     Tally,
 )
@@ -26,12 +27,12 @@ from ostinato.ports.queries import (
     LetterQuery,
     Page,
     RunGroup,
-    RunQuery,
     TaskQuery,
 )
 from ostinato.ports.rows import (
     AgedEvent,
     Batch,
+    DamagedEvent,
     DeadLetter,
     Head,
     Line,
@@ -61,6 +62,7 @@ __all__ = [
     "Batch",
     "Bus",
     "Clock",
+    "DamagedEvent",
     "DeadLetter",
     "EventQuery",
     "Head",

@@ -1,4 +1,4 @@
-"""Repairs of many runs: which runs, what is asked, and what came of each."""
+"""Repairs of many runs: what is asked, and what came of each."""
 
 from __future__ import annotations
 
@@ -6,25 +6,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ostinato.ports.choosing import RunFilter
+
 OperationStatus = Literal["preview", "running", "stopped", "ended"]
 
 OUTCOMES = ("done", "refused", "passed")
 """What can come of one run: it was repaired, it could not be, it had gone on by itself."""
-
-
-class RunFilter(
-    Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
-):
-    """Which runs: what lists of runs ask for, and failures that are one (``fingerprint``)."""
-
-    status: tuple[str, ...] = ()
-    workflow: str | None = None
-    uid: str | None = None
-    waiting_for: str | None = None
-    failed_since: int | None = None
-    text: str | None = None
-    id_prefix: str | None = None
-    fingerprint: str | None = None
 
 
 class Asked(Struct, frozen=True, omit_defaults=True):

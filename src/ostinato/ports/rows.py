@@ -86,6 +86,15 @@ class StoredEvent:
     values_keys: tuple[str, ...] = ()
 
 
+class DamagedEvent(Event, frozen=True, gc=False):
+    """What a store has of an event that cannot be read any more; ``why`` says what is wrong.
+
+    Its ``data`` is null. A store gives it in the place of the event, so that the others are read.
+    """
+
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """An event on its way out. ``number`` is given by the store, in the order of commits."""
@@ -253,7 +262,7 @@ Owner = tuple[str, str]
 
 
 class Turn(Struct, frozen=True, gc=False):
-    """Someone who waits for places. One per (run, key)."""
+    """Someone who waits for places. One per (run, key). Without ``wants`` it cannot be read."""
 
     run_id: str
     key: str

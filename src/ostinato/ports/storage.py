@@ -7,13 +7,13 @@ from typing import Protocol
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
+from ostinato.ports.choosing import RunQuery
 from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
     EventQuery,
     LetterQuery,
     Page,
     RunGroup,
-    RunQuery,
     TaskQuery,
 )
 from ostinato.ports.rows import (
@@ -34,9 +34,14 @@ from ostinato.ports.rows import (
     Wait,
 )
 
+ANY = 2**62
+"""More bytes than there are."""
+
 
 class Storage(Protocol):
     """A durable store. Times are ms since epoch, by the caller's clock.
+
+    Where events are read, one that cannot be is a ``DamagedEvent``: it stops none of the others.
 
     Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
     (the data will never be taken), ``UnknownCommit`` (it may or may not be kept),
@@ -98,8 +103,8 @@ class Storage(Protocol):
 
     async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
 
-    async def outbox(self, limit: int) -> list[Outgoing]:
-        """What is to be sent, in the order of commits."""
+    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+        """What is to be sent, in the order of commits: about ``size`` bytes at most, but one."""
 
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""

@@ -32,7 +32,7 @@ planning   what changes a schedule: deployment, a pause, a run that ended, a clo
 alarm      wakes the loop when something is due
 outbox     what is to be sent
 janitor    what is old goes away            exporting  runs as lines, for an archive
-incidents  runs that cannot be loaded
+incidents  runs that cannot be loaded             damaged  events that cannot be read
 takeover   what a dead process left behind
 operations repairs of many runs, one by one, at their rate
 operating  what changes an operation: a preview, its launch, a stop, its end

@@ -99,11 +99,18 @@ class Job:
 Provide = Callable[[Job], Any]
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def routine_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function or method behind what can be called: it knows its annotations."""
+    if isinstance(function, functools.partial):
+        return routine_of(function.func)
+    if inspect.isroutine(function) or "__annotations__" in getattr(function, "__dict__", ()):
+        return function
+    return types.MethodType(type(function).__call__, function)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
     """Also an object that is called as one is."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        type(function).__call__
-    )
+    return inspect.iscoroutinefunction(routine_of(function))
 
 
 class Handler:
@@ -120,7 +127,7 @@ class Handler:
     ) -> None:
         self.name = name
         self.function = function
-        self.sync = not _is_async(function)
+        self.sync = not is_async(function)
         self._names: list[str] = []
         self._required: set[str] = set()
         self._provided: list[tuple[str, Provide]] = []
@@ -184,17 +191,18 @@ class Handler:
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    routine = routine_of(function)
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(routine)
     except Exception:
-        written = getattr(function, "__annotations__", {})
+        written = getattr(routine, "__annotations__", {})
         return {name: _hint(function, name, text) for name, text in written.items()}
 
 
 def _hint(function: Callable[..., Any], name: str, text: Any) -> Any:
     """One annotation; what cannot be evaluated here stays unchecked."""
     alone = types.SimpleNamespace(__annotations__={name: text})
-    names = getattr(inspect.unwrap(function), "__globals__", {})
+    names = getattr(routine_of(inspect.unwrap(function)), "__globals__", {})
     try:
         return typing.get_type_hints(alone, names)[name]
     except Exception:

@@ -56,6 +56,7 @@ class Cleaned(View, omit_defaults=False):
     events: int = 0
     dead_letters: int = 0
     replies: int = 0
+    operations: int = 0
 
     def count(self, removal: Removal) -> None:
         self.runs += len(removal.runs)
@@ -139,7 +140,7 @@ class Janitor:
 
     async def clean(self, now: int) -> Cleaned:
         """One whole pass: everything that is too old by now goes."""
-        done = Cleaned()
+        done, operations = Cleaned(), set[str]()
         async with self._one_pass:
             self._warn_of_strangers()
             for lots in (
@@ -154,7 +155,9 @@ class Janitor:
                 async for removal in lots(now):
                     await self._remove(removal)
                     done.count(removal)
+                    operations.update(removal.operations)  # each in several lots
                     await asyncio.sleep(PAUSE)
+        done.operations = len(operations)
         if done:
             log.info("janitor.removed", **{name: getattr(done, name) for name in _COUNTS})
         return done
@@ -238,4 +241,4 @@ class Janitor:
                 await self._passing
 
 
-_COUNTS = ("runs", "events", "dead_letters", "replies")
+_COUNTS = Cleaned.__struct_fields__

@@ -21,8 +21,8 @@ from ostinato.core.letters import (
     OUTGOING,
     Fitting,
     attempts_of,
-    fit_again,
     is_letter,
+    judge,
     problems_of,
 )
 from ostinato.core.state import State
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
 
 log = logger("ostinato.letters")
-
-UNKNOWN_EVENT = Problem(
-    "an older version kept this letter without its event", hint="send the event again"
-)
 
 
 class Redriven(View):
@@ -117,15 +113,9 @@ def event_of(value: dict[str, object]) -> Event:
 
 async def judged(engine: Engine, catalog: Catalog, letter: DeadLetter) -> Fitting:
     """What redriving it now would start, or why nothing."""
-    if letter.event is None:
-        return Fitting((), msgspec.Raw(b""), (UNKNOWN_EVENT,))
-    if letter.kind == OUTGOING:
-        return Fitting((), msgspec.Raw(b""))
     head = None if letter.run_id is None else await engine.storage.head(letter.run_id)
-    if letter.kind == CONSUMER and head is not None and head.status != "failed":
-        reason = Problem(f"its run {head.run_id} did not stay failed: it is {head.status} now")
-        return Fitting((), msgspec.Raw(b""), (reason,))
-    return fit_again(catalog, letter.kind, letter.target, letter.event)
+    run = None if head is None else (head.run_id, head.status)
+    return judge(catalog, letter.kind, letter.target, letter.event, run)
 
 
 class Redrive(Post):
@@ -191,7 +181,7 @@ class Redrive(Post):
         return runs
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:
-        reasons = encoded_reasons(problems)
+        reasons = self.letter.reasons if self.letter.event is None else encoded_reasons(problems)
         self._mark(change, self.letter.attempts + 1, reasons, None, [])
         return Redriven(id=self.letter.id, outcome="stays", reasons=reasons_of(problems))
 

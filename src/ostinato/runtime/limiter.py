@@ -63,7 +63,11 @@ class Limiter:
             self._hold(place)
         self._full_at = buckets
         for turn in turns:
-            self._wait(turn)
+            if turn.wants:
+                self._wait(turn)
+            else:  # it cannot be read, and nobody would ever tell who waits for it
+                why = f"what {turn.key or 'it'} waits its turn for cannot be read in the store"
+                self.engine.post(Tell(turn.run_id, e.Broken(why)))
 
     def on_turn(self, run_id: str, asked: TakePlaces) -> None:
         self._wait(Turn(run_id, asked.key, asked.priority, asked.wants))

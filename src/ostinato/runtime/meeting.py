@@ -9,6 +9,8 @@ from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.commands import OpenWait
+from ostinato.ports import DamagedEvent
+from ostinato.runtime.damaged import Bury
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.posts import Tell
@@ -65,4 +67,7 @@ class Meeting:
         for type_ in wait.types:
             found = await self.engine.storage.early_events(type_, wait.values_key, wait.since or 0)
             for event in found:
-                self.engine.post(Tell(run_id, e.Arrived(wait.key, encoded(event))))
+                if isinstance(event, DamagedEvent):
+                    self.engine.post(Bury(event))
+                else:
+                    self.engine.post(Tell(run_id, e.Arrived(wait.key, encoded(event))))

@@ -6,6 +6,7 @@ Each reads the row as it is stored and writes it whole.
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,8 +75,9 @@ class Alter(Post):
             change.rows.operations.append(after)
         return after
 
+    @abstractmethod
     def changed(self, operation: Operation, now: int) -> Operation:
-        raise NotImplementedError
+        """The row as it is to be; the same one when nothing is to change."""
 
 
 class Launch(Alter):

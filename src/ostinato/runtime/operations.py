@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from ostinato.core import events as e
+from ostinato.core.decide.repairs import Asked, request
 from ostinato.errors import (
     ConflictError,
     Fenced,
@@ -19,20 +19,17 @@ from ostinato.errors import (
     Unready,
 )
 from ostinato.ports import Operation, Settled
-from ostinato.ports.queries import is_alike, query_of
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.operating import End
 from ostinato.runtime.posts import NotYet, Post
-from ostinato.runtime.repairs import Repairable, holder_of, repaired
+from ostinato.runtime.repairs import holder_of, repaired
 from ostinato.runtime.reports import clipped
 from ostinato.runtime.resident import Resident, head_of
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.operations")
-
-ACTIONS = ("cancel", "pause", "resume", "retry", "skip")
 
 LOT = 100
 """Runs that are sent at once, however fast an operation may go."""
@@ -44,21 +41,11 @@ LONGEST = 500
 """Characters of a reason that are kept."""
 
 
-def event_for(operation: Operation) -> Repairable:
+def event_for(operation: Operation) -> Asked:
     """What each of its runs is told."""
-    asked, by, why = operation.asked, operation.by, operation.why
-    match asked.action:
-        case "cancel":
-            return e.CancelRequested(by, why)
-        case "pause":
-            return e.PauseRequested(by, why)
-        case "resume":
-            return e.ResumeRequested(by, why)
-        case "retry":
-            return e.RetryRequested(by, why, asked.key)
-        case _:
-            output = Raw(asked.output.encode()) if asked.output else None
-            return e.SkipRequested(asked.key, by, why, output)
+    asked = operation.asked
+    output = Raw(asked.output.encode()) if asked.output else None
+    return request(asked.action, operation.by, operation.why, asked.key, output)
 
 
 class Running:
@@ -188,7 +175,7 @@ class Step(Post):
         if resident.stale:
             raise NotYet
         head = head_of(resident.state)
-        if not (query_of(where).takes(head) and is_alike(where, head)):
+        if not (where.takes(head) and where.is_alike(head)):
             return "passed", ""
         event = event_for(self.operation)
         try:

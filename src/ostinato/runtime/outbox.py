@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 
 from ostinato.errors import DefinitionError, NothingIsRunning, Problem, Refused, Unready, UsageError
-from ostinato.ports import Bus, DeadLetter, Outgoing
+from ostinato.ports import Bus, DamagedEvent, DeadLetter, Outgoing
+from ostinato.runtime.damaged import unsent
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Keep
 from ostinato.telemetry.logger import logger
 
+_kind_of_event = attrgetter("event.__class__")
+
 log = logger("ostinato.outbox")
 
 MANY = 500
+HEAVY = 16 << 20
+"""Bytes of events that are in hand at once, besides the first."""
+
 PAUSE = 1.0
 """Seconds before a bus that refused is tried again."""
 
@@ -39,7 +46,7 @@ class Outbox:
             return 0
         self.waiting = False
         try:
-            outgoing = await self.engine.storage.outbox(MANY)
+            outgoing = await self.engine.storage.outbox(MANY, HEAVY)
         except BaseException:
             self.waiting = True  # what could not be read is there still
             raise
@@ -49,7 +56,9 @@ class Outbox:
 
     async def _send(self, outgoing: list[Outgoing]) -> None:
         try:
-            dead = await self._sent(outgoing)
+            readable, dead = self._readable(outgoing)
+            if readable:
+                dead += await self._sent(readable)
             numbers = [one.number for one in outgoing]
             await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
         except (Unready, NothingIsRunning):
@@ -61,6 +70,14 @@ class Outbox:
             self._sending = None
             self.waiting = True  # there may be more
             self.engine.wake.set()
+
+    def _readable(self, outgoing: list[Outgoing]) -> tuple[list[Outgoing], list[DeadLetter]]:
+        """What can be sent, and letters for what is damaged: hardly ever one."""
+        if DamagedEvent not in map(_kind_of_event, outgoing):
+            return outgoing, []
+        readable = [one for one in outgoing if _kind_of_event(one) is not DamagedEvent]
+        damaged = [one for one in outgoing if _kind_of_event(one) is DamagedEvent]
+        return readable, [unsent(self.engine, one) for one in damaged]
 
     async def _sent(self, outgoing: list[Outgoing]) -> list[DeadLetter]:
         """All at once; when that is refused, one by one, and what is refused alone is dead."""

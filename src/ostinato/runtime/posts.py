@@ -7,6 +7,7 @@ reaches whoever posted only after the commit.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 
 
-class Post:
+class Post(ABC):
     """``answer`` is None for what nobody waits for: such a post is tried until it is stored."""
 
     __slots__ = ("answer",)
@@ -35,11 +36,12 @@ class Post:
         """The events that it brings, by source and id."""
         return ()
 
-    async def ready(self, engine: Engine) -> None:
+    async def ready(self, engine: Engine) -> None:  # noqa: B027 (most need nothing)
         """Load what ``apply`` needs."""
 
+    @abstractmethod
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
-        raise NotImplementedError
+        """Say what changes. Raises ``NotYet``, or why it cannot be."""
 
     def done(self, result: Any) -> None:
         if self.answer is not None and not self.answer.done():

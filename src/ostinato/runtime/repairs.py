@@ -12,7 +12,6 @@ from ostinato.core.decide import refuse
 from ostinato.core.decide.repairs import Asked
 from ostinato.core.forks import given_to_fork
 from ostinato.core.state import State
-from ostinato.errors import ConflictError
 from ostinato.runtime.change import Change, Told
 from ostinato.runtime.posts import NotYet, Post, stored
 from ostinato.runtime.resident import Resident
@@ -21,9 +20,6 @@ from ostinato.runtime.wanted import Begun
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
-
-
-Repairable = Asked | e.CancelRequested
 
 
 async def holder_of(engine: Engine, resident: Resident) -> str:
@@ -40,7 +36,7 @@ async def holder_of(engine: Engine, resident: Resident) -> str:
 
 
 def repaired(
-    engine: Engine, change: Change, resident: Resident, event: Repairable, holder: str, now: int
+    engine: Engine, change: Change, resident: Resident, event: Asked, holder: str, now: int
 ) -> Told:
     """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be done to the run as it is."""
     state = resident.state
@@ -49,7 +45,7 @@ def repaired(
     if state.ended:
         _reopens(engine, change, state, event, holder)
         engine.residents.add(resident)
-    elif not isinstance(event, e.CancelRequested):
+    else:
         refuse(state, event)
     try:
         return engine.tell(change, resident, event, now)
@@ -58,14 +54,11 @@ def repaired(
         raise
 
 
-def _reopens(engine: Engine, change: Change, state: State, event: Repairable, holder: str) -> None:
+def _reopens(engine: Engine, change: Change, state: State, event: Asked, holder: str) -> None:
+    """Nobody else opens it, or begins under its uid, in this very tick."""
     stored(engine, change, "reopened", state.run_id, "")
-    if isinstance(event, e.CancelRequested):
-        raise ConflictError(f"run {state.run_id} is over already: {state.status}")
-    refuse(state, event)
-    if holder:
-        raise ConflictError(f"run {holder} is open under the uid {state.uid!r} by now")
-    if state.uid is not None:  # and nobody begins under it in this very tick
+    refuse(state, event, holder)
+    if state.uid is not None:
         stored(engine, change, "uid", state.workflow, state.uid)
         stored(engine, change, "line", state.workflow, state.uid)
         engine.fresh["uid", state.workflow, state.uid] = change

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ostinato.core import events as e
-from ostinato.ports import Page, RunQuery, Storage
+from ostinato.ports import DamagedEvent, Page, RunQuery, Storage
+from ostinato.runtime.damaged import Bury
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
 from ostinato.runtime.incidents import Recheck
@@ -21,7 +22,10 @@ async def take_over(engine: Engine) -> int:
     for run_id in runs:
         engine.post(Tell(run_id, e.TakenOver()))
     for wait, event in await engine.storage.missed():
-        engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))
+        if isinstance(event, DamagedEvent):
+            engine.post(Bury(event))
+        else:
+            engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))
     busy = set(runs)
     async for run_id in _in_repair(engine.storage):
         if run_id not in busy:

@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ostinato.core import events as e
+from ostinato.core.decide.asking import refuse_answer
 from ostinato.core.tasks import Answer, refuse_second
-from ostinato.errors import ConflictError, NotFoundError
+from ostinato.errors import NotFoundError
 from ostinato.ports import TaskRow
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import NotYet, Post, stored
@@ -46,10 +47,8 @@ class AnswerTask(Post):
         stored(engine, change, "task", self.task_id, "")
         if self.resident.stale:
             raise NotYet
-        if self.resident.state.ended:
-            raise ConflictError(f"run {self.row.run_id} of this task is over")
-        if not engine.tell(change, self.resident, self.event, now).facts:
-            raise ConflictError(f"task {self.task_id} is not open any more")
+        refuse_answer(self.resident.state, self.task_id, self.event)
+        engine.tell(change, self.resident, self.event, now)
         engine.fresh["task", self.task_id, ""] = change
 
 

@@ -29,7 +29,7 @@ class Metrics:
         self._accepted = {said: self._events.labels(said) for said in ("true", "false")}
         self._letters = Counter(
             "ostinato_dead_letters",
-            "Dead letters since this process began: trigger, consumer or outgoing",
+            "Dead letters since this process began, by kind",
             ["kind"],
             registry=self.registry,
         )

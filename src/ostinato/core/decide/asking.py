@@ -15,6 +15,7 @@ from ostinato.core.decide.steps import timeout_at, watch
 from ostinato.core.facts import JobReassigned, JobWaiting
 from ostinato.core.state import State, Step
 from ostinato.core.tasks import Task, read_task, task_of
+from ostinato.errors import ConflictError
 
 
 def ask(at: Activation) -> list[Said]:
@@ -51,15 +52,31 @@ def escalate(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     ]
 
 
+def refuse_answer(state: State, task_id: str, event: e.TaskAnswered) -> None:
+    """Raises ``ConflictError`` for an answer that answers nothing."""
+    if state.ended:
+        raise ConflictError(f"run {state.run_id} of this task is over")
+    if _asked(state, event) is None:
+        raise ConflictError(f"task {task_id} is not open any more")
+
+
 def answered(state: State, event: e.TaskAnswered, now: int) -> list[Said]:
     """The answer is the output; what ``expect`` says of it may fail the job, and is final."""
-    step = state.steps.get(event.key)
-    if step is None or not _is_asked(step, event.attempt) or not _fits(step, event.outcome):
+    step = _asked(state, event)
+    if step is None:
         return []
     answer = {"data": event.data, "outcome": event.outcome, "by": event.by, "at": now}
     closed = CloseTask(step.key, step.attempt, event.data, event.outcome, event.by)
     output = Raw(msgspec.json.encode(answer))
     return [closed, *succeeded(state, step, output, now, final=True)]
+
+
+def _asked(state: State, event: e.TaskAnswered) -> Step | None:
+    """The step that this answers."""
+    step = state.steps.get(event.key)
+    if step is None or not _is_asked(step, event.attempt) or not _fits(step, event.outcome):
+        return None
+    return step
 
 
 def _is_asked(step: Step, attempt: int) -> bool:

@@ -41,7 +41,7 @@ from ostinato.core.model import Kind
 from ostinato.core.names import Names
 from ostinato.core.outputs import outputs, weight
 from ostinato.core.state import BUSY, Scope, State, Step
-from ostinato.errors import ExpressionError, TooLarge, UsageError
+from ostinato.errors import ConflictError, ExpressionError, TooLarge, UsageError
 
 UNDOING = "undo"
 
@@ -110,6 +110,18 @@ def cancel_requested(state: State, event: e.CancelRequested, now: int) -> list[S
             return _go_on(state, event)
         return [RunCancelling(event.by, event.why)]
     return [*no_timers(state, state.root), RunCancelling(event.by, event.why), *left, Stop("")]
+
+
+def refuse_cancel(state: State) -> None:
+    """Raises ``ConflictError``: it would change nothing, and nothing would follow."""
+    run = f"run {state.run_id}"
+    if state.ended:
+        raise ConflictError(f"{run} is over already: {state.status}")
+    if state.cancelled is None or state.doing == FINALLY or _let_go(state):
+        return
+    held = " and ".join(step.key for step in state.open.values() if step.kind == "repair")
+    if held and state.waiting_for == "repair":
+        raise ConflictError(f"{run} is being cancelled already: retry or skip {held}")
 
 
 def _let_go(state: State) -> list[Said]:

@@ -16,6 +16,7 @@ from ostinato.core import events as e
 from ostinato.core.callers import UNTIL_ITS_END
 from ostinato.core.commands import StopJob
 from ostinato.core.decide.activation import Activation
+from ostinato.core.decide.ending import refuse_cancel
 from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
@@ -37,17 +38,47 @@ from ostinato.core.model import Join as JoinKind
 from ostinato.core.state import BUSY, State, Step
 from ostinato.errors import ConflictError, NotFoundError, OstinatoError
 
-Asked = e.PauseRequested | e.ResumeRequested | e.RetryRequested | e.SkipRequested | e.Signalled
+Asked = (
+    e.CancelRequested
+    | e.PauseRequested
+    | e.ResumeRequested
+    | e.RetryRequested
+    | e.SkipRequested
+    | e.Signalled
+)
 MOST_SIGNALS = 1_000
 """Signals that one run keeps until it waits for them."""
+
+ACTIONS = ("cancel", "pause", "resume", "retry", "skip")
+"""What can be asked by its name alone."""
 
 AGAIN = ("repair", "retry")
 """Kinds of waiting after which a job can be begun at once."""
 
 
-def refuse(state: State, event: Asked) -> None:
-    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be met now."""
+def request(action: str, by: str, why: str, key: str, output: Raw | None) -> Asked:
+    """What a run is told; ``key`` is of a step that is retried or skipped."""
+    match action:
+        case "cancel":
+            return e.CancelRequested(by, why)
+        case "pause":
+            return e.PauseRequested(by, why)
+        case "resume":
+            return e.ResumeRequested(by, why)
+        case "retry":
+            return e.RetryRequested(by, why, key)
+        case _:
+            return e.SkipRequested(key, by, why, output)
+
+
+def refuse(state: State, event: Asked, holder: str = "") -> None:
+    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be met now.
+
+    ``holder`` is the run that has the uid of this one by now, which is over.
+    """
     match event:
+        case e.CancelRequested():
+            refuse_cancel(state)
         case e.PauseRequested():
             _open(state)
             if state.paused:
@@ -64,6 +95,8 @@ def refuse(state: State, event: Asked) -> None:
             _refuse_skip(state, key)
         case e.Signalled(event=sent, keep=keep):
             _refuse_signal(state, sent, keep)
+    if holder:
+        raise ConflictError(f"run {holder} is open under the uid {state.uid!r} by now")
 
 
 def _open(state: State) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 from ostinato.core.cloudevents import Event
@@ -34,6 +35,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
+from ostinato.ports.storage import ANY
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.memory import lists
 from ostinato.storage.memory.disk import Disk
@@ -145,9 +147,15 @@ class MemoryStorage:
         found = disk.replies.get((scope, key))
         return disk.values.reply(*found) if found and found[0].expires_at > now else None
 
-    async def outbox(self, limit: int) -> list[Outgoing]:
-        disk = self._disk
-        return [disk.values.outgoing(one) for one in list(disk.outbox.values())[:limit]]
+    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+        disk, found = self._disk, list[Outgoing]()
+        for one in islice(disk.outbox.values(), limit):
+            whole = disk.values.outgoing(one)
+            size -= len(bytes(whole.event.data))
+            if found and size < 0:
+                break
+            found.append(whole)
+        return found
 
     async def versions(self) -> list[Version]:
         versions = self._disk.versions

@@ -22,7 +22,7 @@ from ostinato.ports import (
     TaskQuery,
     TaskRow,
 )
-from ostinato.ports.queries import lower
+from ostinato.ports.choosing import lower
 
 T = TypeVar("T")
 

@@ -45,6 +45,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
+from ostinato.ports.storage import ANY
 from ostinato.storage.sqlite import batch as batches
 from ostinato.storage.sqlite import connection, faults, lists, reads, schema
 from ostinato.storage.sqlite.owner import Owner
@@ -240,8 +241,8 @@ class SqliteStorage:
     async def mail(self) -> list[Mail]:
         return self._read(reads.mail)
 
-    async def outbox(self, limit: int) -> list[Outgoing]:
-        return self._read(reads.outbox, limit)
+    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+        return self._read(reads.outbox, limit, size)
 
     async def versions(self) -> list[Version]:
         return self._read(reads.versions)

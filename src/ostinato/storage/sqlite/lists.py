@@ -21,7 +21,7 @@ from ostinato.ports import (
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
-from ostinato.storage.sqlite.values import whole
+from ostinato.storage.sqlite.values import as_far_as_whole, whole
 
 Condition = tuple[str, tuple[Any, ...]]
 
@@ -41,17 +41,17 @@ def runs(db: sqlite3.Connection, query: RunQuery, page: Page) -> list[Head]:
     if page.cursor is not None:
         conditions.append(("run_id < ?", (page.cursor,)))
     order = "ORDER BY run_id DESC LIMIT ?"
-    return [rows.head(row) for row in _ask(db, _from_run(HEAD), conditions, order, page.limit)]
+    return [rows.head(row) for row in _ask(db, _from("run", HEAD), conditions, order, page.limit)]
 
 
 def count_runs(db: sqlite3.Connection, query: RunQuery) -> int:
-    return _count(db, _from_run("count(*)"), list(_run_conditions(query)))
+    return _count(db, _from("run", "count(*)"), list(_run_conditions(query)))
 
 
 def run_groups(db: sqlite3.Connection, query: RunQuery, limit: int) -> list[RunGroup]:
     numbers = "count(*), min(run_id), max(run_id), min(started_at), max(ended_at)"
     order = f"GROUP BY {_GROUP} ORDER BY count(*) DESC, min(run_id) LIMIT ?"
-    select = _from_run(f"{_GROUP}, {numbers}")
+    select = _from("run", f"{_GROUP}, {numbers}")
     return [RunGroup(*row) for row in _ask(db, select, list(_run_conditions(query)), order, limit)]
 
 
@@ -60,13 +60,13 @@ def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[Stored
     if page.cursor is not None:
         conditions.append((f"(received_at, {_PLACE}) < (?, ?)", event_cursor(page.cursor)))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC LIMIT ?"
-    select, asked = _asked(_from_event(STORED), conditions, order, page.limit)
-    found = whole(db, select, asked, rows.EVENT_DATA)
+    select, asked = _asked(_from("event", STORED), conditions, order, page.limit)
+    found = as_far_as_whole(db, select, asked, rows.EVENT_DATA)
     return [rows.stored_event(row) for row in found]
 
 
 def count_events(db: sqlite3.Connection, query: EventQuery) -> int:
-    return _count(db, _from_event("count(*)"), list(_event_conditions(query)))
+    return _count(db, _from("event", "count(*)"), list(_event_conditions(query)))
 
 
 def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list[DeadLetter]:
@@ -76,13 +76,13 @@ def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list
         last = "(SELECT at, id FROM dead_letter WHERE id = ?)"
         conditions.append((f"(at, id) {than} {last}", (page.cursor,)))
     order = f"ORDER BY at {way}, id {way} LIMIT ?"
-    select, asked = _asked(_from_letter(LETTER), conditions, order, page.limit)
-    found = whole(db, select, asked, rows.LETTER_EVENT)
+    select, asked = _asked(_from("dead_letter", LETTER), conditions, order, page.limit)
+    found = as_far_as_whole(db, select, asked, rows.LETTER_EVENT)
     return [rows.letter(row) for row in found]
 
 
 def count_dead_letters(db: sqlite3.Connection, query: LetterQuery) -> int:
-    return _count(db, _from_letter("count(*)"), list(_letter_conditions(query)))
+    return _count(db, _from("dead_letter", "count(*)"), list(_letter_conditions(query)))
 
 
 def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]:
@@ -91,28 +91,16 @@ def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]
         last = "(SELECT opened_at, id FROM task WHERE id = ?)"
         conditions.append((f"(opened_at, id) < {last}", (page.cursor,)))
     order = "ORDER BY opened_at DESC, id DESC LIMIT ?"
-    select, asked = _asked(_from_task(TASK), conditions, order, page.limit)
+    select, asked = _asked(_from("task", TASK), conditions, order, page.limit)
     return [rows.task(row) for row in whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)]
 
 
 def count_tasks(db: sqlite3.Connection, query: TaskQuery) -> int:
-    return _count(db, _from_task("count(*)"), list(_task_conditions(query)))
+    return _count(db, _from("task", "count(*)"), list(_task_conditions(query)))
 
 
-def _from_task(columns: str) -> str:
-    return f"SELECT {columns} FROM task"
-
-
-def _from_run(columns: str) -> str:
-    return f"SELECT {columns} FROM run"
-
-
-def _from_event(columns: str) -> str:
-    return f"SELECT {columns} FROM event"
-
-
-def _from_letter(columns: str) -> str:
-    return f"SELECT {columns} FROM dead_letter"
+def _from(table: str, columns: str) -> str:
+    return f"SELECT {columns} FROM {table}"
 
 
 def _run_conditions(query: RunQuery) -> Iterator[Condition]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ostinato.ports import Batch, DeadLetter, Removal
+from operator import attrgetter
+
+from ostinato.ports import Batch, DeadLetter, Mail, Removal, TaskEnd, TaskRow
 
 _FEW_ROWS = 64
 _FEW_BYTES = 256 * 1024
@@ -27,31 +29,23 @@ def is_small(batch: Batch) -> bool:
     return _rows(batch) < _FEW_ROWS and _bytes(batch) < _FEW_BYTES
 
 
+_listed = attrgetter(
+    "records", "new_heads", "heads", "events", "timers", "waits", "closed_waits", "outgoing",
+    "sent", "replies", "versions", "retired", "dead_letters", "freed", "turns", "served", "places",
+    "buckets", "schedules", "dropped_schedules", "redriven", "operations", "matched", "settled",
+    "mail", "tasks",
+)  # fmt: skip
+
+
 def _rows(batch: Batch) -> int:
-    return (
-        len(batch.records)
-        + len(batch.new_heads)
-        + len(batch.heads)
-        + len(batch.events)
-        + len(batch.timers)
-        + len(batch.waits)
-        + len(batch.closed_waits)
-        + len(batch.outgoing)
-        + len(batch.sent)
-        + len(batch.replies)
-        + len(batch.versions)
-        + len(batch.dead_letters)
-        + len(batch.turns)
-        + len(batch.places)
-        + len(batch.schedules)
-        + len(batch.redriven)
-        + (0 if batch.removal is None else _removed(batch.removal))
-    )
+    """As fast as C counts: each commit asks twice."""
+    removed = 0 if batch.removal is None else _removed(batch.removal)
+    return sum(map(len, _listed(batch))) + removed
 
 
 def _removed(removal: Removal) -> int:
     named = len(removal.events) + len(removal.dead_letters) + len(removal.replies)
-    return named + len(removal.runs) + removal.rows
+    return named + len(removal.runs) + len(removal.operations) + removal.rows
 
 
 def _bytes(batch: Batch) -> int:
@@ -62,8 +56,19 @@ def _bytes(batch: Batch) -> int:
         + (sum(len(one.event.data) for one in batch.outgoing) if batch.outgoing else 0)
         + (sum(len(one.answer) for one in batch.replies) if batch.replies else 0)
         + (sum(map(_letter, batch.dead_letters)) if batch.dead_letters else 0)
+        + (sum(map(_mail, batch.mail.values())) if batch.mail else 0)
+        + (sum(map(_task, batch.tasks)) if batch.tasks else 0)
     )
 
 
 def _letter(letter: DeadLetter) -> int:
     return 0 if letter.event is None else len(letter.event.data)
+
+
+def _mail(mail: Mail | None) -> int:
+    return 0 if mail is None else len(mail.body)
+
+
+def _task(task: TaskRow | TaskEnd) -> int:
+    asked = len(task.asked) if isinstance(task, TaskRow) else 0
+    return asked + len(task.answer or b"")

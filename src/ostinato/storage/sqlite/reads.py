@@ -30,7 +30,7 @@ from ostinato.ports import (
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.rows import EVENT_DATA, LETTER_EVENT
-from ostinato.storage.sqlite.values import whole
+from ostinato.storage.sqlite.values import as_far_as_whole, up_to, whole
 
 _WAIT_COLUMNS = 5
 _BEHIND_ALL = chr(0x10FFFF)
@@ -88,21 +88,21 @@ def find_waits(db: sqlite3.Connection, type: str, values_keys: Sequence[str]) ->
 
 
 def early_events(db: sqlite3.Connection, type: str, values_key: str, since: int) -> list[Event]:
-    found = whole(db, sql.EARLY_EVENTS, (type, values_key, since), EVENT_DATA)
+    found = as_far_as_whole(db, sql.EARLY_EVENTS, (type, values_key, since), EVENT_DATA)
     return list(map(rows.event, found))
 
 
 def missed(db: sqlite3.Connection) -> list[tuple[Wait, Event]]:
     return [
         (Wait(*row[:_WAIT_COLUMNS]), rows.event(row[_WAIT_COLUMNS:]))
-        for row in whole(db, sql.MISSED, (), _WAIT_COLUMNS + EVENT_DATA)
+        for row in as_far_as_whole(db, sql.MISSED, (), _WAIT_COLUMNS + EVENT_DATA)
     ]
 
 
 def known_events(
     db: sqlite3.Connection, pairs: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredEvent]:
-    known = whole(db, sql.KNOWN_EVENTS, (rows.json_text(pairs),), EVENT_DATA)
+    known = as_far_as_whole(db, sql.KNOWN_EVENTS, (rows.json_text(pairs),), EVENT_DATA)
     found = map(rows.stored_event, known)
     return {(stored.event.source, stored.event.id): stored for stored in found}
 
@@ -128,8 +128,8 @@ def mail(db: sqlite3.Connection) -> list[Mail]:
     return list(starmap(Mail, db.execute(sql.MAIL)))
 
 
-def outbox(db: sqlite3.Connection, limit: int) -> list[Outgoing]:
-    return list(map(rows.outgoing, whole(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT)))
+def outbox(db: sqlite3.Connection, limit: int, size: int) -> list[Outgoing]:
+    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT, size)))
 
 
 def versions(db: sqlite3.Connection) -> list[Version]:
@@ -137,7 +137,9 @@ def versions(db: sqlite3.Connection) -> list[Version]:
 
 
 def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
-    return list(map(rows.stored_event, whole(db, sql.EVENTS_BY_ID, (event_id,), EVENT_DATA)))
+    return list(
+        map(rows.stored_event, as_far_as_whole(db, sql.EVENTS_BY_ID, (event_id,), EVENT_DATA))
+    )
 
 
 def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
@@ -146,7 +148,7 @@ def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
 
 
 def dead_letter(db: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
-    found = whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
+    found = as_far_as_whole(db, sql.ONE_LETTER, (letter_id,), LETTER_EVENT)
     return rows.letter(found[0]) if found else None
 
 

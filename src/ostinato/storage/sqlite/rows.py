@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.codec import NULL
 from ostinato.core.commands import Want
+from ostinato.errors import Damaged
 from ostinato.ports import (
     AgedEvent,
+    DamagedEvent,
     DeadLetter,
     Head,
     Mail,
@@ -24,6 +27,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
+from ostinato.storage.sqlite.values import Torn
 
 Row = tuple[Any, ...]
 
@@ -59,7 +63,16 @@ _task_head = attrgetter(
 _task_tail = attrgetter("status", "ended_at", "by", "outcome")
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
+_SHOWN = 1_000
+"""Bytes of a row that cannot be read which are told."""
+
+_UNREADABLE = (Damaged, msgspec.MsgspecError, ValueError, TypeError)
+"""What a row of which something else has written a part may raise."""
+
 _encoder = msgspec.json.Encoder()
+_any_json = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_extensions = msgspec.json.Decoder(dict[str, str]).decode
+_decode_keys = msgspec.json.Decoder(list[str]).decode
 encoded = _encoder.encode
 _decode_wants = msgspec.json.Decoder(tuple[Want, ...]).decode
 _decode_operation = msgspec.json.Decoder(Operation).decode
@@ -122,8 +135,12 @@ def turn_row(turn: Turn) -> Row:
 
 
 def turn(row: Row) -> Turn:
+    """Without wants, when they cannot be read."""
     run_id, key, priority, wants = row
-    return Turn(run_id, key, priority, _decode_wants(wants))
+    try:
+        return Turn(run_id, key, priority, _decode_wants(wants))
+    except _UNREADABLE:
+        return Turn(run_id, key, priority, ())
 
 
 def head(row: Row) -> Head:
@@ -131,20 +148,46 @@ def head(row: Row) -> Head:
 
 
 def event(row: Row) -> Event:
-    *plain, data, _, extensions, description = row
-    known = None if extensions is None else msgspec.json.decode(extensions)
-    return Event(*(*plain, msgspec.Raw(data), known, description))
+    """What cannot be read is a ``DamagedEvent``."""
+    id, source, type, time, subject, data, _, extensions, description = row
+    try:
+        raw = _any_json(data)
+        known = None if extensions is None else _decode_extensions(extensions)
+    except _UNREADABLE as error:
+        torn = Damaged(data.why) if isinstance(data, Torn) else error
+        return _damaged(str(id), str(source), str(type), time, torn)
+    return Event(id, source, type, time, subject, raw, known, description)
 
 
 def stored_event(row: Row) -> StoredEvent:
     *members, received_at, answer, values_keys = row
-    keys = () if values_keys is None else tuple(msgspec.json.decode(values_keys))
+    try:
+        keys = () if values_keys is None else tuple(_decode_keys(values_keys))
+    except _UNREADABLE:  # who waits for it finds it by other rows
+        keys = ()
     return StoredEvent(event(tuple(members)), received_at, answer, keys)
 
 
 def outgoing(row: Row) -> Outgoing:
     number, run_id, data, _ = row
-    return Outgoing(_decode_event(data), run_id, number)
+    try:
+        return Outgoing(_decode_event(data), run_id, number)
+    except _UNREADABLE as error:
+        if isinstance(data, Torn):
+            return Outgoing(_damaged("", "", "", 0, Damaged(data.why)), run_id, number)
+        return Outgoing(_damaged("", "", "", 0, error, data), run_id, number)
+
+
+def _damaged(
+    id: str, source: str, type: str, time: Any, error: Exception, data: Any = b""
+) -> DamagedEvent:
+    """With the beginning of ``data``, where the row does not stay."""
+    why = f"its row in the store cannot be read: {error}"
+    if data:
+        held = data if isinstance(data, bytes) else str(data).encode(errors="replace")
+        why = f"{why}; it holds {held[:_SHOWN].decode(errors='replace')}"
+    at = time if isinstance(time, int) else 0
+    return DamagedEvent(id, source, type, at, None, NULL, None, f"damaged: {why}", why)
 
 
 def version(row: Row) -> Version:
@@ -160,8 +203,12 @@ def letter_row(letter: DeadLetter, event: bytes, holes: str | None) -> Row:
 
 
 def letter(row: Row) -> DeadLetter:
+    """Without its event, when that cannot be read: its reasons still can."""
     *first, event, _, run_id, attempts, at, by, run = row
-    known = None if event is None else _decode_event(event)
+    try:
+        known = None if event is None else _decode_event(event)
+    except _UNREADABLE:
+        known = None
     return DeadLetter(*(*first, known, run_id, attempts, at, by, run))
 
 

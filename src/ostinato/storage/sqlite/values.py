@@ -10,10 +10,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from ostinato.errors import Damaged
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.values import cut, holes_in, joined, text_of
 
@@ -23,6 +24,9 @@ LOT = 4 << 20
 """Bytes of values that are deleted in one batch: each page that is freed is written."""
 
 MANY = 100
+
+STEP = 16
+"""Rows that are read at once where their bytes are counted."""
 
 
 def run_owner(run_id: str) -> str:
@@ -63,10 +67,30 @@ def keep(
 # reading
 
 
+class Torn(NamedTuple):
+    """In the place of a value that cannot be put together again."""
+
+    why: str
+
+
 def whole(
     db: sqlite3.Connection, select: str, arguments: Sequence[Any], *columns: int
 ) -> list[Row]:
-    """Rows with what belongs in the holes of these columns; the one behind each says which."""
+    """Rows with what belongs in the holes of these columns; the one behind each says which.
+
+    Raises ``Damaged``.
+    """
+    found = as_far_as_whole(db, select, arguments, *columns)
+    torn = next((row[at] for row in found for at in columns if isinstance(row[at], Torn)), None)
+    if torn is not None:
+        raise Damaged(torn.why)
+    return found
+
+
+def as_far_as_whole(
+    db: sqlite3.Connection, select: str, arguments: Sequence[Any], *columns: int
+) -> list[Row]:
+    """The same, with a ``Torn`` where it cannot be done: one bad row stops none of the others."""
     found = db.execute(select, arguments).fetchall()
     if all(row[column + 1] is None for row in found for column in columns):
         return found
@@ -75,6 +99,50 @@ def whole(
         for column in columns:
             found = [_filled(row, column, _value_in(db)) for row in found]
         return found
+
+
+def up_to(
+    db: sqlite3.Connection, select: str, arguments: Sequence[Any], column: int, size: int
+) -> list[Row]:
+    """The same, with at most ``size`` bytes in the column, but one row; no more is ever read."""
+    found = _up_to(db.execute(select, arguments), column, size)
+    if all(row[column + 1] is None for row in found):
+        return found
+    with _snapshot(db):
+        rows = iter(_up_to(db.execute(select, arguments), column, size))
+        return list(_within(size, column, (_filled(row, column, _value_in(db)) for row in rows)))
+
+
+def _up_to(cursor: sqlite3.Cursor, column: int, size: int) -> list[Row]:
+    """In steps; what stands in tables of its own counts nothing yet."""
+    found: list[Row] = []
+    weight = 0
+    while weight <= size and (step := cursor.fetchmany(STEP)):
+        found += step
+        weight += _total([row[column] for row in step])
+    cursor.close()
+    return found if weight <= size else list(_within(size, column, found))
+
+
+def _total(values: Sequence[Any]) -> int:
+    try:
+        return sum(map(len, values))
+    except TypeError:  # one of them is damaged
+        return sum(map(_weight, values))
+
+
+def _weight(value: Any) -> int:
+    return len(value) if isinstance(value, bytes | str) else 0
+
+
+def _within(size: int, column: int, rows: Iterable[Row]) -> Iterator[Row]:
+    """The first in any case."""
+    weight = 0
+    for number, row in enumerate(rows):
+        weight += _weight(row[column])
+        if number and weight > size:
+            return
+        yield row
 
 
 @contextmanager
@@ -90,8 +158,12 @@ def _filled(row: Row, column: int, value: Callable[[bytes], bytes | None]) -> Ro
     rest, holes = row[column], row[column + 1]
     if holes is None:
         return row
-    data = rest.encode() if isinstance(rest, str) else rest
-    return (*row[:column], joined(data, holes_in(holes), value), None, *row[column + 2 :])
+    data: bytes | Torn
+    try:
+        data = joined(rest.encode() if isinstance(rest, str) else rest, holes_in(holes), value)
+    except (Damaged, msgspec.MsgspecError, ValueError, TypeError) as error:
+        data = Torn(str(error))
+    return (*row[:column], data, None, *row[column + 2 :])
 
 
 def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes | None]:

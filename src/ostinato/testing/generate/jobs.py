@@ -160,7 +160,13 @@ def _run(chance: Chance, sight: Sight) -> Members:
     if handler == "flaky":
         return {"run": handler, "with": {"times": chance.count(0, 2)}}
     made = chance.members({"with": lambda: texts.template(chance, sight)}, share=0.5)
+    if handler == "echo" and "with" in made and not _may_be_map(made["with"]):
+        made = {"with": {"value": made["with"]}}  # it takes arguments by name
     return {"run": handler} | made
+
+
+def _may_be_map(given: Any) -> bool:
+    return isinstance(given, dict) or (isinstance(given, str) and "${" in given)
 
 
 def _wait(chance: Chance, sight: Sight) -> Members:

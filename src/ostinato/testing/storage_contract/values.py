@@ -75,6 +75,19 @@ class ValuePromises(Hooks):
             assert await storage.reply("POST /runs", "a", NOW) == told
             assert await storage.outbox(9) == [Outgoing(large, "r1", 1)]
 
+    async def test_the_outbox_is_read_up_to_so_many_bytes(self) -> None:
+        async with self.opened() as storage:
+            sizes = (40_000, 10, 40_000, 40_000, 10, 10)
+            events = [event(f"o{n}", data=Raw(b'"%b"' % (b"x" * n))) for n in sizes]
+            await write(storage, outgoing=[Outgoing(one, "r1") for one in events])
+            for size, count in ((1, 1), (60_000, 2), (100_000, 3), (10**6, 6)):
+                found = await storage.outbox(9, size)
+                assert [item.event for item in found] == events[:count]
+            assert len(await storage.outbox(4, 10**6)) == 4
+            assert len(await storage.outbox(9)) == 6
+            await write(storage, sent=[item.number for item in await storage.outbox(4)])
+            assert len(await storage.outbox(9, 1)) == 1
+
     async def test_a_batch_says_what_is_large(self) -> None:
         async with self.opened() as storage:
             records = [record(seq=seq, data=facts(b'"%b"' % (b"x" * 200))) for seq in range(2)]
