@@ -37,7 +37,8 @@ class Repairing(Doing):
     ) -> RunView:
         """Do a step once more, with another ``input`` if need be; without ``key`` all that failed.
 
-        A run that has failed is opened again.
+        A run that has failed is opened again. An ``input`` is of one step: where several failed,
+        ``key`` says of which; the others are done with what they had.
         """
         data = None
         if input is not UNSET:

@@ -207,6 +207,7 @@ class Player(Play):
         key = self.chance.choice([*self.state.steps, "no/such"])
         ways: list[e.Event] = [e.PauseRequested("me"), *[e.ResumeRequested("me")] * 2]
         ways += [e.RetryRequested("me", key=one) for one in (key, "")]
+        ways.append(e.RetryRequested("me", key=key, input=encode_value({"n": 2})))
         ways += [e.SkipRequested(key, "me", output=NULL, done=self.chance.random() < 0.5)]
         self.tell(self.chance.choice(ways))
 

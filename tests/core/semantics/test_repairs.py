@@ -116,6 +116,28 @@ def reopened_skipping(play):
     play.tell(e.SkipRequested("q/b", "me", "not needed", encode_value(5))).work()
 
 
+def reopened_editing(key):
+    def play(play):
+        fails(play).handlers["open"] = lambda data: "c"
+        play.tell(e.RetryRequested("me", "wrong n", key, encode_value({"n": 2}))).work()
+
+    return play
+
+
+def reopened_for_two(play):
+    """Two have failed: an input is of one of them."""
+    fails(play).tell(e.RetryRequested("me", "which?", "", encode_value({"n": 2})))
+    assert play.state.ended
+    play.tell(e.RetryRequested("me", "this", "p/a", encode_value({"n": 2}))).work()
+
+
+def optional_is_over(play):
+    play.start().work()
+    play.tell(e.RetryRequested("me", "once more", "p/a"))
+    assert play.state.ended
+    play.tell(e.RetryRequested("me", "once more", "q/b")).work()
+
+
 def reopened_and_fails_again(play):
     fails(play).handlers["open"] = lambda data: "c"
     play.tell(e.RetryRequested("me", "once more")).work().obey_stops().work()
@@ -309,6 +331,40 @@ RULES = [
             "q/d": "succeeded",
             "r/z": "succeeded",
         },
+    ),
+    Rule(
+        "reopen-edit",
+        "… or does it with another input …",
+        FAILS,
+        does={"x": [Oops("1"), lambda data: data]},
+        play=reopened_editing("q/b"),
+        outputs={"q/b#2": {"n": 2}},
+        has=("run.reopened", "run.repaired", "job.ready q/b#2"),
+    ),
+    Rule(
+        "reopen-edit-one",
+        "… which needs no name where one job has failed. The input of an item is that item's.",
+        "[{job: b, run: x, retry: 1, on_error: finish, each: {in: '[1, 2, 3]', as: n}}]",
+        does={"x": ["1", Oops("2"), "3", lambda data: data]},
+        play=reopened_editing(""),
+        outputs={"p/b[0]": "1", "p/b[1]#2": {"n": 2}, "p/b[2]": "3"},
+    ),
+    Rule(
+        "reopen-edit-two",
+        "Where several have failed it has to be said of which it is.",
+        "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: x, retry: 1}]",
+        does={"x": [Oops("1"), Oops("2"), lambda data: data, lambda data: "b"]},
+        play=reopened_for_two,
+        outputs={"p/a#2": {"n": 2}, "p/b#2": "b"},
+    ),
+    Rule(
+        "reopen-optional",
+        "What the run went on without is not done once more: that wants a fork.",
+        "phases: [{phase: p, jobs: [{job: a, run: x, retry: 1, optional: true}]}, "
+        "{phase: q, jobs: [{job: b, run: x, retry: 1}]}]",
+        does={"x": [Oops("1"), Oops("2"), "fine"]},
+        play=optional_is_over,
+        jobs={"p/a": "failed", "q/b": "failed", "q/b#2": "succeeded"},
     ),
     Rule(
         "reopen-again",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Raw
+
 from ostinato.core.codec import encode_value
 from ostinato.core.commands import SetTimer
 from ostinato.core.decide.failing import job_failed
@@ -51,7 +53,7 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
     if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:
-        return begin_job(state, scope, scope.node, _again(scope), now)
+        return begin_job(state, scope, scope.node, _again(scope), now, move.given)
     if not scope.node.starts:
         return [Settle(scope.key)]
     return [Enter(scope, node) for node in scope.node.starts]
@@ -69,11 +71,13 @@ def enter(state: State, move: Enter, now: int) -> list[Said]:
         return [Settle(scope.key)]
     key = scope.next_key(node)
     if node.kind is Kind.JOB or node.kind is Kind.SCOPE:
-        return _activity(state, scope, node, key, now)
+        return _activity(state, scope, node, key, now, move.given)
     return [GatewayPassed(key), Leave(scope, node)]
 
 
-def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+def _activity(
+    state: State, scope: Scope, node: Node, key: str, now: int, given: Raw | None
+) -> list[Said]:
     if (full := _full(state)) is not None:
         return [Fail(scope if state.doing in LASTLY else state.root, _too_many(full, key))]
     try:
@@ -84,7 +88,7 @@ def _activity(state: State, scope: Scope, node: Node, key: str, now: int) -> lis
     except (ExpressionError, UsageError) as error:
         return _broken(state, scope, node, key, error)
     if node.kind is Kind.JOB:
-        return begin_job(state, scope, node, key, now)
+        return begin_job(state, scope, node, key, now, given)
     return [*_opened(node, key, now), Begin(key)]
 
 

@@ -35,10 +35,12 @@ from ostinato.core.state import Scope, State
 from ostinato.errors import ExpressionError, UsageError
 
 
-def begin_job(state: State, scope: Scope, node: Node, key: str, now: int) -> list[Said]:
+def begin_job(
+    state: State, scope: Scope, node: Node, key: str, now: int, given: Raw | None = None
+) -> list[Said]:
     if key in state.given:
         return [JobSucceeded(key, 1, state.given[key]), after(scope, node)]
-    return begin(Activation(state, scope, node, node.job or node.spec, key, 1, now))
+    return begin(Activation(state, scope, node, node.job or node.spec, key, 1, now, given))
 
 
 def begin(at: Activation) -> list[Said]:

@@ -15,10 +15,11 @@ from ostinato.core.state import Scope
 
 
 class Enter(Struct, frozen=True, gc=False):
-    """A token enters ``node``."""
+    """A token enters ``node``; ``given`` is a person's input for its job."""
 
     scope: Scope
     node: Node
+    given: Raw | None = None
 
 
 class Leave(Struct, frozen=True, gc=False):
@@ -40,6 +41,7 @@ class Begin(Struct, frozen=True, gc=False):
 
     key: str
     behind: str = ""
+    given: Raw | None = None
 
 
 class Settle(Struct, frozen=True, gc=False):
@@ -92,11 +94,11 @@ class HearKept(Struct, frozen=True, gc=False):
 class Redo(Struct, frozen=True, gc=False):
     """In this scope, which was reopened, what failed is done once more.
 
-    ``skip`` is asked for the job that a person goes on without.
+    ``asked`` is what a person has asked for one job of it.
     """
 
     scope: Scope
-    skip: Skip | None = None
+    asked: Skip | Edit | None = None
 
 
 class Skip(Struct, frozen=True, gc=False):
@@ -106,6 +108,13 @@ class Skip(Struct, frozen=True, gc=False):
     why: str
     output: Raw
     done: bool
+
+
+class Edit(Struct, frozen=True, gc=False):
+    """The job of this node is done with this input."""
+
+    node: Node
+    input: Raw
 
 
 class Stop(Struct, frozen=True, gc=False):

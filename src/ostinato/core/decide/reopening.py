@@ -8,11 +8,11 @@ behind each node that ended well, where nothing has come after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ostinato.core.commands import SetTimer
 from ostinato.core.decide.flowing import after
-from ostinato.core.decide.moves import Begin, Enter, Join, Redo, Said, Settle, Skip
+from ostinato.core.decide.moves import Begin, Edit, Enter, Join, Redo, Said, Settle, Skip
+from ostinato.core.events import RetryRequested, SkipRequested
 from ostinato.core.facts import (
     NOTHING,
     JobSkipped,
@@ -27,9 +27,6 @@ from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Kind, Split
 from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ConflictError, NotFoundError
-
-if TYPE_CHECKING:
-    from ostinato.core.events import SkipRequested
 
 LOST = ("failed", "cancelled")
 
@@ -50,6 +47,42 @@ def refuse_reopening(state: State, key: str = "") -> None:
         raise NotFoundError(f"{run} has no step {key!r}")
     if key and state.steps[key].status not in LOST:
         raise ConflictError(f"step {key} has {state.steps[key].status}; it is not what failed")
+    if key and (state.steps[key].scope, state.steps[key].node) not in _lost(state):
+        why = f"{run} went on without step {key}, and would do so again"
+        raise ConflictError(f"{why}; fork it to do the step once more")
+
+
+def failed_steps(state: State) -> list[Step]:
+    """What a run that has failed would do once more because it failed, and not with it."""
+    ends = [scope.latest.get(node.index) for scope, node in _lost(state)]
+    return [step for step in ends if isinstance(step, Step) and step.status == "failed"]
+
+
+def _lost(state: State) -> list[tuple[Scope, Node]]:
+    """The jobs that are done once more, each with its scope."""
+    lost: list[tuple[Scope, Node]] = []
+    for scope in (state.root, *_lost_below(state, state.root)):
+        if scope.node.kind is Kind.JOB and scope.items is None:
+            lost.append((scope, scope.node))
+        for node in _nodes(state, scope):
+            if isinstance(scope.latest.get(node.index), Step) and _is_lost(scope, node):
+                lost.append((scope, node))
+    return lost
+
+
+def _nodes(state: State, scope: Scope) -> list[Node]:
+    """Those of its work: what else stands in it has a time of its own."""
+    apart = (state.graph.on_failure, state.graph.finally_)
+    nodes = scope.node.children if scope.items is None else ()
+    return [node for node in nodes if node.kind is not Kind.UNDO and node not in apart]
+
+
+def _is_lost(scope: Scope, node: Node) -> bool:
+    """It has ended, and its end counts."""
+    last = scope.latest[node.index]
+    if last.ended_at is None:  # a scope that was opened again
+        return False
+    return last.status in LOST and not (node.optional and last.status == "failed")
 
 
 def _is_plain(root: Node) -> bool:
@@ -62,9 +95,8 @@ def _is_plain(root: Node) -> bool:
     )
 
 
-def reopen(
-    state: State, by: str, why: str, now: int, skipped: SkipRequested | None = None
-) -> list[Said]:
+def reopen(state: State, asked: RetryRequested | SkipRequested, now: int) -> list[Said]:
+    by, why = asked.by, asked.why
     scopes = [state.root, *_lost_below(state, state.root)]
     due_at = _due(state.graph.timeout, now) if _work_is_lost(state) else None
     said: list[Said] = [RunReopened(by, why, due_at)]
@@ -76,17 +108,28 @@ def reopen(
         said.append(ScopeReopened(scope.key, due_at))
         if due_at is not None:
             said.append(SetTimer(scope.key, "timeout", due_at))
-    skip = None
-    if skipped is not None:
-        step = state.steps[skipped.key]
-        action = "complete" if skipped.done else "skip"
-        said.append(RunRepaired(action, by, why, (skipped.key,)))
-        output = NOTHING if skipped.output is None else skipped.output
-        skip = Skip(step.node, why or "skipped by a person", output, skipped.done)
+    step = state.steps.get(asked.key)
+    wish = None if step is None else _wish(step, asked)
+    if wish is not None:
+        said.append(RunRepaired(_action(asked), by, why, (asked.key,)))
     for scope in scopes:
-        mine = skip if skipped and state.steps[skipped.key].scope is scope else None
+        mine = wish if step is not None and step.scope is scope else None
         said.append(Redo(scope, mine))
     return said
+
+
+def _wish(step: Step, asked: RetryRequested | SkipRequested) -> Skip | Edit | None:
+    """What a person wants of this one job."""
+    if isinstance(asked, RetryRequested):
+        return None if asked.input is None else Edit(step.node, asked.input)
+    output = NOTHING if asked.output is None else asked.output
+    return Skip(step.node, asked.why or "skipped by a person", output, asked.done)
+
+
+def _action(asked: RetryRequested | SkipRequested) -> str:
+    if isinstance(asked, RetryRequested):
+        return "retry"
+    return "complete" if asked.done else "skip"
 
 
 def _work_is_lost(state: State) -> bool:
@@ -118,26 +161,28 @@ def redo(state: State, move: Redo, now: int) -> list[Said]:
     scope = move.scope
     if scope.items is not None:
         return [Settle(scope.key)]
+    asked = move.asked
     if scope.node.kind is Kind.JOB:
-        return _skip(scope, move.skip) if move.skip is not None else [Begin(scope.key)]
+        if isinstance(asked, Skip):
+            return _skip(scope, asked)
+        return [Begin(scope.key, given=None if asked is None else asked.input)]
     said: list[Said] = []
-    for node in scope.node.children:
-        if node.kind is Kind.UNDO or node in (state.graph.on_failure, state.graph.finally_):
-            continue
-        said += _redone(scope, node, move.skip)
+    for node in _nodes(state, scope):
+        said += _redone(scope, node, asked if asked is not None and asked.node is node else None)
     return [*said, Settle(scope.key)]
 
 
-def _redone(scope: Scope, node: Node, skip: Skip | None) -> list[Said]:
+def _redone(scope: Scope, node: Node, asked: Skip | Edit | None) -> list[Said]:
     last = scope.latest.get(node.index)
     if last is None:
         return [] if node.incoming else [Enter(scope, node)]
     if last.ended_at is None:  # a scope that was opened again
         return []
-    if last.status in LOST and not (node.optional and last.status == "failed"):
-        if skip is not None and skip.node is node:
-            return _skip(scope, skip)
-        return [Enter(scope, node)] if isinstance(last, Step) else []
+    if _is_lost(scope, node):
+        if isinstance(asked, Skip):
+            return _skip(scope, asked)
+        given = None if asked is None else asked.input
+        return [Enter(scope, node, given)] if isinstance(last, Step) else []
     said: list[Said] = []
     for flow in node.outgoing:
         if flow.target.index not in scope.latest:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ostinato.core import events as e
 from ostinato.core.callers import UNTIL_ITS_END
@@ -21,7 +22,7 @@ from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
 from ostinato.core.decide.queueing import left, queue_again
-from ostinato.core.decide.reopening import refuse_reopening, reopen
+from ostinato.core.decide.reopening import failed_steps, refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
 from ostinato.core.decide.steps import armed, quiet
 from ostinato.core.facts import (
@@ -91,6 +92,8 @@ def refuse(state: State, event: Asked, holder: str = "") -> None:
                 raise ConflictError(f"run {state.run_id} is not paused")
         case e.RetryRequested(key=key):
             _refuse_retry(state, key)
+            if event.input is not None and not key:
+                _refuse_input(state)
         case e.SkipRequested(key=key):
             _refuse_skip(state, key)
         case e.Signalled(event=sent, keep=keep):
@@ -124,6 +127,14 @@ def _refuse_retry(state: State, key: str) -> None:
         raise ConflictError(
             f"no step of run {state.run_id} waits for repair or for its next attempt"
         )
+
+
+def _refuse_input(state: State) -> None:
+    """One input is of one step."""
+    steps = failed_steps(state) if state.ended else _to_retry(state, "")
+    if len(steps) != 1:
+        shown = ", ".join(step.key for step in steps[:5])
+        raise ConflictError(f"{len(steps)} steps would be tried again, say which: {shown}")
 
 
 def _to_retry(state: State, key: str) -> list[Step]:
@@ -204,7 +215,9 @@ def retry(state: State, event: e.RetryRequested, now: int) -> list[Said]:
     if _refused(state, event):
         return []
     if state.ended:
-        return reopen(state, event.by, event.why, now)
+        if event.input is not None and not event.key:
+            event = replace(event, key=failed_steps(state)[0].key)
+        return reopen(state, event, now)
     steps = _to_retry(state, event.key)
     keys = tuple(step.key for step in steps)
     said: list[Said] = [RunRepaired("retry", event.by, event.why, keys)]
@@ -221,7 +234,7 @@ def skip(state: State, event: e.SkipRequested, now: int) -> list[Said]:
     if _refused(state, event):
         return []
     if state.ended:
-        return reopen(state, event.by, event.why, now, event)
+        return reopen(state, event, now)
     step = state.steps[event.key]
     repaired = RunRepaired("complete" if event.done else "skip", event.by, event.why, (event.key,))
     stop = [StopJob(step.key, step.attempt)] if step.status in BUSY else []
