@@ -151,9 +151,15 @@ MUTATIONS = (
     ),
     mutation(
         1, "an answer is acknowledged that changed nothing", "runtime.tasks:AnswerTask.apply",
-        "refuse_answer(self.resident.state, self.task_id, self.event)",
+        "engine.tell(change, self.resident, self.event, now)",
         "pass",
         "task.lost",
+    ),
+    mutation(
+        1, "an answer that answers nothing is acknowledged", "runtime.tasks:AnswerTask.apply",
+        "refuse_answer(self.resident.state, self.task_id, self.event)",
+        "pass",
+        "answer.differs",
     ),
     mutation(
         1, "what is old goes before its time", "core.retention:before",
