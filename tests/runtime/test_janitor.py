@@ -10,7 +10,7 @@ import pytest
 from ostinato.app import Once, Run
 from ostinato.config.kinds import KeepOf
 from ostinato.config.settings import RetentionSettings
-from ostinato.errors import SettingsError, StoreError
+from ostinato.errors import SettingsError, StoreError, Unready
 from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery
 from ostinato.runtime import janitor
 from ostinato.storage.sqlite import SqliteStorage
@@ -248,6 +248,13 @@ async def test_a_store_that_fails_stops_the_pass_and_nothing_else(clocked):
             await app.clean()
         assert await app.storage.head(run_id) is not None
         assert (await app.clean()).runs == 1
+
+
+async def test_a_pass_ends_when_the_engine_stops(clocked):
+    async with clocked.app(GO, retention=days(runs=1)) as app:
+        app.service.engine.stopping = True
+        with pytest.raises(Unready, match="goes when it is started again"):
+            await app.clean()
 
 
 @pytest.mark.parametrize("outcome", ["kept", "lost"])

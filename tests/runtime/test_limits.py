@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ostinato.errors import StoreError
 from ostinato.ports import RunQuery
 from tests.stage import Gate as Door
 from tests.stage import one_job, reached, until, until_crash
@@ -191,3 +192,34 @@ async def test_many_runs_of_many_keys_all_end(stage):
         for run in runs:
             await reached(app, run.id, "run.succeeded")
         assert (await places(app), await app.storage.turns()) == ([], [])
+
+
+@pytest.mark.parametrize("read", ["places", "buckets", "turns"])
+async def test_who_has_a_place_is_known_though_the_store_failed_at_first(stage, read):
+    """Something is asked before the app turns, and one of the reads that come first fails."""
+    gate = Gate()
+    async with until_crash(stage.app(RUNS, handlers={"gate": gate})) as app:
+        first, second = await started(app, 2, tenant="a")
+        await gate.begun.wait()
+    app = stage.app(RUNS, handlers={"gate": gate})
+    await app.open()
+    try:
+        working = getattr(app.storage, read)
+
+        async def failing():
+            setattr(app.storage, read, working)
+            raise StoreError("a bad day")
+
+        setattr(app.storage, read, failing)
+        with pytest.raises(StoreError, match="a bad day"):
+            await app.emit("HELLO")
+        await app.begin()
+        third = await app.start("w", tenant="a")
+        gate.open.set()
+        for run in (first, second, third):
+            await reached(app, run.id, "run.succeeded")
+        ends = [(await app.run_view(run.id)).ended_at for run in (first, second)]
+        assert (await app.run_view(second.id)).jobs[0].started_at >= ends[0]
+        assert (await app.run_view(third.id)).jobs[0].started_at >= ends[1]
+    finally:
+        await app.close()

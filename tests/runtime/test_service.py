@@ -38,6 +38,35 @@ async def test_a_role_that_fails_does_not_stop_the_others(here, role, error):
         assert await (await app.start("w")).result(5) == {"j": None}
 
 
+async def test_what_is_asked_while_it_begins_is_stored_in_one_tick_after_the_other(here):
+    app = here.app(NOOP)
+    await app.open()
+    try:
+        engine, most = app.service.engine, [0]
+        run_once, commit, inside = engine.run_once, app.storage.commit, [0]
+
+        async def counted(now=None):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            try:
+                return await run_once(now)
+            finally:
+                inside[0] -= 1
+
+        async def slow(batch):
+            for _ in range(50):
+                await asyncio.sleep(0)
+            await commit(batch)
+
+        engine.run_once, app.storage.commit = counted, slow
+        asked = [asyncio.create_task(app.emit("HELLO")) for _ in range(3)]
+        await asyncio.gather(app.begin(), *asked)
+        assert await (await app.start("w")).result(5) == {"j": None}
+        assert most == [1]
+    finally:
+        await app.close()
+
+
 async def test_a_stop_tells_everybody_who_still_waits_for_the_store(here, monkeypatch):
     """Both the one whose commit is under way and the one behind it."""
     monkeypatch.setattr(services, "SETTLE", 0.01)

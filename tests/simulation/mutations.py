@@ -131,6 +131,8 @@ MUTATIONS = (
         'self.engine.fresh["reply", *mark] = change',
         "pass",
         "client.refused",
+    ),
+    mutation(
         1, "whoever answers second is told that the answer counts",
         "runtime.tasks:AnswerTask.apply",
         "refuse_ended(self.row, self.event.by, self.event.outcome, bytes(self.event.data))",
@@ -302,6 +304,12 @@ MUTATIONS = (
         "pass",
         "bulk.left", "bulk.twice",
     ),
+    mutation(
+        2, "a uid is free before the end of its run is stored", "runtime.standing:Standing._who",
+        'stored(engine, change, "freed", *pair)',
+        "pass",
+        "client.refused",
+    ),
     # 3. At least once, with a key that stays
     mutation(
         3, "the idempotency key changes with the attempt",
@@ -339,6 +347,12 @@ MUTATIONS = (
         "step.deaths + step.started",
         "step.deaths + 1",
         "abandoned.early",
+    ),
+    mutation(
+        3, "a job that kills its process is begun for ever", "core.decide.takeover:_taken_up",
+        "deaths >= state.graph.most_deaths",
+        "False",
+        "process.restarts",
     ),
     mutation(
         3, "what was cancelled before it had a slot begins", "runtime.executor:Executor._run",
@@ -683,7 +697,7 @@ MUTATIONS = (
         "runtime.schedules:Schedules.clock_went_back",
         "self.engine.post(Alter(self, None, planned(brought_back)))",
         "pass",
-        "schedule.late", "schedule.left_out",
+        "schedule.asleep",
     ),
     mutation(
         9, "a schedule goes on in a pause", "core.schedules:paused",
@@ -724,24 +738,3 @@ MUTATIONS = (
         "run.hangs", "loop.broken",
     ),
 )  # fmt: skip
-
-UNFOUND = [
-    mutation(
-        3,
-        "a job that kills its process is begun for ever",
-        "core.decide.takeover:_taken_up",
-        "deaths >= state.graph.most_deaths",
-        "False",
-        "process.restarts",
-    ),
-    mutation(
-        2,
-        "a uid is free before the end of its run is stored",
-        "runtime.standing:Standing._who",
-        'stored(engine, change, "freed", *pair)',
-        "pass",
-        "client.refused",
-    ),
-]
-"""Code that keeps a promise, and whose removal the plans of 2,000 seeds do not meet any more since
-there are more workflows to choose from: they want an aim. Tests of the runtime hold both."""

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from ostinato.core.schedules import event_of, event_source
 from ostinato.ports import Batch, StoredEvent
 from ostinato.testing.simulation.clock import NOON
-from ostinato.testing.simulation.clockwork import EACH, LATE, Clockwork
+from ostinato.testing.simulation.clockwork import EACH, LATE, SOON, Clockwork
 from ostinato.testing.storage_contract.samples import head, schedule
 
 SECOND = 1_000
@@ -66,6 +66,22 @@ def test_an_instant_that_was_left_out(clockwork):
     assert list(clockwork.left_out()) == []
     kept(clockwork, events=[taken(EACH, 5), taken(EACH, 9, id="w/on/x@now/by-hand")])
     assert [violation.rule for violation in clockwork.left_out()] == ["schedule.left_out"]
+
+
+def test_an_instant_that_a_clock_set_back_has_yet_to_reach(clockwork):
+    kept(clockwork, events=[taken(EACH, second) for second in (-60, -59, -58, 1, 2)])
+    clockwork.until = NOON - 58 * SECOND + LATE
+    assert list(clockwork.left_out()) == []
+    clockwork.until += SECOND + 1
+    assert [violation.rule for violation in clockwork.left_out()] == ["schedule.left_out"]
+
+
+def test_what_waits_for_an_hour_to_come_again(clockwork):
+    due = Standing.latest + SOON
+    kept(clockwork, schedules=[replace(schedule(EACH), due_at=due)])
+    assert list(clockwork.asleep()) == []
+    kept(clockwork, schedules=[replace(schedule(EACH), due_at=due + 1)])
+    assert [violation.rule for violation in clockwork.asleep()] == ["schedule.asleep"]
 
 
 def test_what_is_late(clockwork):

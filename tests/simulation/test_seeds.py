@@ -19,7 +19,7 @@ FAULTS = (
     "bus.error", "bus.hang", "bus.partial", "bus.refuses", "bus.twice", "archive.error",
     "archive.kept",
 )  # fmt: skip
-CRASHES = ("aimed", "failed start", "kill", "poison", "zombie")
+CRASHES = ("aimed", "failed start", "fell", "kill", "poison", "zombie")
 HANDLERS = ("cancelled", "failed", "hung", "stubborn", "zombie")
 
 

@@ -151,6 +151,7 @@ class Janitor:
                 self._operations,
                 self._rest,
             ):
+                self._look_if_stopping()
                 async for removal in lots(now):
                     await self._remove(removal)
                     done.count(removal)
@@ -160,6 +161,11 @@ class Janitor:
         if done:
             log.info("janitor.removed", **{name: getattr(done, name) for name in _COUNTS})
         return done
+
+    def _look_if_stopping(self) -> None:
+        """Whoever asked for a pass is told soon, however slowly the store answers."""
+        if self.engine.stopping:
+            raise Unready("the engine is stopping; what is old goes when it is started again")
 
     async def _remove(self, removal: Removal) -> None:
         await self._ask(lambda answer: Remove(removal, answer))
@@ -172,6 +178,7 @@ class Janitor:
     async def _runs(self, now: int) -> AsyncIterator[Removal]:
         for workflow in list(self.catalog.workflows()):
             for status in OVER:
+                self._look_if_stopping()
                 old = before(self.retention.of_run(workflow, status), now)
                 if old is not None:
                     async for removal in self._runs_of(workflow, status, old):

@@ -46,7 +46,6 @@ class Limiter:
         self._waiting: dict[Owner, Turn] = {}
         self._queues: dict[str, list[Entry]] = {}
         self._lines: dict[str, dict[Owner, None]] = {}
-        self._known = False
         self.changed: dict[str, None] = {}
         self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
         self._number = 0
@@ -56,14 +55,14 @@ class Limiter:
         return len(self._waiting)
 
     async def refresh(self) -> None:
-        """What the store holds: places that are taken, turns that wait, buckets."""
-        if self._known:
-            return
-        self._known = True
-        for place in await self.engine.storage.places():
+        """Once: what the store holds. Nothing is known when one of these reads fails."""
+        storage = self.engine.storage
+        places, buckets = await storage.places(), await storage.buckets()
+        turns = await storage.turns()
+        for place in places:
             self._hold(place)
-        self._full_at = await self.engine.storage.buckets()
-        for turn in await self.engine.storage.turns():
+        self._full_at = buckets
+        for turn in turns:
             if turn.wants:
                 self._wait(turn)
             else:  # it cannot be read, and nobody would ever tell who waits for it

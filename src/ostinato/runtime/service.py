@@ -174,11 +174,16 @@ class Service:
 
     async def _store(self, answer: asyncio.Future[Any]) -> None:
         async with self._storing:
-            if not self.engine.epoch:
-                self.engine.epoch = await self.storage.join()
-                await self.limiter.refresh()
-            while not answer.done():
+            await self._own()
+            while self._task is None and not answer.done():
                 await self.engine.run_once()
+
+    async def _own(self) -> None:
+        """Once, before anything is stored: an epoch, and who has a place or waits for one."""
+        if not self.engine.epoch:
+            epoch = await self.storage.join()
+            await self.limiter.refresh()
+            self.engine.epoch = epoch
 
     # room for more
 
@@ -229,16 +234,20 @@ class Service:
     # living
 
     async def start(self) -> None:
-        """Take over what was left, then begin to turn. Until then no job starts here."""
+        """Take over what was left, then begin to turn. Until then no job starts here.
+
+        What is asked meanwhile is stored before, or waits: nobody else turns the engine by then.
+        """
         self.engine.outlets.dispatch = self.executor.dispatch
-        await take_over(self.engine)
-        await self.timers.refresh()
-        await self.limiter.refresh()
-        await self.schedules.refresh()
-        await self.operations.refresh()
-        await self.calls.refresh()
-        self._pace_back = slow_down()
-        self._task = asyncio.create_task(self._turn(), name="ostinato-service")
+        async with self._storing:
+            await self._own()
+            await take_over(self.engine)
+            await self.timers.refresh()
+            await self.schedules.refresh()
+            await self.operations.refresh()
+            await self.calls.refresh()
+            self._pace_back = slow_down()
+            self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
 
     async def run_once(self, now: int | None = None) -> int:

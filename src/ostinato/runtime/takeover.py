@@ -17,8 +17,7 @@ log = logger("ostinato.takeover")
 
 
 async def take_over(engine: Engine) -> int:
-    """Take a new epoch, and post to every run that had work in hands, or missed an event."""
-    engine.epoch = await engine.storage.join()
+    """Post to every run that had work in hands, or missed an event."""
     runs = await engine.storage.busy_runs()
     for run_id in runs:
         engine.post(Tell(run_id, e.TakenOver()))

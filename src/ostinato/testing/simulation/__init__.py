@@ -4,7 +4,7 @@ A seed makes a plan; a world plays it in virtual time, around processes that hol
 once all is quiet it is judged. ``docs/explanation/simulation.md`` tells how to read a failure.
 
 plan       what clients ask and what goes wrong, and when
-aims       what a crash point needs to be reached
+aims       what a crash point needs to be reached; happenings: what there is to be had
 documents  the workflows that are simulated; asked: the one that asks people; parts of all
 repetitions  … those of which runs meet
 callers    those of them that call each other

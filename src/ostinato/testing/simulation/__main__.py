@@ -19,7 +19,7 @@ from ostinato.testing.simulation.tally import Tally
 SHOWN = 3
 """Red seeds that are made small and shown."""
 
-ENOUGH = 0.95
+ENOUGH = 0.97
 """The share of crash points that a full run must cover."""
 
 FULL = 400

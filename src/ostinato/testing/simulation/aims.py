@@ -7,193 +7,175 @@ that it aims at, so that few seeds cover much.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import BUS_FAULTS, MEETING
-from ostinato.testing.simulation.points import Point, crash_points, function_of
-
-Happening = tuple[str, tuple[Any, ...]]
-
-STOP: Happening = ("stop", (0.05,))
-SLOW: Happening = ("fault", ("slow", 3.0))
-GONE: Happening = ("fault", ("commit.gone", 1))
-CRASH: Happening = ("crash", ())
+from ostinato.testing.simulation.faults import REDRIVEN, TAKEN
+from ostinato.testing.simulation.happenings import (
+    AGE,
+    ANSWERS,
+    ASKS,
+    BACK,
+    BULK,
+    BUS_FAILS,
+    BUS_HANGS,
+    CALLS,
+    CANCELS,
+    CLEAN,
+    CLEANS,
+    CRASH,
+    CRASHES,
+    CUT_SHORT,
+    DONE,
+    DRIVEN,
+    EARLY,
+    ENDED,
+    FAILED,
+    FALLS,
+    GONE,
+    HANDS,
+    LINES,
+    LOOKS,
+    LOST,
+    MENDED,
+    MET,
+    MISREAD,
+    MISSED,
+    ODD,
+    ORDERS,
+    PLAINS,
+    REOPENED,
+    RUSH,
+    SIGNALS,
+    SLOW,
+    STARTS,
+    STOP,
+    STOPS,
+    TWINS,
+    UNKEPT,
+    UNREAD,
+    UNSEEN,
+    UNSURE,
+    WATCHES,
+    WEBS,
+    Happening,
+    Scene,
+    starts,
+    upon,
+)
+from ostinato.testing.simulation.points import Point, crash_points, function_of, line_of
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """``happenings`` come at any moment; ``later`` in the second half then, and in this order."""
+    """What is ``first`` is there from the beginning, ``happenings`` come at any moment; ``later``
+    in the second half then, and in this order. A ``scene`` begins soon after the first half. What
+    is ``alone`` has no other workflows beside it.
+    """
 
     documents: tuple[str, ...] = ()
     happenings: tuple[Happening, ...] = ()
     later: tuple[Happening, ...] = ()
+    scene: Scene = ()
+    first: tuple[Happening, ...] = ()
+    alone: bool = False
     small: bool = False
     forgets: bool = False
 
 
-OLD = 70_000
-"""Milliseconds: so much later everything is old, in worlds that forget, and the janitor comes."""
-
-AGE: Happening = ("jump", (OLD,))
-CLEAN: Happening = ("clean", ())
-
-UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))
-UNMET = tuple[Happening, ...](("fault", (kind, 1)) for kind in MEETING.values())
-BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
-BUS = Need(("plain", "order"), (("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
-STOPPED = Need(("strict", "failing", "plain"), (STOP, STOP, STOP))
-CANCELS = tuple[Happening, ...](("cancel", (number,)) for number in (1, 2, 3))
-STARTS = tuple[Happening, ...](
-    ("start", ("early", number, "both", 1))
-    for number in (901, 904, 907, 910, 913, 916)  # which have one uid
-)
-
-CALLS = tuple[Happening, ...](("start", ("calling", number, "plain", 1)) for number in (910, 913))
-"""Which call by the uid of those."""
-
-EARLY = tuple[Happening, ...](("emit", ("EARLY", number, 2)) for number in (1, 2, 3))
-
-MET = tuple[Happening, ...](
-    ("emit", (type, number, 1)) for number in (1, 2, 3) for type in ("PAID", "PING")
-)
-
-LOOKS = tuple[Happening, ...](("look", (number,)) for number in (1, 2))
-
-ASKS = tuple[Happening, ...](("start", ("asked", number, "plain", 1)) for number in (1, 2, 3))
-ANSWERS = tuple[Happening, ...](
-    ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
-)
-
-WAITERS = tuple[Happening, ...](
-    ("start", ("waiting", number % 4, "plain", 1)) for number in range(12)
-)
-UNSEEN: tuple[Happening, ...] = (
-    *[("start", ("changing", number, "plain", 1)) for number in (985, 986, 987)],
-    ("blind", ()),
-    CRASH,
-)
-"""The timer of a run is due, and nobody can read the run."""
-
-TWINS: tuple[Happening, ...] = (*EARLY, *UNMET, *WAITERS)
-"""What one run waits for comes, nobody can say so, and another one like it begins."""
-
-OVER = (991, 992, 993)
-"""Runs that have each a uid of their own, and end at once."""
-
-RUSH = tuple[Happening, ...](("rush", ("bad", number)) for number in (2_000, 3_000, 4_000))
-"""One uid is asked for again and again while its run ends, which no store takes."""
-
-ENDED = tuple[Happening, ...](("start", ("broken", n, "uid", 1)) for n in OVER)
-REOPENED = tuple[Happening, ...](("mend", (n, how)) for n in OVER for how in ("fork", "retry"))
-AWAY = tuple[Happening, ...](("fault", ("outage", 1.5)) for _ in range(6))
-ORDERS = tuple[Happening, ...](("emit", ("ORDER", n, 2)) for n in (1, 2, 3, 921, 922, 923, 924))
-WEBS = tuple[Happening, ...](("start", ("web", n, "plain", 1)) for n in range(980, 988))
-DONE = tuple[Happening, ...](("start", ("plain", n, "once", 1)) for n in (950, 951, 952))
-FAILED: tuple[Happening, ...] = (
-    *[("emit", (type, number, 1)) for type in ("PICK", "MOOD") for number in range(960, 966)],
-    *[("start", ("web", number, "plain", 1)) for number in (970, 971)],
-)
-SIGNALS = tuple[Happening, ...](
-    (how, given)
-    for number in (901, 904, 907, 911)
-    for how, given in (
-        ("emit", ("SIGNAL", number, 1)),
-        ("start", ("signalled", number, "both", 1)),
-        ("start", ("queued", number, "both", 1)),
-        ("start", ("single", number, "once", 2)),
-    )
-)
-LINES: tuple[Happening, ...] = (("burst", ("queued", 7)), ("burst", ("queued", 4)))
-BULK: tuple[Happening, ...] = (
-    ("bulk", ("retry", "broken", False)), ("bulk", ("cancel", "early", False)),
-    ("bulk", ("retry", "broken", True)),
-)  # fmt: skip
-DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
-OLD_PLAINS = Need(("plain",), DONE, later=(AGE, CLEAN, AGE, CLEAN), forgets=True)
-LONG_PASS: tuple[Happening, ...] = (("fault", ("slow", 9.0)), *[AGE, STOP] * 4)
-SENDING: tuple[Happening, ...] = (
-    ("fault", ("bus.hang", 9)), *WEBS,
-)  # fmt: skip
-
-HANDS: tuple[Happening, ...] = (
-    ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
-)  # fmt: skip
+BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
+STOPPED = Need(("strict", "failing", "plain"), STOPS)
+CALLING = ("calling", "called", "deep", "single", "early")
+BEGUN = Need(("plain",), CRASHES)
+CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True)
+SENDING = Need(("web",), (*WEBS, BUS_HANGS), later=(STOP, STOP))
+OLD_RUNS = Need(("long",), DONE, scene=CLEANS, forgets=True)
+TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True)
 
 NEEDS: dict[str, Need] = {
-    "builtin.sleep": Need(("web",)),
-    "calls": Need(("calling", "called", "deep", "early"), (CRASH, CRASH, *CANCELS)),
-    "calls._look": Need(
-        ("calling", "called", "deep", "early"),
-        STARTS[:2],
+    "sleep": Need(("web",), WEBS),
+    "calls": Need(CALLING, (CRASH, CRASH, *CANCELS)),
+    "Hear.ready": Need(CALLING, CALLS, first=FALLS),
+    "Start._look": Need(
+        CALLING,
+        (*STARTS[:2], *starts("single", 920, 921)),
         later=(CRASH, *CALLS, GONE, CRASH, GONE, CRASH, *CALLS),
+        first=FALLS,
     ),
-    "engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
-    "engine._commit": Need(("bad",), tuple(("fault", ("commit.odd", 1)) for _ in range(3))),
-    "engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
-    "engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
-    "engine._was_kept": Need(
+    "_callers": Need(CALLING, (*STARTS[:1], *CALLS), first=FALLS),
+    "Engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
+    "Engine._commit": Need(("bad",), (*ODD, *LOST)),
+    "Engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
+    "Engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
+    "Engine._was_kept": Need(
         ("web",),
-        tuple(
-            happening
-            for number in (1, 2, 3, 80)
-            for happening in (("fault", ("commit.lost", 9)), ("batch", (number,)))
-        ),
-        later=(("fault", ("commit.odd", 9)), ("redrive", (2,)), ("redrive", (2,))),
+        (*LOST, *WEBS[:4]),
+        scene=UNSURE,
+        first=(upon(REDRIVEN, "commit.odd", 3), upon(TAKEN, "commit.odd", 2)),
     ),
-    "executor._run": Need(("failing", "strict"), CANCELS),
-    "executor._run_alone": Need(("poisoned",), (CRASH,)),
-    "executor.close": Need(("strict", "failing"), (STOP, STOP)),
-    "executor.drain": STOPPED,
-    "exporting": OLD_PLAINS,
+    "Executor._run": Need(("failing", "strict", "mending"), CANCELS, first=MENDED),
+    "Executor._kept_secret": Need(("mending",), first=MENDED),
+    "Executor._call": Need(("plain",), first=PLAINS),
+    "Executor._outcome": Need(("mending",), CANCELS),
+    "Executor._run_alone": Need(("poisoned",), (CRASH,)),
+    "Executor.close": Need(("strict", "failing"), STOPS),
+    "Executor.drain": STOPPED,
+    "exporting": OLD_RUNS,
     "http": Need(("web",), WEBS),
-    "http.close": Need(("web",), (STOP, STOP, STOP, STOP)),
+    "HttpJobs.close": Need(("web",), (*STOPS, STOP)),
     "inbox": Need(("order",), ORDERS),
-    "incidents": Need(("changing",), later=UNSEEN),
-    "janitor": OLD_PLAINS,
-    "janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
-    "janitor.close": Need(("plain",), DONE, later=LONG_PASS, forgets=True),
+    "incidents": Need(("changing",), scene=UNSEEN),
+    "janitor": OLD_RUNS,
+    "Janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
+    "Janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
+    "Janitor.close": CUT_OFF,
+    "await self.janitor.close()": CUT_OFF,
     "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
     "limiter": Need(("limited", "queued"), (("burst", ("limited", 9)), *LINES, CRASH), later=LINES),
-    "meeting": Need(("early",), (*EARLY, *UNMET), later=MET),
-    "meeting._find_waits": Need(("early", "waiting"), TWINS, later=MET),
-    "meeting.run_once": Need(("early", "waiting"), TWINS, later=MET),
+    "meeting": Need(("early", "waiting"), TWINS, later=MET, scene=MISSED),
     "operations": Need(("broken", "early"), (*ENDED, *EARLY), later=(*BULK, CRASH)),
     "operating": Need(("broken", "early"), ENDED, later=BULK),
-    "janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
     "outbox": BUS,
-    "outbox.close": Need(("web",), SENDING, later=(STOP, STOP)),
+    "Outbox.close": SENDING,
+    "await self.outbox.close()": SENDING,
     "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
-    "planning": Need(SCHEDULED, (*HANDS, ("jump", (-5_000,)))),
+    "is_open": TURNS,
+    "Unblock.ready": TURNS,
+    "planning": Need(SCHEDULED, HANDS, scene=BACK),
     "schedules": Need(SCHEDULED, HANDS),
-    "executor._outcome": Need(("mending",), CANCELS),
     "repairs": Need(("broken",), ENDED, later=REOPENED),
-    "service.stop": STOPPED,
-    "service._hand_over": Need(
-        ("strict", "failing", "plain"), (*DONE, STOP, STOP), later=LONG_PASS, forgets=True
+    "Service.stop": STOPPED,
+    "Service._hand_over": STOPPED,
+    "Service._settle": STOPPED,
+    "Service.start": BEGUN,
+    "Service._own": BEGUN,
+    "Service._store": BEGUN,
+    "Service._store_start": Need(
+        ("poisoned",), first=(*starts("poisoned", 940), upon(b'[["job.started"', "commit.error", 3))
     ),
-    "service._settle": STOPPED,
-    "service._store_start": Need(
-        ("poisoned",), (("start", ("poisoned", 940, "plain", 1)), CRASH), later=AWAY
-    ),
-    "service._turn": Need(("early",), tuple(("fault", ("read.odd", 2)) for _ in range(3))),
-    "service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
-    "slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
+    "Service.run_once": Need(("early", "turns", "broken"), (*EARLY, *ENDED, *BULK)),
+    "Service._turn": Need(("early", "turns"), (*EARLY, *MISREAD, *UNREAD, *UNKEPT)),
+    "Service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
+    "Slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
     "starts": Need(
         ("early", "signalled", "queued", "single"),
         (*STARTS[:3], *SIGNALS[:8], *LINES),
         later=(CRASH, *STARTS[3:], *SIGNALS[8:], *LINES),
     ),
-    "starts.look": Need(("single", "queued", "signalled"), SIGNALS, later=(*SIGNALS, *LINES)),
+    "Starter.look": Need(("single", "queued", "signalled"), SIGNALS, later=(*SIGNALS, *LINES)),
     "timers": Need(("early", "asked", "mending"), (*EARLY, *ASKS, CRASH), later=CANCELS),
-    "watching": Need((), tuple(("watch", (number,)) for number in (1, 2, 3))),
+    "watching": Need((), WATCHES),
 }
-"""By module and function, or by module."""
+"""By line, by class and function, or by module."""
 
 
-def aim_of(seed: int) -> tuple[Point, Need]:
-    """The points take turns from seed to seed."""
+def aim_of(number: int) -> tuple[int, Point, Need]:
+    """The points take turns: which turn this is, whose it is, and what that needs."""
     points = crash_points()
-    point = points[seed % len(points)]
-    needed = NEEDS.get(f"{point[0]}.{function_of(point)}") or NEEDS.get(point[0]) or Need()
-    return point, needed
+    turn, place = divmod(number, len(points))
+    point = points[place]
+    return turn, point, next((NEEDS[name] for name in names_of(point) if name in NEEDS), Need())
+
+
+def names_of(point: Point) -> tuple[str, str, str]:
+    """Under which it may be told what it needs, the closest first."""
+    return line_of(point), function_of(point), point[0]

@@ -37,6 +37,7 @@ CALLING: Data = {
             call("shared", {"workflow": "deep", "uid": UID}, optional=True),
             call("same", {"workflow": "deep", "uid": UID}, optional=True),
             call("known", {"workflow": "early", "uid": UID}, timeout="600ms", optional=True),
+            call("once", "single", optional=True),
             call("made", "deep", undo={"call": "deep", "with": N}, needs=["gone"]),
         ),
         phase(

@@ -26,12 +26,16 @@ ALONE = "ostinato/schedules/turns/"
 LATE = 3_000
 """Milliseconds after which what is due has fired, on a machine on which nothing goes wrong."""
 
+SOON = 5_000
+"""Milliseconds within which each of these schedules is due again."""
+
 
 class Clockwork:
-    """``rows`` are as they were stored last."""
+    """``rows`` are as they were stored last. What came due later than ``until`` was not wanted."""
 
     def __init__(self, clock: WallClock) -> None:
         self.rows: dict[str, Schedule] = {}
+        self.until: int | None = None
         self._clock = clock
         self._fired: dict[str, set[int]] = {}
         self._open: dict[str, set[str]] = {}
@@ -80,9 +84,19 @@ class Clockwork:
                 text = f"{row.id} waits for {row.waits_for}, which has ended"
                 yield _violation("schedule.late", text)
 
+    def asleep(self) -> Iterator[Violation]:
+        """What was planned by a clock that ran ahead, and waits for that hour."""
+        for row in self.rows.values():
+            if row.due_at is not None and row.due_at > self._clock.now() + SOON:
+                ahead = row.due_at - self._clock.now()
+                yield _violation("schedule.asleep", f"{row.id} is due only in {ahead} ms")
+
     def left_out(self) -> Iterator[Violation]:
-        fired = self._fired.get(event_source(EACH))
-        if fired and (missing := set(range(min(fired), max(fired), PERIOD)) - fired):
+        """A clock that was set back may not have come again to what was started last."""
+        fired = self._fired.get(event_source(EACH), set())
+        end = max(fired, default=0) if self.until is None else self.until - LATE
+        first, last = min(fired, default=0), min(max(fired, default=0), end)
+        if missing := set(range(first, last, PERIOD)) - fired:
             text = f"{len(missing)} instants of {EACH} never started, {min(missing)} is the first"
             yield _violation("schedule.left_out", text)
 

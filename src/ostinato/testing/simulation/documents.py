@@ -236,7 +236,7 @@ BY_CRON: Data = {"schedule": "*/2 * * * * *", "zone": "Europe/Berlin", "jitter":
 TURNS: Data = {
     "workflow": "turns",
     "on": [BY_CRON, IN_TURN],
-    "phases": [phase("p", job("turn", "steady"))],
+    "phases": [phase("p", job("turn", "steady"), {"job": "rest", "wait": "1s"})],
 }
 
 TURNED: Data = TURNS | {"on": [IN_TURN | {"every": "2s", "catch_up": "all"}, BY_CRON]}
@@ -265,11 +265,11 @@ MENDING: Data = {
             job("made", "quick", undo="quick"),
             job("lent", "steady", undo={"run": "steady", "with": N}),
             job("part", "quick", each={"in": "input.items", "as": "item"}, undo="quick"),
+            job("told", "steady") | {"with": N | {"key": "${ secrets.KEY }"}},
         ),
         phase("race", job("fast", "quick"), job("slow", "steady"), mode="race"),
         phase(
             "ask",
-            job("told", "steady") | {"with": N | {"key": "${ secrets.KEY }"}},
             job("poll", "quick", repeat={"until": "job.attempt > 1", "every": "30ms"}),
             job("lost", "cancelled", retry=1, catch=[{"on": "*", "do": job_of("quick")}]),
             {
@@ -367,7 +367,8 @@ SCHEDULED = ("ticking", "turns")
 """Workflows that start by the clock."""
 
 NEIGHBOURS = {
-    "order": ("after",), "strict": ("after",), "calling": ("called", "deep"), "called": ("deep",),
+    "order": ("after",), "strict": ("after",), "called": ("deep",),
+    "calling": ("called", "deep", "single"),
 }  # fmt: skip
 """Workflows that are started by what others emit, or call."""
 

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from random import Random
 
 from ostinato.errors import StoreError
+from ostinato.ports import Batch
 from ostinato.testing.simulation.loop import VirtualLoop
 
 COMMIT_FAULTS = (
@@ -26,6 +27,12 @@ BUS_FAULTS = ("bus.error", "bus.partial", "bus.twice", "bus.hang", "bus.refuses"
 
 ARCHIVE_FAULTS = ("archive.error", "archive.kept")
 
+FALL = "fall"
+"""A commit that is kept, and takes its process down before it hears so."""
+
+REDRIVEN, TAKEN = b"redriven", b"taken"
+"""What commits say that write no record: that of a redrive, and that of events."""
+
 FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
 
@@ -36,6 +43,7 @@ class Faults:
         self._loop = loop
         self._random = random
         self._commits: deque[str] = deque()
+        self._upon: list[tuple[bytes, str]] = []
         self._reads: deque[str] = deque()
         self._meetings = {kind: deque[str]() for kind in MEETING.values()}
         self._bus: deque[str] = deque()
@@ -57,14 +65,24 @@ class Faults:
         )
         queue.extend([kind] * max(1, int(amount)))
 
+    def expect(self, said: bytes, kind: str, times: int) -> None:
+        """``kind`` befalls the next commits with a record that says this: an event does not."""
+        self._upon += [(said, kind)] * times
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         queues = (self._commits, self._reads, self._bus, self._archive, *self._meetings.values())
         for queue in queues:
             queue.clear()
+        self._upon.clear()
         self._until = dict.fromkeys(WINDOWS, 0.0)
 
-    def next_commit(self) -> str:
+    def next_commit(self, batch: Batch) -> str:
+        for one in self._upon:
+            if _says(batch, one[0]):
+                self._upon.remove(one)
+                self.met[one[1]] += 1
+                return one[1]
         return self._next(self._commits)
 
     def next_read(self, name: str) -> str:
@@ -96,3 +114,9 @@ class Faults:
             self.met["slow"] += 1
             seconds += self._random.random() * 0.2
         return seconds
+
+
+def _says(batch: Batch, said: bytes) -> bool:
+    if not batch.records:
+        return bool(batch.redriven if said == REDRIVEN else batch.events and said == TAKEN)
+    return any(said in record.data for record in batch.records)

@@ -10,10 +10,10 @@ from ostinato.testing.simulation.documents import DOOMED
 from ostinato.testing.simulation.settling import open_runs
 from ostinato.testing.simulation.world import World
 
-QUICK_KILLS = 2
-"""Crashes that an innocent job survives whatever else happens: three deaths give it up."""
+QUICK_KILLS, DEATHS = 2, 3
+"""So many crashes may cost an innocent job its life, with a poisonous one beside it and without."""
 
-KILLS = ("kill", "aimed", "paused")
+KILLS = ("kill", "aimed", "fell", "paused")
 """How a plan takes a process down: one that is paused is taken for dead, and its jobs with it."""
 
 
@@ -21,8 +21,6 @@ async def judge(world: World) -> list[Violation]:
     """The ledger's violations, the store's and those of the world as a whole."""
     found = list(world.ledger.broken)
     found += [Violation("", -1, "loop.broken", text) for text in world.loop.problems]
-    if world.restless:
-        found.append(Violation("", -1, "process.restarts", "each process is taken down again"))
     found += _hanging(world)
     found += _outside(world)
     found += world.ledger.clockwork.left_out()
@@ -104,5 +102,6 @@ def _innocence(world: World, head: Head) -> Iterator[Violation]:
     if head.waiting_for == "repair" and held != "Abandoned":
         yield Violation(head.run_id, -1, "innocent.incident", head.error_message or "")
     planned = sum(n for how, n in world.crashes.items() if how in KILLS)
-    if "Abandoned" in (head.error_name, held) and planned < QUICK_KILLS:
+    enough = QUICK_KILLS if world.crashes["poison"] else DEATHS
+    if "Abandoned" in (head.error_name, held) and planned < enough:
         yield Violation(head.run_id, -1, "innocent.abandoned", head.error_message or "")

@@ -86,7 +86,10 @@ class Call:
 
 
 Base: Any = asyncio.AbstractEventLoop
-"""What a simulation does not need (sockets, signals, processes) raises NotImplementedError."""
+"""What a simulation does not need (sockets, signals, processes) raises NotImplementedError there.
+
+``Any``, for to the types those 36 methods are abstract, and no loop is one without them.
+"""
 
 
 class VirtualLoop(Base):  # type: ignore[misc]

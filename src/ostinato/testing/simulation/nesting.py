@@ -8,6 +8,7 @@ from typing import Any
 from ostinato.core import facts as f
 from ostinato.core.codec import decode_facts
 from ostinato.testing.simulation.cells import TIMELESS, Cell
+from ostinato.testing.simulation.faults import FALL
 from ostinato.testing.simulation.outcome import Outcome, simulate
 from ostinato.testing.simulation.plan import Action, Plan
 
@@ -27,6 +28,8 @@ def plan_of_cell(cell: Cell) -> Plan:
     elif cell.fate == "crashed":
         actions.append(Action(MEETS, "crash"))
     actions += [Action(at, "repair", (1,)) for at in (1.5, 5.5)]
+    if cell.fate == "crashed":
+        actions.append(Action(0.0, "upon", (cell.mark, FALL, 1)))
     return Plan(
         seed=1,
         store="memory",
@@ -35,7 +38,6 @@ def plan_of_cell(cell: Cell) -> Plan:
         documents=("nested", *cell.below()),
         actions=tuple(actions),
         own={"nested": cell.document(), **cell.below()},
-        falls=cell.mark if cell.fate == "crashed" else b"",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from ostinato.testing.simulation.aims import OLD, aim_of
+from ostinato.testing.simulation.aims import Need, aim_of
 from ostinato.testing.simulation.documents import (
     BELOW,
     CONSUMERS,
@@ -29,6 +29,7 @@ from ostinato.testing.simulation.faults import (
     READ_FAULTS,
     WINDOWS,
 )
+from ostinato.testing.simulation.happenings import OLD
 from ostinato.testing.simulation.parts import Data
 
 SPAN = 6.0
@@ -37,11 +38,14 @@ SPAN = 6.0
 AIMLESS = 20
 """One seed in so many does not crash at a point of its own."""
 
+LATER = (1, 1, 1, 3)
+"""How often a point is met before the crash, from the second turn of the points on."""
+
 FORGETS = 0.15
 """The share of seeds in which what is old goes."""
 
-SQLITE_EVERY = 10
-"""One seed in so many has its data in a SQLite file."""
+SQLITE = 0.1
+"""The share of seeds whose data is in a SQLite file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Action:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``forgets``: what is old goes after seconds, not never. ``own`` are documents of this plan's
-    own, ``falls`` is what a record says whose commit takes its process down, once.
+    own.
     """
 
     seed: int
@@ -70,7 +74,6 @@ class Plan:
     actions: tuple[Action, ...]
     forgets: bool = False
     own: Mapping[str, Data] = field(default_factory=dict)
-    falls: bytes = b""
 
     def only(self, actions: tuple[Action, ...]) -> Plan:
         return replace(self, actions=actions)
@@ -87,19 +90,17 @@ class Plan:
 
 def plan_of(seed: int) -> Plan:
     chance = Random(f"plan:{seed}")
-    sqlite = seed % SQLITE_EVERY == 7
+    sqlite = chance.random() < SQLITE
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
     forgets = chance.random() < FORGETS
     if seed % AIMLESS != AIMLESS - 1:
-        point, need = aim_of(seed)
-        documents = tuple(dict.fromkeys([*need.documents, *documents]))
+        turn, point, need = aim_of(seed - seed // AIMLESS)
+        others = () if need.alone else documents
+        documents = tuple(dict.fromkeys([*need.documents, *others]))
         small = small or need.small
         forgets = forgets or need.forgets
-        actions.append(Action(0.0, "aim", (*point, chance.choice((1, 1, 1, 1, 3)))))
-        first, half = (0.5 if need.later else 1.0), SPAN / 2
-        actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
-        moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
-        actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
+        actions.append(Action(0.0, "aim", (*point, chance.choice(LATER) if turn else 1)))
+        actions += _needed(chance, need)
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     actions += _letters(chance, documents)
     actions += _forgetting(chance) if forgets else []
@@ -113,6 +114,17 @@ def plan_of(seed: int) -> Plan:
         actions=tuple(sorted(actions, key=lambda action: action.at)),
         forgets=forgets,
     )
+
+
+def _needed(chance: Random, need: Need) -> list[Action]:
+    second = bool(need.later or need.scene)
+    first, half = (0.5 if second else 1.0), SPAN / 2
+    actions = [Action(0.0, *one) for one in need.first]
+    actions += [Action(round(_moment(chance) * first, 3), *one) for one in need.happenings]
+    moments = sorted(round(half + _moment(chance) / 2, 3) for _ in need.later)
+    actions += [Action(at, *one) for at, one in zip(moments, need.later, strict=True)]
+    begun = half + _moment(chance) / 12
+    return actions + [Action(round(begun + after, 3), *one) for after, one in need.scene]
 
 
 def _moment(chance: Random) -> float:

@@ -26,13 +26,20 @@ SUSPENDS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 @cache
 def _functions() -> dict[Point, str]:
     return {
-        (path.stem, node.lineno): function.name
+        (path.stem, node.lineno): name
         for path in PACKAGE.glob("*.py")
-        for function in ast.walk(ast.parse(path.read_text(), str(path)))
+        for name, function in _named(ast.parse(path.read_text(), str(path)))
         if isinstance(function, ast.AsyncFunctionDef)
         for node in ast.walk(function)
         if isinstance(node, SUSPENDS)
     }
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    for node in tree.body:
+        yield getattr(node, "name", ""), node
+        if isinstance(node, ast.ClassDef):
+            yield from ((f"{node.name}.{getattr(one, 'name', '')}", one) for one in node.body)
 
 
 @cache
@@ -41,9 +48,11 @@ def crash_points() -> tuple[Point, ...]:
 
 
 def function_of(point: Point) -> str:
+    """Its name, with that of its class before it if it has one."""
     return _functions()[point]
 
 
+@cache
 def line_of(point: Point) -> str:
     """As it stands in the source."""
     module, line = point

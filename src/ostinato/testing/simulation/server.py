@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +43,21 @@ SMALL = Settings(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a process begins: whether it brings a document, and how many events it takes in
+    ``before`` it takes over, and ``beside`` that.
+    """
+
+    deploys: bool
+    before: int
+    beside: int
+
+
+MANNERS = (Manner(True, 2, 0), Manner(False, 0, 0), Manner(False, 0, 2))
+"""Processes take turns: the second writes nothing before it takes over."""
+
+
 class SimulatedApp(App):
     """``blind`` to one workflow, as an older version of the program may be."""
 
@@ -59,7 +74,9 @@ class SimulatedApp(App):
         Workshop(world, process).register(
             self, HANDLERS if world.plan.own else handlers_of(world.plan.documents)
         )
-        self.workflow_document(_own_document(process.number))
+        self.manner = MANNERS[process.number % len(MANNERS)]
+        if self.manner.deploys:
+            self.workflow_document(_own_document(process.number))
 
     def _make_service(self, storage: Storage) -> Service:
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
@@ -85,6 +102,6 @@ def _settings(plan: Plan) -> Settings:
 
 
 def _own_document(number: int) -> dict[str, Any]:
-    """What each process deploys before it turns: another version each time."""
+    """What a process of its own deploys before it turns: another version each time."""
     jobs = [{"job": "hello", "run": "log", "with": {"message": f"process {number}"}}]
     return {"workflow": "hello", "phases": [{"phase": "p", "jobs": jobs}]}

@@ -24,12 +24,17 @@ ROUNDS = 60
 """Rounds of ``ROUND`` seconds without a fact, until what is still open is taken for stuck: many
 suspects that take their time, one at a time, are slow and nothing else."""
 
+SOON = 5
+"""Rounds until a clock that was set has been noticed, whatever the store did before."""
+
 
 async def settle(world: World) -> None:
     """Every run ends, every client is told again what it was told, then the process stops."""
     await asyncio.sleep(ROUND)
     await _look_for_unheard(world)
+    await _until_awake(world)
     await _until_on_time(world)
+    world.ledger.clockwork.until = world.clock.now()
     for workflow in SCHEDULED:
         await world.clients.pause(workflow)
     _look_for_lost_timers(world)
@@ -69,6 +74,15 @@ async def _look_for_unheard(world: World) -> None:
         return await unheard(app.storage, set(open_runs(world)))
 
     world.ledger.broken += await world.clients.until_answered(serve)
+
+
+async def _until_awake(world: World) -> None:
+    """Schedules know what time it is."""
+    for _ in range(SOON):
+        if not list(world.ledger.clockwork.asleep()):
+            return
+        await asyncio.sleep(ROUND)
+    world.ledger.broken += world.ledger.clockwork.asleep()
 
 
 async def _until_on_time(world: World) -> None:

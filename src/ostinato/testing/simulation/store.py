@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Storage
-from ostinato.testing.simulation.faults import MEETING
+from ostinato.testing.simulation.faults import FALL, MEETING
 from ostinato.testing.simulation.process import REQUEST, Process
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class UnreliableStore:
         if any(POISON in record.data for record in batch.records):
             self._world.faults.met["commit.refused"] += 1
             raise Refused("a row that this store does not take (simulated)")
-        kind = self._fault(self._faults.next_commit())
+        kind = self._fault(self._faults.next_commit(batch))
         if kind == "commit.error":
             raise StoreError("the disk says no (simulated)")
         if kind == "commit.late":
@@ -62,6 +62,8 @@ class UnreliableStore:
         if kind in ("commit.lost", "commit.late"):
             raise UnknownCommit("the connection was lost during COMMIT (simulated)")
         await self._keep(batch)
+        if kind == FALL:
+            self._world.crash(self._process, "fell")
         await self._answer(kind)
         self._world.ledger.answered(self._process)
 
@@ -99,7 +101,6 @@ class UnreliableStore:
             self._world.faults.met["fenced"] += 1
             raise
         self._world.ledger.kept(batch, self._process, self._world.newest)
-        self._world.look_at_fall(batch, self._process)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""

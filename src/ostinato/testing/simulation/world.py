@@ -13,7 +13,6 @@ from random import Random
 from typing import Any
 
 from ostinato.errors import Fenced, StoreError
-from ostinato.ports import Batch
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -64,9 +63,7 @@ class World:
         self.blind = ""
         self._came_up = asyncio.Event()
         self._over = self._calm = False
-        self.restless = False
         self._aim: tuple[Point, int] | None = None
-        self._falls = plan.falls
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
@@ -90,7 +87,7 @@ class World:
         longest = 0.1
         while not self._over:
             if len(self.processes) == MOST_PROCESSES:
-                self.restless = True
+                self.ledger.breaks("process.restarts", "each process is taken down again")
                 return
             process = Process(self.loop, len(self.processes))
             self.processes.append(process)
@@ -117,15 +114,18 @@ class World:
         self._came_up.set()
 
     async def _begin(self, app: SimulatedApp) -> None:
-        """Two events are taken in while it owns the store and does not turn yet."""
+        """Events are taken in while it owns the store and does not turn yet, or begins to."""
         try:
             await app.open()
-            number = self.current.number
-            await asyncio.gather(*[app.emit("HELLO", id=f"{number}-{n}") for n in (1, 2)])
-            await app.begin()
-        except BaseException:
+            await asyncio.gather(*[self._hello(app, n) for n in range(app.manner.before)])
+            beside = [self._hello(app, n) for n in range(app.manner.beside)]
+            await asyncio.gather(*beside, app.begin())
+        except Exception:  # not when it is dead
             await app.close(drain=0)
             raise
+
+    async def _hello(self, app: SimulatedApp, n: int) -> None:
+        await app.emit("HELLO", id=f"{self.current.number}-{n}")
 
     async def serving(self) -> Process:
         while not (self.processes and self.current.up):
@@ -168,12 +168,6 @@ class World:
             self.handled["zombie"] += 1
             self.loop.resume(process)
             self.loop.call_later(ZOMBIE, self.crash, process, "zombie", context=Context())
-
-    def look_at_fall(self, batch: Batch, process: Process) -> None:
-        """It dies with what it has just written, before it hears so."""
-        if self._falls and any(self._falls in record.data for record in batch.records):
-            self._falls = b""
-            self.crash(process, "fell")
 
     def _look_at_aim(self, call: Call) -> None:
         """Crash when a task of the process rests at the point aimed at, for the n-th time."""
@@ -260,6 +254,9 @@ class World:
 
     def _do_fault(self, kind: str, amount: float) -> None:
         self.faults.arm(kind, amount)
+
+    def _do_upon(self, said: bytes, kind: str, times: int) -> None:
+        self.faults.expect(said, kind, times)
 
     def _do_blind(self) -> None:
         """The next process cannot read the workflow that most runs have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -11,22 +12,22 @@ from ostinato.ports import Batch, Storage
 E = TypeVar("E", bound=Exception)
 
 
-class Hooks:
+class Hooks(ABC):
+    @abstractmethod
     def place(self) -> Any:
         """A new, empty place for data: a path, an address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make(self, place: Any) -> Storage:
         """A store over the place, not yet open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def break_next_commit(self, storage: Storage, outcome: Literal["kept", "lost"]) -> None:
         """The store's next commit fails with ``UnknownCommit``, and the batch is kept, or lost."""
-        raise NotImplementedError
 
+    @abstractmethod
     def count_values(self, storage: Storage) -> int:
         """How many large values the store keeps apart from their rows."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def opened(self, place: Any = None) -> AsyncIterator[Storage]:
