@@ -158,12 +158,6 @@ MUTATIONS = (
         "task.lost",
     ),
     mutation(
-        1, "an answer that answers nothing is acknowledged", "runtime.tasks:AnswerTask.apply",
-        "refuse_answer(self.resident.state, self.task_id, self.event)",
-        "pass",
-        "answer.differs",
-    ),
-    mutation(
         1, "what is old goes before its time", "core.retention:before",
         "now - kept",
         "now",
