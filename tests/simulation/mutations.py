@@ -153,7 +153,7 @@ MUTATIONS = (
     ),
     mutation(
         1, "an answer is acknowledged that changed nothing", "runtime.tasks:AnswerTask.apply",
-        "refuse_answer(self.resident.state, self.task_id, self.event)",
+        "engine.tell(change, self.resident, self.event, now)",
         "pass",
         "task.lost",
     ),
