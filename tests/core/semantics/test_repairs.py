@@ -166,6 +166,13 @@ def forked(play):
 TWICE = {"x": [Oops("1"), "fine"]}
 
 
+def skipped_after_a_retry(play):
+    """The item has failed twice by then."""
+    play.start().work().tell(e.RetryRequested("me", "once more")).work()
+    play.tell(e.SkipRequested("p/a[0]#2", "me", "not needed", encode_value("by hand"), done=True))
+    play.work()
+
+
 def cancelled_and_reopened(play):
     play.start().work().tell(e.CancelRequested())
     play.work().tell(e.RetryRequested("ada", "it was the wrong one")).work()
@@ -393,6 +400,15 @@ RULES = [
         play=refused,
         output={"a": ["1", "again", "3"]},
         calls="p/a[0] p/a[1] p/a[1]#2 p/a[2]",
+    ),
+    Rule(
+        "reopen-each-skip",
+        "An item that failed again after a retry can be skipped, or counted as done, as `a[0]#3`.",
+        "[{job: a, run: x, retry: 1, each: {in: '[1]'}}]",
+        does={"x": Oops("always")},
+        play=skipped_after_a_retry,
+        output={"a": ["by hand"]},
+        jobs={"p/a[0]": "failed", "p/a[0]#2": "failed", "p/a[0]#3": "succeeded"},
     ),
     Rule(
         "reopen-each-phase",

@@ -197,7 +197,7 @@ def _laid(scope: Scope, flow: Flow) -> list[Said]:
 
 
 def _skip(scope: Scope, skip: Skip) -> list[Said]:
-    key = scope.next_key(skip.node) if scope.node is not skip.node else f"{scope.key}#2"
+    key = scope.own_key if scope.node is skip.node else scope.next_key(skip.node)
     fact = (
         JobSucceeded(key, 1, skip.output) if skip.done else JobSkipped(key, skip.why, skip.output)
     )
