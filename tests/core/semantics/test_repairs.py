@@ -9,6 +9,8 @@ from tests.core.semantics.rule import Oops, Rule, handler, holds
 TWO = "phases: [{phase: p, jobs: [{job: a, run: open}]}, {phase: q, jobs: [{job: b, run: echo}]}]"
 HELD = "[{job: a, run: x, on_error: hold, retry: 1, with: {n: '${ input.n }'}}, " \
     "{job: b, run: echo, needs: a, with: '${ jobs.a.output }'}]"  # fmt: skip
+SETS = "[{job: a, set: {n: '${ 1 / 0 }'}, on_error: hold}, " \
+    "{job: b, run: echo, needs: a, with: '${ vars.n }'}]"  # fmt: skip
 FAILS = """
 phases:
   - {phase: p, jobs: [{job: a, run: echo}]}
@@ -89,6 +91,28 @@ def skipped(play):
 def completed(play):
     play.start({"n": 1}).work()
     play.tell(e.SkipRequested("p/a", "me", "by hand", encode_value(9), done=True)).work()
+
+
+def sets(done, *outputs):
+    """All but the last output are refused."""
+
+    def play(play):
+        play.start().work()
+        for output in outputs:
+            assert play.jobs == {"p/a": "waiting"}
+            play.tell(e.SkipRequested("p/a", "me", "no", encode_value(output), done)).work()
+
+    return play
+
+
+def forked_with_a_set(play):
+    given = encode_value({"p/a": {"n": 7}})
+    play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
+
+
+def forked_with_no_map(play):
+    given = encode_value({"p/a": [1]})
+    play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
 
 
 def skips_what_runs(play):
@@ -280,6 +304,44 @@ RULES = [
         play=completed,
         outputs={"p/b": 9},
         jobs={"p/a": "succeeded", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-skip-set",
+        "The output that a `set` is skipped with is its variables; with none it sets none …",
+        SETS,
+        play=sets(False, "text", [1], {"n": 7}),
+        outputs={"p/b": 7},
+        jobs={"p/a": "skipped", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-skip-set-none",
+        "… and anything but a map is refused.",
+        SETS,
+        play=sets(False, 5, None),
+        outputs={"p/b": None},
+        jobs={"p/a": "skipped", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-complete-set",
+        "One that counts as succeeded has variables.",
+        SETS,
+        play=sets(True, None, "text", {"n": 7}),
+        outputs={"p/b": 7},
+        jobs={"p/a": "succeeded", "p/b": "succeeded"},
+    ),
+    Rule(
+        "fork-set",
+        "A fork has them too …",
+        SETS,
+        play=forked_with_a_set,
+        outputs={"p/b": 7},
+    ),
+    Rule(
+        "fork-set-no-map",
+        "… unless what it is given is none, as from a run of an earlier release.",
+        SETS,
+        play=forked_with_no_map,
+        outputs={"p/a": [1], "p/b": None},
     ),
     Rule(
         "repair-skip-running",

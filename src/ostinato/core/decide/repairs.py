@@ -36,8 +36,9 @@ from ostinato.core.facts import (
     TokensJoined,
 )
 from ostinato.core.model import Join as JoinKind
+from ostinato.core.model import Set
 from ostinato.core.state import BUSY, State, Step
-from ostinato.errors import ConflictError, NotFoundError, OstinatoError
+from ostinato.errors import ConflictError, InvalidInput, NotFoundError, OstinatoError
 
 Asked = (
     e.CancelRequested
@@ -73,7 +74,7 @@ def request(action: str, by: str, why: str, key: str, output: Raw | None) -> Ask
 
 
 def refuse(state: State, event: Asked, holder: str = "") -> None:
-    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be met now.
+    """Raises ``ConflictError``, ``NotFoundError`` or ``InvalidInput`` for what cannot be met now.
 
     ``holder`` is the run that has the uid of this one by now, which is over.
     """
@@ -96,6 +97,7 @@ def refuse(state: State, event: Asked, holder: str = "") -> None:
                 _refuse_input(state)
         case e.SkipRequested(key=key):
             _refuse_skip(state, key)
+            _refuse_output(state.steps[key], event)
         case e.Signalled(event=sent, keep=keep):
             _refuse_signal(state, sent, keep)
     if holder:
@@ -153,6 +155,19 @@ def _refuse_skip(state: State, key: str) -> None:
         raise ConflictError(f"step {key} has already {step.status}")
     elif step.status == "cancelling":
         raise ConflictError(f"step {key} is being cancelled")
+
+
+def _refuse_output(step: Step, event: e.SkipRequested) -> None:
+    """The output of a ``set`` is its variables."""
+    job = step.job if step.open else step.node.spec
+    if not isinstance(job.action, Set):
+        return
+    output = None if event.output is None else msgspec.json.decode(event.output)
+    if isinstance(output, dict) or (output is None and not event.done):
+        return
+    wanted = 'the output must be a map of them, such as {"name": 1}'
+    instead = "; to go on without them, skip it with no output, not as done"
+    raise InvalidInput(f"step {step.key} sets variables: {wanted}, not {output!r:.80}{instead}")
 
 
 def _refuse_signal(state: State, event: Raw, keep: bool) -> None:
