@@ -101,6 +101,7 @@ WARNINGS = [
     (workflow("{job: a, run: fail}", more=TWO), "phase `two` is never reached: `a` always fails"),
     (workflow("{job: a, run: noop, when: false}"), "job `a` never runs"),
     (workflow("{job: a, run: noop, expect: 1 == 2}"), "job `a` always fails"),
+    (workflow("{job: a, run: noop, heartbeat: 1m}"), "only once the handler has returned Later()"),
     (workflow("{job: a, wait: {event: X}}"), "looks at every event of its type"),
     (
         workflow("{job: a, wait: {event: X, match: {type: [Y], data: {id: [1]}}}}"),

@@ -204,6 +204,10 @@ def _body(
         path = (*body.path, "wait", "match")
         match = document.at(path[:-1]).get("match")
         yield from _impossible(document, path, match, body.action.types)
+    if isinstance(body.action, Run) and body.heartbeat is not None and not body.callback:
+        message = "`heartbeat` counts only once the handler has returned Later()"
+        hint = "write `callback: true` when the answer always comes from elsewhere"
+        yield False, document.problem((*body.path, "heartbeat"), message, hint)
     if isinstance(body.action, Run):
         yield from _handler(document, body, body.action.handler, handlers, strict)
 
