@@ -18,6 +18,8 @@ phases:
       {job: d, run: echo, needs: [b, c]}]}
   - {phase: r, jobs: [{job: z, run: echo}]}
 """
+ONE_OF_TWO = "[{job: a, run: x, retry: 1, on_error: finish}, " \
+    "{job: b, run: y, retry: 1}, {job: c, wait: 1h}]"  # fmt: skip
 PAUSE, RESUME = e.PauseRequested("me", "lunch"), e.ResumeRequested("me", "back")
 
 
@@ -153,6 +155,26 @@ def reopened_for_two(play):
     fails(play).tell(e.RetryRequested("me", "which?", "", encode_value({"n": 2})))
     assert play.state.ended
     play.tell(e.RetryRequested("me", "this", "p/a", encode_value({"n": 2}))).work()
+    play.tell(e.RetryRequested("me", "and that")).work()
+
+
+def reopened_for_one(*told):
+    """``told`` after it has failed."""
+
+    def play(play):
+        fails(play)
+        for event in told:
+            play.tell(event).work().obey_stops().work()
+
+    return play
+
+
+def retry_of(key, *input):
+    return e.RetryRequested("me", "this one", key, *map(encode_value, input))
+
+
+def skip_of(key, output):
+    return e.SkipRequested(key, "me", "not needed", encode_value(output))
 
 
 def optional_is_over(play):
@@ -420,11 +442,80 @@ RULES = [
     ),
     Rule(
         "reopen-edit-two",
-        "Where several have failed it has to be said of which it is.",
+        "Where several have failed it has to be said of which it is. The other one waits for repair.",
         "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: x, retry: 1}]",
         does={"x": [Oops("1"), Oops("2"), lambda data: data, lambda data: "b"]},
         play=reopened_for_two,
         outputs={"p/a#2": {"n": 2}, "p/b#2": "b"},
+        has=("run.reopened", "run.repaired", "job.held p/b#2", "run.repaired", "run.succeeded"),
+    ),
+    Rule(
+        "reopen-one",
+        "Who names a step means that one: another that has failed is not done, and waits for "
+        "repair; what was cancelled with them is done once more.",
+        ONE_OF_TWO,
+        does={"x": [Oops("1"), "a"], "y": [Oops("1"), "b"]},
+        play=reopened_for_one(e.CancelRequested(), retry_of("p/a")),
+        calls="p/a p/b p/a#2",
+        jobs={
+            "p/a": "failed",
+            "p/b": "failed",
+            "p/c": "cancelled",
+            "p/a#2": "succeeded",
+            "p/b#2": "waiting",
+            "p/c#2": "waiting",
+        },
+        status="waiting",
+        waits="repair",
+        has=("run.reopened", "run.repaired", "job.held p/b#2"),
+    ),
+    Rule(
+        "reopen-one-skip",
+        "So it is when one is skipped.",
+        "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: y, retry: 1}]",
+        does={"x": [Oops("1"), "a"], "y": [Oops("1"), "b"]},
+        play=reopened_for_one(skip_of("p/a", 5), retry_of("p/b#2")),
+        outputs={"p/a#2": 5, "p/b#2": "b"},
+        calls="p/a p/b p/b#2",
+    ),
+    Rule(
+        "reopen-one-item",
+        "So it is with the items of an `each`.",
+        "[{job: a, run: x, retry: 1, on_error: finish, each: {in: '[1, 2]'}}]",
+        does={"x": [Oops("1"), Oops("2"), "a", "b"]},
+        play=reopened_for_one(retry_of("p/a[1]"), retry_of("")),
+        outputs={"p/a[1]#2": "a", "p/a[0]#2": "b"},
+        has=("job.held p/a[0]#2", "job.succeeded p/a[1]#2", "job.succeeded p/a[0]#2"),
+    ),
+    Rule(
+        "reopen-one-again",
+        "When it fails once more, the other one is as it was: cancelled while it waited for "
+        "repair, it waits for it again.",
+        "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: y, retry: 1}]",
+        does={"x": [Oops("1"), Oops("2"), "a"], "y": [Oops("1"), "b"]},
+        play=reopened_for_one(retry_of("p/a"), e.CancelRequested(), retry_of("p/a#2")),
+        calls="p/a p/b p/a#2 p/a#3",
+        jobs={
+            "p/a": "failed",
+            "p/b": "failed",
+            "p/a#2": "failed",
+            "p/b#2": "cancelled",
+            "p/a#3": "succeeded",
+            "p/b#3": "waiting",
+        },
+        status="waiting",
+        waits="repair",
+    ),
+    Rule(
+        "reopen-one-unbegun",
+        "What has failed by its `when` or its `each.in` cannot wait: then no step may be named.",
+        "[{job: a, run: x, retry: 1, on_error: finish}, "
+        "{job: b, run: echo, when: 1 / 0 == 1, on_error: finish}]",
+        does={"x": [Oops("1"), "a"]},
+        play=reopened_for_one(retry_of("p/a")),
+        status="failed",
+        error="ExpressionError",
+        lacks=("run.reopened",),
     ),
     Rule(
         "reopen-optional",
