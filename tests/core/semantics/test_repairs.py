@@ -442,7 +442,8 @@ RULES = [
     ),
     Rule(
         "reopen-edit-two",
-        "Where several have failed it has to be said of which it is. The other one waits for repair.",
+        "Where several have failed it has to be said of which it is. The other "
+        "one waits for repair.",
         "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: x, retry: 1}]",
         does={"x": [Oops("1"), Oops("2"), lambda data: data, lambda data: "b"]},
         play=reopened_for_two,
