@@ -4,6 +4,8 @@ import pytest
 
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
+from ostinato.core.forks import given_to_fork
+from ostinato.testing.play import Play
 from tests.core.semantics.rule import Oops, Rule, handler, holds
 
 TWO = "phases: [{phase: p, jobs: [{job: a, run: open}]}, {phase: q, jobs: [{job: b, run: echo}]}]"
@@ -105,6 +107,14 @@ def sets(done, *outputs):
             play.tell(e.SkipRequested("p/a", "me", "no", encode_value(output), done)).work()
 
     return play
+
+
+def forked_at_an_item(play):
+    """Another run of the same did all three."""
+    done = Play(play.graph, {"echo": lambda data: data}).run([1, 2, 3])
+    given = given_to_fork(done.state, "p/a[1]")
+    data = encode_value([1, 2, 3])
+    play.tell(e.Start("run", "seed", None, data, None, given, "other", "me", "why")).work()
 
 
 def forked_with_a_set(play):
@@ -352,6 +362,15 @@ RULES = [
         jobs={"p/a": "succeeded", "p/b": "succeeded"},
     ),
     Rule(
+        "fork-item",
+        "From an item of a job's `each`: that item is done once more, the others are not.",
+        "[{job: a, run: echo, with: '${ item }', each: {in: input}}, "
+        "{job: b, run: echo, needs: a, with: '${ jobs.a.output }'}]",
+        play=forked_at_an_item,
+        calls="p/a[1] p/b",
+        outputs={"p/b": [1, 2, 3]},
+    ),
+    Rule(
         "fork-set",
         "A fork has them too …",
         SETS,
@@ -439,6 +458,18 @@ RULES = [
         does={"x": ["1", Oops("2"), "3", lambda data: data]},
         play=reopened_editing(""),
         outputs={"p/b[0]": "1", "p/b[1]#2": {"n": 2}, "p/b[2]": "3"},
+    ),
+    Rule(
+        "reopen-edit-unbegun",
+        "An input is refused where `each.in` or `when` has failed: it would be of no use.",
+        """
+        - {job: a, run: echo, each: {in: 'input.none.list'}, on_error: finish}
+        - {job: b, run: echo, when: 1 / 0 == 1}
+        """,
+        play=reopened_for_one(retry_of("", 5), retry_of("p/a", [5]), retry_of("p/b", 5)),
+        status="failed",
+        error="ExpressionError",
+        lacks=("run.reopened",),
     ),
     Rule(
         "reopen-edit-two",
@@ -647,7 +678,6 @@ RULES = [
 
 
 def test_a_repair_says_who_and_why():
-    from ostinato.testing.play import Play
     from tests.core.semantics.rule import graph_of
 
     play = Play(graph_of(HELD), {"x": handler(TWICE["x"]), "echo": handler(lambda data: data)})

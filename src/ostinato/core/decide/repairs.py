@@ -22,7 +22,7 @@ from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
 from ostinato.core.decide.queueing import left, queue_again
-from ostinato.core.decide.reopening import failed_steps, refuse_reopening, reopen
+from ostinato.core.decide.reopening import before_it_began, failed_steps, refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
 from ostinato.core.decide.steps import armed, quiet
 from ostinato.core.facts import (
@@ -93,8 +93,8 @@ def refuse(state: State, event: Asked, holder: str = "") -> None:
                 raise ConflictError(f"run {state.run_id} is not paused")
         case e.RetryRequested(key=key):
             _refuse_retry(state, key)
-            if event.input is not None and not key:
-                _refuse_input(state)
+            if event.input is not None:
+                _refuse_input(state, key)
         case e.SkipRequested(key=key):
             _refuse_skip(state, key)
             _refuse_output(state.steps[key], event)
@@ -131,12 +131,19 @@ def _refuse_retry(state: State, key: str) -> None:
         )
 
 
-def _refuse_input(state: State) -> None:
-    """One input is of one step."""
-    steps = failed_steps(state) if state.ended else _to_retry(state, "")
+def _refuse_input(state: State, key: str) -> None:
+    """One input is of one step, and of one that gets as far as to have an input."""
+    if key:
+        steps = [state.steps[key]]
+    else:
+        steps = failed_steps(state) if state.ended else _to_retry(state, "")
     if len(steps) != 1:
         shown = ", ".join(step.key for step in steps[:5])
         raise ConflictError(f"{len(steps)} steps would be tried again, say which: {shown}")
+    if state.ended and (member := before_it_began(state, steps[0])) is not None:
+        why = f"step {steps[0].key} fails by its `{member}`, before it has an input"
+        mend = "skip it with an output, or fork the run with another input of its own"
+        raise ConflictError(f"{why}; {mend}")
 
 
 def _to_retry(state: State, key: str) -> list[Step]:
