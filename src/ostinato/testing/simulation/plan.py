@@ -30,6 +30,7 @@ from ostinato.testing.simulation.faults import (
     WINDOWS,
 )
 from ostinato.testing.simulation.happenings import OLD
+from ostinato.testing.simulation.mending import NAMED
 from ostinato.testing.simulation.parts import Data
 
 SPAN = 6.0
@@ -104,6 +105,7 @@ def plan_of(seed: int) -> Plan:
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     actions += _letters(chance, documents)
     actions += _forgetting(chance) if forgets else []
+    actions += _mending(Random(f"mending:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     return Plan(
         seed=seed,
@@ -219,6 +221,16 @@ def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         return []
     actions = [Action(_moment(chance), "letters")]
     return actions + [Action(_moment(chance), "redrive", (chance.choice((1, 2)),)) for _ in "12"]
+
+
+def _mending(chance: Random) -> list[Action]:
+    """Somebody names a step of a run that is open by then, or over."""
+    if chance.random() < 0.5:
+        return []
+    return [
+        Action(_moment(chance), "mend", (chance.choice((1, 1, 2, 3)), chance.choice(NAMED)))
+        for _ in range(chance.choice((1, 2, 4)))
+    ]
 
 
 def _forgetting(chance: Random) -> list[Action]:

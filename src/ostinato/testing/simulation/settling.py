@@ -151,9 +151,13 @@ def quiet(world: World) -> bool:
 
 
 def open_runs(world: World) -> list[str]:
-    """Those that nobody needs to repair."""
-    heads = world.ledger.heads.values()
-    return [one.run_id for one in heads if one.ended_at is None and one.waiting_for != "repair"]
+    """Those that go on: what people have begun to repair they bring to its end."""
+    heads, named = world.ledger.heads.values(), world.clients.mending.named
+    return [
+        one.run_id
+        for one in heads
+        if one.ended_at is None and (one.waiting_for != "repair" or one.run_id in named)
+    ]
 
 
 async def _answer_waits(world: World, number: int) -> None:
@@ -162,12 +166,14 @@ async def _answer_waits(world: World, number: int) -> None:
 
     views = await world.clients.until_answered(serve)
     for run_id in [view.id for view in views if view.status == "paused"]:
-        await world.clients.resume(run_id)
+        await world.clients.mending.resume(run_id)
     for run_id, wait in [(view.id, wait) for view in views for wait in view.waits]:
         if wait.kind == "callback":
             await world.clients.answer(wait.token, number)
         elif wait.kind == "task":
             await world.clients.people.answer(run_id, wait.task.id, OUTCOMES[0], "last")
+        elif wait.kind == "repair":
+            await world.clients.mending.skip(run_id, wait.key)
         elif wait.kind == "event":
             await world.clients.accept([_fitting(wait, f"{run_id}-{wait.key}-{number}")])
 
