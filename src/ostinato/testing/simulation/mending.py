@@ -11,12 +11,33 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET
 
 from ostinato.errors import ConflictError, InvalidInput, NotFoundError, Unloadable
+from ostinato.testing.simulation.parts import Data, job, phase
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.clients import Clients
     from ostinato.testing.simulation.world import World
 
 GONE = (ConflictError, NotFoundError)
+
+SPOILT: Data = {
+    "workflow": "spoilt",
+    "on_error": "finish",
+    "phases": [
+        phase(
+            "one",
+            job("a", "lost", retry=1),
+            job("b", "lost", retry=1, undo="quick"),
+            job("item", "lost", retry=1, each={"in": "input.items", "as": "item", "at_once": 2}),
+            job("hung", "hang", timeout="300ms", retry=1),
+            {"job": "values", "set": {"k": "${ 1 / 0 }"}},
+        ),
+        phase("two", job("end", "quick"), {"job": "more", "set": {"k": "${ vars.k }"}}),
+    ],
+}
+"""Much of it fails, and somebody mends it."""
+
+SPOILS = (996, 997)
+"""Its runs."""
 
 NAMED = ("retry one", "skip one")
 """What is asked for one step."""

@@ -11,11 +11,12 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
+from ostinato.ports import Head
 from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
-from ostinato.testing.simulation.documents import SCHEDULED
+from ostinato.testing.simulation.documents import DOOMED, SCHEDULED
 from ostinato.testing.simulation.people import OUTCOMES
 from ostinato.testing.simulation.world import World
 
@@ -151,13 +152,16 @@ def quiet(world: World) -> bool:
 
 
 def open_runs(world: World) -> list[str]:
-    """Those that go on: what people have begun to repair they bring to its end."""
-    heads, named = world.ledger.heads.values(), world.clients.mending.named
-    return [
-        one.run_id
-        for one in heads
-        if one.ended_at is None and (one.waiting_for != "repair" or one.run_id in named)
-    ]
+    """Those that go on: what people have begun to repair they bring to its end, if it has one."""
+    named = world.clients.mending.named
+
+    def goes_on(one: Head) -> bool:
+        if one.waiting_for != "repair":
+            return True
+        return one.run_id in named and one.workflow not in DOOMED
+
+    heads = world.ledger.heads.values()
+    return [one.run_id for one in heads if one.ended_at is None and goes_on(one)]
 
 
 async def _answer_waits(world: World, number: int) -> None:
