@@ -16,7 +16,7 @@ from ostinato.core.commands import SetTimer
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import holds, onward
 from ostinato.core.decide.moves import Said
-from ostinato.core.decide.steps import next_beat, quiet, timeout_at, unarm, watch
+from ostinato.core.decide.steps import next_beat, quiet, timeout_at, unarm, watch, withdrawn
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
     Failure,
@@ -209,10 +209,11 @@ def answered(state: State, event: e.Answered, now: int) -> list[Said]:
     if step is None or not step.open or not _awaits_answer(step):
         return []
     if event.error is None:
-        return succeeded(state, step, event.output or Raw(b"null"), now, final=True)
+        output = event.output or Raw(b"null")
+        return [*withdrawn(step), *succeeded(state, step, output, now, final=True)]
     if step.kind == "retry":
         return []
-    return attempt_failed(state, step, event.error, now, final=True)
+    return [*withdrawn(step), *attempt_failed(state, step, event.error, now, final=True)]
 
 
 def _awaits_answer(step: Step) -> bool:

@@ -13,6 +13,7 @@ from ostinato.core.commands import (
     HangUp,
     SetTimer,
     StopJob,
+    Withdraw,
 )
 from ostinato.core.model import Job
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -61,6 +62,11 @@ def placeless(step: Step) -> list[Command]:
 def halted(step: Step) -> list[Command]:
     """A handler that still runs has nothing more to say."""
     return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+
+
+def withdrawn(step: Step) -> list[Command]:
+    """Its answer has come before its handler began, or while that is still at work."""
+    return [Withdraw(step.key, step.attempt)] if step.status in BUSY else []
 
 
 def no_timer(state: State) -> list[Command]:

@@ -133,6 +133,7 @@ def job_queued(state: State, fact: f.JobQueued, at: int) -> None:
 def job_held(state: State, fact: f.JobHeld, at: int) -> None:
     step = step_of(state, fact.key, at)
     become(state, step, "waiting")
+    state.held = True
     step.kind, step.error, step.attempt = "repair", fact.error, fact.attempt
     step.places = ()
     step.due_at = step.beat_at = step.timeout_at = None

@@ -111,7 +111,7 @@ def _look_for_wrong_tasks(world: World) -> None:
 def _look_for_lost_timers(world: World) -> None:
     graph_of = world.current.app._registry.graph
     for run_id in open_runs(world):
-        for text in world.ledger.rows.lost_timers(run_id, graph_of):
+        for text in world.ledger.rows.lost_timers(run_id, graph_of, world.clock.now()):
             world.ledger.breaks("timer.lost", text, run_id)
 
 
