@@ -19,25 +19,38 @@ if TYPE_CHECKING:
 
 GONE = (ConflictError, NotFoundError)
 
-SPOILT: Data = {
-    "workflow": "spoilt",
-    "on_error": "finish",
-    "phases": [
-        phase(
-            "one",
-            job("a", "lost", retry=1),
-            job("b", "lost", retry=1, undo="quick"),
-            job("item", "lost", retry=1, each={"in": "input.items", "as": "item", "at_once": 2}),
-            job("hung", "hang", timeout="300ms", retry=1),
-            {"job": "values", "set": {"k": "${ 1 / 0 }"}},
-        ),
-        phase("two", job("end", "quick"), {"job": "more", "set": {"k": "${ vars.k }"}}),
-    ],
+SPOILT: dict[str, Data] = {
+    "spoilt": {
+        "workflow": "spoilt",
+        "on_error": "finish",
+        "phases": [
+            phase(
+                "one",
+                job("a", "lost", retry=1),
+                job("b", "lost", retry=1, undo="quick"),
+                job("hung", "hang", timeout="300ms", retry=1),
+                {"job": "values", "set": {"k": "${ 1 / 0 }"}},
+            ),
+            phase("two", job("end", "quick"), {"job": "more", "set": {"k": "${ vars.k }"}}),
+        ],
+    },
+    "spoilt-items": {
+        "workflow": "spoilt-items",
+        "on_error": "finish",
+        "phases": [
+            phase(
+                "one",
+                job("item", "lost", retry=1, each={"in": "[1, 2, 3]", "at_once": 2}),
+            ),
+            phase("two", job("b", "lost", retry=1), each={"in": "[1, 2]"}),
+            phase("three", job("none", "quick", each={"in": "input.none"})),
+        ],
+    },
 }
-"""Much of it fails, and somebody mends it."""
+"""Much of them fails, and somebody mends it."""
 
-SPOILS = (996, 997)
-"""Its runs."""
+SPOILS = {996: "spoilt", 997: "spoilt-items"}
+"""Their runs."""
 
 NAMED = ("retry one", "skip one")
 """What is asked for one step."""

@@ -107,7 +107,7 @@ def plan_of(seed: int) -> Plan:
     actions += _forgetting(chance) if forgets else []
     mending = _mending(Random(f"mending:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
-    own = {"spoilt": SPOILT} if mending else {}
+    own = SPOILT if mending else {}
     return Plan(
         seed=seed,
         store="sqlite" if sqlite else "memory",
@@ -230,12 +230,12 @@ def _mending(chance: Random) -> list[Action]:
     if chance.random() < 0.5:
         return []
     starts = [
-        Action(round(_moment(chance) / 3, 3), "start", ("spoilt", number, "plain", 1))
-        for number in SPOILS[: chance.choice((1, 2))]
+        Action(round(_moment(chance) / 3, 3), "start", (name, number, "plain", 1))
+        for number, name in SPOILS.items()
     ]
-    hows = (*NAMED, *NAMED, "retry")
+    hows, numbers = (*NAMED, *NAMED, "retry"), (1, 2, *SPOILS, *SPOILS)
     return starts + [
-        Action(_moment(chance), "mend", (chance.choice((1, 2, *SPOILS * 2)), chance.choice(hows)))
+        Action(_moment(chance), "mend", (chance.choice(numbers), chance.choice(hows)))
         for _ in range(chance.choice((2, 4, 8)))
     ]
 
