@@ -57,8 +57,7 @@ def _way(step: Step) -> Way:
     node: Node = step.node
     scope: Scope | None = step.scope
     while scope is not None:
-        if scope.index is None or scope.node is not node:
-            found.append((scope.key, node))
+        found.append((scope.key, node))
         node, scope = scope.node, scope.parent
     return found[::-1]
 

@@ -220,6 +220,12 @@ class Scope:
         visits = self.visits.get(node.index, 0)
         return f"{self.prefix}{node.name}#{visits + 1}" if visits else self.prefix + node.name
 
+    @property
+    def own_key(self) -> str:
+        """The key of the next step of an item of a job's ``each``: its own until it comes again."""
+        visits = self.visits.get(self.node.index, 0)
+        return f"{self.key}#{visits + 1}" if visits else self.key
+
 
 NONE_GIVEN: Mapping[str, Raw] = MappingProxyType({})
 

@@ -126,7 +126,13 @@ def timeout_at(job: Job, now: int) -> int | None:
 
 
 def beat_at(job: Job, now: int) -> int | None:
-    return now + job.heartbeat if job.callback and job.heartbeat is not None else None
+    """When an attempt that begins now has to be heard."""
+    return next_beat(job, now) if job.callback else None
+
+
+def next_beat(job: Job, now: int) -> int | None:
+    """The same of a job whose answer comes from outside, as ``Later()`` may have said."""
+    return None if job.heartbeat is None else now + job.heartbeat
 
 
 def watch(key: str, timeout: int | None, beat: int | None) -> list[Command]:
