@@ -6,6 +6,7 @@ So a page ends early, and its next one goes on there.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -32,6 +33,11 @@ def light(items: Sequence[T], weight: Callable[[T], int]) -> int:
         if total > HEAVY:
             return max(1, count)
     return len(items)
+
+
+def sealed(cursor: str) -> str:
+    """A cursor as it travels in an address."""
+    return urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
 
 
 def place_of(stored: StoredEvent) -> str:

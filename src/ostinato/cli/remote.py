@@ -70,9 +70,10 @@ class RemoteClient:
     async def start(
         self, workflow: str, input: Any, *, uid: str | None, version: int | None
     ) -> Data:
-        body = {"workflow": workflow, "input": input, "uid": uid, "version": version}
-        given = {name: value for name, value in body.items() if value is not None}
-        return _object(await self._send("POST", "/runs", json=given))
+        more = {"uid": uid, "version": version}
+        given = {name: value for name, value in more.items() if value is not None}
+        body = {"workflow": workflow, "input": input, **given}
+        return _object(await self._send("POST", "/runs", json=body))
 
     async def runs(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         return await self._list("/runs", query, limit)
