@@ -64,8 +64,11 @@ async def test_it_can_be_stopped(http):
     where = {"workflow": "waits"}
     token = (await bulk(http, action="cancel", where=where, dryRun=True)).json()["previewToken"]
     await bulk(http, previewToken=token, rate=0.01)
-    stopped = await http.post(f"/operations/{token}/stop")
+    bogus = await http.post(f"/operations/{token}/stop", json={"bogus": 1})
+    assert (bogus.status_code, "bogus" in bogus.text) == (422, True)
+    stopped = await http.post(f"/operations/{token}/stop", json={"why": "too early"})
     assert (stopped.status_code, stopped.json()["status"]) == (200, "stopped")
+    assert stopped.json()["stoppedWhy"] == "too early"
     assert (await http.post(f"/operations/{token}/stop")).status_code == 409
     assert (await http.post("/operations/nobody/stop")).status_code == 404
     assert (await http.get("/operations/nobody")).status_code == 404

@@ -75,6 +75,7 @@ class OperationView(View, omit_defaults=False):
     begun_at: int | None
     ended_at: int | None
     stopped_by: str | None
+    stopped_why: str | None
 
 
 class Bulk(Repairing):
@@ -164,10 +165,13 @@ class Bulk(Repairing):
             raise NotFoundError(f"there is no operation {operation_id!r}")
         return await self._seen(found)
 
-    async def stop_operation(self, operation_id: str, *, by: str = "") -> OperationView:
+    async def stop_operation(
+        self, operation_id: str, *, by: str = "", why: str = ""
+    ) -> OperationView:
         """What is on its way ends, the rest is left as it is."""
+        check_text("why", why)
         role = self.service.operations
-        halted = await self.service.ask(lambda answer: Halt(role, operation_id, by, answer))
+        halted = await self.service.ask(lambda answer: Halt(role, operation_id, by, why, answer))
         return await self._seen(halted)
 
     async def _seen(self, one: Operation) -> OperationView:
@@ -191,6 +195,7 @@ class Bulk(Repairing):
             begun_at=one.begun_at,
             ended_at=one.ended_at,
             stopped_by=one.stopped_by or None,
+            stopped_why=one.stopped_why or None,
         )
 
 

@@ -235,8 +235,8 @@ def _backfill(app: App, name: str, asked: Mapping[str, Any]) -> Awaitable[Any]:
 
 CHANGES: dict[str, Callable[[App, str, Mapping[str, Any]], Awaitable[Any]]] = {
     "pause": lambda app, name, asked: app.pause_schedule(name, by=BY, why=asked["why"]),
-    "resume": lambda app, name, asked: app.resume_schedule(name),
-    "fire": lambda app, name, asked: app.fire_schedule(name, by=BY),
+    "resume": lambda app, name, asked: app.resume_schedule(name, by=BY, why=asked["why"]),
+    "fire": lambda app, name, asked: app.fire_schedule(name, by=BY, why=asked["why"]),
     "backfill": _backfill,
 }
 

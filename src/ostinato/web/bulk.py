@@ -12,7 +12,7 @@ from ostinato.app.bulk import OperationView, Preview, check_pace
 from ostinato.core.state import RunStatus
 from ostinato.ports import RunFilter
 from ostinato.web.answers import json_answer, url_of
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import Why, decode, read_body, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.lists import Instant, NoQuery, Paged, instant, page_answer, page_of, read_query
@@ -126,11 +126,15 @@ async def get_operation(request: Request) -> Response:
     return json_answer(await door_of(request).app.operation(request.path_params["id"]))
 
 
-@doors.post("/operations/{id}/stop", may="run:write", answers={200: OperationView})
+@doors.post(
+    "/operations/{id}/stop", may="run:write", bodies={JSON: Why}, answers={200: OperationView}
+)
 async def stop_operation(request: Request) -> Response:
     """Stop a repair: what is on its way ends, the rest is left."""
-    by = caller_of(request).name
-    return json_answer(await door_of(request).app.stop_operation(request.path_params["id"], by=by))
+    door = door_of(request)
+    why = await read_why(request, door.bounds.body)
+    name, by = request.path_params["id"], caller_of(request).name
+    return json_answer(await door.app.stop_operation(name, by=by, why=why))
 
 
 def _id(operation: OperationView) -> str:

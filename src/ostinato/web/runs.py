@@ -17,7 +17,7 @@ from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import Why, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.events import Count
 from ostinato.web.lists import (
@@ -82,10 +82,6 @@ class RunCount(Struct, forbid_unknown_fields=True, rename="camel"):
 class StuckQuery(Struct, forbid_unknown_fields=True):
     since: Instant = None
     workflow: str | None = None
-
-
-class Cancel(Struct, forbid_unknown_fields=True):
-    why: str = ""
 
 
 @doors.get("/runs", may="run:read", query=RunList, answers={200: list[RunItem]})
@@ -190,12 +186,11 @@ async def get_graph(request: Request) -> Response:
     return json_answer(await door.app.run_graph(head.run_id))
 
 
-@doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Cancel}, answers={200: RunView})
+@doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Why}, answers={200: RunView})
 async def cancel_run(request: Request) -> Response:
     """Cancel a run. What runs is stopped; `finally` still runs."""
     door = door_of(request)
-    body = await read_body(request, door.bounds.body)
-    asked = decode(body, Cancel) if body.strip() else Cancel()
+    why = await read_why(request, door.bounds.body)
     head = await named(request, door)
-    view = await door.app.cancel(head.run_id, by=caller_of(request).name, why=asked.why)
+    view = await door.app.cancel(head.run_id, by=caller_of(request).name, why=why)
     return json_answer(view)
