@@ -96,13 +96,13 @@ class Letters(Reading):
         where: LetterQuery | None = None,
         dry_run: bool = False,
         by: str = "",
-        limit: int = MOST,
+        limit: int | None = None,
         cursor: str | None = None,
     ) -> Redrives:
         """Try letters again, by their ids or all that fit ``where``, oldest first.
 
-        At most ``limit`` at once; the answer's ``cursor`` leads to the rest. Repeating it is
-        harmless: a letter is redriven once. Raises ``NotFoundError``.
+        Of those that fit at most ``limit`` at once (``MOST``); the answer's ``cursor`` leads to
+        the rest. Repeating it is harmless: a letter is redriven once. Raises ``NotFoundError``.
         """
         letters, cursor = await self._chosen(ids, where, limit, cursor)
         if dry_run:
@@ -114,10 +114,13 @@ class Letters(Reading):
         return Redrives(matched=len(done), redriven=count, letters=list(done), cursor=cursor)
 
     async def _chosen(
-        self, ids: Sequence[str], where: LetterQuery | None, limit: int, cursor: str | None
+        self, ids: Sequence[str], where: LetterQuery | None, limit: int | None, cursor: str | None
     ) -> tuple[list[DeadLetter], str | None]:
         if bool(ids) == (where is not None):
             raise UsageError("say which dead letters: their ids, or `where`")
+        if ids and (limit is not None or cursor is not None):
+            raise UsageError("`limit` and `cursor` go with `where`: of dead letters by id, all are")
+        limit = MOST if limit is None else limit
         if len(ids) > MOST or not 0 < limit <= MOST:
             raise UsageError(f"at most {MOST:,} dead letters are redriven at once")
         if where is None:

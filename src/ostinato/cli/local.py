@@ -207,7 +207,7 @@ class LocalClient:
                 where=None if where is None else self._letters(where),
                 dry_run=asked.get("dryRun", False),
                 by="ostinato redrive",
-                limit=asked.get("limit", 1000),
+                limit=asked.get("limit"),
                 cursor=asked.get("cursor"),
             )
         )

@@ -148,7 +148,11 @@ def _opened(token: str | None) -> str | None:
         padded = token + "=" * (-len(token) % 4)
         return urlsafe_b64decode(padded.encode("ascii")).decode()
     except ValueError:
-        raise unfit("this is not a cursor of ours", "cursor", 'take it from rel="next"') from None
+        raise not_ours() from None
+
+
+def not_ours() -> Refusal:
+    return unfit("this is not a cursor of ours", "cursor", 'take it from rel="next"')
 
 
 # -- values in queries -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from ostinato.web.lists import (
     NoQuery,
     Paged,
     instant,
+    not_ours,
     page_answer,
     page_of,
     read_query,
@@ -34,6 +35,10 @@ from ostinato.web.operation import JSON, Operations
 doors = Operations("runs")
 
 Statuses = Annotated[tuple[RunStatus, ...], Meta(description="any of these; several with a comma")]
+
+
+LONGEST_NUMBER = 18
+"""Digits of a fact's number that a store can look for."""
 
 
 class RunItem(View, omit_defaults=False):
@@ -164,9 +169,16 @@ async def get_history(request: Request) -> Response:
     query = read_query(request, Paged)
     door, page = door_of(request), page_of(query)
     head = await named(request, door)
-    after = int(page.cursor) if page.cursor and page.cursor.isdecimal() else -1
-    facts = await door.app.history(head.run_id, after, page.limit)
+    facts = await door.app.history(head.run_id, _after(page.cursor), page.limit)
     return page_answer(request, query, facts, _seq, _as_it_is, weight_of_fact)
+
+
+def _after(cursor: str | None) -> int:
+    if cursor is None:
+        return -1
+    if not cursor.isdecimal() or len(cursor) > LONGEST_NUMBER:
+        raise not_ours()
+    return int(cursor)
 
 
 def _seq(fact: dict[str, Any]) -> str:
