@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from ostinato.app.pages import LOT, light, weight_of_letter
+from ostinato.app.pages import heavy_page, id_of, light, weight_of_letter
 from ostinato.app.reading import Reading
 from ostinato.core.cloudevents import to_json
 from ostinato.core.views import View
@@ -69,17 +70,8 @@ class Letters(Reading):
         self, query: LetterQuery | None = None, page: Page | None = None
     ) -> list[DeadLetter]:
         """Newest first. A page ends early when it is ``HEAVY``."""
-        query, page = query or LetterQuery(), page or Page()
-        found: list[DeadLetter] = []
-        cursor = page.cursor
-        while len(found) < page.limit and light(found, weight_of_letter) == len(found):
-            lot = min(LOT, page.limit - len(found))
-            new = await self.storage.dead_letters(query, Page(lot, cursor))
-            found += new
-            if len(new) < lot:
-                break
-            cursor = new[-1].id
-        return found
+        read = partial(self.storage.dead_letters, query or LetterQuery())
+        return await heavy_page(page or Page(), read, weight_of_letter, id_of)
 
     async def count_dead_letters(self, query: LetterQuery | None = None) -> int:
         return await self.storage.count_dead_letters(query or LetterQuery())

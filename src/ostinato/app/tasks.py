@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from ostinato.app.pages import LOT, light, sealed, weight_of_task
+from ostinato.app.pages import heavy_page, id_of, sealed, weight_of_task
 from ostinato.app.reading import Reading
 from ostinato.app.remote import Server, find_server
 from ostinato.core import events as e
@@ -114,16 +115,8 @@ class Tasks(Reading):
 
     async def task_rows(self, query: TaskQuery, page: Page) -> list[TaskRow]:
         """As they are kept."""
-        found: list[TaskRow] = []
-        cursor = page.cursor
-        while len(found) < page.limit and light(found, weight_of_task) == len(found):
-            lot = min(LOT, page.limit - len(found))
-            new = await self.storage.tasks(query, Page(lot, cursor))
-            found += new
-            if len(new) < lot:
-                break
-            cursor = new[-1].id
-        return found
+        read = partial(self.storage.tasks, query)
+        return await heavy_page(page, read, weight_of_task, id_of)
 
     async def count_tasks(self, query: TaskQuery = PENDING) -> int:
         return await self.storage.count_tasks(query)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import StuckView
-from ostinato.app.pages import lightened, weight_of_fact
+from ostinato.app.pages import lightened, seq_of, weight_of_fact
 from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
@@ -170,7 +170,7 @@ async def get_history(request: Request) -> Response:
     door, page = door_of(request), page_of(query)
     head = await named(request, door)
     facts = await door.app.history(head.run_id, _after(page.cursor), page.limit)
-    return page_answer(request, query, facts, _seq, _as_it_is, weight_of_fact)
+    return page_answer(request, query, facts, seq_of, _as_it_is, weight_of_fact)
 
 
 def _after(cursor: str | None) -> int:
@@ -179,10 +179,6 @@ def _after(cursor: str | None) -> int:
     if not cursor.isdecimal() or len(cursor) > LONGEST_NUMBER:
         raise not_ours()
     return int(cursor)
-
-
-def _seq(fact: dict[str, Any]) -> str:
-    return str(fact["seq"])
 
 
 def _as_it_is(fact: dict[str, Any]) -> dict[str, Any]:
