@@ -169,6 +169,10 @@ FINE = [
     workflow("{job: a, run: noop, with: '${ r }', when: r > 1}", phase="each: {in: '[]', as: r}"),
     workflow(B_OF("vars.x"), "{job: c, set: '${ input }'}"),
     workflow("{job: c, set: {x: 1}}", B_OF("vars.x")),
+    workflow("{job: c, run: noop, catch: [{on: Timeout, do: {set: {x: 1}}}]}",
+             tail="output: {late: vars.x}"),
+    workflow("{job: c, run: noop, undo: {set: {x: 1}}}",
+             tail="on_failure: [{job: f, run: noop, when: vars.x == 1}]"),
     workflow(A, tail="on_failure: [{job: f, run: log, with: {message: '${ run.error.message } ${ "
              "jobs.a.status }'}}, {job: g, run: noop, needs: [f]}]"),
     workflow(tail="output: jobs.a.output"),

@@ -32,7 +32,7 @@ def schedules(
     upcoming: Annotated[
         int, typer.Option("--next", min=0, max=1000, help="show: how many of the coming instants.")
     ] = 5,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="pause: kept and shown.")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Of a pause, a resume, a firing.")] = "",
     since: Annotated[
         str | None, typer.Option("--from", metavar="INSTANT", help="backfill: as 2027-01-31.")
     ] = None,
@@ -49,15 +49,16 @@ def schedules(
     A back-fill starts the planned instants of a span of the past that have not started. Doing it
     again starts nothing. A date alone is its midnight in UTC.
     """
-    asked = {"why": why} if action == "pause" else {}
-    if action == "backfill":
-        asked = _span(since, until, dry_run)
+    asked = _span(since, until, dry_run) if action == "backfill" else {"why": why}
     settings = settings_from(store=store, url=url)
-    found, running = asyncio.run(_ask(settings, action, name, upcoming, asked))
+    found, running, paused = asyncio.run(_ask(settings, action, name, upcoming, asked))
     if json:
         output.data(found)
         return
     TELL[action](found)
+    if paused:
+        mend = f"`ostinato schedules resume {name}` lets it go on"
+        output.note(f"the schedule is paused and stays so: this run alone; {mend}")
     if action in ("fire", "backfill") and not running and not dry_run:
         output.line("stored; nothing is running yet: ostinato serve")
 
@@ -76,14 +77,21 @@ def _span(since: str | None, until: str | None, dry_run: bool) -> dict[str, Any]
 
 async def _ask(
     settings: Settings, action: str, name: str | None, upcoming: int, asked: dict[str, Any]
-) -> tuple[Any, bool]:
+) -> tuple[Any, bool, bool]:
+    """What is told, whether somebody works on it, and whether what was fired is paused."""
     _check(action, name)
     async with connected(settings) as client:
         if name is None:
-            return await client.schedules(), client.running
+            return await client.schedules(), client.running, False
         if action == "show":
-            return await client.schedule(name, upcoming), client.running
-        return await client.change_schedule(name, action, asked), client.running
+            return await client.schedule(name, upcoming), client.running, False
+        found = await client.change_schedule(name, action, asked)
+        if action not in ("fire", "resume"):
+            return found, client.running, False
+        now = await client.schedule(name, upcoming)
+        if action == "resume":
+            return now, client.running, False
+        return found, client.running, now["status"] == "paused"
 
 
 def _check(action: str, name: str | None) -> None:

@@ -193,6 +193,11 @@ DUE_TIMERS = """
 SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
 ORDER BY due_at, run_id, key, kind LIMIT ?
 """
+DUE_TIMERS_OF = """
+SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
+AND EXISTS (SELECT 1 FROM run WHERE run.run_id = timer.run_id AND workflow = ?)
+ORDER BY due_at, run_id, key, kind LIMIT ?
+"""
 NEXT_TIMER = "SELECT min(due_at) FROM timer"
 SCHEDULES = f"SELECT {SCHEDULE} FROM schedule ORDER BY id"
 SOME_SCHEDULES = f"""
