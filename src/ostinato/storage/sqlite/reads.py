@@ -129,7 +129,7 @@ def buckets(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def mail(db: sqlite3.Connection) -> list[Mail]:
-    return list(starmap(Mail, db.execute(sql.MAIL)))
+    return list(filter(None, map(rows.mail, db.execute(sql.MAIL))))
 
 
 def outbox(db: sqlite3.Connection, limit: int, size: int) -> list[Outgoing]:

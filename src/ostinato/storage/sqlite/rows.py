@@ -28,6 +28,9 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.storage.sqlite.values import Torn
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.storage")
 
 Row = tuple[Any, ...]
 
@@ -128,6 +131,21 @@ def reply(row: Row) -> Reply:
 
 def mail_row(mail: Mail) -> Row:
     return mail.kind, mail.to, mail.caller, mail.key, mail.attempt, mail.body
+
+
+def mail(row: Row) -> Mail | None:
+    """None, and a line in the log, when it cannot be read: nobody can be told of it."""
+    *about, body = row
+    try:
+        _any_json(body)
+    except _UNREADABLE as error:
+        kind, told, caller, key, _ = about
+        hint = (
+            f"`ostinato retry {caller} {key}` calls anew, `ostinato skip {caller} {key}` does not"
+        )
+        log.error("mail.damaged", kind=kind, told=told, why=str(error), hint=hint)
+        return None
+    return Mail(*row)
 
 
 def turn_row(turn: Turn) -> Row:
@@ -236,4 +254,9 @@ def operation_row(operation: Operation) -> Row:
 
 
 def operation(row: Row) -> Operation:
-    return _decode_operation(row[0])
+    """One that cannot be read is there, and says so."""
+    id, status, data = row
+    try:
+        return _decode_operation(data)
+    except _UNREADABLE as error:
+        return Operation.damaged(id, status, f"its row in the store cannot be read: {error}")
