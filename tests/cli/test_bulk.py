@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ostinato.cli.operations import _told
 from tests.cli.live import command, serving
 
 WAITS = "{workflow: waits, phases: [{phase: p, jobs: [{job: j, wait: 1h}]}]}"
@@ -52,6 +53,20 @@ def test_it_is_stopped(waiting):
     assert "stopped by ostinato operations" in stopped.out
     assert waiting("operations", "stop", begun["id"]).code == 1
     assert begun["id"] in waiting("operations").out
+
+
+def test_where_is_shown_as_it_is_typed(waiting):
+    typed = "--where status=waiting,paused --where workflow=waits"
+    begun = json.loads(waiting("bulk", "cancel", *typed.split(), "--yes", "--json").out)
+    assert f"where: {typed}\n" in waiting("operations", "show", begun["id"]).out
+    where = {"status": ["waiting", "paused"], "text": "a b", "failedSince": 1_800_000_000_000}
+    one = {"where": where, "by": "", "why": "", "rate": 10, "stoppedBy": "", "reasons": []}
+    counts = dict.fromkeys(("done", "refused", "passed", "left"), 0)
+    _, shown, *_ = _told(one | counts | {"id": "o", "action": "cancel", "status": "ended"})
+    assert shown == (
+        "where: --where status=waiting,paused --where 'text=a b' "
+        "--where failedSince=2027-01-15T08:00:00.000Z"
+    )
 
 
 @pytest.mark.parametrize(

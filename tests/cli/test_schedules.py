@@ -44,7 +44,20 @@ def test_pause_and_resume(deployed):
     paused = deployed("schedules", "pause", "nightly", "--why", "we move").out
     assert "by ostinato schedules: we move" in paused
     assert "`ostinato schedules resume nightly/on/0` lets it go on" in paused
-    assert "active" in deployed("schedules", "resume", "nightly").out
+    resumed = deployed("schedules", "resume", "nightly").out
+    assert "active" in resumed
+    assert resumed == deployed("schedules", "show", "nightly").out
+    assert resumed.count("next: ") == 5
+
+
+def test_one_that_is_paused_stays_so_when_it_is_fired(deployed):
+    assert "paused" not in deployed("schedules", "fire", "nightly").err
+    deployed("schedules", "pause", "nightly")
+    fired = deployed("schedules", "fire", "nightly")
+    assert fired.out.startswith("run ")
+    assert "paused and stays so" in fired.err
+    assert "`ostinato schedules resume nightly` lets it go on" in fired.err
+    assert "paused" in deployed("schedules", "show", "nightly").out
 
 
 def test_a_back_fill_is_shown_before_it_is_done(deployed):

@@ -51,6 +51,11 @@ def test_a_wait_without_a_match_says_what_to_send_and_when_it_gives_up():
     ]
 
 
+def test_a_wait_that_should_have_given_up_says_how_late_it_is():
+    (told,) = waiting(kind="event", types=["A"], dueAt=NOW - 3_000)
+    assert told.endswith("would continue it; late by 3 s")
+
+
 @pytest.mark.parametrize(
     ("wait", "part"),
     [

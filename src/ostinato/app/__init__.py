@@ -28,10 +28,12 @@ from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
 from ostinato.app.tasks import TaskView, task_view
 from ostinato.runtime.inbox import Accepted
+from ostinato.runtime.janitor import Cleaned
 
 __all__ = [
     "Accepted",
     "App",
+    "Cleaned",
     "Deployed",
     "LetterView",
     "Once",

@@ -76,6 +76,9 @@ class Client(Protocol):
     async def redrive(self, asked: Mapping[str, Any]) -> Data:
         """``asked`` is the body of ``POST /dead-letters/redrive``."""
 
+    async def clean(self) -> Data:
+        """How many of what went."""
+
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
 
     async def task(self, name: str) -> Data: ...

@@ -58,6 +58,7 @@ COMMANDS: dict[str, Command] = dict(
             Command("dead_letters", "dead_letters", "list what could not be processed, and why"),
         ),
         _same("redrive", "try dead letters again"),
+        _same("clean", "remove now what [retention] says is too old"),
         _same("graph", "draw a workflow"),
         _same("match", "ask a pattern whether it fits an event, and why not"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),

@@ -49,11 +49,13 @@ async def _emit(settings: Settings, event: dict[str, Any]) -> tuple[dict[str, An
 def _tell(answer: dict[str, Any], running: bool) -> None:
     known = " (it was here already: nothing is done twice)" if answer.get("duplicate") else ""
     output.line(f"event {answer['id']} accepted{known}")
+    joined = answer.get("joined") or ()
     for run in answer.get("runs") or ():
-        output.line(f"run {run}")
+        output.line(f"run {run}" + (" (it was there already)" if run in joined else ""))
     if not (answer.get("runs") or answer.get("deadLetters")):
         output.line("it started no run: no trigger fits it; runs that wait for it go on")
     for letter in answer.get("deadLetters") or ():
-        output.note(f"did not fit {letter['trigger']}: dead letter {letter['id']}")
+        why = letter.get("reason") or "it did not fit"
+        output.note(f"{letter['trigger']} started nothing: {why}; dead letter {letter['id']}")
     if not running:
         output.line(STORED)

@@ -24,6 +24,7 @@ from ostinato.core.cloudevents import to_json
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import parse_instant
 from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery, TaskQuery
+from ostinato.telemetry.logs import warn_on_stderr
 
 FACTS = 1_000
 """That are read at once."""
@@ -35,12 +36,15 @@ OPERATOR = "local operator"
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[LocalClient]:
     """Without ``begin``, no run goes on here."""
-    app = App(settings)
-    await app.open()
+    app, restore = App(settings), warn_on_stderr()
     try:
-        yield LocalClient(app, settings)
+        await app.open()
+        try:
+            yield LocalClient(app, settings)
+        finally:
+            await app.close(drain=0)
     finally:
-        await app.close(drain=0)
+        restore()
 
 
 class LocalClient:
@@ -169,6 +173,12 @@ class LocalClient:
     async def events(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         wanted = EventQuery(type=query.get("type"), source=query.get("source"))
         return [to_json(kept.event) for kept in await self._app.events(wanted, Page(limit))]
+
+    # -- retention
+
+    async def clean(self) -> Data:
+        gone: Data = _plain(await self._app.clean())
+        return gone
 
     # -- tasks
 

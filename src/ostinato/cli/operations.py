@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from ostinato.cli.connect import connected
 from ostinato.cli.failure import USAGE, Stop
 from ostinato.cli.options import Json, Limit, Store, Url, settings_from
 from ostinato.config import Settings
+from ostinato.core.instants import format_instant
 
 COLUMNS = ("id", "time", "action", "status", "runs", "done", "refused", "passed", "left", "by")
 ACTIONS = ("list", "show", "stop")
@@ -69,9 +71,18 @@ def told(one: Data) -> str:
     return f"operation {one['id']}: {one['action']}, {one['status']}; {counts}"
 
 
+def _typed(name: str, value: Any) -> str:
+    """As ``ostinato bulk`` takes it."""
+    if isinstance(value, list):
+        value = ",".join(value)
+    if isinstance(value, int):  # an instant
+        value = format_instant(value)
+    return f"--where {quote(f'{name}={value}')}"
+
+
 def _told(one: Data) -> Iterator[str]:
     yield told(one)
-    yield f"where: {' '.join(f'{name}={value}' for name, value in one['where'].items())}"
+    yield f"where: {' '.join(_typed(*each) for each in one['where'].items())}"
     yield f"by {one['by'] or 'nobody'}: {one['why'] or 'without a reason'}; {one['rate']:g}/s"
     if one["stoppedBy"]:
         why = f": {one['stoppedWhy']}" if one.get("stoppedWhy") else ""

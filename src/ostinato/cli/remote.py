@@ -17,6 +17,7 @@ from ostinato.cli.refusal import refusal
 from ostinato.core.state import OVER
 
 _PATIENCE = httpx2.Timeout(30, connect=3)
+_AS_LONG_AS_IT_TAKES = httpx2.Timeout(None, connect=3)
 _RETURNS_WITHIN = 30  # seconds that a followed server may be away, as for a restart
 _YAML, _JSON = "application/yaml", "application/json"
 
@@ -176,6 +177,11 @@ class RemoteClient:
 
     async def redrive(self, asked: Mapping[str, Any]) -> Data:
         return _object(await self._send("POST", "/dead-letters/redrive", json=dict(asked)))
+
+    # -- retention
+
+    async def clean(self) -> Data:
+        return _object(await self._send("POST", "/clean", timeout=_AS_LONG_AS_IT_TAKES))
 
     # -- tasks
 

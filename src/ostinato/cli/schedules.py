@@ -51,11 +51,14 @@ def schedules(
     """
     asked = _span(since, until, dry_run) if action == "backfill" else {"why": why}
     settings = settings_from(store=store, url=url)
-    found, running = asyncio.run(_ask(settings, action, name, upcoming, asked))
+    found, running, paused = asyncio.run(_ask(settings, action, name, upcoming, asked))
     if json:
         output.data(found)
         return
     TELL[action](found)
+    if paused:
+        mend = f"`ostinato schedules resume {name}` lets it go on"
+        output.note(f"the schedule is paused and stays so: this run alone; {mend}")
     if action in ("fire", "backfill") and not running and not dry_run:
         output.line("stored; nothing is running yet: ostinato serve")
 
@@ -74,14 +77,21 @@ def _span(since: str | None, until: str | None, dry_run: bool) -> dict[str, Any]
 
 async def _ask(
     settings: Settings, action: str, name: str | None, upcoming: int, asked: dict[str, Any]
-) -> tuple[Any, bool]:
+) -> tuple[Any, bool, bool]:
+    """What is told, whether somebody works on it, and whether what was fired is paused."""
     _check(action, name)
     async with connected(settings) as client:
         if name is None:
-            return await client.schedules(), client.running
+            return await client.schedules(), client.running, False
         if action == "show":
-            return await client.schedule(name, upcoming), client.running
-        return await client.change_schedule(name, action, asked), client.running
+            return await client.schedule(name, upcoming), client.running, False
+        found = await client.change_schedule(name, action, asked)
+        if action not in ("fire", "resume"):
+            return found, client.running, False
+        now = await client.schedule(name, upcoming)
+        if action == "resume":
+            return now, client.running, False
+        return found, client.running, now["status"] == "paused"
 
 
 def _check(action: str, name: str | None) -> None:

@@ -16,7 +16,6 @@ from ostinato.cli.failure import INTERRUPTED, RUNNING
 from ostinato.cli.options import Json, RunName, Store, Timeout, Url, seconds, settings_from
 from ostinato.cli.show import picture
 from ostinato.config import Settings
-from ostinato.core.tasks import task_id
 
 Data = dict[str, Any]
 
@@ -63,32 +62,46 @@ async def _watch(settings: Settings, name: str, limit: float | None, json: bool)
 async def _lines(client: Client, run: Data, json: bool) -> None:
     import json as json_text
 
+    waits = Waits(client, run)
     async with aclosing(client.follow(run["id"])) as facts:
         async for fact in facts:
             if json:
                 print(json_text.dumps(fact, ensure_ascii=False), flush=True)
             elif fact["type"] not in _QUIET:
-                print(_line(fact, run["id"], client.place), flush=True)
+                print(await _line(fact, waits), flush=True)
 
 
-def _line(fact: Data, run_id: str, place: str) -> str:
+async def _line(fact: Data, waits: Waits) -> str:
     clock = words.moment(fact["at"])[-8:]
     key = f" {fact['key']}" if fact.get("key") else ""
     if fact["type"] == "job.waiting":
-        return f"{clock} {fact['type']}{key}  {_wait(fact, run_id, place)}"
+        return f"{clock} {fact['type']}{key}  {await waits.told(fact)}"
     error = fact.get("error")
     why = f"  {words.failure(error)}" if error else ""
     return f"{clock} {fact['type']}{key}{why}"
 
 
-def _wait(fact: Data, run_id: str, place: str) -> str:
-    """The fact says what was asked at first; who is asked by now stands in the run."""
-    wait = {**fact, "since": fact["at"]}
-    if fact.get("kind") == "task":
-        asked = fact.get("input") or {}
-        number = task_id(run_id, fact["key"], fact["attempt"])
-        wait |= {"task": asked | {"id": number, "dueAt": None}, "dueAt": fact.get("timeoutAt")}
-    return words.reason(wait, words.now_ms(), place, run_id)
+class Waits:
+    """Tells a wait that is open as ``show`` does, and one that is over as what it was."""
+
+    def __init__(self, client: Client, run: Data) -> None:
+        self._client = client
+        self._run = run
+
+    async def told(self, fact: Data) -> str:
+        if fact["at"] > _latest(self._run):  # the run was read before that
+            self._run = await self._client.run(self._run["id"])
+        for wait in self._run.get("waits") or ():
+            if (wait["key"], wait["since"]) == (fact["key"], fact["at"]):
+                return words.reason(wait, words.now_ms(), self._client.place, self._run["id"])
+        return words.waited(fact)
+
+
+def _latest(run: Data) -> int:
+    """The newest instant that stands in a run, by the clock of whoever does it."""
+    members = ("startedAt", "endedAt", "since")
+    parts = (run, *(run.get("jobs") or ()), *(run.get("waits") or ()))
+    return max(part.get(member) or 0 for part in parts for member in members)
 
 
 async def _redrawn(client: Client, run: Data, json: bool) -> None:

@@ -74,7 +74,7 @@ def held(run: Mapping[str, Any], now: int) -> Iterator[str]:
 def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> str:
     since = f"since {span(now - wait['since'])}"
     due = wait.get("dueAt")
-    given_up = f"; gives up in {span(due - now)}" if due else ""
+    given_up = _given_up(due, now)
     match wait.get("kind"):
         case "event":
             types = list(wait.get("types") or ("TYPE",))
@@ -110,6 +110,27 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
     return f"waiting for {wait.get('kind')} {since}{given_up}"
 
 
+def _given_up(due: int | None, now: int) -> str:
+    if due is None:
+        return ""
+    return f"; gives up in {span(due - now)}" if due > now else f"; late by {span(now - due)}"
+
+
+def waited(fact: Mapping[str, Any]) -> str:
+    """What a ``job.waiting`` whose wait is over had waited for."""
+    match fact.get("kind"):
+        case "event":
+            return f"for {' or '.join(fact.get('types') or ())}"
+        case "timer":
+            return f"until {moment(fact.get('dueAt'))}"
+        case "task":
+            task = fact.get("input") or {}
+            return f"for {_people(task)} to do {task.get('name')!r}"
+        case "callback":
+            return "for its callback"
+    return f"for {fact.get('kind')}"
+
+
 def _for_run(wait: Mapping[str, Any], since: str, given_up: str, run: str) -> str:
     other = wait.get("run")
     match wait["kind"]:
@@ -134,14 +155,18 @@ def answering(task: Mapping[str, Any]) -> str:
 
 
 def _asked(task: Mapping[str, Any], now: int) -> str:
-    people = [task.get("assignee"), *(task.get("candidates") or ()), *(task.get("groups") or ())]
-    who = " or ".join(one for one in people if one) or "somebody"
     told = [due(task.get("dueAt"), now)]
     if at := task.get("escalatesAt"):
         told.append(f"goes to somebody else in {span(at - now)}")
     more = "".join(f", {one}" for one in told if one)
     name = task.get("name")
-    return f"waiting for {who} to do {name!r}{more}; `{answering(task)}` would continue it;"
+    asked = f"waiting for {_people(task)} to do {name!r}{more}"
+    return f"{asked}; `{answering(task)}` would continue it;"
+
+
+def _people(task: Mapping[str, Any]) -> str:
+    people = [task.get("assignee"), *(task.get("candidates") or ()), *(task.get("groups") or ())]
+    return " or ".join(one for one in people if one) or "somebody"
 
 
 def _matching(match: Any) -> str:

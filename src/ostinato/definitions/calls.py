@@ -17,10 +17,13 @@ from ostinato.definitions.document import Document, Job
 from ostinato.definitions.source import Path
 from ostinato.errors import ExpressionError, Problem
 
-__all__ = ["Find", "call_problems", "finding"]
+__all__ = ["Circles", "Find", "call_problems", "finding"]
 
 Find = Callable[[str], Document | None]
 """The newest document of a name; ``-`` and ``_`` are equal."""
+
+Circles = dict[frozenset[str], str]
+"""The circles that have been told, by the workflows in them: in which workflow's document."""
 
 Told = tuple[bool, Problem]  # whether it is an error, and what
 
@@ -44,7 +47,9 @@ def _plain(name: str) -> str:
     return name.replace("-", "_")
 
 
-def call_problems(document: Document, find: Find) -> Iterator[Told]:
+def call_problems(document: Document, find: Find, circles: Circles | None = None) -> Iterator[Told]:
+    """Without ``circles`` that another document has told."""
+    known: Circles = {} if circles is None else circles
     for call in _calls(document):
         called = find(call.name)
         if called is None:
@@ -52,14 +57,22 @@ def call_problems(document: Document, find: Find) -> Iterator[Told]:
             hint = "it has to be deployed by the time this job begins"
             yield False, document.problem(call.path, message, hint)
             continue
-        if call.sure and (way := _way(called, document, find, sure=True)):
+        sure = _way(called, document, find, sure=True) if call.sure else []
+        way = sure or _way(called, document, find, sure=False)
+        if not way or known.setdefault(_circle(way), document.workflow) != document.workflow:
+            continue
+        if sure:
             message = f"{_chain(document, way)} calls itself in every run: none could ever end"
             hint = "give one of the calls a `when`"
             yield True, document.problem(call.path, message, hint)
-        elif way := _way(called, document, find, sure=False):
+        else:
             message = f"{_chain(document, way)} calls itself; see that every run comes to an end"
             hint = "`limits.call_depth` says how deep it may go"
             yield False, document.problem(call.path, message, hint)
+
+
+def _circle(way: list[str]) -> frozenset[str]:
+    return frozenset(map(_plain, way))
 
 
 def _chain(document: Document, way: list[str]) -> str:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ostinato.core.model import Run, WaitEvent
+from ostinato.core.model import Run, Set, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
 from ostinato.definitions.arguments import TAKES, argument_problems
-from ostinato.definitions.calls import Find, call_problems, finding
+from ostinato.definitions.calls import Circles, Find, call_problems, finding
 from ostinato.definitions.document import Body, Document, Job
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
@@ -35,15 +35,18 @@ def check(
     handlers: Collection[str] | None = None,
     strict: bool = False,
     find: Find | None = None,
+    circles: Circles | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings, in the order of the text.
 
     ``handlers`` are the names that are known beside the built-in ones; with ``strict`` an unknown
-    one is an error and no longer taken for a topic. ``find`` knows what workflows may be called.
+    one is an error and no longer taken for a topic. ``find`` knows what workflows may be called;
+    a circle of them that is in ``circles`` was told for another document.
     """
     errors: list[Problem] = []
     warnings: list[Problem] = []
-    for is_error, problem in _all(document, handlers or (), strict, find or finding([document])):
+    calls = call_problems(document, find or finding([document]), circles)
+    for is_error, problem in _all(document, handlers or (), strict, calls):
         into = errors if is_error else warnings
         if len(into) < MAX_PROBLEMS:
             into.append(problem)
@@ -56,13 +59,15 @@ def _place(problem: Problem) -> tuple[int, int]:
     return problem.line, problem.column
 
 
-def _all(document: Document, handlers: Collection[str], strict: bool, find: Find) -> Iterator[Told]:
+def _all(
+    document: Document, handlers: Collection[str], strict: bool, calls: Iterator[Told]
+) -> Iterator[Told]:
     for problem in needs_problems(document):
         yield True, problem
     yield from sight_problems(document)
     yield from meaning_problems(document)
     yield from schedule_problems(document)
-    yield from call_problems(document, find)
+    yield from calls
     yield from _unreachable(document)
     yield from _each_names(document)
     for trigger in document.triggers:
@@ -92,11 +97,13 @@ def check_texts(
     read = [(file, *_read(text)) for file, text in texts]
     find = finding(document for _, documents, _ in read for document in documents)
     entries: list[dict[str, Any]] = []
+    circles: Circles = {}
     for file, documents, problems in read:
         if problems:
             entries.append(_entry(file, None, problems, ()))
         for one in documents:
-            entries.append(_entry(file, one.workflow, *check(one, handlers, strict, find)))
+            found = check(one, handlers, strict, find, circles)
+            entries.append(_entry(file, one.workflow, *found))
     return entries
 
 
@@ -176,6 +183,20 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
     for body in job.bodies():
         yield from _body(document, body, handlers, strict)
     yield from _bare_paths(document, job)
+    yield from _sets_nothing(document, job)
+
+
+def _sets_nothing(document: Document, job: Job) -> Iterator[Told]:
+    """What stands in for a `set` is the values of its variables."""
+    if not isinstance(job.action, Set):
+        return
+    for index, one in enumerate(job.catch):
+        if one.output is None or not one.output.constant:
+            continue
+        if not isinstance(one.output.render({}), dict | None):
+            message = f"job `{job.name}` sets variables, and this output is no map of them"
+            hint = "write output: {NAME: VALUE}, or output: null, which sets none"
+            yield True, document.problem((*job.path, "catch", index, "output"), message, hint)
 
 
 def _body(
@@ -190,6 +211,10 @@ def _body(
         path = (*body.path, "wait", "match")
         match = document.at(path[:-1]).get("match")
         yield from _impossible(document, path, match, body.action.types)
+    if isinstance(body.action, Run) and body.heartbeat is not None and not body.callback:
+        message = "`heartbeat` counts only once the handler has returned Later()"
+        hint = "write `callback: true` when the answer always comes from elsewhere"
+        yield False, document.problem((*body.path, "heartbeat"), message, hint)
     if isinstance(body.action, Run):
         yield from _handler(document, body, body.action.handler, handlers, strict)
 

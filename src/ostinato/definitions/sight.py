@@ -217,11 +217,11 @@ def _plain(root: Mapping[str, Any], schema: Any) -> Any:
 
 
 def _variables(document: Document) -> dict[str, None] | None:
-    """What jobs set; None when one of them decides that only when it runs."""
+    """What jobs set, also in `catch` and `undo`; None when that is decided in the run."""
     found: dict[str, None] = {}
-    for job in document.jobs():
-        if isinstance(job.action, Set):
-            values = document.place_at((*job.path, "set")).value
+    for body in (body for job in document.jobs() for body in job.bodies()):
+        if isinstance(body.action, Set):
+            values = document.place_at((*body.path, "set")).value
             if not isinstance(values, dict):
                 return None
             found |= dict.fromkeys(values)

@@ -21,20 +21,28 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Pair, Post, stored
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.wanted import Wanted
+from ostinato.runtime.wanted import Begun, Wanted
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
 
 
 class Accepted(View, omit_defaults=False):
-    """What became of an event: the runs it started, or joined by their uid."""
+    """What became of an event: the runs it started, or ``joined``, by their uid or ``dedup``.
+
+    A dead letter has the name of its ``trigger``, its ``id``, and the first ``reason`` for it.
+    """
 
     id: str
     source: str
     runs: list[str]
     duplicate: bool = False
     dead_letters: list[dict[str, str]] | UnsetType = UNSET
+    joined: list[str] | UnsetType = UNSET
+
+
+LONGEST = 500
+"""Letters of a reason in an answer; the dead letter has all of it."""
 
 
 class Accept(Post):
@@ -101,22 +109,27 @@ class Accept(Post):
             runs=early.runs,
             duplicate=True,
             dead_letters=early.dead_letters,
+            joined=early.joined,
         )
 
     def _take(
         self, engine: Engine, change: Change, found: Found, wanted: Sequence[Wanted], now: int
     ) -> Accepted:
-        event, runs, dead = found.event, [], []
+        event, runs, dead, joined = found.event, list[str](), [], []
         for start, one in zip(found.starts, wanted, strict=True):
             try:
-                runs.append(self._start(engine, change, start, one, found.encoded, now))
+                begun = self._start(engine, change, start, one, found.encoded, now)
+                runs.append(begun.run_id)
+                if begun.duplicate:
+                    joined.append(begun.run_id)
             except OstinatoError as why:  # of this trigger alone: the event's others go on
                 dead.append(self._bury(engine, change, event, start.trigger, why, now))
         for trigger, error in found.misfits:
             dead.append(self._bury(engine, change, event, trigger, error, now))
         answer = Accepted(
-            id=event.id, source=event.source, runs=runs, dead_letters=dead if dead else UNSET
-        )
+            id=event.id, source=event.source, runs=runs, dead_letters=dead or UNSET,
+            joined=joined or UNSET,
+        )  # fmt: skip
         change.rows.events.append(
             StoredEvent(event, now, msgspec.json.encode(answer), tuple(found.values_keys))
         )
@@ -124,22 +137,22 @@ class Accept(Post):
 
     def _start(
         self, engine: Engine, change: Change, start: Starting, one: Wanted, event: Raw, now: int
-    ) -> str:
+    ) -> Begun:
         ids = engine.identity
         begin = e.Start(ids.run_id(now), ids.seed(), one.uid, start.input, event)
-        return self.starter.start(change, one, begin, now).run_id
+        return self.starter.start(change, one, begin, now)
 
     def _bury(
         self, engine: Engine, change: Change, event: Event, trigger: Trigger,
         error: OstinatoError, now: int,
     ) -> dict[str, str]:  # fmt: skip
-        letter_id = engine.identity.event_id(now)
+        letter_id, reasons = engine.identity.event_id(now), problems_of(error)
         letter = DeadLetter(
             letter_id, now, "trigger", trigger.name, event.source, event.id,
-            encoded_reasons(problems_of(error)), event,
+            encoded_reasons(reasons), event,
         )  # fmt: skip
         change.rows.dead_letters.append(letter)
-        return {"trigger": trigger.name, "id": letter_id}
+        return {"trigger": trigger.name, "id": letter_id, "reason": str(reasons[0])[:LONGEST]}
 
     def done(self, result: list[Accepted]) -> None:
         super().done(result)

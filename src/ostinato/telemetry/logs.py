@@ -64,6 +64,18 @@ def _colour_wanted() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
+def warn_on_stderr() -> Callable[[], None]:
+    """For a command, whose stdout is its answer: warnings only; returns what takes it back."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _renderer("console")],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    return lambda: structlog.configure(**before)
+
+
 def divert_logs(sink: Callable[[dict[str, Any]], object]) -> Callable[[], None]:
     """Hand every event of ours to ``sink`` instead; returns what takes it back."""
     before = structlog.get_config()

@@ -25,6 +25,7 @@ from ostinato.web import (
     letters,
     pages,
     repairs,
+    retention,
     runs,
     schedules,
     starting,
@@ -52,6 +53,7 @@ TABLE = Table(
         *tasks.doors,
         *callbacks.doors,
         *letters.doors,
+        *retention.doors,
         *health.doors,
         *pages.doors,
     ]

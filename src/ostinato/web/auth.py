@@ -38,6 +38,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "event:write": ("16007",),
     "letter:read": (),
     "letter:write": (),
+    "retention:write": (),
     "metrics:read": (),
 }
 

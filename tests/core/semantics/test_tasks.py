@@ -95,6 +95,12 @@ def fired_twice(play):
     play.answer("p/a")
 
 
+def unanswered(play):
+    error = play.state.error
+    assert (error.message, error.job) == ("nobody answered in time", "a")
+    return play
+
+
 def closed(play, how):
     """The task is not open any more, and nobody has answered it."""
     assert play.tasks == {}
@@ -252,7 +258,7 @@ RULES = [
         "task-timeout",
         "`timeout` is for the whole: failure `Timeout`, and the task is closed.",
         f"[{LIMITED}]",
-        play=lambda play: closed(play.start().tick(), "timed out"),
+        play=lambda play: unanswered(closed(play.start().tick(), "timed out")),
         status="failed",
         error="Timeout",
         took=2 * DAY,

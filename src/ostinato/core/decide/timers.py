@@ -58,9 +58,14 @@ def _wait_over(state: State, step: Step, due_at: int, now: int) -> list[Said]:
 def _step_timed_out(state: State, step: Step, due_at: int, now: int) -> list[Said]:
     if step.timeout_at != due_at:
         return []
-    late = f"run {step.types[0]} did not end" if step.kind in CALLING else "nothing came"
-    error = Failure("Timeout", f"{step.key}: {late} in time", step.node.name)
+    error = Failure("Timeout", f"{_late(step)} in time", step.node.name)
     return [*halted(step), *attempt_failed(state, step, error, now, final=True)]
+
+
+def _late(step: Step) -> str:
+    if step.kind in CALLING:
+        return f"run {step.types[0]} did not end"
+    return "nobody answered" if step.kind == "task" else "nothing came"
 
 
 def _heartbeat_missed(state: State, step: Step, due_at: int, now: int) -> list[Said]:

@@ -158,6 +158,7 @@ PUT_BUCKET = """
 INSERT INTO bucket (name, full_at) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
+DROP_BUCKET = "DELETE FROM bucket WHERE name = ?"
 ADD_MAIL = """
 INSERT OR REPLACE INTO mail (kind, told, caller, key, attempt, body) VALUES (?, ?, ?, ?, ?, ?)
 """
