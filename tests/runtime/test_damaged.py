@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 
 import pytest
-from msgspec import Raw, json
+from msgspec import UNSET, Raw, json
 from structlog.testing import capture_logs
 
 from ostinato.core.cloudevents import Event
@@ -20,8 +20,11 @@ from ostinato.ports import (
     RunFilter,
     RunQuery,
     StoredEvent,
+    TaskQuery,
 )
+from ostinato.web.asgi import application
 from tests.stage import File, Stage, one_job, reached
+from tests.web.conftest import client_of
 
 WAITS = one_job({"wait": {"event": "PAID", "match": {"data": {"id": ["${ input.id }"]}}}})
 TAKES = one_job({"run": "noop"}, name="taker", on=[{"event": "GO"}])
@@ -228,3 +231,38 @@ async def test_what_one_run_tells_another_is_named_when_it_cannot_be_read(stage)
     await store.close()
     (line,) = [line for line in told if line["event"] == "mail.damaged"]
     assert (line["told"], "ostinato retry r1 p/b" in line["hint"]) == ("r2", True)
+
+
+@pytest.mark.parametrize("asked", ["'{nope'", "7", "'[]'", "x'ff'"])
+async def test_a_task_is_listed_as_damaged_beside_the_others(stage, asked):
+    task = {"name": "Sign", "outcomes": ["yes"], "assignee": "ann"}
+    async with stage.app(one_job({"task": task}, name="signs")) as app:
+        runs = [await app.start("signs") for _ in range(2)]
+        for run in runs:
+            await reached(app, run.id, "job.waiting")
+        first, second = await app.tasks()
+    spoil(stage, f"UPDATE task SET asked = {asked} WHERE id = '{first.id}'")
+    async with stage.app() as app:
+        seen = {one.id: one for one in await app.tasks()}
+        assert "cannot be read" in seen[first.id].damaged
+        assert (seen[first.id].name, seen[first.id].assignee_id) == ("Sign", "ann")
+        assert seen[second.id].damaged is UNSET
+        async with client_of(application(app)) as http:
+            listed = (await http.get("/tasks")).json()
+            assert [bool(one.get("damaged")) for one in listed] == [True, False]
+        with pytest.raises(ConflictError, match="goes on without it"):
+            await app.complete(first.id, outcome="yes")
+        await app.complete(second.id, outcome="yes")
+
+
+async def test_a_task_whose_answer_cannot_be_read_is_listed(stage):
+    async with stage.app(one_job({"task": {"name": "Sign"}}, name="signs")) as app:
+        run = await app.start("signs")
+        await reached(app, run.id, "job.waiting")
+        (task,) = await app.tasks()
+        await app.complete(task.id, data={"a": "x"})
+    spoil(stage, "UPDATE task SET answer = '{nope'")
+    async with stage.app() as app:
+        (shown,) = await app.tasks(TaskQuery())
+        assert (shown.status, shown.answer) == ("completed", None)
+        assert "cannot be read" in shown.damaged

@@ -242,7 +242,17 @@ def task_end_row(end: TaskEnd, answer: Kept) -> Row:
 
 
 def task(row: Row) -> TaskRow:
-    return TaskRow(*row[: TASK_ASKED + 1], *row[TASK_ASKED + 2 : TASK_ANSWER + 1])
+    """What cannot be read is left as it is: whoever shows it says so."""
+    asked, answer = _bytes_of(row[TASK_ASKED]), _bytes_of(row[TASK_ANSWER])
+    told = row[TASK_ASKED + 2 : TASK_ANSWER]
+    return TaskRow(*(*row[:TASK_ASKED], asked or b"", *told, answer))
+
+
+def _bytes_of(held: Any) -> bytes | None:
+    """Of what something else has written, too."""
+    if held is None or isinstance(held, bytes):
+        return held
+    return str(held).encode(errors="replace")
 
 
 def aged_event(row: Row) -> AgedEvent:
