@@ -4,20 +4,27 @@ import asyncio
 import sqlite3
 
 import pytest
-from msgspec import Raw, json
+from msgspec import UNSET, Raw, json
+from structlog.testing import capture_logs
 
 from ostinato.core.cloudevents import Event
+from ostinato.errors import ConflictError
 from ostinato.ports import (
     Batch,
     DeadLetter,
     EventQuery,
     LetterQuery,
+    Mail,
     Outgoing,
     Page,
+    RunFilter,
     RunQuery,
     StoredEvent,
+    TaskQuery,
 )
+from ostinato.web.asgi import application
 from tests.stage import File, Stage, one_job, reached
+from tests.web.conftest import client_of
 
 WAITS = one_job({"wait": {"event": "PAID", "match": {"data": {"id": ["${ input.id }"]}}}})
 TAKES = one_job({"run": "noop"}, name="taker", on=[{"event": "GO"}])
@@ -60,6 +67,12 @@ async def left_by_a_dead_process(stage, fill, *damage):
         assert all(db.execute(one).rowcount == 1 for one in damage)
     db.close()
     return run.id
+
+
+def spoil(stage, damage, rows=1):
+    with sqlite3.connect(stage.place.path) as db:
+        assert db.execute(damage).rowcount == rows
+    db.close()
 
 
 async def letters(app):
@@ -181,3 +194,75 @@ async def test_a_letter_whose_event_cannot_be_read_is_listed_with_its_reasons(st
             ("l0", None),
         ]
         assert (await app.redrive("l0")).letters[0].outcome == "stays"
+
+
+async def test_a_repair_of_many_runs_is_named_and_its_stop_mends_it(stage):
+    async with app_of(stage) as app:
+        runs = [await app.start("w", id=str(n)) for n in range(2)]
+        where = RunFilter(workflow="w")
+        old, new = [await app.preview_bulk("cancel", where) for _ in range(2)]
+        await app.start_bulk(old.preview_token, rate=0.01)
+    spoil(stage, "UPDATE operation SET data = substr(data, 1, 40)", 2)
+    with capture_logs() as told:
+        async with app_of(stage) as app:
+            with pytest.raises(ConflictError, match="cannot be read"):
+                await app.start_bulk(new.preview_token)
+            (listed,) = await app.operations()
+            assert (listed.status, "cannot be read" in listed.why) == ("running", True)
+            await app.stop_operation(old.preview_token, by="ada")
+            mended = await app.preview_bulk("cancel", where)
+            await app.start_bulk(mended.preview_token, rate=1000)
+            for run in runs:
+                await reached(app, run.id, "run.cancelled")
+    (line,) = [line for line in told if line["event"] == "operation.damaged"]
+    assert line["id"] == old.preview_token
+    assert "operations stop" in line["hint"]
+    async with app_of(stage) as app:
+        assert (await app.operation(old.preview_token)).stopped_by == "ada"
+
+
+async def test_what_one_run_tells_another_is_named_when_it_cannot_be_read(stage):
+    store = stage.place.store()
+    await store.open()
+    said = [Mail("answer", "r1", "r1", "p/a", 1, b"{}"), Mail("hangup", "r2", "r1", "p/b", 1, b"[")]
+    await store.commit(Batch(epoch=await store.join(), mail={one.line: one for one in said}))
+    with capture_logs() as told:
+        assert await store.mail() == said[:1]
+    await store.close()
+    (line,) = [line for line in told if line["event"] == "mail.damaged"]
+    assert (line["told"], "ostinato retry r1 p/b" in line["hint"]) == ("r2", True)
+
+
+@pytest.mark.parametrize("asked", ["'{nope'", "7", "'[]'", "x'ff'"])
+async def test_a_task_is_listed_as_damaged_beside_the_others(stage, asked):
+    task = {"name": "Sign", "outcomes": ["yes"], "assignee": "ann"}
+    async with stage.app(one_job({"task": task}, name="signs")) as app:
+        runs = [await app.start("signs") for _ in range(2)]
+        for run in runs:
+            await reached(app, run.id, "job.waiting")
+        first, second = await app.tasks()
+    spoil(stage, f"UPDATE task SET asked = {asked} WHERE id = '{first.id}'")
+    async with stage.app() as app:
+        seen = {one.id: one for one in await app.tasks()}
+        assert "cannot be read" in seen[first.id].damaged
+        assert (seen[first.id].name, seen[first.id].assignee_id) == ("Sign", "ann")
+        assert seen[second.id].damaged is UNSET
+        async with client_of(application(app)) as http:
+            listed = (await http.get("/tasks")).json()
+            assert [bool(one.get("damaged")) for one in listed] == [True, False]
+        with pytest.raises(ConflictError, match="goes on without it"):
+            await app.complete(first.id, outcome="yes")
+        await app.complete(second.id, outcome="yes")
+
+
+async def test_a_task_whose_answer_cannot_be_read_is_listed(stage):
+    async with stage.app(one_job({"task": {"name": "Sign"}}, name="signs")) as app:
+        run = await app.start("signs")
+        await reached(app, run.id, "job.waiting")
+        (task,) = await app.tasks()
+        await app.complete(task.id, data={"a": "x"})
+    spoil(stage, "UPDATE task SET answer = '{nope'")
+    async with stage.app() as app:
+        (shown,) = await app.tasks(TaskQuery())
+        assert (shown.status, shown.answer) == ("completed", None)
+        assert "cannot be read" in shown.damaged

@@ -152,6 +152,8 @@ class Bulk(Repairing):
         if found is None:
             hint = "it may have expired, or be of another server; look again with dryRun"
             raise ConflictError(f"no preview has this token: {hint}")
+        if found.is_damaged:
+            raise ConflictError(f"what this token is of cannot be told: {found.why}; look again")
         return found
 
     async def operations(self, page: Page | None = None) -> list[OperationView]:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.app.pages import heavy_page, id_of, sealed, weight_of_task
 from ostinato.app.reading import Reading
@@ -61,10 +61,12 @@ class TaskView(View, omit_defaults=False):
     step: str
     external_id: str
     answer: TaskAnswer | None
+    damaged: str | UnsetType = UNSET
 
 
 def task_view(row: TaskRow, now: int) -> TaskView:
-    task = read_task(row.asked)
+    """``damaged`` says that a part of its row cannot be read: that is left out."""
+    task, damaged = _read(row)
     late = row.status == "pending" and row.due_at is not None and row.due_at < now
     return TaskView(
         id=row.id,
@@ -88,8 +90,18 @@ def task_view(row: TaskRow, now: int) -> TaskView:
         job=path_of(row.key).rpartition("/")[2],
         step=row.key,
         external_id=row.run_id,
-        answer=_answer(row),
+        answer=None if damaged else _answer(row),
+        damaged=damaged or UNSET,
     )
+
+
+def _read(row: TaskRow) -> tuple[Task, str]:
+    """What is asked, and why it cannot be read."""
+    try:
+        msgspec.json.decode(row.answer or b"null", type=Raw)
+        return read_task(row.asked), ""
+    except (msgspec.MsgspecError, ValueError) as error:
+        return Task(row.name), f"its row in the store cannot be read: {error}"
 
 
 def _answer(row: TaskRow) -> TaskAnswer | None:
@@ -198,7 +210,9 @@ async def _remote_lot(server: Server, query: TaskQuery, page: Page) -> list[Task
 
 
 def checked_answer(row: TaskRow, outcome: str | None, data: Any) -> Raw:
-    task = read_task(row.asked)
+    task, damage = _read(row)
+    if damage:
+        raise ConflictError(f"task {row.id}: {damage}; `ostinato skip` goes on without it")
     check_outcome(task, outcome)
     return encode_value(checked(row.id, task, data))
 

@@ -43,6 +43,15 @@ class Operation(Struct, frozen=True):
     stopped_by: str = ""
     stopped_why: str = ""
 
+    @classmethod
+    def damaged(cls, id: str, status: OperationStatus, why: str) -> Operation:
+        """In the place of a row that cannot be read. Stopping it writes a row that can."""
+        return cls(id, Asked("", RunFilter()), status, 0, 0, why=why)
+
+    @property
+    def is_damaged(self) -> bool:
+        return not self.asked.action
+
 
 class Settled(Struct, frozen=True, gc=False):
     """What came of one run of an operation: once, a second time is refused."""

@@ -82,7 +82,11 @@ class Operations:
 
     async def refresh(self) -> None:
         for operation in await self.engine.storage.running_operations():
-            self.begun(operation)
+            if operation.is_damaged:
+                hint = f"`ostinato operations stop {operation.id}` ends it; preview the rest again"
+                log.error("operation.damaged", id=operation.id, why=operation.why, hint=hint)
+            else:
+                self.begun(operation)
 
     def begun(self, operation: Operation) -> None:
         """It is stored as running."""

@@ -22,7 +22,7 @@ from ostinato.ports.grouping import merged
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
-from ostinato.storage.sqlite.values import as_far_as_whole, whole
+from ostinato.storage.sqlite.values import as_far_as_whole
 
 Condition = tuple[str, tuple[Any, ...]]
 
@@ -95,7 +95,8 @@ def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]
         conditions.append((f"(opened_at, id) < {last}", (page.cursor,)))
     order = "ORDER BY opened_at DESC, id DESC LIMIT ?"
     select, asked = _asked(_from("task", TASK), conditions, order, page.limit)
-    return [rows.task(row) for row in whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)]
+    found = as_far_as_whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)
+    return list(map(rows.task, found))
 
 
 def count_tasks(db: sqlite3.Connection, query: TaskQuery) -> int:

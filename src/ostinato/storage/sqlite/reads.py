@@ -129,7 +129,7 @@ def buckets(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def mail(db: sqlite3.Connection) -> list[Mail]:
-    return list(starmap(Mail, db.execute(sql.MAIL)))
+    return list(filter(None, map(rows.mail, db.execute(sql.MAIL))))
 
 
 def outbox(db: sqlite3.Connection, limit: int, size: int) -> list[Outgoing]:
@@ -147,7 +147,7 @@ def events_by_id(db: sqlite3.Connection, event_id: str) -> list[StoredEvent]:
 
 
 def task(db: sqlite3.Connection, task_id: str) -> TaskRow | None:
-    found = whole(db, sql.ONE_TASK, (task_id,), rows.TASK_ASKED, rows.TASK_ANSWER)
+    found = as_far_as_whole(db, sql.ONE_TASK, (task_id,), rows.TASK_ASKED, rows.TASK_ANSWER)
     return rows.task(found[0]) if found else None
 
 

@@ -28,6 +28,9 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.storage.sqlite.values import Torn
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.storage")
 
 Row = tuple[Any, ...]
 
@@ -130,6 +133,21 @@ def mail_row(mail: Mail) -> Row:
     return mail.kind, mail.to, mail.caller, mail.key, mail.attempt, mail.body
 
 
+def mail(row: Row) -> Mail | None:
+    """None, and a line in the log, when it cannot be read: nobody can be told of it."""
+    *about, body = row
+    try:
+        _any_json(body)
+    except _UNREADABLE as error:
+        kind, told, caller, key, _ = about
+        hint = (
+            f"`ostinato retry {caller} {key}` calls anew, `ostinato skip {caller} {key}` does not"
+        )
+        log.error("mail.damaged", kind=kind, told=told, why=str(error), hint=hint)
+        return None
+    return Mail(*row)
+
+
 def turn_row(turn: Turn) -> Row:
     return turn.run_id, turn.key, turn.priority, _encoder.encode(turn.wants)
 
@@ -224,7 +242,17 @@ def task_end_row(end: TaskEnd, answer: Kept) -> Row:
 
 
 def task(row: Row) -> TaskRow:
-    return TaskRow(*row[: TASK_ASKED + 1], *row[TASK_ASKED + 2 : TASK_ANSWER + 1])
+    """What cannot be read is left as it is: whoever shows it says so."""
+    asked, answer = _bytes_of(row[TASK_ASKED]), _bytes_of(row[TASK_ANSWER])
+    told = row[TASK_ASKED + 2 : TASK_ANSWER]
+    return TaskRow(*(*row[:TASK_ASKED], asked or b"", *told, answer))
+
+
+def _bytes_of(held: Any) -> bytes | None:
+    """Of what something else has written, too."""
+    if held is None or isinstance(held, bytes):
+        return held
+    return str(held).encode(errors="replace")
 
 
 def aged_event(row: Row) -> AgedEvent:
@@ -236,4 +264,9 @@ def operation_row(operation: Operation) -> Row:
 
 
 def operation(row: Row) -> Operation:
-    return _decode_operation(row[0])
+    """One that cannot be read is there, and says so."""
+    id, status, data = row
+    try:
+        return _decode_operation(data)
+    except _UNREADABLE as error:
+        return Operation.damaged(id, status, f"its row in the store cannot be read: {error}")

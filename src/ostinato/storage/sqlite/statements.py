@@ -275,11 +275,14 @@ SETTLE_RUN = """
 UPDATE operation_run SET outcome = ?, reason = ?
 WHERE operation = ? AND run_id = ? AND outcome = ''
 """
-ONE_OPERATION = "SELECT data FROM operation WHERE id = ?"
+ONE_OPERATION = "SELECT id, status, data FROM operation WHERE id = ?"
 OPERATIONS = """
-SELECT data FROM operation WHERE status <> 'preview' AND id < ? ORDER BY id DESC LIMIT ?
+SELECT id, status, data FROM operation WHERE status <> 'preview' AND id < ?
+ORDER BY id DESC LIMIT ?
 """
-RUNNING_OPERATIONS = "SELECT data FROM operation WHERE status = 'running' ORDER BY id"
+RUNNING_OPERATIONS = """
+SELECT id, status, data FROM operation WHERE status = 'running' ORDER BY id
+"""
 OPERATION_RUNS = """
 SELECT run_id FROM operation_run WHERE operation = ? AND outcome = '' AND run_id > ?
 ORDER BY run_id LIMIT ?
