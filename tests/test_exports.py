@@ -21,6 +21,22 @@ def test_every_export_is_there_and_documented(name):
     assert re.search(rf"`{re.escape(name)}\b", REFERENCE.read_text())
 
 
+OF_THE_DOORS = {
+    "accept", "address", "begin", "close", "configure", "deploy_documents", "deploy_part",
+    "deploy_texts", "expects", "new_id", "now", "open", "previewed", "send", "send_multiple",
+    "service", "settings", "start_run", "state_at_end", "storage", "task_rows", "update_workflow",
+    "workflow_document",
+}  # fmt: skip
+
+
+def test_every_verb_of_an_app_is_documented():
+    section = REFERENCE.read_text().partition("## The verbs of `App`")[2].partition("\n#")[0]
+    table = [line.rpartition(" | ")[2] for line in section.splitlines() if line.startswith("| ")]
+    told = [word for row in table for word in re.findall(r"`(\w+)`", row)]
+    assert sorted(told) == sorted(set(told))
+    assert set(told) == {name for name in dir(ostinato.App) if name[0] != "_"} - OF_THE_DOORS
+
+
 def test_exports_are_few_and_named_once():
     assert len(ostinato.__all__) == len(set(ostinato.__all__))
     assert len(ostinato.__all__) <= 25

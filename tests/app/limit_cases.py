@@ -346,15 +346,28 @@ case("runs that call one another in a chain", "limits.call_depth")(
 )
 
 
-case("runs that are open below one that nobody called", "limits.calls")(
+TWICE = {"call": "w", "when": "input.more == null", "each": {"in": "[1, 2]", "as": "x"}}
+case("… open at once", "limits.open_calls")(
     fails(
-        one_job({"call": "w", "when": "input.more == null", "each": {"in": "[1, 2]", "as": "x"}}),
+        one_job(TWICE),
         "TooManyCalls",
         "which it called, or which those did; let it call fewer at once (`at_once`), or raise "
-        "limits.calls",
-        limits=LimitSettings(calls=20),
+        "limits.open_calls",
+        limits=LimitSettings(open_calls=20),
     )
 )
+
+
+@case("runs below one that nobody called, in all", "limits.calls")
+async def called(stage):
+    """Each that fails calls once more: without a budget that never ends."""
+    again = {"catch": [{"on": "*", "do": {"call": "w"}}]}
+    job = {"call": "w", "when": "input.more == null"} | again
+    limits = LimitSettings(calls=40, call_depth=30)
+    async with stage.app(one_job(job), limits=limits) as app:
+        ended = await ending(app)
+        assert (ended.error, "limits.calls" in str(ended)) == ("TooManyCalls", True), str(ended)
+        assert await app.count_runs(RunQuery()) <= 41 + 1
 
 
 @case("jobs that are ready", "limits.ready")

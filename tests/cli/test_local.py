@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from ostinato.app import App
+from ostinato.cli import local
+from ostinato.config import Settings
 from tests.cli.live import command, serving
 
 HELLO = (
@@ -132,3 +135,17 @@ def test_what_is_stuck_is_told_with_what_would_continue_it(ostinato, tmp_path):
     assert '`ostinato emit PAID --data \'{"id": "a"}\'` would continue it' in told
     assert "doubtful: paid: nobody has sent PAID in the last 30 days" in told.replace("one/", "")
     assert ostinato("stuck", "--since", "soon").code == 2
+
+
+async def test_a_history_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "FACTS", 2)
+    settings = Settings(store=f"sqlite:///{tmp_path}/s.db")
+    async with App(settings) as app:
+        await app.deploy(HELLO)
+        run = await app.start("hello")
+        await run.result(20)
+        facts = await app.history(run.id)
+    async with local.opened(settings) as client:
+        told = await client.history(run.id)
+    assert [fact["seq"] for fact in told] == [fact["seq"] for fact in facts]
+    assert len(told) > 4

@@ -53,6 +53,20 @@ async def test_pages_are_followed_to_the_limit():
     assert await client(answers(routes)).events({}, 3) == [1, 2, 3]
 
 
+async def test_a_history_is_read_to_its_end():
+    pages = 12
+
+    def answer(request):
+        page = int(request.url.params.get("cursor", 0))
+        link = f'<http://h:1/runs/r1/history?cursor={page + 1}>; rel="next"'
+        headers = {"link": link} if page + 1 < pages else {}
+        facts = [{"seq": page * 1_000 + n} for n in range(1_000)]
+        return httpx2.Response(200, json=facts, headers=headers)
+
+    facts = await client(answer).history("r1")
+    assert [fact["seq"] for fact in facts] == list(range(pages * 1_000))
+
+
 async def test_a_server_that_is_not_there_is_exit_3():
     def refuse(request):
         raise httpx2.ConnectError("Connection refused")

@@ -7,7 +7,7 @@ import pytest
 from ostinato.app import App
 from ostinato.config import Settings
 from ostinato.errors import ConflictError, InvalidInput
-from ostinato.ports import TaskQuery
+from ostinato.ports import Page, TaskQuery
 from tests.cli.live import command, serving
 
 SIGN = """\
@@ -98,3 +98,23 @@ async def test_an_app_that_is_not_open_asks_the_server(open_task, tmp_path):
         assert json.loads(bytes(done.answer.data)) == {"n": 1}
         with pytest.raises(ConflictError, match="completed already by ann"):
             await app.complete(task.id, outcome="reject")
+
+
+@pytest.mark.real
+async def test_a_list_through_a_server_is_the_one_that_was_asked_for(open_task, tmp_path):
+    with serving(tmp_path, "sign.yaml", "--port", 0, "--json") as server:
+        app = App(Settings(url=server.facts()["address"]))
+        for n in range(4):
+            await app.start("sign", n=n)
+        page = found = await app.tasks(TaskQuery(), Page(1))
+        while page := await app.tasks(TaskQuery(), Page(2, page[-1].id)):
+            found += page
+        ids = [task.id for task in found]
+        assert (ids, len(ids)) == ([task.id for task in await app.tasks(page=Page(99))], 5)
+        assert [task.id for task in await app.tasks(TaskQuery(id_prefix=ids[2]))] == [ids[2]]
+        last = max(task.due_at for task in found)
+        late = await app.tasks(TaskQuery(overdue_at=last))
+        assert [task.id for task in late] == [task.id for task in found if task.due_at < last]
+        assert late
+        with pytest.raises(InvalidInput):
+            await app.start("sign", input=None)

@@ -33,7 +33,7 @@ SURE = [
 ]
 
 
-@pytest.mark.parametrize(("chain", "documents"), SURE, ids=str)
+@pytest.mark.parametrize(("chain", "documents"), SURE, ids=range(len(SURE)))
 def test_a_circle_that_every_run_makes_is_an_error(chain, documents):
     errors, warnings = said(*documents)
     names = " → ".join(f"`{name}`" for name in chain.split(" → "))

@@ -65,6 +65,10 @@ ERRORS = [
     (workflow(tail="output: {x: hello}"), "a text stands in quotes of its own: \"'hello'\""),
     (workflow(B_OF("run.idd")), "`run` has no member `idd` (did you mean `id`?)"),
     (workflow(B_OF("job.callbackUrl")), "did you mean `callback_url`?"),
+    (
+        workflow("{job: a, set: {x: 1}, catch: [{on: X, output: [1]}]}"),
+        "catch[0].output: job `a` sets variables, and this output is no map of them",
+    ),
     # jobs
     (workflow(A, B_OF("jobs.aa.output")), "no job is called `aa` (did you mean `a`?)"),
     (workflow(A, B_OF("jobs.a.ouput")), "a job has no member `ouput` (did you mean `output`?"),
@@ -97,6 +101,7 @@ WARNINGS = [
     (workflow("{job: a, run: fail}", more=TWO), "phase `two` is never reached: `a` always fails"),
     (workflow("{job: a, run: noop, when: false}"), "job `a` never runs"),
     (workflow("{job: a, run: noop, expect: 1 == 2}"), "job `a` always fails"),
+    (workflow("{job: a, run: noop, heartbeat: 1m}"), "only once the handler has returned Later()"),
     (workflow("{job: a, wait: {event: X}}"), "looks at every event of its type"),
     (
         workflow("{job: a, wait: {event: X, match: {type: [Y], data: {id: [1]}}}}"),
@@ -138,6 +143,7 @@ WARNINGS = [
 FINE = [
     # behind a failure that is dealt with
     workflow("{job: a, run: fail, catch: [{on: X, output: 1}]}", more=TWO),
+    workflow("{job: a, set: {x: 1}, catch: [{on: X, output: null}, {on: Y, output: {x: 2}}]}"),
     workflow("{job: a, run: fail, on_error: finish}", more=TWO),
     workflow("{job: a, run: fail}", phase="on_error: hold", more=TWO),
     workflow("{job: a, run: fail}", A.replace("a,", "b,"), phase="mode: race", more=TWO),

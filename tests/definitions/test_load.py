@@ -231,7 +231,7 @@ REFUSED = [
     (workflow("{job: a, emit: {type: X}, timeout: 3s}"), "`timeout` does nothing beside `emit`"),
     (workflow("{job: a, wait: {event: X}, expect: 'true'}"), "`expect` does nothing beside `wait`"),
     (workflow("{job: a, wait: 1s, callback: true}"), "`callback` does nothing beside `wait`"),
-    (workflow("{job: a, run: t, heartbeat: 1s}"), "`heartbeat` does nothing here"),
+    (workflow("{job: a, http: {url: u}, heartbeat: 1s}"), "`heartbeat` does nothing here"),
     (workflow("{job: a, wait: {event: X, timeout: 1s}, timeout: 2s}"), "already has a timeout"),
     # kinds of values
     (workflow(head="timeout: 5"), "add a unit: 5s"),

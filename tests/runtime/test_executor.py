@@ -582,3 +582,22 @@ async def test_closing_does_not_wait_for_a_handler_that_ignores_it(monkeypatch):
         await asyncio.wait_for(app.close(drain=0), 5)
     free.set()
     await asyncio.sleep(0)
+
+
+async def test_a_job_that_was_answered_before_a_slot_came_to_it_never_begins(here):
+    gate, begun = Gate(), []
+
+    async def late(job: Job):
+        begun.append(job.key)
+
+    document = many(2)
+    document["phases"][0]["jobs"][1] |= {"run": "late", "callback": True}
+    handlers = {"gate": gate.__call__, "late": late}
+    async with here.app(document, handlers, slots=SlotSettings(handlers=1)) as app:
+        run = await app.start("w")
+        await gate.begun.wait()
+        there = await app.service.engine.residents.load(run.id)
+        await app.answer(there.state.token("p/j1"), output="by itself")
+        gate.open.set()
+        assert (await run.result(5))["j1"] == "by itself"
+        assert begun == []

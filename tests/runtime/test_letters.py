@@ -166,6 +166,9 @@ async def test_a_letter_that_is_not_there_and_a_wrong_question_are_refused(here)
         ):
             with pytest.raises(UsageError, match="dead letters"):
                 await app.redrive(**wrong)
+        for beside in ({"limit": 5}, {"cursor": "x"}):
+            with pytest.raises(UsageError, match="go with `where`"):
+                await app.redrive("x", **beside)
 
 
 # consumers

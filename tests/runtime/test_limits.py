@@ -223,3 +223,30 @@ async def test_who_has_a_place_is_known_though_the_store_failed_at_first(stage, 
         assert (await app.run_view(third.id)).jobs[0].started_at >= ends[1]
     finally:
         await app.close()
+
+
+async def test_a_rate_that_is_not_asked_for_any_more_is_forgotten(clocked):
+    """Keys come and go: neither the store nor memory keeps one that is as if it had never been."""
+    rate = one_job({"run": "noop", "rate": {"key": "input.n", "limit": 1, "per": "1s"}})
+    async with clocked.app(rate) as app:
+        for number in range(30):
+            await (await app.start("w", n=str(number))).result(5)
+            clocked.jump(app, 2_000)
+        kept = await app.storage.buckets()
+        assert len(kept) < 5
+        assert app.service.limiter._full_at.keys() == kept.keys()
+
+
+async def test_who_waits_under_a_rate_is_looked_at_when_it_is_time_and_nobody_else(clocked):
+    rate = one_job({"run": "noop", "rate": {"key": "input.n", "limit": 1, "per": "1h"}})
+    async with clocked.app(rate) as app:
+        for number in range(50):
+            await (await app.start("w", n=str(number))).result(5)
+        waiting = await app.start("w", n="7")
+        await reached(app, waiting.id, "job.queued")
+        limiter, looked = app.service.limiter, []
+        served = limiter._served
+        limiter._served = lambda name, now: looked.append(name) or served(name, now)
+        clocked.jump(app, 3_600_000)
+        await waiting.result(5)
+        assert len(looked) == 1

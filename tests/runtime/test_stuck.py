@@ -6,6 +6,7 @@ import pytest
 
 from ostinato.core.fingerprints import alike, fingerprint
 from ostinato.core.patterns.contradiction import contradiction
+from ostinato.ports import RunFilter
 from tests.stage import one_job, reached
 
 PAID = {"event": "PAID", "match": {"data": {"id": ["${ input.id }"]}}}
@@ -57,6 +58,26 @@ async def test_failures_that_are_one_are_counted_together(stage):
         assert group.last is not None
         assert (await app.stuck(since=app.now() + DAY)).failures == []
         assert (await app.stuck(workflow="other")).failures == []
+
+
+async def test_every_failure_is_counted_however_many_messages_there_are(stage, monkeypatch):
+    monkeypatch.setattr("ostinato.app.stuck.GROUPS", 2)
+    fails = {"run": "fail", "with": {"message": "${ 'order ' + string(input.id) + ' is lost' }"}}
+    async with stage.app(one_job(fails, name="ship")) as app:
+        for id in range(5):
+            await reached(app, (await app.start("ship", id=id)).id, "run.failed")
+        [group] = (await app.stuck()).failures
+        seen = await app.preview_bulk("retry", RunFilter(fingerprint=group.fingerprint))
+        assert (group.count, seen.matched) == (5, 5)
+
+
+async def test_overdue_timers_are_those_of_the_workflow(stage, monkeypatch):
+    async with stage.app(one_job({"wait": "1h"}, name="naps")) as app:
+        run = await app.start("naps")
+        await reached(app, run.id, "job.waiting")
+        monkeypatch.setattr("ostinato.app.stuck.LATE", -2 * 3_600_000)
+        for workflow, found in ((None, [run.id]), ("naps", [run.id]), ("other", [])):
+            assert [timer.run for timer in (await app.stuck(workflow=workflow)).overdue] == found
 
 
 async def test_nothing_is_stuck_where_all_is_done(stage):

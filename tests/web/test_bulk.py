@@ -64,8 +64,11 @@ async def test_it_can_be_stopped(http):
     where = {"workflow": "waits"}
     token = (await bulk(http, action="cancel", where=where, dryRun=True)).json()["previewToken"]
     await bulk(http, previewToken=token, rate=0.01)
-    stopped = await http.post(f"/operations/{token}/stop")
+    bogus = await http.post(f"/operations/{token}/stop", json={"bogus": 1})
+    assert (bogus.status_code, "bogus" in bogus.text) == (422, True)
+    stopped = await http.post(f"/operations/{token}/stop", json={"why": "too early"})
     assert (stopped.status_code, stopped.json()["status"]) == (200, "stopped")
+    assert stopped.json()["stoppedWhy"] == "too early"
     assert (await http.post(f"/operations/{token}/stop")).status_code == 409
     assert (await http.post("/operations/nobody/stop")).status_code == 404
     assert (await http.get("/operations/nobody")).status_code == 404
@@ -85,9 +88,39 @@ async def test_what_is_wrong_is_said(http):
         ({"previewToken": token, "dryRun": True}, 422, "only looks"),
         ({"previewToken": token, "rate": 0}, 422, "runs per second"),
         ({"previewToken": "nobody"}, 409, "no preview has this token"),
+        ({"action": "cancel", "where": where, "dryRun": True, "rate": -5}, 422, "runs per second"),
+        ({"action": "cancel", "where": where, "dryRun": True, "why": "x" * 2001}, 422, "2,001"),
     ):
         answer = await bulk(http, **body)
         assert (answer.status_code, said in answer.text) == (status, True), (body, answer.text)
+
+
+async def test_what_stands_beside_a_token_is_what_its_preview_was_about(http):
+    await deployed(http, FAILS, "fails", 1)
+    where = {"status": "failed", "failedSince": "1h"}
+    asked = {"action": "skip", "where": where, "job": "p/j", "output": {"a": 1, "b": 2}}
+    token = (await bulk(http, **asked, dryRun=True)).json()["previewToken"]
+    for other, named in (
+        ({"where": {"failedSince": "1h", "workflow": "OTHER"}}, "where"),
+        ({"where": where | {"failedSince": "2h"}}, "where"),
+        ({"job": "p/nosuch"}, "job"), ({"job": ""}, "job"),
+        ({"output": {"a": 1}}, "output"), ({"output": None}, "output"),
+        ({"action": "retry"}, "action"),
+    ):  # fmt: skip
+        answer = await bulk(http, **asked | other, previewToken=token, rate=1000)
+        assert (answer.status_code, f"its `{named}`" in answer.text) == (409, True), answer.text
+    assert (await http.get("/operations")).json() == []
+    same = asked | {"output": {"b": 2, "a": 1}}
+    assert (await bulk(http, **same, previewToken=token, rate=1000)).status_code == 202
+    assert (await ended(http, token))["done"] == 1
+
+
+async def test_an_output_beside_a_token_of_a_preview_that_had_none_is_refused(http):
+    await deployed(http, FAILS, "fails", 1)
+    asked = {"action": "skip", "where": {"status": "failed"}, "job": "p/j"}
+    token = (await bulk(http, **asked, dryRun=True)).json()["previewToken"]
+    answer = await bulk(http, previewToken=token, output=None)
+    assert (answer.status_code, "its `output`" in answer.text) == (409, True)
 
 
 @pytest.mark.parametrize("output", [b"1e400", b'"\\ud800"', b'"\xff"'])
@@ -96,4 +129,15 @@ async def test_an_output_that_readers_of_json_refuse_is_refused(http, output):
     ask = b'{"action":"skip","job":"p/j","dryRun":true,"where":{"workflow":"waits"},"output":'
     headers = {"content-type": "application/json"}
     answer = await http.post("/runs/bulk", content=ask + output + b"}", headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+
+
+async def test_an_output_beside_a_token_that_is_no_json_is_refused(http):
+    await deployed(http, FAILS, "fails", 1)
+    asked = {"action": "skip", "where": {"status": "failed"}, "job": "p/j", "output": 1}
+    token = (await bulk(http, **asked, dryRun=True)).json()["previewToken"]
+    body = b'{"previewToken":"%s","output":1e400}' % token.encode()
+    answer = await http.post(
+        "/runs/bulk", content=body, headers={"content-type": "application/json"}
+    )
     assert answer.status_code in (400, 422), answer.text

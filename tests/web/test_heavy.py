@@ -24,8 +24,7 @@ STRICT = {
 def heavy(monkeypatch):
     monkeypatch.setattr(pages, "HEAVY", 1_000)
     monkeypatch.setattr(pages, "LARGE", 100)
-    for module in ("reading", "letters"):
-        monkeypatch.setattr(f"ostinato.app.{module}.LOT", 3)
+    monkeypatch.setattr(pages, "LOT", 3)
 
 
 @pytest.fixture

@@ -54,6 +54,9 @@ async def test_letters_are_redriven_by_id_and_by_where(http, app):
     assert (await http.get(f"/runs/{run_id}")).status_code == 200
     again = (await http.post("/dead-letters/redrive", json=one)).json()
     assert again["letters"][0] == {"id": one["ids"][0], "outcome": "already", "runs": [run_id]}
+    for beside in ({"limit": 5}, {"cursor": "x"}):
+        answer = await http.post("/dead-letters/redrive", json=one | beside)
+        assert (answer.status_code, "go with `where`" in answer.text) == (422, True)
     lot = {"where": {"kind": "trigger"}, "limit": 1}
     first = (await http.post("/dead-letters/redrive", json=lot)).json()
     rest = await http.post("/dead-letters/redrive", json=lot | {"cursor": first["cursor"]})

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ostinato.app.pages import sealed
 from tests.web.conftest import runs_of, token_of
 
 SEED_MEMBERS = {
@@ -180,6 +181,13 @@ async def test_a_uid_may_hold_a_slash(http):
     await http.post("/runs", json={"workflow": "slow", "uid": "eu/7"})
     assert (await http.get("/runs/eu%2F7")).json()["uid"] == "eu/7"
     assert (await http.get("/runs/eu%2F7/history")).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "9" * 19, ""])
+async def test_a_cursor_of_a_history_that_is_not_ours_is_refused(http, text):
+    await http.post("/runs?wait=5s", json={"workflow": "hello"})
+    answer = await http.get("/runs/last/history", params={"cursor": sealed(text)})
+    assert (answer.status_code, "not a cursor of ours" in answer.text) == (422, True)
 
 
 async def test_history_is_a_list_of_facts(http):

@@ -1,6 +1,9 @@
 """Schedules over HTTP."""
 
 import pytest
+from structlog.testing import capture_logs
+
+from tests.web.conftest import events_of
 
 NIGHTLY = """
 workflow: nightly
@@ -42,6 +45,27 @@ async def test_a_pause_names_the_caller(http):
     assert paused.status_code == 200
     assert (paused.json()["pausedBy"], paused.json()["pausedWhy"]) == ("local operator", "move")
     assert (await http.post("/schedules/hourly/resume")).json()["pausedAt"] is None
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "fire"])
+async def test_a_body_that_nobody_asked_for_is_refused(http, verb):
+    path = f"/schedules/hourly/{verb}"
+    answer = await http.post(path, json={"why": "w", "bogus": 1})
+    assert (answer.status_code, "bogus" in answer.text) == (422, True)
+    assert (await http.post(path, json={"why": "x" * 2_001})).status_code == 422
+    assert (await http.post(path, content=b"{")).status_code == 400
+    assert (await http.get("/runs/count?workflow=hourly")).json() == {"count": 0}
+
+
+async def test_who_resumes_and_fires_and_why_is_kept(http, app):
+    with capture_logs() as told:
+        await http.post("/schedules/hourly/pause")
+        await http.post("/schedules/hourly/resume", json={"why": "moved"})
+    (resumed,) = [line for line in told if line["event"] == "schedule.resumed"]
+    assert (resumed["by"], resumed["why"]) == ("local operator", "moved")
+    await http.post("/schedules/hourly/fire", json={"why": "month's end"})
+    (event,) = await events_of(app)
+    assert event.event.extensions == {"by": "local operator", "why": "month's end"}
 
 
 async def test_fire(http):

@@ -59,6 +59,7 @@ async def test_tasks_are_narrowed_counted_and_paged(http, runs):
         ("?assignee=ann&status=pending", 1), ("?candidate=eve", 3), ("?candidate=ops", 0),
         ("?group=finance&assignee=bob", 1), ("?workflow=sign", 3), ("?workflow=other", 0),
         (f"?run={runs[1]}", 1), ("?overdue=true", 0),
+        (f"?idPrefix={task['id']}", 1), ("?overdueAt=1h", 0),
     ]:  # fmt: skip
         assert (await http.get("/tasks/count" + query)).json() == {"count": number}, query
         assert len((await http.get("/tasks" + query)).json()) == number
@@ -68,6 +69,8 @@ async def test_tasks_are_narrowed_counted_and_paged(http, runs):
     wrong = await http.get("/tasks?status=open")
     assert (wrong.status_code, "pending, completed, cancelled" in wrong.text) == (422, True)
     assert (await http.get("/tasks?run=nobody")).status_code == 404
+    both = await http.get("/tasks?overdue=true&overdueAt=1h")
+    assert (both.status_code, "give one" in both.text) == (422, True)
 
 
 async def test_a_task_is_completed_once(http, runs):

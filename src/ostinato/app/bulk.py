@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.app.reading import check_words
 from ostinato.app.repairing import Repairing
@@ -75,21 +75,23 @@ class OperationView(View, omit_defaults=False):
     begun_at: int | None
     ended_at: int | None
     stopped_by: str | None
+    stopped_why: str | None
 
 
 class Bulk(Repairing):
     """A preview keeps the runs that fit; the repair is about those and no others."""
 
     async def preview_bulk(
-        self, action: str, where: RunFilter, *, job: str = "", output: Any = UNSET
-    ) -> Preview:
+        self, action: str, where: RunFilter, *, job: str = "", output: Any = UNSET,
+        now: int | None = None,
+    ) -> Preview:  # fmt: skip
         """Which runs a repair would be about. Nothing is done to them.
 
         Actions: cancel, pause, resume, retry (``job`` for one step), skip (a ``job``, with an
-        ``output``).
+        ``output``). ``now``: the moment from which ``where`` was reckoned, if not this one.
         """
         asked = self._asked(action, where, job, output)
-        now = self.now()
+        now = self.now() if now is None else now
         found = Operation(self.new_id(), asked, "preview", 0, now, now + VALID)
         sample: list[Head] = []
         async for lot in self._matching(where):
@@ -123,27 +125,34 @@ class Bulk(Repairing):
 
     async def start_bulk(
         self, token: str, *, rate: float = 10.0, by: str = "", why: str = "",
-        action: str | None = None, where: RunFilter | None = None,
+        action: str | None = None, where: RunFilter | None = None, job: str | None = None,
+        output: Any = UNSET,
     ) -> OperationView:  # fmt: skip
         """Begin what a preview has shown, at ``rate`` runs per second, oldest first.
 
-        ``action`` and ``where`` are those of the preview, if they are given. Asked twice, it begins
-        once. Raises ``ConflictError`` for a token that is too old, or of something else.
+        ``action``, ``where``, ``job`` and ``output`` are those of the preview, if they are given.
+        Asked twice, it begins once. Raises ``ConflictError`` for a token that is too old, or of
+        something else.
         """
-        check_text("why", why)
-        if not SLOWEST <= rate <= FASTEST:
-            raise UsageError(f"a rate is {SLOWEST:g} to {FASTEST:g} runs per second, not {rate:g}")
-        found = await self.storage.operation(token)
-        if found is None:
-            hint = "it may have expired, or be of another server; look again with dryRun"
-            raise ConflictError(f"no preview has this token: {hint}")
-        if action not in (None, found.asked.action) or where not in (None, found.asked.where):
-            raise ConflictError("this token is of a preview for something else; look again")
+        check_pace(rate, why)
+        asked = (await self.previewed(token)).asked
+        said = None if output is UNSET else self._bounded("the output", output, "limits.result")
+        if other := _differs(asked, action, where, job, said):
+            told = f"this token is of a preview for something else: its `{other}` is another"
+            raise ConflictError(f"{told}; look again")
         role = self.service.operations
         begun = await self.service.ask(
             lambda answer: Launch(role, token, by, why, float(rate), answer)
         )
         return await self._seen(begun)
+
+    async def previewed(self, token: str) -> Operation:
+        """What a token begins, or has begun. Raises ``ConflictError``."""
+        found = await self.storage.operation(token)
+        if found is None:
+            hint = "it may have expired, or be of another server; look again with dryRun"
+            raise ConflictError(f"no preview has this token: {hint}")
+        return found
 
     async def operations(self, page: Page | None = None) -> list[OperationView]:
         """Newest first."""
@@ -156,10 +165,13 @@ class Bulk(Repairing):
             raise NotFoundError(f"there is no operation {operation_id!r}")
         return await self._seen(found)
 
-    async def stop_operation(self, operation_id: str, *, by: str = "") -> OperationView:
+    async def stop_operation(
+        self, operation_id: str, *, by: str = "", why: str = ""
+    ) -> OperationView:
         """What is on its way ends, the rest is left as it is."""
+        check_text("why", why)
         role = self.service.operations
-        halted = await self.service.ask(lambda answer: Halt(role, operation_id, by, answer))
+        halted = await self.service.ask(lambda answer: Halt(role, operation_id, by, why, answer))
         return await self._seen(halted)
 
     async def _seen(self, one: Operation) -> OperationView:
@@ -183,6 +195,7 @@ class Bulk(Repairing):
             begun_at=one.begun_at,
             ended_at=one.ended_at,
             stopped_by=one.stopped_by or None,
+            stopped_why=one.stopped_why or None,
         )
 
 
@@ -198,6 +211,31 @@ def _check(action: str, where: RunFilter, job: str, output: Any) -> None:
         raise UsageError(f"`job` does nothing beside {action}; it goes with retry, skip")
     if output is not UNSET and action != "skip":
         raise UsageError(f"`output` does nothing beside {action}; it goes with skip")
+
+
+def check_pace(rate: float, why: str) -> None:
+    check_text("why", why)
+    if not SLOWEST <= rate <= FASTEST:
+        raise UsageError(f"a rate is {SLOWEST:g} to {FASTEST:g} runs per second, not {rate:g}")
+
+
+def _differs(
+    asked: Asked, action: str | None, where: RunFilter | None, job: str | None, said: Raw | None
+) -> str:
+    """What of it is given, and is another one."""
+    if action not in (None, asked.action):
+        return "action"
+    if where not in (None, asked.where):
+        return "where"
+    if job not in (None, asked.key):
+        return "job"
+    same = said is None or (bool(asked.output) and _plain(said) == _plain(asked.output))
+    return "" if same else "output"
+
+
+def _plain(data: Raw | str) -> bytes:
+    """Equal for JSON that says the same, in whatever order its members stand."""
+    return msgspec.json.encode(msgspec.json.decode(data), order="sorted")
 
 
 def _sample(head: Head) -> SampleRun:

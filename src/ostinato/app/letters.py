@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from ostinato.app.pages import LOT, light, weight_of_letter
+from ostinato.app.pages import heavy_page, id_of, light, weight_of_letter
 from ostinato.app.reading import Reading
 from ostinato.core.cloudevents import to_json
 from ostinato.core.views import View
@@ -69,17 +70,8 @@ class Letters(Reading):
         self, query: LetterQuery | None = None, page: Page | None = None
     ) -> list[DeadLetter]:
         """Newest first. A page ends early when it is ``HEAVY``."""
-        query, page = query or LetterQuery(), page or Page()
-        found: list[DeadLetter] = []
-        cursor = page.cursor
-        while len(found) < page.limit and light(found, weight_of_letter) == len(found):
-            lot = min(LOT, page.limit - len(found))
-            new = await self.storage.dead_letters(query, Page(lot, cursor))
-            found += new
-            if len(new) < lot:
-                break
-            cursor = new[-1].id
-        return found
+        read = partial(self.storage.dead_letters, query or LetterQuery())
+        return await heavy_page(page or Page(), read, weight_of_letter, id_of)
 
     async def count_dead_letters(self, query: LetterQuery | None = None) -> int:
         return await self.storage.count_dead_letters(query or LetterQuery())
@@ -96,13 +88,13 @@ class Letters(Reading):
         where: LetterQuery | None = None,
         dry_run: bool = False,
         by: str = "",
-        limit: int = MOST,
+        limit: int | None = None,
         cursor: str | None = None,
     ) -> Redrives:
         """Try letters again, by their ids or all that fit ``where``, oldest first.
 
-        At most ``limit`` at once; the answer's ``cursor`` leads to the rest. Repeating it is
-        harmless: a letter is redriven once. Raises ``NotFoundError``.
+        Of those that fit at most ``limit`` at once (``MOST``); the answer's ``cursor`` leads to
+        the rest. Repeating it is harmless: a letter is redriven once. Raises ``NotFoundError``.
         """
         letters, cursor = await self._chosen(ids, where, limit, cursor)
         if dry_run:
@@ -114,10 +106,13 @@ class Letters(Reading):
         return Redrives(matched=len(done), redriven=count, letters=list(done), cursor=cursor)
 
     async def _chosen(
-        self, ids: Sequence[str], where: LetterQuery | None, limit: int, cursor: str | None
+        self, ids: Sequence[str], where: LetterQuery | None, limit: int | None, cursor: str | None
     ) -> tuple[list[DeadLetter], str | None]:
         if bool(ids) == (where is not None):
             raise UsageError("say which dead letters: their ids, or `where`")
+        if ids and (limit is not None or cursor is not None):
+            raise UsageError("`limit` and `cursor` go with `where`: of dead letters by id, all are")
+        limit = MOST if limit is None else limit
         if len(ids) > MOST or not 0 < limit <= MOST:
             raise UsageError(f"at most {MOST:,} dead letters are redriven at once")
         if where is None:

@@ -20,6 +20,7 @@ from ostinato.app.wiring import open_archive
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.config import Settings
 from ostinato.core.cloudevents import Event
+from ostinato.core.decide.calls import CallBudget
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Archive, Clock, Storage
@@ -142,7 +143,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
             uid_queue=settings.limits.uid_queue,
-            calls=settings.limits.calls,
+            calls=CallBudget(settings.limits.calls, settings.limits.open_calls),
             inline=settings.limits.inline,
             secrets=settings.secrets,
         )

@@ -6,14 +6,15 @@ So a page ends early, and its next one goes on there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Raw
 
 from ostinato.core.state import LARGE
 from ostinato.core.views import JobView, RunView
-from ostinato.ports import DeadLetter, StoredEvent, TaskRow
+from ostinato.ports import DeadLetter, Page, StoredEvent, TaskRow
 
 T = TypeVar("T")
 
@@ -22,6 +23,25 @@ HEAVY = 16 << 20
 
 LOT = 50
 """Rows that are read at once: with values they may be a megabyte each, and more."""
+
+
+async def heavy_page(
+    page: Page,
+    read: Callable[[Page], Awaitable[Sequence[T]]],
+    weight: Callable[[T], int],
+    cursor_of: Callable[[T], str],
+) -> list[T]:
+    """A page, read a ``LOT`` at a time; it ends early when it is ``HEAVY``."""
+    found: list[T] = []
+    cursor = page.cursor
+    while len(found) < page.limit and light(found, weight) == len(found):
+        lot = min(LOT, page.limit - len(found))
+        new = await read(Page(lot, cursor))
+        found += new
+        if len(new) < lot:
+            break
+        cursor = cursor_of(new[-1])
+    return found
 
 
 def light(items: Sequence[T], weight: Callable[[T], int]) -> int:
@@ -34,9 +54,22 @@ def light(items: Sequence[T], weight: Callable[[T], int]) -> int:
     return len(items)
 
 
+def sealed(cursor: str) -> str:
+    """A cursor as it travels in an address."""
+    return urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
 def place_of(stored: StoredEvent) -> str:
     """The cursor behind this event."""
     return f"{stored.received_at}/{stored.event.source}/{stored.event.id}"
+
+
+def id_of(row: DeadLetter | TaskRow) -> str:
+    return row.id
+
+
+def seq_of(fact: dict[str, Any]) -> str:
+    return str(fact["seq"])
 
 
 def weight_of_event(stored: StoredEvent) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
-from ostinato.app.pages import LOT, light, place_of, weight_of_event, weight_of_fact
+from ostinato.app.pages import LOT, heavy_page, place_of, seq_of, weight_of_event, weight_of_fact
 from ostinato.app.wired import Wired
 from ostinato.core.codec import decode_facts
 from ostinato.core.outline import outline
@@ -83,16 +84,14 @@ class Reading(Wired):
         """
         if limit is None:
             return _shown(await self._records(run_id, after, None), after)
-        found: list[dict[str, Any]] = []
-        last = after
-        while len(found) < limit and light(found, weight_of_fact) == len(found):
-            lot = min(LOT, limit - len(found))
-            new = _shown(await self._records(run_id, last, lot + 1), last)
-            if not new:
-                break
-            found += new
-            last = found[-1]["seq"]
+        read = partial(self._facts, run_id)
+        found = await heavy_page(Page(limit, str(after)), read, weight_of_fact, seq_of)
         return found[:limit]
+
+    async def _facts(self, run_id: str, page: Page) -> list[dict[str, Any]]:
+        """Of whole records: more than the page wants, or all that there are."""
+        after = int(page.cursor or -1)
+        return _shown(await self._records(run_id, after, page.limit + 1), after)
 
     async def _records(self, run_id: str, after: int, limit: int | None) -> list[Record]:
         records = await self.storage.history(run_id, after, limit)
@@ -130,16 +129,8 @@ class Reading(Wired):
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         """Newest first. A page ends early when it is ``HEAVY``."""
-        found: list[StoredEvent] = []
-        cursor = page.cursor
-        while len(found) < page.limit and light(found, weight_of_event) == len(found):
-            lot = min(LOT, page.limit - len(found))
-            new = await self.storage.events(query, Page(lot, cursor))
-            found += new
-            if len(new) < lot:
-                break
-            cursor = place_of(new[-1])
-        return found
+        read = partial(self.storage.events, query)
+        return await heavy_page(page, read, weight_of_event, place_of)
 
     async def count_events(self, query: EventQuery) -> int:
         return await self.storage.count_events(query)

@@ -76,9 +76,10 @@ class Server:
     async def start(
         self, workflow: str, input: Any, uid: str | None, version: int | None
     ) -> RemoteRun:
-        body = {"workflow": workflow, "input": input, "uid": uid, "version": version}
-        given = {name: value for name, value in body.items() if value is not None}
-        return RemoteRun(self, await self.ask("POST", "/runs", encode_value(given)))
+        more = {"uid": uid, "version": version}
+        given = {name: value for name, value in more.items() if value is not None}
+        body = {"workflow": workflow, "input": input, **given}
+        return RemoteRun(self, await self.ask("POST", "/runs", encode_value(body)))
 
     async def emit(self, event: dict[str, Any]) -> Accepted:
         answer = await self.ask("POST", "/events", encode_value(event))

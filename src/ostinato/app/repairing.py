@@ -37,8 +37,9 @@ class Repairing(Doing):
     ) -> RunView:
         """Do a step once more, with another ``input`` if need be; without ``key`` all that failed.
 
-        A run that has failed is opened again. An ``input`` is of one step: where several failed,
-        ``key`` says of which; the others are done with what they had.
+        A run that has failed is opened again. With ``key`` only that step is done, and what else
+        had failed waits for repair. An ``input`` is of one step: where several failed, ``key``
+        says of which.
         """
         data = None
         if input is not UNSET:

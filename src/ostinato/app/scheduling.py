@@ -23,6 +23,7 @@ from ostinato.runtime.bounds import check_text
 from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.planning import Alter, Rule, planned
 from ostinato.runtime.schedules import FireNow, Planned, by_hand
+from ostinato.telemetry.logger import logger
 
 MOST = 10_000
 """Instants of one back-fill: more is mostly a mistake in a date."""
@@ -66,6 +67,9 @@ class Backfilled(View, omit_defaults=False):
     dead_letters: int
 
 
+log = logger("ostinato.schedules")
+
+
 class Scheduling(Doing):
     async def schedules(self) -> list[ScheduleView]:
         """Every schedule of the newest versions, by id."""
@@ -82,10 +86,13 @@ class Scheduling(Doing):
         check_text("why", why)
         return await self._alter(name, lambda plan, row, now: paused(row, by, why, now))
 
-    async def resume_schedule(self, name: str) -> ScheduleView:
-        """From now on."""
+    async def resume_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
+        """From now on. With the pause its reason goes; the log keeps this one."""
+        check_text("why", why)
         self._plan_of(await self._find_schedule(name))
-        return await self._alter(name, planned(resumed))
+        shown = await self._alter(name, planned(resumed))
+        log.info("schedule.resumed", schedule=shown.id, by=by, why=why)
+        return shown
 
     async def _alter(self, name: str, rule: Rule) -> ScheduleView:
         row = await self._find_schedule(name)
@@ -95,13 +102,16 @@ class Scheduling(Doing):
             raise NotFoundError(f"there is no schedule {name!r} any more")
         return self._shown(rows[0])
 
-    async def fire_schedule(self, name: str, *, by: str = "", wait: bool = True) -> Accepted:
-        """A run now, whatever a pause and the last run say."""
+    async def fire_schedule(
+        self, name: str, *, by: str = "", why: str = "", wait: bool = True
+    ) -> Accepted:
+        """A run now, whatever a pause and the last run say; its event keeps who and why."""
+        check_text("why", why)
         row = await self._find_schedule(name)
         found = self._plan_of(row)
         await self._room(wait)
         role = self.service.schedules
-        answers = await self.service.ask(lambda answer: FireNow(role, found, by, answer))
+        answers = await self.service.ask(lambda answer: FireNow(role, found, by, why, answer))
         accepted: Accepted = answers[0]
         return accepted
 

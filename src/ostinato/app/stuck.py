@@ -26,6 +26,8 @@ LATE = 30_000
 """ms after which a timer that has not fired is overdue: somebody should have served it."""
 
 GROUPS = 1_000
+"""Kinds of each that are told, and overdue timers."""
+
 SHOWN = 5
 """Runs of a group that are looked into: its oldest, and its newest."""
 
@@ -103,7 +105,7 @@ class Finding(Reading):
         still_open = RunQuery(status=OPEN_STATUSES, workflow=workflow)
         groups = await self.storage.run_groups(still_open, GROUPS)
         failures = await self.storage.run_groups(failed, GROUPS)
-        due = await self.storage.due_timers(now - LATE, GROUPS)
+        due = await self.storage.due_timers(now - LATE, GROUPS, workflow)
         circles = Circles(self.run_view, self.storage.places)
         waiting = [await self._group(group, now, circles) for group in groups if group.waiting_for]
         return StuckView(

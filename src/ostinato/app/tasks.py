@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from ostinato.app.pages import LOT, light, weight_of_task
+from ostinato.app.pages import heavy_page, id_of, sealed, weight_of_task
 from ostinato.app.reading import Reading
 from ostinato.app.remote import Server, find_server
 from ostinato.core import events as e
@@ -21,6 +22,9 @@ from ostinato.errors import ConflictError, DefinitionError, InvalidInput, NotFou
 from ostinato.ports import Page, TaskQuery, TaskRow
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.tasks import AnswerTask, refuse_ended
+
+MOST = 1_000
+"""Tasks that a server tells at once."""
 
 __all__ = ["TaskView", "Tasks", "task_view"]
 
@@ -111,16 +115,8 @@ class Tasks(Reading):
 
     async def task_rows(self, query: TaskQuery, page: Page) -> list[TaskRow]:
         """As they are kept."""
-        found: list[TaskRow] = []
-        cursor = page.cursor
-        while len(found) < page.limit and light(found, weight_of_task) == len(found):
-            lot = min(LOT, page.limit - len(found))
-            new = await self.storage.tasks(query, Page(lot, cursor))
-            found += new
-            if len(new) < lot:
-                break
-            cursor = new[-1].id
-        return found
+        read = partial(self.storage.tasks, query)
+        return await heavy_page(page, read, weight_of_task, id_of)
 
     async def count_tasks(self, query: TaskQuery = PENDING) -> int:
         return await self.storage.count_tasks(query)
@@ -170,6 +166,19 @@ class Tasks(Reading):
 
 
 async def _remote_tasks(server: Server, query: TaskQuery, page: Page) -> list[TaskView]:
+    found: list[TaskView] = []
+    cursor = page.cursor
+    while len(found) < page.limit:
+        lot = min(MOST, page.limit - len(found))
+        new = await _remote_lot(server, query, Page(lot, cursor))
+        found += new
+        if len(new) < lot:
+            break
+        cursor = new[-1].id
+    return found
+
+
+async def _remote_lot(server: Server, query: TaskQuery, page: Page) -> list[TaskView]:
     found: list[TaskView] = await server.ask(
         "GET",
         "/tasks",
@@ -180,8 +189,10 @@ async def _remote_tasks(server: Server, query: TaskQuery, page: Page) -> list[Ta
         group=query.group,
         workflow=query.workflow,
         run=query.run_id,
-        overdue="true" if query.overdue_at is not None else None,
+        overdueAt=query.overdue_at,
+        idPrefix=query.id_prefix,
         limit=page.limit,
+        cursor=None if page.cursor is None else sealed(page.cursor),
     )
     return found
 

@@ -26,6 +26,9 @@ from ostinato.core.instants import parse_instant
 from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery, TaskQuery
 from ostinato.telemetry.logs import warn_on_stderr
 
+FACTS = 1_000
+"""That are read at once."""
+
 OPERATOR = "local operator"
 """Who answers a task, when nobody says who."""
 
@@ -97,11 +100,14 @@ class LocalClient:
         return found
 
     async def history(self, run_id: str) -> list[Data]:
-        return [_plain(fact) for fact in await self._app.history(run_id, limit=10_000)]
+        return [fact async for fact in self.follow(run_id)]
 
     async def follow(self, run_id: str) -> AsyncGenerator[Data, None]:
-        for fact in await self.history(run_id):
-            yield fact
+        after = -1
+        while page := await self._app.history(run_id, after, FACTS):
+            for fact in page:
+                yield _plain(fact)
+            after = page[-1]["seq"]
 
     async def cancel(self, run_id: str, why: str) -> Data:
         run: Data = _plain(await self._app.cancel(run_id, by="ostinato cancel", why=why))
@@ -217,7 +223,7 @@ class LocalClient:
                 where=None if where is None else self._letters(where),
                 dry_run=asked.get("dryRun", False),
                 by="ostinato redrive",
-                limit=asked.get("limit", 1000),
+                limit=asked.get("limit"),
                 cursor=asked.get("cursor"),
             )
         )
@@ -245,8 +251,8 @@ def _backfill(app: App, name: str, asked: Mapping[str, Any]) -> Awaitable[Any]:
 
 CHANGES: dict[str, Callable[[App, str, Mapping[str, Any]], Awaitable[Any]]] = {
     "pause": lambda app, name, asked: app.pause_schedule(name, by=BY, why=asked["why"]),
-    "resume": lambda app, name, asked: app.resume_schedule(name),
-    "fire": lambda app, name, asked: app.fire_schedule(name, by=BY),
+    "resume": lambda app, name, asked: app.resume_schedule(name, by=BY, why=asked["why"]),
+    "fire": lambda app, name, asked: app.fire_schedule(name, by=BY, why=asked["why"]),
     "backfill": _backfill,
 }
 

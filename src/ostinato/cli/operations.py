@@ -85,6 +85,7 @@ def _told(one: Data) -> Iterator[str]:
     yield f"where: {' '.join(_typed(*each) for each in one['where'].items())}"
     yield f"by {one['by'] or 'nobody'}: {one['why'] or 'without a reason'}; {one['rate']:g}/s"
     if one["stoppedBy"]:
-        yield f"stopped by {one['stoppedBy']}"
+        why = f": {one['stoppedWhy']}" if one.get("stoppedWhy") else ""
+        yield f"stopped by {one['stoppedBy']}{why}"
     for reason in one["reasons"]:
         yield f"refused {reason['count']:,}: {reason['reason']} (as run {reason['example']})"

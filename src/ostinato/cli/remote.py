@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ class RemoteClient:
         return answer if isinstance(answer, list) else [answer]
 
     async def workflows(self) -> list[Data]:
-        return await self._list("/workflows", {}, 1000)
+        return await self._list("/workflows")
 
     async def workflow(self, name: str) -> Data:
         return await self._get(f"/workflows/{_segment(name)}")
@@ -71,9 +72,10 @@ class RemoteClient:
     async def start(
         self, workflow: str, input: Any, *, uid: str | None, version: int | None
     ) -> Data:
-        body = {"workflow": workflow, "input": input, "uid": uid, "version": version}
-        given = {name: value for name, value in body.items() if value is not None}
-        return _object(await self._send("POST", "/runs", json=given))
+        more = {"uid": uid, "version": version}
+        given = {name: value for name, value in more.items() if value is not None}
+        body = {"workflow": workflow, "input": input, **given}
+        return _object(await self._send("POST", "/runs", json=body))
 
     async def runs(self, query: Mapping[str, Any], limit: int) -> list[Data]:
         return await self._list("/runs", query, limit)
@@ -87,7 +89,7 @@ class RemoteClient:
         return _object(await self._send("GET", "/stuck", params=given))
 
     async def history(self, run_id: str) -> list[Data]:
-        return await self._list(f"/runs/{_segment(run_id)}/history", {}, 10_000)
+        return await self._list(f"/runs/{_segment(run_id)}/history")
 
     async def cancel(self, run_id: str, why: str) -> Data:
         body = {"why": why} if why else {}
@@ -156,7 +158,7 @@ class RemoteClient:
     # -- schedules
 
     async def schedules(self) -> list[Data]:
-        return await self._list("/schedules", {}, 100_000)
+        return await self._list("/schedules")
 
     async def schedule(self, name: str, upcoming: int) -> Data:
         return await self._get(f"/schedules/{_segment(name)}?next={upcoming}")
@@ -198,9 +200,11 @@ class RemoteClient:
     async def _get(self, path: str) -> Data:
         return _object(await self._send("GET", path))
 
-    async def _list(self, path: str, query: Mapping[str, Any], limit: int) -> list[Data]:
+    async def _list(
+        self, path: str, query: Mapping[str, Any] | None = None, limit: int = sys.maxsize
+    ) -> list[Data]:
         """As many pages as it takes; the next one is in the Link header."""
-        given = {name: value for name, value in query.items() if value is not None}
+        given = {name: value for name, value in (query or {}).items() if value is not None}
         params: dict[str, Any] | None = {**given, "limit": min(limit, 1000)}
         found: list[Data] = []
         while len(found) < limit:

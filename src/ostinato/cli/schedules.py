@@ -32,7 +32,7 @@ def schedules(
     upcoming: Annotated[
         int, typer.Option("--next", min=0, max=1000, help="show: how many of the coming instants.")
     ] = 5,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="pause: kept and shown.")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Of a pause, a resume, a firing.")] = "",
     since: Annotated[
         str | None, typer.Option("--from", metavar="INSTANT", help="backfill: as 2027-01-31.")
     ] = None,
@@ -49,9 +49,7 @@ def schedules(
     A back-fill starts the planned instants of a span of the past that have not started. Doing it
     again starts nothing. A date alone is its midnight in UTC.
     """
-    asked = {"why": why} if action == "pause" else {}
-    if action == "backfill":
-        asked = _span(since, until, dry_run)
+    asked = _span(since, until, dry_run) if action == "backfill" else {"why": why}
     settings = settings_from(store=store, url=url)
     found, running, paused = asyncio.run(_ask(settings, action, name, upcoming, asked))
     if json:

@@ -58,7 +58,8 @@ class LimitSettings:
     ready: int = _setting(10_000, COUNT, "jobs ready to start; beyond it new starts are refused")
     uid_queue: int = _setting(1_000, COUNT, "runs that wait for another of their uid")
     call_depth: int = _setting(50, COUNT, "runs that may call one another in a chain")
-    calls: int = _setting(10_000, COUNT, "open runs that one may have called, and those in turn")
+    calls: int = _setting(100_000, COUNT, "runs that one may call, and those in turn, in all")
+    open_calls: int = _setting(10_000, COUNT, "… and of those open at once")
     abandoned: int = _setting(3, COUNT, "started attempts that may die with their process")
 
 

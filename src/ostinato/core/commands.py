@@ -37,6 +37,13 @@ class StopJob(Command, frozen=True):
     attempt: int
 
 
+class Withdraw(Command, frozen=True):
+    """The attempt that is open need not begin any more. One that has begun may end."""
+
+    key: str
+    attempt: int
+
+
 class SetTimer(Command, frozen=True):
     """One timer per (key, kind): setting it again moves it."""
 

@@ -28,7 +28,7 @@ def given_to_fork(state: State, key: str = "") -> Raw:
     ways = [_way(step) for step in _from(state, key)]
     given: dict[str, Raw] = {}
     for step in state.steps.values():
-        if step.output is None or step.status not in ("succeeded", "skipped", "undone"):
+        if step.output is None or step.status not in ("succeeded", "skipped"):
             continue
         way = _way(step)
         apart = way[0][1] in state.graph.stages or step.key.endswith(TAKEN_BACK)
@@ -57,8 +57,7 @@ def _way(step: Step) -> Way:
     node: Node = step.node
     scope: Scope | None = step.scope
     while scope is not None:
-        if scope.index is None or scope.node is not node:
-            found.append((scope.key, node))
+        found.append((scope.key, node))
         node, scope = scope.node, scope.parent
     return found[::-1]
 

@@ -118,6 +118,7 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """``timeout`` is for one attempt; for a wait, a task, a call or a callback it is for the whole.
 
+    ``heartbeat`` is for a callback, also one of a handler that returned ``Later()``.
     ``catch``: the first that fits the error stands in for the job once it has failed for good.
     """
 

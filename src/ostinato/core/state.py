@@ -220,6 +220,12 @@ class Scope:
         visits = self.visits.get(node.index, 0)
         return f"{self.prefix}{node.name}#{visits + 1}" if visits else self.prefix + node.name
 
+    @property
+    def own_key(self) -> str:
+        """The key of the next step of an item of a job's ``each``: its own until it comes again."""
+        visits = self.visits.get(self.node.index, 0)
+        return f"{self.key}#{visits + 1}" if visits else self.key
+
 
 NONE_GIVEN: Mapping[str, Raw] = MappingProxyType({})
 
@@ -243,6 +249,7 @@ class State:
     error: Failure | None = None
     cancelled: str | None = None
     halted: bool = False
+    held: bool = False  # whether a step ever waited for repair: only then are all looked at
     status: str = "pending"
     started_at: int = 0
     ended_at: int | None = None
@@ -308,8 +315,10 @@ class State:
             return "uid" if self.behind else "turn"
         if self.ended or self.busy or self.paused:
             return None
-        kinds = [step.kind for step in self.open.values()]
-        return "repair" if "repair" in kinds else next(iter(kinds), None)
+        if self.held and any(step.kind == "repair" for step in self.open.values()):
+            return "repair"
+        oldest = next(iter(self.open.values()), None)
+        return None if oldest is None else oldest.kind
 
     @property
     def input_value(self) -> Any:

@@ -119,7 +119,7 @@ def _refuse_idle_keys(
         else:
             continue
         reader.say(place.value[key], (*path, key), f"`{key}` does nothing beside `{action}`", hint)
-    if "heartbeat" in members and action != "emit" and not members.get("callback"):
+    if "heartbeat" in members and action == "http" and not members.get("callback"):
         hint = "it goes with `callback: true`"
         reader.say(
             place.value["heartbeat"], (*path, "heartbeat"), "`heartbeat` does nothing here", hint

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ostinato.core.model import Run, WaitEvent
+from ostinato.core.model import Run, Set, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
 from ostinato.definitions.arguments import TAKES, argument_problems
 from ostinato.definitions.calls import Circles, Find, call_problems, finding
@@ -183,6 +183,20 @@ def _job(document: Document, job: Job, handlers: Collection[str], strict: bool) 
     for body in job.bodies():
         yield from _body(document, body, handlers, strict)
     yield from _bare_paths(document, job)
+    yield from _sets_nothing(document, job)
+
+
+def _sets_nothing(document: Document, job: Job) -> Iterator[Told]:
+    """What stands in for a `set` is the values of its variables."""
+    if not isinstance(job.action, Set):
+        return
+    for index, one in enumerate(job.catch):
+        if one.output is None or not one.output.constant:
+            continue
+        if not isinstance(one.output.render({}), dict | None):
+            message = f"job `{job.name}` sets variables, and this output is no map of them"
+            hint = "write output: {NAME: VALUE}, or output: null, which sets none"
+            yield True, document.problem((*job.path, "catch", index, "output"), message, hint)
 
 
 def _body(
@@ -197,6 +211,10 @@ def _body(
         path = (*body.path, "wait", "match")
         match = document.at(path[:-1]).get("match")
         yield from _impossible(document, path, match, body.action.types)
+    if isinstance(body.action, Run) and body.heartbeat is not None and not body.callback:
+        message = "`heartbeat` counts only once the handler has returned Later()"
+        hint = "write `callback: true` when the answer always comes from elsewhere"
+        yield False, document.problem((*body.path, "heartbeat"), message, hint)
     if isinstance(body.action, Run):
         yield from _handler(document, body, body.action.handler, handlers, strict)
 

@@ -126,7 +126,7 @@ def _spec(
         timeout=defaults.timeout if body.timeout is None else body.timeout,
         expect=body.expect,
         callback=body.callback,
-        heartbeat=heartbeat if body.callback else None,
+        heartbeat=heartbeat,
         repeat=body.repeat,
         catch=catches,
     )

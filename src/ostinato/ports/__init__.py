@@ -8,6 +8,7 @@ batch is whole or nothing.
 
 rows      what a store keeps, and the batch that is written at once
 choosing  which runs a list or a repair is about
+grouping  runs whose failures are one
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store

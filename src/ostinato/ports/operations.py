@@ -41,6 +41,7 @@ class Operation(Struct, frozen=True):
     begun_at: int | None = None
     ended_at: int | None = None
     stopped_by: str = ""
+    stopped_why: str = ""
 
 
 class Settled(Struct, frozen=True, gc=False):

@@ -16,7 +16,8 @@ class Page:
 
 
 class RunGroup(Struct, frozen=True, gc=False):
-    """Runs that are in the same state for the same reason. ``oldest`` is the id of one of them."""
+    """Runs that are in the same state for the same reason. ``oldest`` and ``newest`` are ids; the
+    message is that of one of them, as it was."""
 
     workflow: str
     status: str

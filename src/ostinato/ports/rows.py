@@ -294,7 +294,8 @@ class Batch(Struct):
 
     ``schedules`` and ``operations`` replace those of their id; a run is ``matched`` once.
     ``redriven`` are dead letters as they are from now on; one that is not there, or was redriven
-    before, is refused. ``buckets``: when each rate's is full again, in µs. Of ``mail``, what was
+    before, is refused. ``buckets``: when each rate's is full again, in µs; None: it is, and is
+    as if it had never been. Of ``mail``, what was
     taken is None.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
@@ -320,7 +321,7 @@ class Batch(Struct):
     turns: dict[Owner, Turn] = {}
     served: list[Owner] = []
     places: list[Place] = []
-    buckets: dict[str, int] = {}
+    buckets: dict[str, int | None] = {}
     dropped_schedules: list[str] = []
     schedules: list[Schedule] = []
     redriven: list[DeadLetter] = []

@@ -71,8 +71,8 @@ class Storage(Protocol):
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """(workflow, uid) → the run that is open under it, and not in line."""
 
-    async def due_timers(self, now: int, limit: int) -> list[Timer]:
-        """Timers due by ``now``, oldest first."""
+    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+        """Timers due by ``now``, oldest first; those of runs of one workflow."""
 
     async def next_timer(self) -> int | None: ...
 
@@ -129,6 +129,7 @@ class Storage(Protocol):
     async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
         """The runs by workflow, status, what they wait for and error; the largest group first.
 
+        Errors are one whose messages are ``alike``. Every run of a group is counted.
         ``started_at`` is that of the oldest, ``ended_at`` that of the last that ended.
         """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.core import commands as c
 from ostinato.core import events as e
 from ostinato.core.callers import Caller
-from ostinato.core.decide.calls import answer, circle, too_many
+from ostinato.core.decide.calls import CallBudget, answer, circle
 from ostinato.core.facts import Failure
 from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, Unloadable
 from ostinato.ports import Mail
@@ -31,15 +31,26 @@ if TYPE_CHECKING:
 log = logger("ostinato.calls")
 
 
+class Below:
+    """The runs below one that nobody called, of those that began in this process: how many were
+    ``made``, and which are ``open``."""
+
+    __slots__ = ("made", "open")
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.open: set[str] = set()
+
+
 class Calls:
     def __init__(self, engine: Engine, catalog: Catalog, starter: Starter) -> None:
         self.engine = engine
         self.catalog = catalog
         self.starter = starter
-        self.most = 10_000
+        self.budget = CallBudget()
         self._queues: dict[str, deque[Mail]] = {}
         self._unreadable: set[str] = set()
-        self._open: dict[str, set[str]] = {}  # runs begun by this process, by the first of all
+        self._below: dict[str, Below] = {}
 
     def __len__(self) -> int:
         """What was said and is not taken."""
@@ -57,21 +68,27 @@ class Calls:
         self.bring(mail_of(run_id, said))
 
     def begun(self, caller: Caller, run_id: str) -> None:
-        self._open.setdefault(caller.first, set()).add(run_id)
+        below = self._below.setdefault(caller.first, Below())
+        below.made += run_id not in below.open
+        below.open.add(run_id)
 
     def over(self, caller: Caller, run_id: str) -> None:
         """It has ended, or did not begin."""
-        below = self._open.get(caller.first)
+        below = self._below.get(caller.first)
         if below is not None:
-            below.discard(run_id)
-            if not below:
-                del self._open[caller.first]
+            below.open.discard(run_id)
+            if not below.open and self.engine.residents.get(caller.first) is None:
+                del self._below[caller.first]  # nobody is there to call any more
+
+    def run_ended(self, run_id: str) -> None:
+        self._below.pop(run_id, None)
 
     def too_many(self, asked: c.CallRun) -> Failure | None:
         """Why the run that is asked for may not begin now."""
-        below = self._open.get(asked.caller.first, ())
-        known = asked.run_id in below  # it comes again
-        return None if known else too_many(asked.caller, len(below), self.most)
+        below = self._below.get(asked.caller.first)
+        if below is None or asked.run_id in below.open:  # the first, or one that comes again
+            return None
+        return self.budget.refusal(asked.caller, below.made, len(below.open))
 
     def bring(self, mail: Mail) -> None:
         """It is stored: whoever is told hears it after what was said before."""

@@ -121,10 +121,15 @@ class Executor:
         if found is not None and found.task is not None:
             found.stop()
             return
-        if found is not None:  # it gives its place up when a slot comes to it
+        self.withdraw(run_id, key, attempt)
+        self._report(run_id, e.Stopped(key, attempt))
+
+    def withdraw(self, run_id: str, key: str, attempt: int) -> None:
+        """It need not begin: it gives its place up when a slot comes to it."""
+        found = self._attempts.get((run_id, key, attempt))
+        if found is not None and found.task is None:
             found.reported = True
             self._forget(found)
-        self._report(run_id, e.Stopped(key, attempt))
 
     # one attempt
 

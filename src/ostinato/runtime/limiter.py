@@ -15,6 +15,7 @@ algorithm): ``limit`` may begin at once, then one every ``per / limit``.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from ostinato.core import events as e
@@ -29,6 +30,9 @@ from ostinato.runtime.posts import NotYet, Tell
 
 LOOKED_AT = 32
 """Turns behind a blocked one that are looked at, each time something changes under a name."""
+
+FADE = 3
+"""Buckets that are looked at for each that is filled."""
 
 US = 1_000
 """Microseconds in a millisecond: intervals of a rate are rarely whole milliseconds."""
@@ -46,7 +50,11 @@ class Limiter:
         self._waiting: dict[Owner, Turn] = {}
         self._queues: dict[str, list[Entry]] = {}
         self._lines: dict[str, dict[Owner, None]] = {}
-        self.changed: dict[str, None] = {}
+        self._free: dict[str, list[int]] = {}  # numbers below others that are taken
+        self._back: list[tuple[int, str]] = []  # when somebody may begin under a rate again
+        self._back_at: dict[str, int] = {}
+        self._fading: list[tuple[int, str]] = []  # buckets, by when they may be full
+        self.changed: OrderedDict[str, None] = OrderedDict()
         self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
         self._number = 0
 
@@ -61,7 +69,10 @@ class Limiter:
         turns = await storage.turns()
         for place in places:
             self._hold(place)
+        for name, taken in self._holders.items():
+            self._free[name] = [n for n in range(max(taken)) if n not in taken]
         self._full_at = buckets
+        self._fading = sorted((full_at, name) for name, full_at in buckets.items())
         for turn in turns:
             if turn.wants:
                 self._wait(turn)
@@ -112,8 +123,11 @@ class Limiter:
         for place in self._held.pop(owner, ()):
             holders = self._holders[place.name]
             del holders[place.n]
-            if not holders:
+            if holders:
+                heapq.heappush(self._free.setdefault(place.name, []), place.n)
+            else:
                 del self._holders[place.name]
+                self._free.pop(place.name, None)
             self.changed[place.name] = None
 
     # lines
@@ -143,14 +157,20 @@ class Limiter:
     def run_once(self, now: int) -> int:
         """Tell those whose turn it is. Returns how many."""
         if self.alarm.is_due(now):
-            self.alarm.set(None)
-            self.changed.update(dict.fromkeys(self._full_at))
+            self._come_back(now)
         told = 0
         while self.changed:
-            name = next(iter(self.changed))
-            del self.changed[name]
+            name, _ = self.changed.popitem(last=False)
             told += sum(1 for _ in self._served(name, now))
         return told
+
+    def _come_back(self, now: int) -> None:
+        """Who waits under these rates is looked at again."""
+        while self._back and self._back[0][0] <= now:
+            _, name = heapq.heappop(self._back)
+            self._back_at.pop(name, None)
+            self.changed[name] = None
+        self.alarm.set(self._back[0][0] if self._back else None)
 
     def _served(self, name: str, now: int) -> Iterator[Owner]:
         if (first := next(iter(self._lines.get(name, ())), None)) is not None:
@@ -190,11 +210,17 @@ class Limiter:
             if want.per is not None:
                 ready_at = self._ready_at(want, want.per, now)
                 if ready_at > now * US:
-                    self.alarm.expect(-(-ready_at // US))
+                    self._look_again(want.name, -(-ready_at // US))
                     return want
             elif self._is_full(want) or (want.overflow == LINE and not self._is_first(turn, want)):
                 return want
         return None
+
+    def _look_again(self, name: str, at: int) -> None:
+        if self._back_at.get(name) != at:
+            self._back_at[name] = at
+            heapq.heappush(self._back, (at, name))
+            self.alarm.expect(at)
 
     def _is_full(self, want: Want) -> bool:
         return len(self._holders.get(want.name, ())) >= want.limit
@@ -212,18 +238,41 @@ class Limiter:
     def _admit(self, turn: Turn, now: int) -> None:
         del self._waiting[turn.owner]
         self._leave_line(turn)
-        places, buckets = [], {}
+        places: list[Place] = []
+        buckets: dict[str, int | None] = {}
         for want in turn.wants:
             if want.per is None:
                 places.append(self._place(want, turn))
             else:
-                full_at = self._tokens_back(want, want.per, now) + want.per * US // want.limit
-                buckets[want.name] = self._full_at[want.name] = full_at
+                buckets |= self._faded(now)
+                buckets[want.name] = self._fill(want, want.per, now)
         self.engine.post(Admit(self, turn, places, buckets))
 
+    def _fill(self, want: Want, per: int, now: int) -> int:
+        full_at = self._tokens_back(want, per, now) + per * US // want.limit
+        if want.name not in self._full_at:
+            heapq.heappush(self._fading, (full_at, want.name))
+        self._full_at[want.name] = full_at
+        return full_at
+
+    def _faded(self, now: int) -> dict[str, None]:
+        """Some buckets that are full. More are forgotten than are filled, so few are ever kept."""
+        gone: dict[str, None] = {}
+        for _ in range(FADE):
+            if not self._fading or self._fading[0][0] > now * US:
+                break
+            _, name = heapq.heappop(self._fading)
+            if self._full_at[name] > now * US:  # it was filled again since
+                heapq.heappush(self._fading, (self._full_at[name], name))
+            else:
+                del self._full_at[name]
+                gone[name] = None
+        return gone
+
     def _place(self, want: Want, turn: Turn) -> Place:
-        holders = self._holders.get(want.name, {})
-        n = next(n for n in range(want.limit) if n not in holders)
+        """The lowest number that nobody has."""
+        free = self._free.get(want.name)
+        n = heapq.heappop(free) if free else len(self._holders.get(want.name, ()))
         place = Place(want.name, n, turn.run_id, turn.key)
         self._hold(place)
         return place
@@ -245,14 +294,14 @@ class Limiter:
         """The oldest run that has a place and was not asked yet is asked to give it up."""
         if turn.owner in self._giving.values():
             return
-        for owner in sorted(self._holders[name].values()):
-            if owner not in self._giving:
-                self._giving[owner] = turn.owner
-                run_id, key = owner
-                why = f"its place under {name} went to run {turn.run_id}"
-                event = e.Displaced(key, name) if key else e.CancelRequested("concurrency", why)
-                self.engine.post(Tell(run_id, event))
-                return
+        holders = (owner for owner in self._holders[name].values() if owner not in self._giving)
+        oldest = min(holders, default=None)
+        if oldest is not None:
+            self._giving[oldest] = turn.owner
+            run_id, key = oldest
+            why = f"its place under {name} went to run {turn.run_id}"
+            event = e.Displaced(key, name) if key else e.CancelRequested("concurrency", why)
+            self.engine.post(Tell(run_id, event))
 
 
 class Admit(Tell):
@@ -261,7 +310,7 @@ class Admit(Tell):
     __slots__ = ("buckets", "limiter", "places", "turn")
 
     def __init__(
-        self, limiter: Limiter, turn: Turn, places: list[Place], buckets: dict[str, int]
+        self, limiter: Limiter, turn: Turn, places: list[Place], buckets: dict[str, int | None]
     ) -> None:
         super().__init__(turn.run_id, e.PlacesTaken(turn.key))
         self.limiter = limiter

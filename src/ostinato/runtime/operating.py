@@ -118,20 +118,22 @@ class Launch(Alter):
 class Halt(Alter):
     """It is stopped: what is on its way ends, the rest is left."""
 
-    __slots__ = ("by",)
+    __slots__ = ("by", "why")
 
     def __init__(
-        self, role: Role, operation_id: str, by: str, answer: asyncio.Future[Operation]
+        self, role: Role, operation_id: str, by: str, why: str, answer: asyncio.Future[Operation]
     ) -> None:
         super().__init__(role, operation_id, answer)
         self.by = by
+        self.why = why
 
     def changed(self, operation: Operation, now: int) -> Operation:
         if operation.status == "preview":
             raise NotFoundError(f"there is no operation {operation.id!r}")
         if operation.status != "running":
             raise ConflictError(f"operation {operation.id} is over already: {operation.status}")
-        return replace(operation, status="stopped", ended_at=now, stopped_by=self.by)
+        who = {"stopped_by": self.by, "stopped_why": self.why}
+        return replace(operation, status="stopped", ended_at=now, **who)
 
     def done(self, result: Operation) -> None:
         self.role.over(result)

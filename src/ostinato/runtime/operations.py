@@ -12,6 +12,7 @@ from ostinato.core.decide.repairs import Asked, request
 from ostinato.errors import (
     ConflictError,
     Fenced,
+    InvalidInput,
     NotFoundError,
     Refused,
     StoreError,
@@ -180,7 +181,7 @@ class Step(Post):
         event = event_for(self.operation)
         try:
             told = repaired(engine, change, resident, event, self.holder, now)
-        except (ConflictError, NotFoundError) as error:  # nothing was changed
+        except (ConflictError, NotFoundError, InvalidInput) as error:  # nothing was changed
             return "refused", str(error)
         return ("done", "") if told.facts else ("refused", "it changes nothing")
 

@@ -18,13 +18,15 @@ Job = tuple[State, c.StartJob]
 
 
 class Outlets:
-    """``dispatch`` gets the jobs that are ready, ``stop_job`` a (run, key, attempt) to cancel."""
+    """``dispatch`` gets the jobs that are ready, ``stop_job`` and
+    ``withdraw`` a (run, key, attempt)."""
 
     def __init__(self, residents: Residents) -> None:
         self._residents = residents
         self.watching = Watching()
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.withdraw: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
@@ -58,7 +60,7 @@ class Outlets:
             if type(command) is c.StartJob:
                 jobs.append((state, command))
                 continue
-            if jobs and type(command) is c.StopJob:  # perhaps of one of these
+            if jobs and type(command) in (c.StopJob, c.Withdraw):  # perhaps of one of these
                 self.dispatch(jobs)
                 jobs.clear()
             self._obey(state, command)
@@ -72,6 +74,8 @@ class Outlets:
         match command:
             case c.StopJob(key, attempt):
                 self.stop_job(state.run_id, key, attempt)
+            case c.Withdraw(key, attempt):
+                self.withdraw(state.run_id, key, attempt)
             case c.SetTimer(_, _, due_at):
                 self.on_timer(due_at)
             case c.Publish():

@@ -38,7 +38,7 @@ async def holder_of(engine: Engine, resident: Resident) -> str:
 def repaired(
     engine: Engine, change: Change, resident: Resident, event: Asked, holder: str, now: int
 ) -> Told:
-    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be done to the run as it is."""
+    """Raises what ``refuse`` does for what cannot be done to the run as it is."""
     state = resident.state
     if resident.stale:
         raise NotYet

@@ -127,17 +127,19 @@ class Fire(Planned):
 class FireNow(Fire):
     """A run now, whatever the plan, a pause and an open run say."""
 
-    __slots__ = ("by",)
+    __slots__ = ("by", "why")
 
     def __init__(
         self,
         role: Schedules,
         found: tuple[Trigger, Plan],
         by: str,
+        why: str,
         answer: asyncio.Future[list[Accepted]],
     ) -> None:
         super().__init__(role, found, answer)
         self.by = by
+        self.why = why
 
     async def ready(self, engine: Engine) -> None:
         await super().ready(engine)
@@ -146,7 +148,7 @@ class FireNow(Fire):
         now = engine.clock.now()
         event = event_of(self.row.id, now)
         mark = engine.identity.event_id(now)  # it stands in for no planned instant
-        self.events = [by_hand(replace(event, id=f"{event.id}/{mark}"), self.by)]
+        self.events = [by_hand(replace(event, id=f"{event.id}/{mark}"), self.by, self.why)]
         self.after = replace(self.row, last_for=now, last_at=now)
         await Planned.ready(self, engine)
 
@@ -236,9 +238,10 @@ class Schedules:
         self.alarm.close()
 
 
-def by_hand(event: Event, by: str) -> Event:
-    """It keeps whose hand it was."""
-    return replace(event, extensions={"by": by}) if by else event
+def by_hand(event: Event, by: str, why: str = "") -> Event:
+    """It keeps whose hand it was, and why."""
+    told = {name: text for name, text in (("by", by), ("why", why)) if text}
+    return replace(event, extensions=told) if told else event
 
 
 def park(plan: Plan | None, row: Schedule, now: int) -> Schedule:

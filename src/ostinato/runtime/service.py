@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.core import events as e
+from ostinato.core.decide.calls import CallBudget
 from ostinato.core.retention import Retention
 from ostinato.core.state import LARGE
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
@@ -53,8 +54,7 @@ SETTLE = 5.0
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
-    ``uid_queue`` runs may wait for the end of another of their uid; ``calls`` runs may be open
-    below the first one of those that call one another.
+    ``uid_queue`` runs may wait for the end of another of their uid.
     """
 
     ready: int = 10_000
@@ -63,7 +63,7 @@ class Limits:
     drain: float = 10.0
     result: int = 5_000_000
     uid_queue: int = 1_000
-    calls: int = 10_000
+    calls: CallBudget = field(default_factory=CallBudget)
     inline: int = LARGE
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -123,24 +123,29 @@ class Service:
     def _wire(self) -> None:
         outlets = self.engine.outlets
         outlets.stop_job = self.executor.stop_job
+        outlets.withdraw = self.executor.withdraw
         self.executor.on_taken = self._make_room
         self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
         self.schedules.has_room = self._has_room
-        outlets.on_ended = self.schedules.run_ended
+        outlets.on_ended = self._run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_turn = self.limiter.on_turn
         outlets.on_place = self.limiter.on_place
         self.engine.first_in_line = self.limiter.first_in_line
         self.engine.length_of_line = self.limiter.length_of_line
         self.starter.standing.longest = self.limits.uid_queue
-        self.calls.most = self.limits.calls
+        self.calls.budget = self.limits.calls
         outlets.on_free = self.limiter.on_free
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
         outlets.on_said = self.calls.on_said
         outlets.on_readable = self.calls.on_readable
         outlets.on_letter = self._count_letter
+
+    def _run_ended(self, run_id: str) -> None:
+        self.schedules.run_ended(run_id)
+        self.calls.run_ended(run_id)
 
     def _count_letter(self, letter: DeadLetter) -> None:
         self.dead_letters[letter.kind] += 1
@@ -155,10 +160,10 @@ class Service:
         while not self.engine.stopping:
             try:
                 told = await self.engine.ask(lambda answer: Tell(run_id, event, answer))
-            except (StoreError, Fenced):
+            except Exception as error:
+                if not _may_pass(error):  # it is stopping, or the run cannot be loaded
+                    return False
                 await asyncio.sleep(PAUSE)
-            except OstinatoError:  # it is stopping, or the run cannot be loaded
-                return False
             else:
                 step = None if told is None else told.resident.state.steps.get(key)
                 return step is not None and (step.attempt, step.status) == (number, "running")
@@ -328,3 +333,8 @@ class Service:
         self.engine.wake.set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.engine.drained.wait(), SETTLE)
+
+
+def _may_pass(error: Exception) -> bool:
+    """The store fails, or breaks its word by an error that is none of ours."""
+    return isinstance(error, StoreError | Fenced) or not isinstance(error, OstinatoError)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from ostinato.core.graph import Graph
@@ -11,9 +9,6 @@ from ostinato.core.model import Again, Meanwhile, UidRule
 from ostinato.core.state import State
 from ostinato.runtime.posts import Pair
 from ostinato.runtime.resident import Resident
-
-if TYPE_CHECKING:
-    pass
 
 PLAIN = UidRule()
 

@@ -9,6 +9,7 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 
 from ostinato.errors import Problem
@@ -46,6 +47,16 @@ async def read_body(request: Request, bound: Bound) -> bytes:
 def _too_large(bound: Bound) -> Refusal:
     message = f"the body is larger than {bound.size:,} bytes, the limit here ({bound.says})"
     return Refusal(413, "TooLarge", message, headers={"connection": "close"})
+
+
+class Why(Struct, forbid_unknown_fields=True, kw_only=True):
+    why: str = ""
+
+
+async def read_why(request: Request, bound: Bound) -> str:
+    """No body is no reason."""
+    body = await read_body(request, bound)
+    return decode(body, Why).why if body.strip() else ""
 
 
 def decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:

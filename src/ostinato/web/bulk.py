@@ -8,11 +8,11 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.app.bulk import OperationView, Preview
+from ostinato.app.bulk import OperationView, Preview, check_pace
 from ostinato.core.state import RunStatus
 from ostinato.ports import RunFilter
 from ostinato.web.answers import json_answer, url_of
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import Why, decode, read_body, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.lists import Instant, NoQuery, Paged, instant, page_answer, page_of, read_query
@@ -35,12 +35,15 @@ class RunsWhere(Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 class BulkBody(Struct, forbid_unknown_fields=True, rename="camel"):
-    """With `dryRun`: `action` and `where`, for skip and retry a `job`. Then `previewToken`."""
+    """With `dryRun`: `action` and `where`, for skip and retry a `job`. Then `previewToken`.
+
+    What stands beside the token must be what the preview was about.
+    """
 
     action: str | None = None
     where: RunsWhere | None = None
     dry_run: bool = False
-    job: str = ""
+    job: str | None = None
     output: Raw | UnsetType = UNSET
     preview_token: str | None = None
     rate: Annotated[float, Meta(description="runs per second")] = 10.0
@@ -62,37 +65,46 @@ async def repair_runs(request: Request) -> Response:
     """
     door = door_of(request)
     asked = decode(await read_body(request, door.bounds.body), BulkBody)
-    where = None if asked.where is None else _filter(door, asked.where)
+    check_pace(asked.rate, asked.why)
     if asked.preview_token is None:
-        return json_answer(await _preview(door, asked, where))
+        return json_answer(await _preview(door, asked))
     if asked.dry_run:
         raise unfit("`previewToken` begins the repair, `dryRun` only looks", "dryRun")
-    same = where if where is None or where.failed_since is None else None
-    operation = await door.app.start_bulk(
-        asked.preview_token,
-        rate=asked.rate,
-        by=caller_of(request).name,
-        why=asked.why,
-        action=asked.action,
-        where=same,
-    )
+    operation = await _begun(door, asked, asked.preview_token, caller_of(request).name)
     headers = {"location": url_of(request, f"/operations/{operation.id}")}
     return json_answer(operation, 202, headers)
 
 
-async def _preview(door: Door, asked: BulkBody, where: RunFilter | None) -> Preview:
+async def _begun(door: Door, asked: BulkBody, token: str, by: str) -> OperationView:
+    """How long ago counts from the preview: there it is the same instant."""
+    then = (await door.app.previewed(token)).created_at
+    return await door.app.start_bulk(
+        token,
+        rate=asked.rate,
+        by=by,
+        why=asked.why,
+        action=asked.action,
+        where=None if asked.where is None else _filter(asked.where, then),
+        job=asked.job,
+        output=asked.output,
+    )
+
+
+async def _preview(door: Door, asked: BulkBody) -> Preview:
     if not asked.dry_run:
         hint = "send it with dryRun: true first"
         raise unfit("many runs are repaired with the token of a preview", "previewToken", hint)
-    if asked.action is None or where is None:
+    if asked.action is None or asked.where is None:
         raise unfit("say what to do, and to which runs: `action` and `where`", "action")
-    return await door.app.preview_bulk(asked.action, where, job=asked.job, output=asked.output)
+    now = door.app.now()
+    where, job = _filter(asked.where, now), asked.job or ""
+    return await door.app.preview_bulk(asked.action, where, job=job, output=asked.output, now=now)
 
 
-def _filter(door: Door, where: RunsWhere) -> RunFilter:
+def _filter(where: RunsWhere, now: int) -> RunFilter:
     """How long ago becomes an instant: the preview and the repair mean the same one."""
     status = (where.status,) if isinstance(where.status, str) else where.status
-    since = instant(where.failed_since, "where.failedSince", door.app.now())
+    since = instant(where.failed_since, "where.failedSince", now)
     return RunFilter(
         status, where.workflow, where.uid, where.waiting_for, since, where.text, where.id_prefix,
         where.fingerprint,
@@ -114,11 +126,15 @@ async def get_operation(request: Request) -> Response:
     return json_answer(await door_of(request).app.operation(request.path_params["id"]))
 
 
-@doors.post("/operations/{id}/stop", may="run:write", answers={200: OperationView})
+@doors.post(
+    "/operations/{id}/stop", may="run:write", bodies={JSON: Why}, answers={200: OperationView}
+)
 async def stop_operation(request: Request) -> Response:
     """Stop a repair: what is on its way ends, the rest is left."""
-    by = caller_of(request).name
-    return json_answer(await door_of(request).app.stop_operation(request.path_params["id"], by=by))
+    door = door_of(request)
+    why = await read_why(request, door.bounds.body)
+    name, by = request.path_params["id"], caller_of(request).name
+    return json_answer(await door.app.stop_operation(name, by=by, why=why))
 
 
 def _id(operation: OperationView) -> str:

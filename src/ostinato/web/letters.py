@@ -62,7 +62,7 @@ class RedriveLetters(Struct, forbid_unknown_fields=True, rename="camel"):
     ids: list[str] | None = None
     where: Where | None = None
     dry_run: bool = False
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
     cursor: str | None = None
 
 

@@ -6,7 +6,7 @@ A query is a struct: its fields are the parameters that are known, any other is 
 from __future__ import annotations
 
 import difflib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.app.pages import light
+from ostinato.app.pages import light, sealed
 from ostinato.core.cloudevents import milliseconds
 from ostinato.core.durations import parse_duration
 from ostinato.errors import DefinitionError, UsageError
@@ -137,9 +137,8 @@ def cut(query: Paged, items: Sequence[T], cursor_of: Callable[[T], str]) -> Sequ
 
 def _next(request: Request, cursor: str) -> str:
     pairs = [(name, text) for name, text in _pairs(request) if name != "cursor"]
-    token = urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
     path = url_of(request, request.scope["ostinato.path"])
-    return f'<{path}?{urlencode([*pairs, ("cursor", token)])}>; rel="next"'
+    return f'<{path}?{urlencode([*pairs, ("cursor", sealed(cursor))])}>; rel="next"'
 
 
 def _opened(token: str | None) -> str | None:
@@ -149,7 +148,11 @@ def _opened(token: str | None) -> str | None:
         padded = token + "=" * (-len(token) % 4)
         return urlsafe_b64decode(padded.encode("ascii")).decode()
     except ValueError:
-        raise unfit("this is not a cursor of ours", "cursor", 'take it from rel="next"') from None
+        raise not_ours() from None
+
+
+def not_ours() -> Refusal:
+    return unfit("this is not a cursor of ours", "cursor", 'take it from rel="next"')
 
 
 # -- values in queries -------------------------------------------------------------------------

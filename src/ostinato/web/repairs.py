@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.core.views import RunView
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import decode, read_body, value
+from ostinato.web.bodies import Why, decode, read_body, value
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.operation import JSON, Operations
 from ostinato.web.runs import named
@@ -18,10 +18,6 @@ from ostinato.web.runs import named
 doors = Operations("runs")
 
 T = TypeVar("T", bound="Why")
-
-
-class Why(Struct, forbid_unknown_fields=True, kw_only=True):
-    why: str = ""
 
 
 class RetryBody(Why, forbid_unknown_fields=True, kw_only=True):

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import StuckView
-from ostinato.app.pages import lightened, weight_of_fact
+from ostinato.app.pages import lightened, seq_of, weight_of_fact
 from ostinato.core.state import RunStatus
 from ostinato.core.views import ErrorView, RunView, View
 from ostinato.ports import Head, RunQuery
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import Why, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.events import Count
 from ostinato.web.lists import (
@@ -25,6 +25,7 @@ from ostinato.web.lists import (
     NoQuery,
     Paged,
     instant,
+    not_ours,
     page_answer,
     page_of,
     read_query,
@@ -34,6 +35,10 @@ from ostinato.web.operation import JSON, Operations
 doors = Operations("runs")
 
 Statuses = Annotated[tuple[RunStatus, ...], Meta(description="any of these; several with a comma")]
+
+
+LONGEST_NUMBER = 18
+"""Digits of a fact's number that a store can look for."""
 
 
 class RunItem(View, omit_defaults=False):
@@ -82,10 +87,6 @@ class RunCount(Struct, forbid_unknown_fields=True, rename="camel"):
 class StuckQuery(Struct, forbid_unknown_fields=True):
     since: Instant = None
     workflow: str | None = None
-
-
-class Cancel(Struct, forbid_unknown_fields=True):
-    why: str = ""
 
 
 @doors.get("/runs", may="run:read", query=RunList, answers={200: list[RunItem]})
@@ -168,13 +169,16 @@ async def get_history(request: Request) -> Response:
     query = read_query(request, Paged)
     door, page = door_of(request), page_of(query)
     head = await named(request, door)
-    after = int(page.cursor) if page.cursor and page.cursor.isdecimal() else -1
-    facts = await door.app.history(head.run_id, after, page.limit)
-    return page_answer(request, query, facts, _seq, _as_it_is, weight_of_fact)
+    facts = await door.app.history(head.run_id, _after(page.cursor), page.limit)
+    return page_answer(request, query, facts, seq_of, _as_it_is, weight_of_fact)
 
 
-def _seq(fact: dict[str, Any]) -> str:
-    return str(fact["seq"])
+def _after(cursor: str | None) -> int:
+    if cursor is None:
+        return -1
+    if not cursor.isdecimal() or len(cursor) > LONGEST_NUMBER:
+        raise not_ours()
+    return int(cursor)
 
 
 def _as_it_is(fact: dict[str, Any]) -> dict[str, Any]:
@@ -190,12 +194,11 @@ async def get_graph(request: Request) -> Response:
     return json_answer(await door.app.run_graph(head.run_id))
 
 
-@doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Cancel}, answers={200: RunView})
+@doors.post("/runs/{id}/cancel", may="run:write", bodies={JSON: Why}, answers={200: RunView})
 async def cancel_run(request: Request) -> Response:
     """Cancel a run. What runs is stopped; `finally` still runs."""
     door = door_of(request)
-    body = await read_body(request, door.bounds.body)
-    asked = decode(body, Cancel) if body.strip() else Cancel()
+    why = await read_why(request, door.bounds.body)
     head = await named(request, door)
-    view = await door.app.cancel(head.run_id, by=caller_of(request).name, why=asked.why)
+    view = await door.app.cancel(head.run_id, by=caller_of(request).name, why=why)
     return json_answer(view)

@@ -15,9 +15,8 @@ from ostinato.app import Accepted
 from ostinato.app.scheduling import Backfilled, ScheduleView
 from ostinato.core.instants import parse_instant
 from ostinato.errors import DefinitionError
-from ostinato.telemetry.logger import logger
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import decode, read_body
+from ostinato.web.bodies import Why, decode, read_body, read_why
 from ostinato.web.door import caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.events import Count
@@ -25,7 +24,6 @@ from ostinato.web.lists import NoQuery, Paged, cut, page_answer, read_query
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("schedules")
-log = logger("ostinato.schedules")
 
 Upcoming = Annotated[int, Meta(ge=0, le=1000, description="how many of the coming instants")]
 Moment = Annotated[str, Meta(description="RFC 3339; a date alone is its midnight in UTC")]
@@ -33,10 +31,6 @@ Moment = Annotated[str, Meta(description="RFC 3339; a date alone is its midnight
 
 class WhichUpcoming(Struct, forbid_unknown_fields=True):
     next: Upcoming = 0
-
-
-class Pause(Struct, forbid_unknown_fields=True):
-    why: str = ""
 
 
 class Backfill(Struct, forbid_unknown_fields=True, rename="camel"):
@@ -77,31 +71,39 @@ async def get_schedule(request: Request) -> Response:
 
 
 @doors.post(
-    "/schedules/{id}/pause", may="schedule:write", bodies={JSON: Pause}, answers={200: ScheduleView}
+    "/schedules/{id}/pause", may="schedule:write", bodies={JSON: Why}, answers={200: ScheduleView}
 )
 async def pause_schedule(request: Request) -> Response:
     """Pause a schedule. What comes due meanwhile is never started."""
     door = door_of(request)
-    body = await read_body(request, door.bounds.body)
-    asked = decode(body, Pause) if body.strip() else Pause()
+    why = await read_why(request, door.bounds.body)
     name, by = request.path_params["id"], caller_of(request).name
-    return json_answer(await door.app.pause_schedule(name, by=by, why=asked.why))
+    return json_answer(await door.app.pause_schedule(name, by=by, why=why))
 
 
-@doors.post("/schedules/{id}/resume", may="schedule:write", answers={200: ScheduleView})
+@doors.post(
+    "/schedules/{id}/resume",
+    may="schedule:write",
+    bodies={JSON: Why},
+    answers={200: ScheduleView},
+)
 async def resume_schedule(request: Request) -> Response:
     """Let a schedule go on from now."""
-    name = request.path_params["id"]
-    shown = await door_of(request).app.resume_schedule(name)
-    log.info("schedule.resumed", schedule=shown.id, by=caller_of(request).name)
-    return json_answer(shown)
+    door = door_of(request)
+    why = await read_why(request, door.bounds.body)
+    name, by = request.path_params["id"], caller_of(request).name
+    return json_answer(await door.app.resume_schedule(name, by=by, why=why))
 
 
-@doors.post("/schedules/{id}/fire", may="schedule:write", answers={202: Accepted})
+@doors.post(
+    "/schedules/{id}/fire", may="schedule:write", bodies={JSON: Why}, answers={202: Accepted}
+)
 async def fire_schedule(request: Request) -> Response:
     """Start a run now, whatever a pause and the last run say."""
+    door = door_of(request)
+    why = await read_why(request, door.bounds.body)
     name, by = request.path_params["id"], caller_of(request).name
-    accepted = await door_of(request).app.fire_schedule(name, by=by, wait=False)
+    accepted = await door.app.fire_schedule(name, by=by, why=why, wait=False)
     return json_answer(accepted, 202)
 
 

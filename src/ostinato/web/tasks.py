@@ -20,7 +20,7 @@ from ostinato.web.bodies import decode, read_body, value
 from ostinato.web.door import caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.events import Count
-from ostinato.web.lists import NoQuery, Paged, page_answer, page_of, read_query
+from ostinato.web.lists import NoQuery, Paged, instant, page_answer, page_of, read_query
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("tasks")
@@ -29,6 +29,11 @@ STATUSES = ("pending", "completed", "cancelled")
 Statuses = Annotated[tuple[str, ...], Meta(description=", ".join(STATUSES) + "; several, by comma")]
 Run = Annotated[str | None, Meta(description="the id of a run, or what else names it")]
 Overdue = Annotated[bool, Meta(description="only pending ones that should be done by now")]
+
+OverdueAt = Annotated[
+    str | None,
+    Meta(description="only pending ones that were due before: RFC 3339, ms, or how long ago"),
+]
 
 
 class TaskList(Paged, rename="camel", kw_only=True):
@@ -39,6 +44,8 @@ class TaskList(Paged, rename="camel", kw_only=True):
     workflow: str | None = None
     run: Run = None
     overdue: Overdue = False
+    overdue_at: OverdueAt = None
+    id_prefix: str | None = None
 
 
 class TaskCount(Struct, forbid_unknown_fields=True, rename="camel"):
@@ -49,6 +56,8 @@ class TaskCount(Struct, forbid_unknown_fields=True, rename="camel"):
     workflow: str | None = None
     run: Run = None
     overdue: Overdue = False
+    overdue_at: OverdueAt = None
+    id_prefix: str | None = None
 
 
 class Answer(Struct, forbid_unknown_fields=True):
@@ -94,8 +103,17 @@ async def _wanted(request: Request, query: TaskList | TaskCount) -> TaskQuery:
         group=query.group,
         workflow=query.workflow,
         run_id=None if query.run is None else (await app.find_run(query.run)).run_id,
-        overdue_at=app.now() if query.overdue else None,
+        overdue_at=_overdue_at(query, app.now()),
+        id_prefix=query.id_prefix,
     )
+
+
+def _overdue_at(query: TaskList | TaskCount, now: int) -> int | None:
+    if not query.overdue:
+        return instant(query.overdue_at, "overdueAt", now)
+    if query.overdue_at is not None:
+        raise unfit("`overdue` means now, `overdueAt` another instant: give one", "overdueAt")
+    return now
 
 
 @doors.get("/tasks/{id}", may="task:read", seed=True, query=NoQuery, answers={200: TaskView})

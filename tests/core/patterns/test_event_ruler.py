@@ -97,11 +97,17 @@ def test_the_vectors_cover_every_matcher_both_ways() -> None:
     assert sum(counts.values()) > 5_000
 
 
+FRESH = (
+    "its recorded answers are always checked; asking it afresh is the work of `make vectors`, "
+    "and needs java, and mvn to fetch it"
+)
+
+
 @pytest.fixture(scope="module")
 def ruler() -> Iterator[Ruler]:
     path = classpath()
     if path is None:
-        pytest.skip("event-ruler needs java, and mvn to fetch it")
+        pytest.skip(FRESH)
     with Ruler(path) as child:
         yield child
 

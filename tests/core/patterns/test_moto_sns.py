@@ -92,10 +92,16 @@ def test_most_answers_are_ours_for_every_matcher_and_both_ways() -> None:
     assert sum(same.values()) > 0.9 * total > 3_000
 
 
+FRESH = (
+    "its recorded answers are always checked; asking it afresh is the work of `make vectors`, "
+    "which makes an environment for it"
+)
+
+
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Moto]:
     if not PYTHON.exists():
-        pytest.skip("moto has an environment of its own, which `make vectors` makes")
+        pytest.skip(FRESH)
     child = Moto()
     yield child
     child.close()

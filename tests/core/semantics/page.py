@@ -18,6 +18,7 @@ from tests.core.semantics import (
     test_gateways,
     test_limits,
     test_order,
+    test_reopening,
     test_repairs,
     test_takeover,
     test_tasks,
@@ -40,6 +41,7 @@ MODULES = (
     test_endings,
     test_undo,
     test_repairs,
+    test_reopening,
     test_takeover,
     test_gateways,
 )

@@ -94,6 +94,17 @@ RULES = [
         outputs={"p/b": "Oops succeeded"},
     ),
     Rule(
+        "catch-set",
+        "What stands in for a `set` is the map of its variables; anything else sets none.",
+        """
+        - {job: a, set: {n: '${ 1 / 0 }'}, catch: [{on: '*', output: {n: 2}}]}
+        - {job: b, set: {n: '${ 1 / 0 }'}, needs: a, catch: [{on: '*', output: null}]}
+        - {job: c, set: {n: '${ 1 / 0 }'}, needs: b, catch: [{on: '*', output: error.name}]}
+        - {job: d, run: echo, needs: c, with: '${ vars.n }'}
+        """,
+        outputs={"p/b": None, "p/c": "ExpressionError", "p/d": 2},
+    ),
+    Rule(
         "catch-for-good",
         "A job is caught when it has failed for good, not before.",
         "[{job: a, run: x, retry: 2, catch: [{on: '*', output: 1}]}]",

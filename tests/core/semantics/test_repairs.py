@@ -4,19 +4,17 @@ import pytest
 
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
-from tests.core.semantics.rule import Oops, Rule, handler, holds
+from ostinato.core.forks import given_to_fork
+from ostinato.testing.play import Play
+from tests.core.semantics.rule import Oops, Rule, graph_of, handler, holds
 
+PAUSE, RESUME = e.PauseRequested("me", "lunch"), e.ResumeRequested("me", "back")
 TWO = "phases: [{phase: p, jobs: [{job: a, run: open}]}, {phase: q, jobs: [{job: b, run: echo}]}]"
 HELD = "[{job: a, run: x, on_error: hold, retry: 1, with: {n: '${ input.n }'}}, " \
     "{job: b, run: echo, needs: a, with: '${ jobs.a.output }'}]"  # fmt: skip
-FAILS = """
-phases:
-  - {phase: p, jobs: [{job: a, run: echo}]}
-  - {phase: q, jobs: [{job: b, run: x, retry: 1}, {job: c, run: open},
-      {job: d, run: echo, needs: [b, c]}]}
-  - {phase: r, jobs: [{job: z, run: echo}]}
-"""
-PAUSE, RESUME = e.PauseRequested("me", "lunch"), e.ResumeRequested("me", "back")
+SETS = "[{job: a, set: {n: '${ 1 / 0 }'}, on_error: hold}, " \
+    "{job: b, run: echo, needs: a, with: '${ vars.n }'}]"  # fmt: skip
+TWICE = {"x": [Oops("1"), "fine"]}
 
 
 def paused(play):
@@ -91,6 +89,36 @@ def completed(play):
     play.tell(e.SkipRequested("p/a", "me", "by hand", encode_value(9), done=True)).work()
 
 
+def sets(done, *outputs):
+    """All but the last output are refused."""
+
+    def play(play):
+        play.start().work()
+        for output in outputs:
+            assert play.jobs == {"p/a": "waiting"}
+            play.tell(e.SkipRequested("p/a", "me", "no", encode_value(output), done)).work()
+
+    return play
+
+
+def forked_at_an_item(play):
+    """Another run of the same did all three."""
+    done = Play(play.graph, {"echo": lambda data: data}).run([1, 2, 3])
+    given = given_to_fork(done.state, "p/a[1]")
+    data = encode_value([1, 2, 3])
+    play.tell(e.Start("run", "seed", None, data, None, given, "other", "me", "why")).work()
+
+
+def forked_with_a_set(play):
+    given = encode_value({"p/a": {"n": 7}})
+    play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
+
+
+def forked_with_no_map(play):
+    given = encode_value({"p/a": [1]})
+    play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
+
+
 def skips_what_runs(play):
     play.start().tell(e.SkipRequested("p/a", "me", "hangs"))
     assert [stop.key for stop in play.stopped] == ["p/a"]
@@ -100,51 +128,6 @@ def skips_what_runs(play):
 def skips_a_wait(play):
     play.start().tell(e.SkipRequested("p/a", "me"))
     assert (play.timers, play.waits) == ({}, {})
-
-
-def fails(play):
-    return play.start().work().obey_stops().work()
-
-
-def reopened(play):
-    fails(play).handlers["open"] = lambda data: "c"
-    play.tell(e.RetryRequested("me", "mended")).work()
-
-
-def reopened_skipping(play):
-    fails(play).handlers["open"] = lambda data: "c"
-    play.tell(e.SkipRequested("q/b", "me", "not needed", encode_value(5))).work()
-
-
-def reopened_editing(key):
-    def play(play):
-        fails(play).handlers["open"] = lambda data: "c"
-        play.tell(e.RetryRequested("me", "wrong n", key, encode_value({"n": 2}))).work()
-
-    return play
-
-
-def reopened_for_two(play):
-    """Two have failed: an input is of one of them."""
-    fails(play).tell(e.RetryRequested("me", "which?", "", encode_value({"n": 2})))
-    assert play.state.ended
-    play.tell(e.RetryRequested("me", "this", "p/a", encode_value({"n": 2}))).work()
-
-
-def optional_is_over(play):
-    play.start().work()
-    play.tell(e.RetryRequested("me", "once more", "p/a"))
-    assert play.state.ended
-    play.tell(e.RetryRequested("me", "once more", "q/b")).work()
-
-
-def reopened_and_fails_again(play):
-    fails(play).handlers["open"] = lambda data: "c"
-    play.tell(e.RetryRequested("me", "once more")).work().obey_stops().work()
-
-
-def refused(play):
-    fails(play).tell(e.RetryRequested("me", "mended")).work()
 
 
 def signalled(play):
@@ -161,15 +144,6 @@ def retry_now(play):
 def forked(play):
     given = encode_value({"p/a": "had", "q/b[0]": "had too"})
     play.tell(e.Start("run", "seed", None, None, None, given, "other", "me", "why")).work()
-
-
-TWICE = {"x": [Oops("1"), "fine"]}
-
-
-def cancelled_and_reopened(play):
-    play.start().work().tell(e.CancelRequested())
-    play.work().tell(e.RetryRequested("ada", "it was the wrong one")).work()
-    play.tick().work()
 
 
 RULES = [
@@ -275,6 +249,53 @@ RULES = [
         jobs={"p/a": "succeeded", "p/b": "succeeded"},
     ),
     Rule(
+        "repair-skip-set",
+        "The output that a `set` is skipped with is its variables; with none it sets none …",
+        SETS,
+        play=sets(False, "text", [1], {"n": 7}),
+        outputs={"p/b": 7},
+        jobs={"p/a": "skipped", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-skip-set-none",
+        "… and anything but a map is refused.",
+        SETS,
+        play=sets(False, 5, None),
+        outputs={"p/b": None},
+        jobs={"p/a": "skipped", "p/b": "succeeded"},
+    ),
+    Rule(
+        "repair-complete-set",
+        "One that counts as succeeded has variables.",
+        SETS,
+        play=sets(True, None, "text", {"n": 7}),
+        outputs={"p/b": 7},
+        jobs={"p/a": "succeeded", "p/b": "succeeded"},
+    ),
+    Rule(
+        "fork-item",
+        "From an item of a job's `each`: that item is done once more, the others are not.",
+        "[{job: a, run: echo, with: '${ item }', each: {in: input}}, "
+        "{job: b, run: echo, needs: a, with: '${ jobs.a.output }'}]",
+        play=forked_at_an_item,
+        calls="p/a[1] p/b",
+        outputs={"p/b": [1, 2, 3]},
+    ),
+    Rule(
+        "fork-set",
+        "A fork has them too …",
+        SETS,
+        play=forked_with_a_set,
+        outputs={"p/b": 7},
+    ),
+    Rule(
+        "fork-set-no-map",
+        "… unless what it is given is none, as from a run of an earlier release.",
+        SETS,
+        play=forked_with_no_map,
+        outputs={"p/a": [1], "p/b": None},
+    ),
+    Rule(
         "repair-skip-running",
         "Whatever is open can be skipped: what runs is asked to stop, and its report comes too "
         "late …",
@@ -296,154 +317,6 @@ RULES = [
         does=TWICE,
         play=retry_now,
         took=0,
-    ),
-    Rule(
-        "reopen",
-        "A run that has failed goes on from what failed: it, and what was cancelled with it, is "
-        "done once more, as `b#2`; what was done stays.",
-        FAILS,
-        does=TWICE,
-        play=reopened,
-        jobs={
-            "p/a": "succeeded",
-            "q/b": "failed",
-            "q/c": "cancelled",
-            "q/b#2": "succeeded",
-            "q/c#2": "succeeded",
-            "q/d": "succeeded",
-            "r/z": "succeeded",
-        },
-        has=("run.failed", "run.reopened", "phase.reopened q", "run.succeeded"),
-    ),
-    Rule(
-        "reopen-skip",
-        "Or it goes on without what failed.",
-        FAILS,
-        does=TWICE,
-        play=reopened_skipping,
-        outputs={"q/b#2": 5},
-        jobs={
-            "p/a": "succeeded",
-            "q/b": "failed",
-            "q/c": "cancelled",
-            "q/b#2": "skipped",
-            "q/c#2": "succeeded",
-            "q/d": "succeeded",
-            "r/z": "succeeded",
-        },
-    ),
-    Rule(
-        "reopen-edit",
-        "… or does it with another input …",
-        FAILS,
-        does={"x": [Oops("1"), lambda data: data]},
-        play=reopened_editing("q/b"),
-        outputs={"q/b#2": {"n": 2}},
-        has=("run.reopened", "run.repaired", "job.ready q/b#2"),
-    ),
-    Rule(
-        "reopen-edit-one",
-        "… which needs no name where one job has failed. The input of an item is that item's.",
-        "[{job: b, run: x, retry: 1, on_error: finish, each: {in: '[1, 2, 3]', as: n}}]",
-        does={"x": ["1", Oops("2"), "3", lambda data: data]},
-        play=reopened_editing(""),
-        outputs={"p/b[0]": "1", "p/b[1]#2": {"n": 2}, "p/b[2]": "3"},
-    ),
-    Rule(
-        "reopen-edit-two",
-        "Where several have failed it has to be said of which it is.",
-        "[{job: a, run: x, retry: 1, on_error: finish}, {job: b, run: x, retry: 1}]",
-        does={"x": [Oops("1"), Oops("2"), lambda data: data, lambda data: "b"]},
-        play=reopened_for_two,
-        outputs={"p/a#2": {"n": 2}, "p/b#2": "b"},
-    ),
-    Rule(
-        "reopen-optional",
-        "What the run went on without is not done once more: that wants a fork.",
-        "phases: [{phase: p, jobs: [{job: a, run: x, retry: 1, optional: true}]}, "
-        "{phase: q, jobs: [{job: b, run: x, retry: 1}]}]",
-        does={"x": [Oops("1"), Oops("2"), "fine"]},
-        play=optional_is_over,
-        jobs={"p/a": "failed", "q/b": "failed", "q/b#2": "succeeded"},
-    ),
-    Rule(
-        "reopen-again",
-        "It may fail once more; `on_failure` and `finally` then run once more too, as `finally#2`.",
-        FAILS,
-        more="finally: [{job: f, run: echo}]",
-        does={"x": Oops("always")},
-        play=reopened_and_fails_again,
-        status="failed",
-        error="Oops",
-        has=("phase.opened finally", "run.reopened", "phase.opened finally#2", "run.failed"),
-    ),
-    Rule(
-        "reopen-needs",
-        "A job that waited for what failed and for what did not runs once both are done.",
-        "[{job: a, run: echo}, {job: b, run: x, retry: 1}, {job: c, run: echo, needs: [a, b]}]",
-        does=TWICE,
-        play=refused,
-        jobs={"p/a": "succeeded", "p/b": "failed", "p/b#2": "succeeded", "p/c": "succeeded"},
-    ),
-    Rule(
-        "reopen-each",
-        "In an `each` the items that failed, and those that never began.",
-        "[{job: a, run: x, retry: 1, each: {in: '[1, 2, 3]', at_once: 1}}]",
-        does={"x": ["1", Oops("2"), "again", "3"]},
-        play=refused,
-        output={"a": ["1", "again", "3"]},
-        calls="p/a[0] p/a[1] p/a[1]#2 p/a[2]",
-    ),
-    Rule(
-        "reopen-each-phase",
-        "In a phase with `each` the items in which something failed.",
-        "phases: [{phase: p, each: {in: '[1, 2]'}, jobs: [{job: a, run: echo}, "
-        "{job: b, run: x, retry: 1, needs: a}]}]",
-        does={"x": ["1", Oops("2"), "again"]},
-        play=refused,
-        output={"a": [None, None], "b": ["1", "again"]},
-        calls="p[0]/a p[1]/a p[0]/b p[1]/b p[1]/b#2",
-    ),
-    Rule(
-        "reopen-finally",
-        "A `finally` that failed a run that had succeeded is all that is done once more.",
-        "[{job: a, run: echo}]",
-        more="finally: [{job: f, run: x, retry: 1}]",
-        does=TWICE,
-        play=refused,
-        output={"a": None},
-        calls="p/a finally/f finally/f#2",
-        warnings=1,
-    ),
-    Rule(
-        "reopen-undone",
-        "A run that was taken back cannot go on: fork it, or start it again.",
-        "[{job: a, run: echo, undo: echo}, {job: b, run: fatal, needs: a}]",
-        play=refused,
-        status="failed",
-        error="Fail",
-        lacks=("run.reopened",),
-    ),
-    Rule(
-        "reopen-cancelled",
-        "One that was cancelled goes on as one that has failed, unless it was taken back.",
-        "[{job: a, run: echo}, {job: b, wait: 1h, needs: a}]",
-        more="finally: [{job: f, run: echo}]",
-        play=cancelled_and_reopened,
-        jobs={
-            "p/a": "succeeded",
-            "p/b": "cancelled",
-            "finally/f": "succeeded",
-            "p/b#2": "succeeded",
-            "finally#2/f": "succeeded",
-        },
-    ),
-    Rule(
-        "reopen-succeeded",
-        "Nor can one that has succeeded.",
-        "[{job: a, run: echo}]",
-        play=refused,
-        lacks=("run.reopened",),
     ),
     Rule(
         "signal",
@@ -477,9 +350,6 @@ RULES = [
 
 
 def test_a_repair_says_who_and_why():
-    from ostinato.testing.play import Play
-    from tests.core.semantics.rule import graph_of
-
     play = Play(graph_of(HELD), {"x": handler(TWICE["x"]), "echo": handler(lambda data: data)})
     edited(play)
     (said,) = [fact for fact in play.facts if type(fact).__name__ == "RunRepaired"]

@@ -3,6 +3,7 @@
 import pytest
 
 from ostinato.core import events as e
+from ostinato.core.forks import given_to_fork
 from tests.core.semantics.rule import Oops, Rule, holds
 
 CHAIN = """
@@ -59,6 +60,12 @@ def held_then_retried(play):
     play.tell(e.RetryRequested("me", "mended")).work()
 
 
+def forked(play):
+    """What was taken back is not there any more: whoever forks does it anew."""
+    fails_at("p/c")(play)
+    assert bytes(given_to_fork(play.state)) == b"{}"
+
+
 def unknown(play):
     play.start().tick().work()
 
@@ -68,6 +75,16 @@ BOTH = {"p/a": "undone", "p/b": "undone", "p/c": "failed",
         "p/b:undo": "succeeded", "p/a:undo": "succeeded"}  # fmt: skip
 
 RULES = [
+    Rule(
+        "undo-fork",
+        "A fork of such a run does anew what was taken back.",
+        CHAIN,
+        does=BACK,
+        play=forked,
+        status="failed",
+        error="Oops",
+        jobs=BOTH,
+    ),
     Rule(
         "undo",
         "When the run fails, what succeeded is taken back, newest first, one after the other; its "

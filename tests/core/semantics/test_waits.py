@@ -5,8 +5,9 @@ import pytest
 from ostinato.core import events as e
 from ostinato.core.codec import encode_value
 from ostinato.core.facts import Failure
+from ostinato.definitions import HandlerDefaults, compile, load
 from ostinato.testing.play import NOON
-from tests.core.semantics.rule import Rule, holds
+from tests.core.semantics.rule import Rule, document, holds
 
 PAID = "{job: a, wait: {event: [PAID, VOID], match: {data: {id: ['${ input.id }']}}, timeout: 5m}}"
 CALL = "{job: a, run: open, callback: true, timeout: 20m}"
@@ -28,6 +29,20 @@ def returned(play):
 
 def answer(play, output="done", error=None):
     return play.tell(e.Answered("p/a", None if error else encode_value(output), error))
+
+
+def later(play, attempt=1):
+    """The handler of an attempt says that the answer comes from elsewhere."""
+    if attempt == 1:
+        play.start()
+    return play.tell(e.Deferred("p/a", attempt))
+
+
+def with_a_heartbeat():
+    """As a decorator says it; ``callback: true`` is not written."""
+    retry = {"delay": 1_000, "jitter": 0}
+    handlers = {"open": HandlerDefaults(retry=retry, timeout=5_000, heartbeat=3_000)}
+    return compile(load(document("[{job: a, run: open}]"))[0], handlers)
 
 
 def again(play):
@@ -366,6 +381,25 @@ RULES = [
         "[{job: a, run: open}]",
         play=lambda play: answer(play.start().tell(e.Deferred("p/a", 1))),
         output={"a": "done"},
+    ),
+    Rule(
+        "later-timeout",
+        "Its `timeout` is then for the whole of what follows, from when it said so.",
+        "[{job: a, run: open, timeout: 5s}]",
+        play=lambda play: later(play).tick(),
+        status="failed",
+        error="Timeout",
+        took=5_000,
+    ),
+    Rule(
+        "later-heartbeat",
+        "So holds the `heartbeat` of its handler; a next attempt has what is left of the time.",
+        graph=with_a_heartbeat,
+        play=lambda play: later(later(play).tick().tick(), 2).tick(),
+        status="failed",
+        error="Timeout",
+        took=5_000,
+        has=("job.waiting p/a", "job.retried p/a", "job.ready p/a", "job.waiting p/a"),
     ),
     Rule(
         "heartbeat",

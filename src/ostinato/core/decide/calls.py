@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from ostinato.core import run_ids
 from ostinato.core.callers import Caller
@@ -57,17 +57,30 @@ def call(at: Activation) -> list[Said]:
     ]
 
 
-def too_many(caller: Caller, count: int, most: int) -> Failure | None:
-    """Why no further run may begin below ``caller.first``, which has ``count`` open ones there.
+class CallBudget(Struct, frozen=True):
+    """How many runs there may be below one that nobody called: ``made`` in all, ``open`` at once.
 
     A workflow that calls itself twice makes a million runs within twenty levels: the depth of
     calls has a budget of its own, and this is that of their number.
     """
-    if count < most:
+
+    made: int = 100_000
+    open: int = 10_000
+
+    def refusal(self, caller: Caller, made: int, open: int) -> Failure | None:
+        """Why no further run may begin below ``caller.first``, which has so many."""
+        if open >= self.open:
+            setting, mend = "limits.open_calls", "let it call fewer at once (`at_once`)"
+            return _too_many(f"{open:,} runs are open", caller, mend, setting)
+        if made >= self.made:
+            setting, mend = "limits.calls", "see that what calls itself comes to an end"
+            return _too_many(f"{made:,} runs were made", caller, mend, setting)
         return None
-    below = f"{count:,} runs are open below run {caller.first}, which it called, or which those did"
-    mend = "let it call fewer at once (`at_once`), or raise limits.calls"
-    return Failure("TooManyCalls", f"{below}; {mend}")
+
+
+def _too_many(how_many: str, caller: Caller, mend: str, setting: str) -> Failure:
+    below = f"below run {caller.first}, which it called, or which those did"
+    return Failure("TooManyCalls", f"{how_many} {below}; {mend}, or raise {setting}")
 
 
 def circle(holder: str, uid: str | None) -> Failure:

@@ -53,16 +53,10 @@ def begin(state: State, move: Begin, now: int) -> list[Said]:
     if scope.items is not None or scope.stopping:
         return [Settle(scope.key)]
     if scope.node.kind is Kind.JOB:
-        return begin_job(state, scope, scope.node, _again(scope), now, move.given)
+        return begin_job(state, scope, scope.node, scope.own_key, now, move.given)
     if not scope.node.starts:
         return [Settle(scope.key)]
     return [Enter(scope, node) for node in scope.node.starts]
-
-
-def _again(scope: Scope) -> str:
-    """The key of an item's step: the item's own, unless it was begun before."""
-    visits = scope.visits.get(scope.node.index, 0)
-    return f"{scope.key}#{visits + 1}" if visits else scope.key
 
 
 def enter(state: State, move: Enter, now: int) -> list[Said]:

@@ -94,11 +94,13 @@ class HearKept(Struct, frozen=True, gc=False):
 class Redo(Struct, frozen=True, gc=False):
     """In this scope, which was reopened, what failed is done once more.
 
-    ``asked`` is what a person has asked for one job of it.
+    ``asked`` is what a person has asked for one job of it. ``hold``: a person has named one step,
+    here or elsewhere; what else had failed waits for repair.
     """
 
     scope: Scope
     asked: Skip | Edit | None = None
+    hold: bool = False
 
 
 class Skip(Struct, frozen=True, gc=False):
@@ -111,10 +113,10 @@ class Skip(Struct, frozen=True, gc=False):
 
 
 class Edit(Struct, frozen=True, gc=False):
-    """The job of this node is done with this input."""
+    """The job of this node is done once more, with this input if there is one."""
 
     node: Node
-    input: Raw
+    input: Raw | None
 
 
 class Stop(Struct, frozen=True, gc=False):

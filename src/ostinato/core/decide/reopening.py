@@ -3,6 +3,8 @@
 The scopes in which something failed are opened again, and in each the nodes that did not end well
 are entered once more, as ``push#2``. Tokens that were lost when everything stopped are laid again:
 behind each node that ended well, where nothing has come after it.
+
+Who names a step means that one: of what else had failed, each waits for repair.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.commands import SetTimer
-from ostinato.core.decide.flowing import after
+from ostinato.core.decide.flowing import after, holds
 from ostinato.core.decide.moves import Begin, Edit, Enter, Join, Redo, Said, Settle, Skip
 from ostinato.core.events import RetryRequested, SkipRequested
 from ostinato.core.facts import (
     NOTHING,
+    JobHeld,
     JobSkipped,
     JobSucceeded,
     RunReopened,
@@ -25,8 +28,9 @@ from ostinato.core.facts import (
 from ostinato.core.graph import Flow, Node
 from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Kind, Split
+from ostinato.core.names import Names
 from ostinato.core.state import Scope, State, Step
-from ostinato.errors import ConflictError, NotFoundError
+from ostinato.errors import ConflictError, ExpressionError, NotFoundError
 
 LOST = ("failed", "cancelled")
 
@@ -50,12 +54,42 @@ def refuse_reopening(state: State, key: str = "") -> None:
     if key and (state.steps[key].scope, state.steps[key].node) not in _lost(state):
         why = f"{run} went on without step {key}, and would do so again"
         raise ConflictError(f"{why}; fork it to do the step once more")
+    if key:
+        _refuse_holding(state, state.steps[key])
+
+
+def _refuse_holding(state: State, asked: Step) -> None:
+    """What failed before it began would begin without its ``each``, or its ``when``."""
+    for step in failed_steps(state):
+        if step.node is asked.node and step.scope is asked.scope:
+            continue
+        if (member := before_it_began(state, step)) is not None:
+            why = f"step {step.key} has failed too, by its `{member}`, and cannot wait for repair"
+            raise ConflictError(f"{why}; say no step to do all of them once more, or fork the run")
+
+
+def before_it_began(state: State, step: Step) -> str | None:
+    """What it fails by before it has an input: ``each.in`` or ``when``."""
+    node = step.node
+    if step.scope.node is node:  # an item
+        return None
+    if node.when is not None:
+        try:
+            holds(node.when, Names(state, step.scope, job_key=step.key))
+        except ExpressionError:
+            return "when"
+    return None if node.each is None else "each.in"
 
 
 def failed_steps(state: State) -> list[Step]:
     """What a run that has failed would do once more because it failed, and not with it."""
     ends = [scope.latest.get(node.index) for scope, node in _lost(state)]
-    return [step for step in ends if isinstance(step, Step) and step.status == "failed"]
+    return [step for step in ends if isinstance(step, Step) and _had_failed(step)]
+
+
+def _had_failed(step: Step) -> bool:
+    """Also one that was cancelled while it waited for repair."""
+    return step.status == "failed" or (step.status == "cancelled" and step.kind == "repair")
 
 
 def _lost(state: State) -> list[tuple[Scope, Node]]:
@@ -114,14 +148,14 @@ def reopen(state: State, asked: RetryRequested | SkipRequested, now: int) -> lis
         said.append(RunRepaired(_action(asked), by, why, (asked.key,)))
     for scope in scopes:
         mine = wish if step is not None and step.scope is scope else None
-        said.append(Redo(scope, mine))
+        said.append(Redo(scope, mine, hold=step is not None))
     return said
 
 
-def _wish(step: Step, asked: RetryRequested | SkipRequested) -> Skip | Edit | None:
+def _wish(step: Step, asked: RetryRequested | SkipRequested) -> Skip | Edit:
     """What a person wants of this one job."""
     if isinstance(asked, RetryRequested):
-        return None if asked.input is None else Edit(step.node, asked.input)
+        return Edit(step.node, asked.input)
     output = NOTHING if asked.output is None else asked.output
     return Skip(step.node, asked.why or "skipped by a person", output, asked.done)
 
@@ -161,28 +195,38 @@ def redo(state: State, move: Redo, now: int) -> list[Said]:
     scope = move.scope
     if scope.items is not None:
         return [Settle(scope.key)]
-    asked = move.asked
     if scope.node.kind is Kind.JOB:
-        if isinstance(asked, Skip):
-            return _skip(scope, asked)
-        return [Begin(scope.key, given=None if asked is None else asked.input)]
+        return _once_more(move, scope.node)
     said: list[Said] = []
     for node in _nodes(state, scope):
-        said += _redone(scope, node, asked if asked is not None and asked.node is node else None)
+        said += _redone(move, node)
     return [*said, Settle(scope.key)]
 
 
-def _redone(scope: Scope, node: Node, asked: Skip | Edit | None) -> list[Said]:
+def _once_more(move: Redo, node: Node) -> list[Said]:
+    """As a person wants it, who may have asked for another step."""
+    scope, asked = move.scope, move.asked
+    last = scope.latest.get(node.index)
+    if asked is not None and asked.node is node:
+        if isinstance(asked, Skip):
+            return _skip(scope, asked)
+        given = asked.input
+    elif move.hold and isinstance(last, Step) and last.error is not None and _had_failed(last):
+        return [JobHeld(_next_key(scope, node), 0, last.error)]
+    else:
+        given = None
+    return [Begin(scope.key, given=given) if scope.node is node else Enter(scope, node, given)]
+
+
+def _redone(move: Redo, node: Node) -> list[Said]:
+    scope = move.scope
     last = scope.latest.get(node.index)
     if last is None:
         return [] if node.incoming else [Enter(scope, node)]
     if last.ended_at is None:  # a scope that was opened again
         return []
     if _is_lost(scope, node):
-        if isinstance(asked, Skip):
-            return _skip(scope, asked)
-        given = None if asked is None else asked.input
-        return [Enter(scope, node, given)] if isinstance(last, Step) else []
+        return _once_more(move, node) if isinstance(last, Step) else []
     said: list[Said] = []
     for flow in node.outgoing:
         if flow.target.index not in scope.latest:
@@ -197,8 +241,12 @@ def _laid(scope: Scope, flow: Flow) -> list[Said]:
 
 
 def _skip(scope: Scope, skip: Skip) -> list[Said]:
-    key = scope.next_key(skip.node) if scope.node is not skip.node else f"{scope.key}#2"
+    key = _next_key(scope, skip.node)
     fact = (
         JobSucceeded(key, 1, skip.output) if skip.done else JobSkipped(key, skip.why, skip.output)
     )
     return [fact, after(scope, skip.node)]
+
+
+def _next_key(scope: Scope, node: Node) -> str:
+    return scope.own_key if scope.node is node else scope.next_key(node)

@@ -22,7 +22,7 @@ from ostinato.core.decide.flowing import onward
 from ostinato.core.decide.jobs import begin
 from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Settle, StandIn
 from ostinato.core.decide.queueing import left, queue_again
-from ostinato.core.decide.reopening import failed_steps, refuse_reopening, reopen
+from ostinato.core.decide.reopening import before_it_began, failed_steps, refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
 from ostinato.core.decide.steps import armed, quiet
 from ostinato.core.facts import (
@@ -36,8 +36,9 @@ from ostinato.core.facts import (
     TokensJoined,
 )
 from ostinato.core.model import Join as JoinKind
+from ostinato.core.model import Set
 from ostinato.core.state import BUSY, State, Step
-from ostinato.errors import ConflictError, NotFoundError, OstinatoError
+from ostinato.errors import ConflictError, InvalidInput, NotFoundError, OstinatoError
 
 Asked = (
     e.CancelRequested
@@ -73,7 +74,7 @@ def request(action: str, by: str, why: str, key: str, output: Raw | None) -> Ask
 
 
 def refuse(state: State, event: Asked, holder: str = "") -> None:
-    """Raises ``ConflictError`` or ``NotFoundError`` for what cannot be met now.
+    """Raises ``ConflictError``, ``NotFoundError`` or ``InvalidInput`` for what cannot be met now.
 
     ``holder`` is the run that has the uid of this one by now, which is over.
     """
@@ -92,10 +93,11 @@ def refuse(state: State, event: Asked, holder: str = "") -> None:
                 raise ConflictError(f"run {state.run_id} is not paused")
         case e.RetryRequested(key=key):
             _refuse_retry(state, key)
-            if event.input is not None and not key:
-                _refuse_input(state)
+            if event.input is not None:
+                _refuse_input(state, key)
         case e.SkipRequested(key=key):
             _refuse_skip(state, key)
+            _refuse_output(state.steps[key], event)
         case e.Signalled(event=sent, keep=keep):
             _refuse_signal(state, sent, keep)
     if holder:
@@ -129,12 +131,19 @@ def _refuse_retry(state: State, key: str) -> None:
         )
 
 
-def _refuse_input(state: State) -> None:
-    """One input is of one step."""
-    steps = failed_steps(state) if state.ended else _to_retry(state, "")
+def _refuse_input(state: State, key: str) -> None:
+    """One input is of one step, and of one that gets as far as to have an input."""
+    if key:
+        steps = [state.steps[key]]
+    else:
+        steps = failed_steps(state) if state.ended else _to_retry(state, "")
     if len(steps) != 1:
         shown = ", ".join(step.key for step in steps[:5])
         raise ConflictError(f"{len(steps)} steps would be tried again, say which: {shown}")
+    if state.ended and (member := before_it_began(state, steps[0])) is not None:
+        why = f"step {steps[0].key} fails by its `{member}`, before it has an input"
+        mend = "skip it with an output, or fork the run with another input of its own"
+        raise ConflictError(f"{why}; {mend}")
 
 
 def _to_retry(state: State, key: str) -> list[Step]:
@@ -153,6 +162,19 @@ def _refuse_skip(state: State, key: str) -> None:
         raise ConflictError(f"step {key} has already {step.status}")
     elif step.status == "cancelling":
         raise ConflictError(f"step {key} is being cancelled")
+
+
+def _refuse_output(step: Step, event: e.SkipRequested) -> None:
+    """The output of a ``set`` is its variables."""
+    job = step.job if step.open else step.node.spec
+    if not isinstance(job.action, Set):
+        return
+    output = None if event.output is None else msgspec.json.decode(event.output)
+    if isinstance(output, dict) or (output is None and not event.done):
+        return
+    wanted = 'the output must be a map of them, such as {"name": 1}'
+    instead = "; to go on without them, skip it with no output, not as done"
+    raise InvalidInput(f"step {step.key} sets variables: {wanted}, not {output!r:.80}{instead}")
 
 
 def _refuse_signal(state: State, event: Raw, keep: bool) -> None:

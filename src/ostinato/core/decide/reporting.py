@@ -16,7 +16,7 @@ from ostinato.core.commands import SetTimer
 from ostinato.core.decide.failing import job_failed
 from ostinato.core.decide.flowing import holds, onward
 from ostinato.core.decide.moves import Said
-from ostinato.core.decide.steps import beat_at, quiet, unarm
+from ostinato.core.decide.steps import next_beat, quiet, timeout_at, unarm, watch, withdrawn
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
     Failure,
@@ -151,8 +151,16 @@ def cancelled(step: Step) -> list[Said]:
 
 
 def deferred(state: State, event: e.Deferred, now: int) -> list[Said]:
+    """What its document says of a callback holds for it: ``callback: true`` was not written."""
     step = _busy(state, event.key, event.attempt)
-    return _wait_for_answer(step) if step is not None else []
+    if step is None:
+        return []
+    if step.job.callback or step.status == "cancelling":
+        return _wait_for_answer(step)
+    timeout = timeout_at(step.job, now) if step.timeout_at is None else step.timeout_at
+    beat = next_beat(step.job, now)
+    waiting = JobWaiting(step.key, "callback", step.attempt, timeout_at=timeout, beat_at=beat)
+    return [waiting, *watch(step.key, timeout, beat)]
 
 
 def _wait_for_answer(step: Step) -> list[Said]:
@@ -191,7 +199,7 @@ def heard(state: State, event: e.Heard, now: int) -> list[Said]:
     step = state.steps.get(event.key)
     if step is None or step.attempt != event.attempt or step.beat_at is None:
         return []
-    due_at = beat_at(step.job, now) or now
+    due_at = next_beat(step.job, now) or now
     return [JobHeard(step.key, due_at), SetTimer(step.key, "heartbeat", due_at)]
 
 
@@ -201,10 +209,11 @@ def answered(state: State, event: e.Answered, now: int) -> list[Said]:
     if step is None or not step.open or not _awaits_answer(step):
         return []
     if event.error is None:
-        return succeeded(state, step, event.output or Raw(b"null"), now, final=True)
+        output = event.output or Raw(b"null")
+        return [*withdrawn(step), *succeeded(state, step, output, now, final=True)]
     if step.kind == "retry":
         return []
-    return attempt_failed(state, step, event.error, now, final=True)
+    return [*withdrawn(step), *attempt_failed(state, step, event.error, now, final=True)]
 
 
 def _awaits_answer(step: Step) -> bool:

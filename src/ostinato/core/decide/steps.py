@@ -13,6 +13,7 @@ from ostinato.core.commands import (
     HangUp,
     SetTimer,
     StopJob,
+    Withdraw,
 )
 from ostinato.core.model import Job
 from ostinato.core.state import BUSY, Scope, State, Step
@@ -61,6 +62,11 @@ def placeless(step: Step) -> list[Command]:
 def halted(step: Step) -> list[Command]:
     """A handler that still runs has nothing more to say."""
     return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+
+
+def withdrawn(step: Step) -> list[Command]:
+    """Its answer has come before its handler began, or while that is still at work."""
+    return [Withdraw(step.key, step.attempt)] if step.status in BUSY else []
 
 
 def no_timer(state: State) -> list[Command]:
@@ -120,7 +126,13 @@ def timeout_at(job: Job, now: int) -> int | None:
 
 
 def beat_at(job: Job, now: int) -> int | None:
-    return now + job.heartbeat if job.callback and job.heartbeat is not None else None
+    """When an attempt that begins now has to be heard."""
+    return next_beat(job, now) if job.callback else None
+
+
+def next_beat(job: Job, now: int) -> int | None:
+    """The same of a job whose answer comes from outside, as ``Later()`` may have said."""
+    return None if job.heartbeat is None else now + job.heartbeat
 
 
 def watch(key: str, timeout: int | None, beat: int | None) -> list[Command]:

@@ -133,6 +133,7 @@ def job_queued(state: State, fact: f.JobQueued, at: int) -> None:
 def job_held(state: State, fact: f.JobHeld, at: int) -> None:
     step = step_of(state, fact.key, at)
     become(state, step, "waiting")
+    state.held = True
     step.kind, step.error, step.attempt = "repair", fact.error, fact.attempt
     step.places = ()
     step.due_at = step.beat_at = step.timeout_at = None
@@ -166,7 +167,14 @@ def job_succeeded(state: State, fact: f.JobSucceeded, at: int) -> None:
         _hear(state, fact.output)
     _close_step(state, step, "succeeded", at)
     if isinstance(step.job.action, Set):
-        state.vars.update(msgspec.json.decode(fact.output))
+        _set(state, fact.output)
+
+
+def _set(state: State, output: msgspec.Raw) -> None:
+    """What stands in for the values, or was given by a person, may be no map: it sets nothing."""
+    values = msgspec.json.decode(output)
+    if isinstance(values, dict):
+        state.vars.update(values)
 
 
 def _hear(state: State, output: msgspec.Raw) -> None:
@@ -194,6 +202,8 @@ def job_skipped(state: State, fact: f.JobSkipped, at: int) -> None:
     step.why = fact.why
     if (output := f.given(fact.output)) is not None:
         step.output = output
+        if isinstance(step.job.action, Set):  # as in a fork, to which the output is given
+            _set(state, output)
     if fact.key.endswith(TAKEN_BACK):  # it was not taken back
         state.undoing = None
     _close_step(state, step, "skipped", at)

@@ -101,9 +101,11 @@ class MemoryStorage:
         open_uids = self._disk.open_uids
         return {pair: open_uids[pair] for pair in pairs if pair in open_uids}
 
-    async def due_timers(self, now: int, limit: int) -> list[Timer]:
-        first = self._disk.due[:limit]
-        return [Timer(run, key, kind, at) for at, run, key, kind in first if at <= now]
+    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+        heads, due = self._disk.heads, self._disk.due
+        if workflow is not None:
+            due = [one for one in due if one[1] in heads and heads[one[1]].workflow == workflow]
+        return [Timer(run, key, kind, at) for at, run, key, kind in due[:limit] if at <= now]
 
     async def next_timer(self) -> int | None:
         return self._disk.due[0][0] if self._disk.due else None
@@ -184,7 +186,7 @@ class MemoryStorage:
         return len(lists.runs(self._disk.heads.values(), query))
 
     async def run_groups(self, query: RunQuery, limit: int) -> list[RunGroup]:
-        return lists.run_groups(lists.runs(self._disk.heads.values(), query))[:limit]
+        return lists.run_groups(lists.runs(self._disk.heads.values(), query), limit)
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
         cursor = event_cursor("0/" if page.cursor is None else page.cursor)

@@ -214,7 +214,11 @@ class Disk:
         for owner in batch.served:
             self.turns.pop(owner, None)
         self.places.update(((place.name, place.n), place) for place in batch.places)
-        self.buckets |= batch.buckets
+        for name, full_at in batch.buckets.items():
+            if full_at is None:
+                self.buckets.pop(name, None)
+            else:
+                self.buckets[name] = full_at
 
     def _operate(self, batch: Batch) -> None:
         self.operations.update((operation.id, operation) for operation in batch.operations)

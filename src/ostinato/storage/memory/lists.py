@@ -23,6 +23,7 @@ from ostinato.ports import (
     TaskRow,
 )
 from ostinato.ports.choosing import lower
+from ostinato.ports.grouping import merged
 
 T = TypeVar("T")
 
@@ -31,13 +32,13 @@ def runs(heads: Iterable[Head], query: RunQuery) -> list[Head]:
     return _newest_first((head for head in heads if query.takes(head)), lambda head: head.run_id)
 
 
-def run_groups(heads: Iterable[Head]) -> list[RunGroup]:
+def run_groups(heads: Iterable[Head], limit: int) -> list[RunGroup]:
     groups: dict[tuple[str | None, ...], list[Head]] = {}
     for head in heads:
         why = (head.waiting_for, head.error_name, head.error_message)
         groups.setdefault((head.workflow, head.status, *why), []).append(head)
     found = [_group(members) for members in groups.values()]
-    return sorted(found, key=lambda group: (-group.count, group.oldest))
+    return merged(sorted(found, key=lambda group: (-group.count, group.oldest)), limit)
 
 
 def _group(heads: list[Head]) -> RunGroup:

@@ -197,8 +197,8 @@ class SqliteStorage:
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         return self._read(reads.open_runs, pairs)
 
-    async def due_timers(self, now: int, limit: int) -> list[Timer]:
-        return self._read(reads.due_timers, now, limit)
+    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+        return self._read(reads.due_timers, now, limit, workflow)
 
     async def next_timer(self) -> int | None:
         return self._read(reads.next_timer)

@@ -70,7 +70,7 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         _write_outbox(db, batch, outgoing)
     if batch.versions or batch.retired:
         _write_versions(db, batch)
-    if batch.freed or batch.turns or batch.served or batch.places:
+    if batch.freed or batch.turns or batch.served or batch.places or batch.buckets:
         _write_limits(db, batch)
     if batch.tasks:
         _write_tasks(db, batch)
@@ -97,7 +97,11 @@ def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.ADD_TURN, map(rows.turn_row, batch.turns.values()))
     db.executemany(sql.FREE_TURN, batch.served)
     db.executemany(sql.ADD_PLACE, map(rows.place_row, batch.places))
-    db.executemany(sql.PUT_BUCKET, batch.buckets.items())
+    if batch.buckets:
+        filled = [each for each in batch.buckets.items() if each[1] is not None]
+        db.executemany(sql.PUT_BUCKET, filled)
+        full = [(name,) for name, full_at in batch.buckets.items() if full_at is None]
+        db.executemany(sql.DROP_BUCKET, full)
 
 
 def _write_tasks(db: sqlite3.Connection, batch: Batch) -> None:

@@ -18,6 +18,7 @@ from ostinato.ports import (
     TaskQuery,
     TaskRow,
 )
+from ostinato.ports.grouping import merged
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
@@ -26,6 +27,7 @@ from ostinato.storage.sqlite.values import as_far_as_whole, whole
 Condition = tuple[str, tuple[Any, ...]]
 
 _LAST_CHARACTER = chr(0x10FFFF)
+_ALL = -1
 _PLACE = "source || '/' || id"
 _IN_ASKED = "? IN (SELECT value FROM json_each(CAST(asked AS TEXT), '$.{}'))"
 _GROUP = "workflow, status, waiting_for, error_name, error_message"
@@ -52,7 +54,8 @@ def run_groups(db: sqlite3.Connection, query: RunQuery, limit: int) -> list[RunG
     numbers = "count(*), min(run_id), max(run_id), min(started_at), max(ended_at)"
     order = f"GROUP BY {_GROUP} ORDER BY count(*) DESC, min(run_id) LIMIT ?"
     select = _from("run", f"{_GROUP}, {numbers}")
-    return [RunGroup(*row) for row in _ask(db, select, list(_run_conditions(query)), order, limit)]
+    found = _ask(db, select, list(_run_conditions(query)), order, _ALL)
+    return merged((RunGroup(*row) for row in found), limit)
 
 
 def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[StoredEvent]:

@@ -58,8 +58,12 @@ def open_runs(
     return {(workflow, uid): run_id for workflow, uid, run_id in found}
 
 
-def due_timers(db: sqlite3.Connection, now: int, limit: int) -> list[Timer]:
-    return list(starmap(Timer, db.execute(sql.DUE_TIMERS, (now, limit))))
+def due_timers(
+    db: sqlite3.Connection, now: int, limit: int, workflow: str | None = None
+) -> list[Timer]:
+    if workflow is None:
+        return list(starmap(Timer, db.execute(sql.DUE_TIMERS, (now, limit))))
+    return list(starmap(Timer, db.execute(sql.DUE_TIMERS_OF, (now, workflow, limit))))
 
 
 def next_timer(db: sqlite3.Connection) -> int | None:

@@ -158,6 +158,7 @@ PUT_BUCKET = """
 INSERT INTO bucket (name, full_at) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
+DROP_BUCKET = "DELETE FROM bucket WHERE name = ?"
 ADD_MAIL = """
 INSERT OR REPLACE INTO mail (kind, told, caller, key, attempt, body) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -190,6 +191,11 @@ WHERE run.workflow = json_extract(asked.value, '$[0]')
 """
 DUE_TIMERS = """
 SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
+ORDER BY due_at, run_id, key, kind LIMIT ?
+"""
+DUE_TIMERS_OF = """
+SELECT run_id, key, kind, due_at FROM timer WHERE due_at <= ?
+AND EXISTS (SELECT 1 FROM run WHERE run.run_id = timer.run_id AND workflow = ?)
 ORDER BY due_at, run_id, key, kind LIMIT ?
 """
 NEXT_TIMER = "SELECT min(due_at) FROM timer"

@@ -13,6 +13,7 @@ nesting    cells as they are played, each with its fate
 world      plays a plan, and starts a process when one has ended
 clients    repeat each request until it is answered
 people     answer tasks
+mending    people who mend runs
 process    tasks that live and die together, and one app in them
 server     the app in such a process
 handlers   quick, slow, failing, odd, stubborn, deadly

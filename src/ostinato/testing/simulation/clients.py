@@ -23,9 +23,12 @@ from ostinato.errors import (
     StoreError,
     Unloadable,
     Unready,
+    UsageError,
 )
 from ostinato.ports import LetterQuery, RunFilter
 from ostinato.testing.simulation.clock import NOON
+from ostinato.testing.simulation.faults import AdapterBug
+from ostinato.testing.simulation.mending import Mending
 from ostinato.testing.simulation.people import People
 from ostinato.testing.simulation.process import ConnectionLost
 from ostinato.testing.simulation.repetitions import WINDOWS
@@ -36,11 +39,11 @@ if TYPE_CHECKING:
 Serve = Callable[[Any], Awaitable[Any]]
 
 AGAIN = (
-    ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, LookupError,
+    ConnectionLost, Busy, Unready, NothingIsRunning, StoreError, Fenced, AdapterBug,
     DefinitionError, Unloadable,
 )  # fmt: skip
-"""What is no answer: the client asks again. ``LookupError`` is the bug of an adapter,
-the last two a process that cannot read what a later one can."""
+"""What is no answer: the client asks again. The last two are a process that cannot read what a
+later one can."""
 
 SOURCE = "clients"
 MANY = list(range(25))
@@ -55,6 +58,7 @@ class Clients:
         self.runs: dict[int, str] = {}
         self.repeats: list[Callable[[], Awaitable[Any]]] = []
         self.people = People(world, self)
+        self.mending = Mending(world, self)
 
     async def until_answered(self, serve: Serve) -> Any:
         """What was answered; errors that will not go away are raised."""
@@ -68,6 +72,12 @@ class Clients:
                     self._ledger.breaks("client.refused", f"by the store: {error}")
                 await asyncio.sleep(0.01 + self._world.chance.random() * longest)
                 longest = min(2.0, longest * 1.2)
+
+    async def allowed(self, serve: Serve, *errors: type[Exception]) -> None:
+        try:
+            await self.until_answered(serve)
+        except errors:
+            return
 
     # starts
 
@@ -166,7 +176,8 @@ class Clients:
         """From before there was such a schedule; what has started starts no more."""
 
         async def serve(app: Any) -> None:
-            await app.backfill_schedule(name, min(NOON, app.now()) - 3_000, by="client")
+            with suppress(UsageError):  # the clock was set back to before it meanwhile
+                await app.backfill_schedule(name, min(NOON, app.now()) - 3_000, by="client")
 
         await self.until_answered(serve)
         self.repeats.append(lambda: self.until_answered(serve))
@@ -194,7 +205,7 @@ class Clients:
             for row in await self.until_answered(lambda app: app.schedules())
             if row.workflow == workflow and row.status in statuses
         ]:
-            await self._allowed(partial(_named, found[0], change), NotFoundError)
+            await self.allowed(partial(_named, found[0], change), NotFoundError)
 
     # the rest
 
@@ -206,58 +217,40 @@ class Clients:
         async def serve(app: Any) -> None:
             await app.cancel(run_id, by="client", why="no longer wanted")
 
-        await self._allowed(serve, ConflictError, NotFoundError)
+        await self.allowed(serve, ConflictError, NotFoundError)
 
     async def mend(self, number: int, how: str) -> None:
         """A person pauses a run and lets it go on, or wants what failed in it done once more, or
-        in another run."""
+        one step of it, or it in another run."""
         run_id = self.runs.get(number)
-        if run_id is None:
-            return
-        if how == "fork":
-            await self._allowed(partial(self._fork, run_id), ConflictError, NotFoundError)
-        for verb in {"pause": ("pause", "resume"), "retry": ("retry",)}.get(how, ()):
-            await self._allowed(_asks(verb, run_id), ConflictError, NotFoundError)
-            await asyncio.sleep(self._world.chance.random())
+        if run_id is not None:
+            await self.mending.mend(run_id, how)
 
     async def complete(self, number: int, how: str) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
             await self.people.answer_one(run_id, how)
 
-    async def _fork(self, run_id: str, app: Any) -> None:
-        """From what failed, or from any of its steps."""
-        with suppress(Unloadable):
-            keys = [job.key for job in (await app.run_view(run_id)).jobs]
-            await app.fork(run_id, self._world.chance.choice(["", *keys[1:]]), by="client")
-
-    async def resume(self, run_id: str) -> None:
-        await self._allowed(_asks("resume", run_id), ConflictError, NotFoundError)
-
     async def repair(self, number: int) -> None:
-        """A person skips whatever waits for one, until nothing does."""
-        run_id = self.runs[number]
-        while found := await self.until_answered(partial(_broken, run_id)):
-            for key in found:
-                await self._allowed(partial(_skip, run_id, key), ConflictError)
+        await self.mending.repair(self.runs[number])
 
     async def refuse(self, number: int) -> None:
         """Whoever was asked says no."""
         for wait in (await self.until_answered(partial(_view, self.runs[number]))).waits:
             if wait.kind == "callback":
-                await self._allowed(partial(_fail, wait.token), ConflictError, NotFoundError)
+                await self.allowed(partial(_fail, wait.token), ConflictError, NotFoundError)
 
     async def look(self, number: int) -> None:
         run_id = self.runs.get(number)
         if run_id is not None:
-            await self._allowed(partial(_view, run_id), NotFoundError)
+            await self.allowed(partial(_view, run_id), NotFoundError)
 
     async def answer(self, token: str, number: int) -> None:
         async def serve(app: Any) -> None:
             await app.heartbeat(token)
             await app.answer(token, output={"n": number})
 
-        await self._allowed(serve, ConflictError, NotFoundError)
+        await self.allowed(serve, ConflictError, NotFoundError)
 
     async def watch(self, number: int) -> None:
         """Follows a run to its end, or to that of the process."""
@@ -291,10 +284,10 @@ class Clients:
             await app.start_bulk(token, rate=50.0, by="client", why=token)
 
         gone = (ConflictError, NotFoundError)  # it has expired, for the clock was set
-        await asyncio.gather(*[self._allowed(begin, *gone) for _ in "12"])
+        await asyncio.gather(*[self.allowed(begin, *gone) for _ in "12"])
         if stopped:
             await asyncio.sleep(self._world.chance.random() * 0.2)
-            await self._allowed(lambda app: app.stop_operation(token, by="client"), *gone)
+            await self.allowed(lambda app: app.stop_operation(token, by="client"), *gone)
 
     # what is left over
 
@@ -302,7 +295,7 @@ class Clients:
         """Looks at each of them."""
         found = await self.until_answered(lambda app: app.dead_letters())
         for letter in found:
-            await self._allowed(partial(_letter, letter.id), NotFoundError)
+            await self.allowed(partial(_letter, letter.id), NotFoundError)
 
     async def redrive(self, copies: int) -> None:
         """All that there are, by several people at once."""
@@ -316,7 +309,7 @@ class Clients:
                 for run_id in told.runs[:1]:
                     self._ledger.told_run(f"letter {told.id}", run_id)
 
-        await self._allowed(serve, NotFoundError)
+        await self.allowed(serve, NotFoundError)
 
     async def clean(self) -> None:
         await self.until_answered(lambda app: app.clean())
@@ -344,12 +337,6 @@ class Clients:
                 return
         self._ledger.breaks("error.unclear", f"{serve.__name__} was taken")
 
-    async def _allowed(self, serve: Serve, *errors: type[Exception]) -> None:
-        try:
-            await self.until_answered(serve)
-        except errors:
-            return
-
 
 async def _named(name: str, change: Callable[[Any, str], Awaitable[Any]], app: Any) -> None:
     await change(app, name)
@@ -363,28 +350,12 @@ async def _letter(letter_id: str, app: Any) -> None:
     await app.dead_letter(letter_id)
 
 
-async def _broken(run_id: str, app: Any) -> list[str]:
-    return [wait.key for wait in (await app.run_view(run_id)).waits if wait.kind == "repair"]
-
-
-async def _skip(run_id: str, key: str, app: Any) -> None:
-    await app.skip(run_id, key, by="client")
-
-
 async def _fail(token: str, app: Any) -> None:
     await app.answer(token, error={"name": "Refused", "message": "no (simulated)"})
 
 
 def input_of(number: int) -> dict[str, Any]:
     return {"n": number, "items": [1, 2, 3], "many": MANY}
-
-
-def _asks(verb: str, run_id: str) -> Serve:
-    async def serve(app: Any) -> None:
-        with suppress(Unloadable):  # a person does not ask that again and again
-            await getattr(app, verb)(run_id, by="client")
-
-    return serve
 
 
 def _answer(view: Any) -> bytes:

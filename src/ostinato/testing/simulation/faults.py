@@ -36,6 +36,10 @@ REDRIVEN, TAKEN = b"redriven", b"taken"
 FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
 
+class AdapterBug(Exception):
+    """What no port allows, and no client can tell from a store that has hiccuped."""
+
+
 class Faults:
     """``met`` counts those that have really happened."""
 

@@ -197,7 +197,7 @@ class Ledger:
         if kept.startswith(DID) and kept not in (said := self._said(run_id, fact)):
             self.breaks("output.foreign", f"{fact.key} returned {said!r}, kept {kept!r}", run_id)
         event = msgspec.json.decode(kept) if (run_id, fact.key) in self._awaited else None
-        if isinstance(event, dict):  # else its catch stands in
+        if isinstance(event, dict) and "source" in event:  # else its catch stands in, or a person
             pair = (event["source"], event["id"])
             if self.rows.began_after(run_id, self._starts[run_id], pair):
                 self.breaks("event.before", f"{fact.key} had {pair}", run_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ostinato.ports import Record
 from ostinato.telemetry.logs import divert_logs
 from ostinato.testing.history_checker import Violation
+from ostinato.testing.simulation.faults import AdapterBug
 from ostinato.testing.simulation.judge import judge
 from ostinato.testing.simulation.loop import Asleep, Spinning
 from ostinato.testing.simulation.plan import Plan
@@ -20,6 +21,9 @@ from ostinato.testing.simulation.points import Point
 from ostinato.testing.simulation.reading import documents_remembered
 from ostinato.testing.simulation.settling import settle
 from ostinato.testing.simulation.world import World
+
+BROKEN = ("decide.broken", "post.broken")
+"""What the log says when the engine itself has raised."""
 
 Line = tuple[float, str, str]
 
@@ -79,7 +83,7 @@ async def _whole(world: World) -> list[Violation]:
 @contextmanager
 def _in_peace(world: World) -> Iterator[None]:
     """Logs are lines of the trace. Garbage is collected after, not while, dead tasks lie about."""
-    back = divert_logs(lambda event: world.trace("log", _text(event)))
+    back = divert_logs(lambda event: _logged(world, event))
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -88,6 +92,13 @@ def _in_peace(world: World) -> Iterator[None]:
         back()
         if collecting:
             gc.enable()
+
+
+def _logged(world: World, event: dict[str, object]) -> None:
+    world.trace("log", _text(event))
+    error = event.get("exc_info")
+    if event.get("event") in BROKEN and not isinstance(error, AdapterBug):
+        world.ledger.breaks("engine.broken", f"{_text(event)}: {error!r}")
 
 
 def _text(event: dict[str, object]) -> str:

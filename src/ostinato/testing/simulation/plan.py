@@ -30,6 +30,7 @@ from ostinato.testing.simulation.faults import (
     WINDOWS,
 )
 from ostinato.testing.simulation.happenings import OLD
+from ostinato.testing.simulation.mending import NAMED, SPOILS, SPOILT
 from ostinato.testing.simulation.parts import Data
 
 SPAN = 6.0
@@ -104,15 +105,18 @@ def plan_of(seed: int) -> Plan:
     actions += [*_work(chance, documents), *_trouble(chance, sqlite=sqlite)]
     actions += _letters(chance, documents)
     actions += _forgetting(chance) if forgets else []
+    mending = _mending(Random(f"mending:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
+    own = {"spoilt": SPOILT} if mending else {}
     return Plan(
         seed=seed,
         store="sqlite" if sqlite else "memory",
         shuffled=chance.random() < 0.7,
         small=small,
-        documents=documents,
-        actions=tuple(sorted(actions, key=lambda action: action.at)),
+        documents=(*documents, *own),
+        actions=tuple(sorted([*actions, *mending], key=lambda action: action.at)),
         forgets=forgets,
+        own=own,
     )
 
 
@@ -219,6 +223,21 @@ def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         return []
     actions = [Action(_moment(chance), "letters")]
     return actions + [Action(_moment(chance), "redrive", (chance.choice((1, 2)),)) for _ in "12"]
+
+
+def _mending(chance: Random) -> list[Action]:
+    """Somebody names steps of runs that are open by then, or over."""
+    if chance.random() < 0.5:
+        return []
+    starts = [
+        Action(round(_moment(chance) / 3, 3), "start", ("spoilt", number, "plain", 1))
+        for number in SPOILS[: chance.choice((1, 2))]
+    ]
+    hows = (*NAMED, *NAMED, "retry")
+    return starts + [
+        Action(_moment(chance), "mend", (chance.choice((1, 2, *SPOILS * 2)), chance.choice(hows)))
+        for _ in range(chance.choice((2, 4, 8)))
+    ]
 
 
 def _forgetting(chance: Random) -> list[Action]:

@@ -61,10 +61,14 @@ class Rows:
     def now(self) -> int:
         return self._commits
 
-    def lost_timers(self, run_id: str, graph_of: GraphOf) -> Iterator[str]:
+    def lost_timers(self, run_id: str, graph_of: GraphOf, now: int) -> Iterator[str]:
         """What a run counts on being woken for, and no row says so."""
         state, _ = replayed(graph_of, run_id, self._records[run_id])
-        for timer in armed(state) if state is not None and not state.ended else ():
+        if state is None or state.ended:
+            return
+        for timer in armed(state):
+            if state.paused and timer.due_at <= now and timer.kind in ("retry", "repeat"):
+                continue  # it has fired, and is due once the run goes on
             due = self._timers.get((run_id, timer.key, timer.kind))
             if due != timer.due_at:
                 yield f"{timer.kind} of {timer.key or 'the run'} at {timer.due_at}, not {due}"

@@ -11,11 +11,12 @@ from msgspec import UNSET, Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import encode_value
+from ostinato.ports import Head
 from ostinato.testing.history_checker import unheard
 from ostinato.testing.simulation.attic import HOURLY
 from ostinato.testing.simulation.clients import SOURCE
 from ostinato.testing.simulation.clock import NOON
-from ostinato.testing.simulation.documents import SCHEDULED
+from ostinato.testing.simulation.documents import DOOMED, SCHEDULED
 from ostinato.testing.simulation.people import OUTCOMES
 from ostinato.testing.simulation.world import World
 
@@ -110,7 +111,7 @@ def _look_for_wrong_tasks(world: World) -> None:
 def _look_for_lost_timers(world: World) -> None:
     graph_of = world.current.app._registry.graph
     for run_id in open_runs(world):
-        for text in world.ledger.rows.lost_timers(run_id, graph_of):
+        for text in world.ledger.rows.lost_timers(run_id, graph_of, world.clock.now()):
             world.ledger.breaks("timer.lost", text, run_id)
 
 
@@ -151,9 +152,16 @@ def quiet(world: World) -> bool:
 
 
 def open_runs(world: World) -> list[str]:
-    """Those that nobody needs to repair."""
+    """Those that go on: what people have begun to repair they bring to its end, if it has one."""
+    named = world.clients.mending.named
+
+    def goes_on(one: Head) -> bool:
+        if one.waiting_for != "repair":
+            return True
+        return one.run_id in named and one.workflow not in DOOMED
+
     heads = world.ledger.heads.values()
-    return [one.run_id for one in heads if one.ended_at is None and one.waiting_for != "repair"]
+    return [one.run_id for one in heads if one.ended_at is None and goes_on(one)]
 
 
 async def _answer_waits(world: World, number: int) -> None:
@@ -162,12 +170,14 @@ async def _answer_waits(world: World, number: int) -> None:
 
     views = await world.clients.until_answered(serve)
     for run_id in [view.id for view in views if view.status == "paused"]:
-        await world.clients.resume(run_id)
+        await world.clients.mending.resume(run_id)
     for run_id, wait in [(view.id, wait) for view in views for wait in view.waits]:
         if wait.kind == "callback":
             await world.clients.answer(wait.token, number)
         elif wait.kind == "task":
             await world.clients.people.answer(run_id, wait.task.id, OUTCOMES[0], "last")
+        elif wait.kind == "repair":
+            await world.clients.mending.skip(run_id, wait.key)
         elif wait.kind == "event":
             await world.clients.accept([_fitting(wait, f"{run_id}-{wait.key}-{number}")])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Storage
-from ostinato.testing.simulation.faults import FALL, MEETING
+from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class UnreliableStore:
         except StoreError as error:
             raise UnknownCommit("the store went away during COMMIT (simulated)") from error
         if kind == "commit.odd":
-            raise LookupError("a bug of an adapter (simulated)")
+            raise AdapterBug("a bug of an adapter (simulated)")
         if kind == "commit.gone":
             self._faults.arm("outage", self._world.chance.choice(AWAY))
         if kind in ("commit.kept", "commit.gone"):
@@ -138,7 +138,7 @@ def _read(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         if kind in ("read.error", *MEETING.values()):
             raise StoreError("the disk cannot be read (simulated)")
         if kind == "read.odd":
-            raise LookupError("a bug of an adapter (simulated)")
+            raise AdapterBug("a bug of an adapter (simulated)")
         if name == "history":
             self._note(args[0])
         await asyncio.sleep(self._faults.latency())

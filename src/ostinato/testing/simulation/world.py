@@ -16,7 +16,7 @@ from ostinato.errors import Fenced, StoreError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
-from ostinato.testing.simulation.faults import Faults
+from ostinato.testing.simulation.faults import AdapterBug, Faults
 from ostinato.testing.simulation.ledger import Ledger
 from ostinato.testing.simulation.loop import Call, VirtualLoop
 from ostinato.testing.simulation.place import MemoryPlace, Place, SqlitePlace
@@ -105,7 +105,7 @@ class World:
         process.app = SimulatedApp(self, process, store, process.blind)
         try:
             await self._begin(process.app)
-        except (StoreError, Fenced, LookupError) as error:
+        except (StoreError, Fenced, AdapterBug) as error:
             self.trace("process", f"{process.number} does not start: {error}")
             self.crash(process, FAILED_START)
             return

@@ -24,6 +24,8 @@ class LimitPromises(Hooks):
             assert await storage.buckets() == {"c": 5}
             await write(storage, served=[turn().owner], buckets={"c": 7, "d": 1})
             assert await storage.buckets() == {"c": 7, "d": 1}
+            await write(storage, buckets={"c": None, "never": None, "d": 2})
+            assert await storage.buckets() == {"d": 2}
 
     async def test_a_place_has_one_owner(self) -> None:
         async with self.opened() as storage:

@@ -210,6 +210,32 @@ class ListPromises(Hooks):
             assert (failed[0].count, failed[0].ended_at) == (2, NOW + 30)
             assert await storage.run_groups(RunQuery(uid="nobody"), 9) == []
 
+    async def test_errors_whose_messages_are_alike_are_one_group_however_many(self) -> None:
+        async with self.opened() as storage:
+            lost = [
+                ended(f"r{n}", "failed", ended_at=NOW + n, error_name="E", error_message=message)
+                for n, message in enumerate(
+                    [
+                        "it is late",
+                        "it is late",
+                        "order 1 is lost",
+                        "order 2 is lost",
+                        "order 3 is lost",
+                    ]
+                )
+            ]
+            other = ended("r9", "failed", error_name="F", error_message="order 4 is lost")
+            await write(storage, new_heads=[*lost, other])
+            for limit in (1, 2, 9):
+                found = await storage.run_groups(RunQuery(status=("failed",)), limit)
+                assert len(found) == min(limit, 3)
+            shown = [(one.error_name, one.error_message, one.count, one.oldest) for one in found]
+            assert shown == [
+                ("E", "order 3 is lost", 3, "r2"), ("E", "it is late", 2, "r0"),
+                ("F", "order 4 is lost", 1, "r9"),
+            ]  # fmt: skip
+            assert (found[0].newest, found[0].ended_at) == ("r4", NOW + 4)
+
     async def _found(self, query: RunQuery) -> list[str]:
         async with self.opened() as storage:
             await write(storage, new_heads=HEADS)

@@ -124,6 +124,13 @@ class RunPromises(Hooks):
             assert await storage.due_timers(NOW, 1) == due[:1]
             assert await storage.due_timers(8, 9) == []
 
+    async def test_due_timers_are_those_of_a_workflow(self) -> None:
+        async with self.opened() as storage:
+            times = {("r1", "a", "due"): 8, ("r2", "a", "due"): 9, ("r2", "b", "due"): NOW + 1}
+            await write(storage, new_heads=[head("r1"), head("r2", workflow="bill")], timers=times)
+            assert await storage.due_timers(NOW, 1, "bill") == [timer("r2", "a", "due", 9)]
+            assert await storage.due_timers(NOW, 9, "nobody") == []
+
     async def test_timers_are_moved_and_cleared_in_one_batch(self) -> None:
         async with self.opened() as storage:
             one, two, never = ("r1", "a", "retry"), ("r1", "a", "due"), ("r9", "x", "due")
