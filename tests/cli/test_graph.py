@@ -31,6 +31,25 @@ phases:
       - {job: order, run: echo, undo: echo, catch: [{on: [A, B], output: "1"}]}
 """
 
+LIMITED = """\
+workflow: limited
+timeout: 1h
+concurrency: {key: input.tenant, limit: 1, overflow: cancel-running}
+rate: {limit: 100, per: 1m}
+uid: {key: input.order, open: queue, again: resume}
+dedup: {key: input.order, window: 2h}
+phases:
+  - phase: ask
+    timeout: 30m
+    each: {in: input.l, tolerate: 5%}
+    jobs:
+      - {job: pay, run: echo, timeout: 5s, concurrency: {limit: 3, overflow: reject}}
+      - {job: call, run: echo, rate: {limit: 2, per: 1s, key: item}}
+      - {job: many, run: echo, each: {in: input.m, as: one, tolerate: 2}}
+      - {job: paid, wait: {event: PAID, timeout: 2d, match: {data: {id: ["${ item }"]}}}}
+      - {job: sign, task: {name: Sign}, timeout: 3d}
+"""
+
 
 @pytest.fixture(autouse=True)
 def document(tmp_path):
@@ -66,6 +85,27 @@ more v1
 """
     )
     assert "~" not in ostinato("graph", "more.yaml", "--format", "mermaid").out
+
+
+def test_a_tree_shows_what_bounds_a_workflow_and_its_parts(ostinato, tmp_path):
+    (tmp_path / "limited.yaml").write_text(LIMITED)
+    first, *rest = ostinato("graph", "limited.yaml").out.splitlines()
+    assert first.split("  ") == [
+        "limited v1",
+        "(at most 1h)",
+        "at most 1 at once for each input.tenant, else cancel-running",
+        "at most 100 in 1m",
+        "uid input.order, open queue, again resume",
+        "dedup input.order for 2h",
+    ]
+    assert rest == [
+        "└─ ask  each item in input.l, 5% may fail  timeout 30m",
+        "   ├─ pay  [echo]  at most 3 at once, else reject  timeout 5s",
+        "   ├─ call  [echo]  at most 2 in 1s for each item",
+        "   ├─ many  [echo]  each one in input.m, 2 may fail",
+        "   ├─ paid  [wait for PAID]  timeout 2d",
+        "   └─ sign  [task]  timeout 3d",
+    ]
 
 
 def test_mermaid(ostinato):

@@ -139,6 +139,22 @@ def test_paths_become_pointers(path, shown):
     assert pointer(path) == shown
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "shown"),
+    [
+        ("/dead-letters/redrive", {"where": {"bogus": 1}}, "/where/bogus"),
+        ("/dead-letters/redrive", {"bogus": 1}, "/bogus"),
+        ("/dead-letters/redrive", {"where": {"kind": 1}}, "/where/kind"),
+        ("/runs/bulk", {"where": {"status": ["failed", "x"]}}, "/where/status/1"),
+    ],
+)
+async def test_a_member_that_does_not_fit_is_pointed_at(http, path, body, shown):
+    answer = await http.post(path, json=body)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, shown)
+    assert "- at" not in answer.text
+
+
 def test_lines_and_hints_are_told():
     problem = Problem("unknown key", "phases[0].jbos", line=7, column=3, hint="jobs?")
     error = errors.DefinitionError("document", problems=(problem,))

@@ -15,6 +15,7 @@ sources   documents, directories, applications given    ending   the end of a ru
 archived  runs that were exported
 refusal   what a server refused                         starter  the files of a new project
 server    the process of serve                          reference  made parts of the docs
+conditions what a drawing says beside a name
 bulk      one repair for many runs                      operations  how far those are
 receiving how requests come in
 repairs   pause, resume, retry, skip, fork and signal

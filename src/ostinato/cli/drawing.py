@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ostinato.cli.conditions import of_node, of_runs
 from ostinato.core.durations import format_duration
 from ostinato.core.graph import Flow, Graph, Node
 from ostinato.core.model import Call, Job, Kind, Run, Task, WaitEvent, WaitUntil
 
 
 def tree(graph: Graph) -> Iterator[str]:
-    limit = f"  (at most {format_duration(graph.timeout)})" if graph.timeout else ""
-    yield f"{graph.workflow} v{graph.version}{limit}"
+    yield "  ".join([f"{graph.workflow} v{graph.version}", *of_runs(graph)])
     yield from _branches(graph.root, "")
 
 
@@ -33,25 +33,8 @@ def _told(node: Node) -> str:
     before = [flow.source.name for flow in node.incoming]
     in_order = node.parent is None or node.parent.parent is None  # phases follow one another
     after = f"after {', '.join(before)}" if before and not in_order else ""
-    parts = [node.name, _does(node.job), after, *_conditions(node)]
+    parts = [node.name, _does(node.job), after, *of_node(node)]
     return "  ".join(part for part in parts if part)
-
-
-def _conditions(node: Node) -> Iterator[str]:
-    if node.when is not None:
-        yield f"when {node.when.text}"
-    if node.each is not None:
-        yield f"each {node.each.name} in {node.each.items.text}"
-    if node.enough is not None:
-        yield f"until {node.enough} succeeded"
-    if node.job is not None and node.job.repeat is not None:
-        yield f"repeated until {node.job.repeat.until.text}"
-    if node.job is not None and node.job.catch:
-        yield f"catches {', '.join(name for catch in node.job.catch for name in catch.on)}"
-    if node.undo is not None:
-        yield "can be undone"
-    if node.optional:
-        yield "optional"
 
 
 def _does(job: Job | None) -> str:
@@ -141,7 +124,7 @@ def _inside(node: Node) -> Node:
 
 
 def _label(node: Node) -> str:
-    return "  ".join([node.name, *_conditions(node)])
+    return "  ".join([node.name, *of_node(node)])
 
 
 def _quoted(text: str) -> str:

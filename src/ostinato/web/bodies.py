@@ -96,7 +96,8 @@ def problem_of(error: msgspec.ValidationError) -> Problem:
     text = str(error)
     place = _PLACE.search(text)
     path = place["path"] if place else ""
-    unknown = _UNKNOWN.search(text)
+    said = text[: place.start()] if place else text
+    unknown = _UNKNOWN.search(said)
     if unknown:
         path = f"{path}.{unknown['name']}" if path else unknown["name"]
-    return Problem(text[: place.start()] if place else text, path)
+    return Problem(said, path)
