@@ -124,7 +124,7 @@ def test_page_and_rounds_are_written(tmp_path):
 def test_what_is_committed_belongs_together():
     answer = json.loads((MADE / "sqlite.json").read_text())
     assert report.measured(answer) == list(WORKLOADS)
-    assert answer["rounds"] >= 3
+    assert answer["rounds"] >= 5
     assert not answer["quick"]
     page = (MADE / "sqlite.md").read_text()
     assert rows(page) == rows(report.page(answer))
