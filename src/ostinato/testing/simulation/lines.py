@@ -31,6 +31,7 @@ class Lines:
         self._owner: dict[str, Line] = {}
         self._ends: dict[str, list[Any]] = {}  # one that is retried ends again
         self._cancelled: Counter[str] = Counter()
+        self._by_hand: set[tuple[str, str]] = set()
         self._unwanted: set[Line] = set()
         self._kept: dict[tuple[str, str, str, int], str] = {}
 
@@ -55,6 +56,8 @@ class Lines:
             self._ends.setdefault(run_id, []).append(fact)
         elif isinstance(fact, f.RunCancelling):
             self._cancelled[run_id] += 1
+        elif isinstance(fact, f.RunRepaired) and fact.action == "complete":
+            self._by_hand.update((run_id, key) for key in fact.keys)
 
     def _judge(self, run_id: str, fact: Any) -> Iterator[Violation]:
         match fact:
@@ -92,6 +95,11 @@ class Lines:
         """A call has its end: its run has ended so, or is told that it is not wanted."""
         line = self._open.pop((run_id, fact.key), None)
         if line is None:
+            return
+        by_hand = isinstance(fact, f.JobSucceeded) and (run_id, fact.key) in self._by_hand
+        if (
+            by_hand and line in self._joined
+        ):  # a person says how it went, and that run is not its own
             return
         child = self._child[line]
         ends = self._ends.get(child, [])
