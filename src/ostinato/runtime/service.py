@@ -161,7 +161,7 @@ class Service:
             try:
                 told = await self.engine.ask(lambda answer: Tell(run_id, event, answer))
             except Exception as error:
-                if not _may_pass(error):  # it is stopping, or the run cannot be loaded
+                if not _store_fails(error):  # it is stopping, or the run cannot be loaded
                     return False
                 await asyncio.sleep(PAUSE)
             else:
@@ -335,6 +335,6 @@ class Service:
             await asyncio.wait_for(self.engine.drained.wait(), SETTLE)
 
 
-def _may_pass(error: Exception) -> bool:
+def _store_fails(error: Exception) -> bool:
     """The store fails, or breaks its word by an error that is none of ours."""
     return isinstance(error, StoreError | Fenced) or not isinstance(error, OstinatoError)
