@@ -30,6 +30,7 @@ from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
+from ostinato.runtime.lease import Lease
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.operations import Operations
@@ -82,6 +83,7 @@ class Service:
         limits: Limits | None = None,
         retention: Retention | None = None,
         archive: Archive | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
@@ -89,6 +91,7 @@ class Service:
         inline = self.limits.inline
         self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
         self.executor = self._executor(handlers)
+        self.executor.lease = lease
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
@@ -317,6 +320,10 @@ class Service:
             self._report(run_id, e.HandedOver(key, attempt))
         if self._task is not None:
             await self._settle()
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
@@ -327,6 +334,15 @@ class Service:
         self.operations.close()
         self.engine.close()
         self._pace_back()
+
+    async def abandon(self) -> None:
+        """Everything here is another process's by now: nothing more is stored, and who waits is
+        told."""
+        self.ready = False
+        self.engine.stopping = True
+        self._room.set()
+        await self.executor.close()
+        await self._end()
 
     async def _settle(self) -> None:
         """Wait until what has been posted is stored, unless the store fails."""

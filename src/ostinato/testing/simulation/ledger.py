@@ -92,7 +92,7 @@ class Ledger:
     # what the store keeps
 
     def kept(self, batch: Batch, process: Process, newest: int) -> None:
-        if process.number < newest and _writes(batch):
+        if process.number != newest and _writes(batch):
             self.breaks(
                 "zombie.recorded", f"process {process.number} wrote after {newest} took over"
             )
