@@ -8,7 +8,7 @@ from itertools import count
 
 from ostinato import __version__
 from ostinato.errors import Fenced
-from ostinato.ports import Batch, Members, Roll, Seat
+from ostinato.ports import Members, Roll, Seat
 from ostinato.storage.memory.adapter import MemoryStorage
 from ostinato.storage.memory.disk import Disk
 
@@ -71,6 +71,8 @@ class TableMembers:
             if table.stays[table.holder].until > table.now():
                 return False
             del table.stays[table.holder]
+        if not self.holds:
+            table.disk.epoch += 1  # who held it writes nothing more
         table.holder, self._held = self.id, True
         return True
 
@@ -80,6 +82,7 @@ class TableMembers:
         table.listening.pop(self.id, None)
         if self.holds:
             table.holder = None
+            table.disk.epoch += 1
             for heard in list(table.listening.values()):
                 heard()
         self._held = False
@@ -103,16 +106,9 @@ class SharedMemoryStorage(MemoryStorage):
         pass
 
     async def join(self) -> int:
-        self._look_if_held()
-        return await super().join()
-
-    async def commit(self, batch: Batch) -> None:
-        self._look_if_held()
-        await super().commit(batch)
-
-    def _look_if_held(self) -> None:
         if not self._member.holds:
             raise Fenced("this process does not hold the store; another may")
+        return await super().join()
 
     @property
     def _disk(self) -> Disk:

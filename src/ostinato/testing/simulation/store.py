@@ -48,8 +48,12 @@ class UnreliableStore:
     async def join(self) -> int:
         await self._travel()
         epoch = await self.inner.join()
-        self._world.newest = self._process.number
+        self.is_newest()
         return epoch
+
+    def is_newest(self) -> None:
+        """From now on no other process may write."""
+        self._world.newest = self._process.number
 
     async def commit(self, batch: Batch) -> None:
         await self._travel()
@@ -131,7 +135,14 @@ class UnreliableMembers:
         return await self._asked(lambda: self._inner.renew(lease, address))
 
     async def take(self) -> bool:
-        return await self._asked(self._inner.take)
+        return await self._asked(self._take)
+
+    async def _take(self) -> bool:
+        taken = await self._inner.take()
+        if taken:
+            self._store.is_newest()
+            self._store._process.taken += 1
+        return taken
 
     async def leave(self) -> None:
         await self._asked(self._inner.leave)
