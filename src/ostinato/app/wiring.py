@@ -26,7 +26,23 @@ def _memory(url: str) -> Storage:
     return MemoryStorage()
 
 
-STORES: dict[str, Callable[[str], Storage]] = {"sqlite": _sqlite, "memory": _memory}
+def _postgres(url: str) -> Storage:
+    try:
+        from ostinato.storage.postgres import PostgresStorage
+    except ImportError as error:
+        raise SettingsError(
+            "store = postgresql://… needs psycopg, which cannot be loaded here "
+            f'({error}); pip install "ostinato[postgres]"'
+        ) from error
+    return PostgresStorage(url)
+
+
+STORES: dict[str, Callable[[str], Storage]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+    "memory": _memory,
+}
 """URL scheme → what makes the store. Other packages add theirs under ``ostinato.storage``."""
 
 

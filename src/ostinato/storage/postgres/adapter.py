@@ -80,8 +80,9 @@ class PostgresStorage:
         if self._opened:
             return
         await schema.migrate(self.address, schema.shipped())
+        self._lists.expect()
         try:
-            for link in self._links():
+            for link in (self._watch, self._writer, self._reader):
                 await link.open()
         except BaseException:
             self._close()

@@ -51,9 +51,13 @@ class Link:
         self._connecting: asyncio.Task[Wire] | None = None
         self._closed = True
 
+    def expect(self) -> None:
+        """It connects when it is first asked."""
+        self._closed = False
+
     async def open(self) -> None:
         """Raises at once what only a person can mend."""
-        self._closed = False
+        self.expect()
         await self._connected(hopeful=False)
 
     def close(self) -> None:

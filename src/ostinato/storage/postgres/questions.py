@@ -19,9 +19,11 @@ BUSY_RUNS = """
 SELECT run_id FROM run WHERE busy AND partition = ANY ($1::int2[]) ORDER BY run_id
 """
 OPEN_RUNS = """
-SELECT run.workflow, run.uid, run.run_id FROM unnest($1::text[], $2::text[]) AS asked (name, uid)
-JOIN run ON run.workflow = asked.name AND run.uid = asked.uid
-    AND run.ended_at IS NULL AND run.uid IS NOT NULL AND run.waiting_for IS DISTINCT FROM 'uid'
+SELECT asked.name, asked.uid, its.run_id FROM unnest($1::text[], $2::text[]) AS asked (name, uid)
+CROSS JOIN LATERAL (
+    SELECT run_id FROM run WHERE run.workflow = asked.name AND run.uid = asked.uid
+    AND ended_at IS NULL AND run.uid IS NOT NULL AND waiting_for IS DISTINCT FROM 'uid' LIMIT 1
+) AS its
 """
 _DUE = """
 SELECT due.* FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (
