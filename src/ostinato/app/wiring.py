@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
@@ -27,14 +28,27 @@ def _memory(url: str) -> Storage:
 
 
 def _postgres(url: str) -> Storage:
-    try:
+    with _psycopg_named():
         from ostinato.storage.postgres import PostgresStorage
+    return PostgresStorage(url)
+
+
+def known_in_postgres(url: str) -> str | None:
+    """Where the server of this store answers, if one does."""
+    with _psycopg_named():
+        from ostinato.storage.postgres.announced import known_address
+    return known_address(url)
+
+
+@contextmanager
+def _psycopg_named() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise SettingsError(
             "store = postgresql://… needs psycopg, which cannot be loaded here "
             f'({error}); pip install "ostinato[postgres]"'
         ) from error
-    return PostgresStorage(url)
 
 
 STORES: dict[str, Callable[[str], Storage]] = {

@@ -291,7 +291,12 @@ DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
 KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
-STORE = Kind("sqlite:///FILE (four slashes: from the root), postgresql://… or memory:", _store, _show_store, True)
+STORE = Kind(
+    "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:",
+    _store,
+    _show_store,
+    True,
+)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
 SECRETS = Kind("a map of names to texts", _secrets, _show_secrets)
 KEYS = Kind(

@@ -41,7 +41,7 @@ from ostinato.ports import (
 from ostinato.ports.storage import ANY
 from ostinato.storage.postgres import faults, lists, reads, schema
 from ostinato.storage.postgres import statements as sql
-from ostinato.storage.postgres.arrays import text
+from ostinato.storage.postgres.arrays import number, text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
 from ostinato.storage.postgres.url import address
@@ -54,7 +54,6 @@ Read = Callable[Concatenate[Link, P], Coroutine[Any, Any, T]]
 TRIES = 5
 """How often a batch is sent that stood in the way of another."""
 
-_ALONE = 0x4F53544A
 _DIVISION_BY_ZERO = "22012"
 
 
@@ -68,6 +67,7 @@ class PostgresStorage:
         self.shared = shared
         self.member = secrets.token_hex(8)
         self.address = address(url)
+        self._lives = secrets.randbits(31)
         self._era = 0
         self._opened = False
         self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
@@ -106,12 +106,12 @@ class PostgresStorage:
 
     async def _enter(self, wire: Wire) -> None:
         if not self.shared:
-            [[(mine,)]] = await wire.ask(Ask(f"SELECT pg_try_advisory_lock({_ALONE})", kept=False))
+            [[(mine,)]] = await wire.ask(Ask(sql.ALONE))
             if not mine:
                 raise StoreLocked(
                     f"{self.address.place} is in use by another Ostinato; stop that one first"
                 )
-        await wire.ask(Ask(sql.ENTER, [text(self.member)]))
+        await wire.ask(Ask(sql.ENTER, [text(self.member), number(self._lives)]))
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
@@ -148,7 +148,7 @@ class PostgresStorage:
 
     async def announce(self, address: str | None) -> None:
         """Where this process can be talked to."""
-        await self._writer.ask(Ask(sql.ADDRESS, [text(self.member), text(address)]))
+        await self._writer.ask(Ask(sql.ANNOUNCE, [text(self.member), text(address)]))
 
     # how it is read
 

@@ -5,10 +5,12 @@
 -- of a run, which begins with the time.
 
 -- Who may write: a batch carries its writer's epoch. The lease is another row, renewed elsewhere.
+-- "lives" is the advisory lock that a member's connection holds.
 CREATE SEQUENCE epoch;
 CREATE TABLE member (
     id        text COLLATE "C" NOT NULL PRIMARY KEY,
     epoch     bigint NOT NULL,
+    lives     integer NOT NULL,
     address   text,
     joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
