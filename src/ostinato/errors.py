@@ -22,6 +22,7 @@ OstinatoError
 │   ├── StoreError           the store refused or could not be reached
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
 │   │   └── Refused          the store will never take this data
+│   │       └── Overtaken    another process was first; look again
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
 ├── SettingsError            the operator: a setting that is unknown or does not fit
@@ -49,6 +50,7 @@ __all__ = [
     "NotStorable",
     "NothingIsRunning",
     "OstinatoError",
+    "Overtaken",
     "PatternError",
     "Problem",
     "Refused",
@@ -194,6 +196,10 @@ class UnknownCommit(StoreError):
 
 
 class Refused(StoreError):
+    pass
+
+
+class Overtaken(Refused):
     pass
 
 

@@ -1,12 +1,18 @@
-"""Where the server of a store answers: it leaves its address beside the SQLite file."""
+"""Where the server of a store answers: it says so beside the SQLite file, or in PostgreSQL."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+from ostinato.app.wiring import known_in_postgres
 from ostinato.config import Settings
+from ostinato.errors import StoreError
+from ostinato.ports import Storage
 
 
 def address_file(settings: Settings) -> Path | None:
@@ -15,8 +21,43 @@ def address_file(settings: Settings) -> Path | None:
     return file and file.with_name(f"{file.name}.url")
 
 
+@contextlib.asynccontextmanager
+async def address_told(storage: Storage, settings: Settings, url: str) -> AsyncIterator[None]:
+    """Other commands find it there, for as long as this lasts."""
+    file = address_file(settings)
+    if file is not None:
+        _write(file, url)
+    elif settings.store_is_server:
+        await _postgres(storage).announce(url)
+    try:
+        yield
+    finally:
+        if file is not None:
+            file.unlink(missing_ok=True)
+        elif settings.store_is_server:
+            with contextlib.suppress(StoreError):  # it is known by then that we are gone
+                await _postgres(storage).announce(None)
+
+
+def _write(file: Path, url: str) -> None:
+    """Whole or not at all."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.write_text(f"{url}\n")
+    fresh.replace(file)
+
+
+def _postgres(storage: Storage) -> Any:
+    """``announce`` is no part of what every store promises."""
+    return storage
+
+
 def known_address(settings: Settings) -> str | None:
-    """None also when the server that wrote it is dead: its port may be another's by now."""
+    """None also when the server that wrote it is dead: its port may be another's by now.
+
+    Raises ``StoreError`` when the database cannot be reached.
+    """
+    if settings.store_is_server:
+        return known_in_postgres(settings.store)
     file = address_file(settings)
     try:
         url = file.read_text().strip() if file else ""
