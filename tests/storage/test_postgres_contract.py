@@ -1,4 +1,4 @@
-"""PostgreSQL keeps the promises of every store: alone, and as one of several members."""
+"""PostgreSQL keeps the promises of every store: alone, and when several share it."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ import pytest
 from ostinato.ports import Storage
 from ostinato.storage.postgres import PostgresStorage
 from ostinato.storage.postgres.wire import Lost
-from ostinato.testing.storage_contract import StorageContract
+from ostinato.testing.storage_contract import SharingContract, StorageContract
 
 pytestmark = pytest.mark.real
 
@@ -22,7 +22,7 @@ class TestPostgres(StorageContract):
         raise NotImplementedError
 
     def make(self, place: Any) -> PostgresStorage:
-        return PostgresStorage(place, shared=self.shared, patience=5)
+        return PostgresStorage(place, patience=5)
 
     def break_next_commit(self, storage: Storage, outcome: Literal["kept", "lost"]) -> None:
         assert isinstance(storage, PostgresStorage)
@@ -44,5 +44,19 @@ class TestPostgres(StorageContract):
         return int(count)
 
 
-class TestSharedPostgres(TestPostgres):
-    shared = True
+class TestSharedPostgres(SharingContract):
+    @pytest.fixture(autouse=True)
+    def _databases(self, new_database):
+        self.place = new_database
+
+    def place(self) -> str:
+        raise NotImplementedError
+
+    def make(self, place: Any) -> PostgresStorage:
+        return PostgresStorage(place, patience=5)
+
+    async def pass_by(self, place: Any, seconds: float) -> None:
+        """The leases grow older; nobody can set the clock of a server."""
+        async with await psycopg.AsyncConnection.connect(place, autocommit=True) as db:
+            older = "expires_at = expires_at - %s * interval '1 second'"
+            await db.execute(f"UPDATE ostinato.lease SET {older}", (seconds,))

@@ -9,6 +9,7 @@ batch       one batch, one pipeline               removing  the part of it that 
 statements  the SQL that writes                   questions  the SQL that the engine reads with
 reads       what the engine reads                 lists   what lists and pages read
 values      large values, apart from their rows   arrays  arguments in binary
+members     who is there, and who holds the store
 announced   where the server of a store answers
 partitions  which part of the runs a row is of
 """

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
-from ostinato.errors import OstinatoError, StoreLocked, UsageError
+from ostinato.errors import Fenced, OstinatoError, UsageError
 from ostinato.ports import (
     AgedEvent,
     Batch,
@@ -21,6 +21,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Members,
     Operation,
     Outgoing,
     Page,
@@ -41,14 +42,16 @@ from ostinato.ports import (
 from ostinato.ports.storage import ANY
 from ostinato.storage.postgres import faults, lists, reads, schema
 from ostinato.storage.postgres import statements as sql
-from ostinato.storage.postgres.arrays import number, text
+from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
+from ostinato.storage.postgres.members import PostgresMembers
 from ostinato.storage.postgres.url import address
 from ostinato.storage.postgres.wire import Ask, Fault, Lost, Wire
 
 P = ParamSpec("P")
 T = TypeVar("T")
+OnConnect = Callable[[Wire], Any] | None
 Read = Callable[Concatenate[Link, P], Coroutine[Any, Any, T]]
 
 TRIES = 5
@@ -58,25 +61,31 @@ _DIVISION_BY_ZERO = "22012"
 
 
 class PostgresStorage:
-    """One member of the store. ``shared``: others may work on it at the same time.
+    """One process's way to a database that several share; ``members`` says which of them holds it.
 
     ``patience`` is seconds for which the server may be away before whoever asks is told.
     """
 
-    def __init__(self, url: str, *, shared: bool = False, patience: float = PATIENCE) -> None:
-        self.shared = shared
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.member = secrets.token_hex(8)
         self.address = address(url)
-        self._lives = secrets.randbits(31)
         self._era = 0
         self._opened = False
-        self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
-        self._reader = Link(self.address, Purpose("reads"), patience)
-        self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
-        self._watch = Link(self.address, Purpose("watches", on_connect=self._enter), patience)
+        self._writer = self._link("writes", patience, self._learn)
+        self._reader = self._link("reads", patience)
+        self._lists = self._link("lists", patience, indexed=False)
+        self._watch = self._link("watches", patience, self._enter)
+        self._members = PostgresMembers(self._watch, self.member)
+        self.members: Members | None = self._members
+
+    def _link(
+        self, what: str, patience: float, on_connect: OnConnect = None, *, indexed: bool = True
+    ) -> Link:
+        """The server shows it by this name, which others know its writer by."""
+        purpose = Purpose(f"{what} {self.member}", indexed, on_connect)
+        return Link(self.address, purpose, patience)
 
     async def open(self) -> None:
-        """Raises ``StoreLocked`` when it is not shared, and another process works on it."""
         if self._opened:
             return
         await schema.migrate(self.address, schema.shipped())
@@ -93,7 +102,7 @@ class PostgresStorage:
         if self._opened:
             self._opened = False
             try:
-                await self._watch.now(Ask(sql.LEAVE, [text(self.member)]))
+                await self._members.leave()
             finally:
                 self._close()
 
@@ -105,13 +114,7 @@ class PostgresStorage:
             link.close()
 
     async def _enter(self, wire: Wire) -> None:
-        if not self.shared:
-            [[(mine,)]] = await wire.ask(Ask(sql.ALONE))
-            if not mine:
-                raise StoreLocked(
-                    f"{self.address.place} is in use by another Ostinato; stop that one first"
-                )
-        await wire.ask(Ask(sql.ENTER, [text(self.member), number(self._lives)]))
+        await self._members.connected(wire)
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
@@ -119,11 +122,10 @@ class PostgresStorage:
         self._era = int(era)
 
     async def join(self) -> int:
-        asks = [Ask(sql.JOIN, [text(self.member)])]
-        if not self.shared:
-            asks.append(Ask(sql.FENCE_OTHERS, [text(self.member)]))
-        [(epoch,)], *_ = await self._writer.ask(*asks)
-        return int(epoch)
+        [found] = await self._writer.ask(Ask(sql.JOIN, [text(self.member)]))
+        if not found:
+            raise Fenced("this process does not hold the store; another may")
+        return int(found[0][0])
 
     async def commit(self, batch: Batch) -> None:
         try:
@@ -145,10 +147,6 @@ class PostgresStorage:
         if fault.code == _DIVISION_BY_ZERO and fault.place in pipeline.otherwise:
             return pipeline.otherwise[fault.place]()
         return self._writer.told(fault)
-
-    async def announce(self, address: str | None) -> None:
-        """Where this process can be talked to."""
-        await self._writer.ask(Ask(sql.ANNOUNCE, [text(self.member), text(address)]))
 
     # how it is read
 

@@ -13,7 +13,7 @@ _WITHIN = 10
 
 
 def known_address(url: str) -> str | None:
-    """Of a member whose connection is there; None also when there are no tables yet."""
+    """Of the process that holds the store; None also when there are no tables yet."""
     at = address(url)
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=_WITHIN) as db:

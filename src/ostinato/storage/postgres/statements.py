@@ -25,24 +25,71 @@ ON CONFLICT (digest) DO UPDATE SET lot = NULL
 
 # members
 
-LIVES = 1330861138
-"""With a member's number: the advisory lock that says that it is there."""
-
-ENTER = f"""
-INSERT INTO member (id, epoch, lives) SELECT $1::text, 0, $2::int8
-FROM pg_try_advisory_lock({LIVES}, $2::int8::int) ON CONFLICT (id) DO NOTHING
+ENTER = """
+INSERT INTO member (id, epoch) SELECT $1::text, 0 WHERE NOT EXISTS (
+    SELECT 1 FROM member WHERE id = $1::text
+) ON CONFLICT (id) DO NOTHING
 """
-ALONE = "SELECT pg_try_advisory_lock(1330861139)"
-JOIN = "UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text RETURNING epoch"
-FENCE_OTHERS = "UPDATE member SET epoch = nextval('epoch') WHERE id <> $1::text"
+JOIN = """
+UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text
+    AND EXISTS (SELECT 1 FROM lease WHERE member = $1::text AND holds) RETURNING epoch
+"""
 LEAVE = "DELETE FROM member WHERE id = $1::text"
-ANNOUNCE = "UPDATE member SET address = $2::text WHERE id = $1::text"
-ADDRESS = f"""
-SELECT address FROM member JOIN pg_locks ON locktype = 'advisory'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = {LIVES} AND objid = lives AND objsubid = 2 AND granted
-WHERE address IS NOT NULL ORDER BY joined_at DESC LIMIT 1
+
+# leases: a clock that was set back makes none longer than it is
+
+SHORTEN = """
+UPDATE lease SET expires_at = clock_timestamp() + span WHERE expires_at > clock_timestamp() + span
 """
+STAY = """
+INSERT INTO lease (member, span, expires_at, address, version)
+VALUES ($1::text, $2::int8 * interval '1 millisecond',
+    clock_timestamp() + $2::int8 * interval '1 millisecond', $3::text, $4::text)
+ON CONFLICT (member) DO UPDATE SET span = excluded.span, expires_at = excluded.expires_at,
+    address = excluded.address, version = excluded.version
+"""
+FORGET = """
+WITH gone AS (
+    DELETE FROM lease WHERE member <> $1::text AND NOT holds
+        AND expires_at + 10 * span < clock_timestamp() RETURNING member
+)
+DELETE FROM member WHERE id IN (SELECT member FROM gone)
+"""
+NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8"
+SEATS = """
+SELECT member, address, version, (extract(epoch FROM since) * 1000)::int8, holds,
+    expires_at <= clock_timestamp() FROM lease ORDER BY since, member
+"""
+# One instant for all of them: that at which the transaction has begun.
+
+ONE_TAKES = "SELECT pg_advisory_xact_lock(1330861139)"
+LATE_HOLDER = """
+SELECT 1 FROM lease WHERE holds AND member <> $1::text AND expires_at <= now()
+FOR UPDATE
+"""
+# It may hang in the middle of a batch, and keep the row that is the fence.
+HANG_UP = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE usename = current_user AND datname = current_database() AND EXISTS (
+    SELECT 1 FROM lease WHERE application_name LIKE '%writes ' || member
+    AND holds AND member <> $1::text AND expires_at <= now()
+)
+"""
+FENCE_HOLDER = """
+UPDATE member SET epoch = nextval('epoch') WHERE id IN (
+    SELECT member FROM lease
+    WHERE holds AND member <> $1::text AND expires_at <= now()
+)
+"""
+DROP_HOLDER = """
+DELETE FROM lease WHERE holds AND member <> $1::text AND expires_at <= now()
+"""
+HOLD = """
+UPDATE lease SET holds = true WHERE member = $1::text
+    AND NOT EXISTS (SELECT 1 FROM lease WHERE holds AND member <> $1::text) RETURNING 1
+"""
+LEAVE_LEASE = "DELETE FROM lease WHERE member = $1::text"
+ADDRESS = "SELECT address FROM lease WHERE holds AND expires_at > clock_timestamp()"
 
 # Where a number of a transaction is ahead of the server's, another server gave it: the tables were
 # brought here. One at a time, so that all members are in the same era.

@@ -5,19 +5,22 @@
 -- of a run, which begins with the time.
 
 -- Who may write: a batch carries its writer's epoch. The lease is another row, renewed elsewhere.
--- "lives" is the advisory lock that a member's connection holds.
 CREATE SEQUENCE epoch;
 CREATE TABLE member (
     id        text COLLATE "C" NOT NULL PRIMARY KEY,
     epoch     bigint NOT NULL,
-    lives     integer NOT NULL,
-    address   text,
     joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 CREATE TABLE lease (
     member     text COLLATE "C" NOT NULL PRIMARY KEY,
-    expires_at timestamptz NOT NULL
+    span       interval NOT NULL,
+    expires_at timestamptz NOT NULL,
+    since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    holds      boolean NOT NULL DEFAULT false,
+    address    text NOT NULL,
+    version    text NOT NULL
 ) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX lease_holder ON lease (holds) WHERE holds;
 
 -- Numbers of transactions begin anew when the tables are brought to another server: so many times.
 CREATE TABLE era (
