@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
-from ostinato.errors import OstinatoError, StoreLocked, UsageError
+from ostinato.errors import Fenced, OstinatoError, StoreLocked, UsageError
 from ostinato.ports import (
     AgedEvent,
     Batch,
@@ -21,6 +21,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Members,
     Operation,
     Outgoing,
     Page,
@@ -39,11 +40,12 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.postgres import faults, lists, reads, schema
-from ostinato.storage.postgres import statements as sql
+from ostinato.storage.postgres import faults, lists, reads, schema, statements
+from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import number, text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
+from ostinato.storage.postgres.members import PostgresMembers
 from ostinato.storage.postgres.url import address
 from ostinato.storage.postgres.wire import Ask, Fault, Lost, Wire
 
@@ -58,13 +60,15 @@ _DIVISION_BY_ZERO = "22012"
 
 
 class PostgresStorage:
-    """One member of the store. ``shared``: others may work on it at the same time.
+    """``shared``: other processes may have it open, too, and one of them holds it. Else it is one
+    process's, as a file is.
 
     ``patience`` is seconds for which the server may be away before whoever asks is told.
     """
 
+    members: Members | None
+
     def __init__(self, url: str, *, shared: bool = False, patience: float = PATIENCE) -> None:
-        self.shared = shared
         self.member = secrets.token_hex(8)
         self.address = address(url)
         self._lives = secrets.randbits(31)
@@ -73,7 +77,10 @@ class PostgresStorage:
         self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
         self._reader = Link(self.address, Purpose("reads"), patience)
         self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
-        self._watch = Link(self.address, Purpose("watches", on_connect=self._enter), patience)
+        watches = Purpose("watches", on_connect=self._enter, stays=True)
+        self._watch = Link(self.address, watches, patience)
+        self._seat = PostgresMembers(self.member, self._watch) if shared else None
+        self.members = self._seat
 
     async def open(self) -> None:
         """Raises ``StoreLocked`` when it is not shared, and another process works on it."""
@@ -93,37 +100,51 @@ class PostgresStorage:
         if self._opened:
             self._opened = False
             try:
-                await self._watch.now(Ask(sql.LEAVE, [text(self.member)]))
+                await self._watch.now(Ask(sql.EXIT, [text(self.member)]))
             finally:
                 self._close()
 
-    def _links(self) -> tuple[Link, ...]:
-        return self._watch, self._writer, self._reader, self._lists
-
     def _close(self) -> None:
-        for link in self._links():
+        for link in (self._watch, self._writer, self._reader, self._lists):
             link.close()
 
     async def _enter(self, wire: Wire) -> None:
-        if not self.shared:
-            [[(mine,)]] = await wire.ask(Ask(sql.ALONE))
-            if not mine:
-                raise StoreLocked(
-                    f"{self.address.place} is in use by another Ostinato; stop that one first"
-                )
-        await wire.ask(Ask(sql.ENTER, [text(self.member), number(self._lives)]))
+        """Where it is shared, nobody writes before it has joined."""
+        epoch = 0 if self._seat is None else -1
+        if self._seat is None:
+            await self._lock(wire)
+        else:
+            wire.heard = self._heard
+            await wire.ask(Ask(sql.LISTEN, kept=False))
+        entering = [text(self.member), number(self._lives), number(epoch)]
+        await wire.ask(Ask(sql.ENTER, entering))
+
+    async def _lock(self, wire: Wire) -> None:
+        [[(mine,)]] = await wire.ask(Ask(sql.ALONE))
+        if not mine:
+            raise StoreLocked(
+                f"{self.address.place} is in use by another Ostinato; stop that one first"
+            )
+
+    def _heard(self, channel: str, payload: str) -> None:
+        if self._seat is not None:
+            self._seat.heard()
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
-        _, [(era,)] = await wire.ask(Ask(sql.ONE_AT_A_TIME), Ask(sql.ERA))
+        asks = [Ask(statements.ONE_AT_A_TIME), Ask(statements.ERA)]
+        _, [(era,)], _ = await wire.ask(*asks, Ask(sql.WRITES, [text(self.member)]))
         self._era = int(era)
 
     async def join(self) -> int:
-        asks = [Ask(sql.JOIN, [text(self.member)])]
-        if not self.shared:
+        alone = self._seat is None
+        asks = [Ask(sql.JOIN, [text(self.member), b"\1" if alone else b"\0"])]
+        if alone:
             asks.append(Ask(sql.FENCE_OTHERS, [text(self.member)]))
-        [(epoch,)], *_ = await self._writer.ask(*asks)
-        return int(epoch)
+        joined, *_ = await self._writer.ask(*asks)
+        if not joined:
+            raise Fenced("this process does not hold the store; another may")
+        return int(joined[0][0])
 
     async def commit(self, batch: Batch) -> None:
         try:

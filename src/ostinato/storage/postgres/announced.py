@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from ostinato.storage.postgres import faults
-from ostinato.storage.postgres.statements import ADDRESS
+from ostinato.storage.postgres.membership import ADDRESS
 from ostinato.storage.postgres.url import SCHEMA, address
 
 _WITHIN = 10

@@ -23,27 +23,6 @@ INSERT INTO value_loose (digest) SELECT DISTINCT digest FROM freed
 ON CONFLICT (digest) DO UPDATE SET lot = NULL
 """
 
-# members
-
-LIVES = 1330861138
-"""With a member's number: the advisory lock that says that it is there."""
-
-ENTER = f"""
-INSERT INTO member (id, epoch, lives) SELECT $1::text, 0, $2::int8
-FROM pg_try_advisory_lock({LIVES}, $2::int8::int) ON CONFLICT (id) DO NOTHING
-"""
-ALONE = "SELECT pg_try_advisory_lock(1330861139)"
-JOIN = "UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text RETURNING epoch"
-FENCE_OTHERS = "UPDATE member SET epoch = nextval('epoch') WHERE id <> $1::text"
-LEAVE = "DELETE FROM member WHERE id = $1::text"
-ANNOUNCE = "UPDATE member SET address = $2::text WHERE id = $1::text"
-ADDRESS = f"""
-SELECT address FROM member JOIN pg_locks ON locktype = 'advisory'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = {LIVES} AND objid = lives AND objsubid = 2 AND granted
-WHERE address IS NOT NULL ORDER BY joined_at DESC LIMIT 1
-"""
-
 # Where a number of a transaction is ahead of the server's, another server gave it: the tables were
 # brought here. One at a time, so that all members are in the same era.
 

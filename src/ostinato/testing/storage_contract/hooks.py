@@ -13,9 +13,6 @@ E = TypeVar("E", bound=Exception)
 
 
 class Hooks(ABC):
-    shared = False
-    """Whether several may have the same place open at once."""
-
     @abstractmethod
     def place(self) -> Any:
         """A new, empty place for data: a path, an address."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from ostinato.errors import Fenced, StoreError, StoreLocked
-from ostinato.ports import Batch, Page, RunQuery, Storage
+from ostinato.ports import Batch, Page, RunQuery
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import outgoing, record
 from ostinato.testing.storage_contract.writing import everything, full_batch
 
 
 class OwningPromises(Hooks):
-    async def test_a_second_owner_is_turned_away_at_once_or_shares(self) -> None:
+    async def test_a_second_owner_is_turned_away_at_once(self) -> None:
         place = self.place()
         async with self.opened(place) as storage:
             second = self.make(place)
-            if self.shared:
-                await _share(storage, second)
-            else:
-                assert (await raises(StoreLocked, second.open())).message
-                await write(storage, records=[record()])
+            assert (await raises(StoreLocked, second.open())).message
+            await write(storage, records=[record()])
         async with self.opened(place) as third:
             assert await third.history("r1") == [record()]
 
@@ -76,14 +73,3 @@ class OwningPromises(Hooks):
         await raises(StoreError, storage.runs(RunQuery(), Page()))
         await raises(StoreError, storage.join())
         await storage.close()
-
-
-async def _share(first: Storage, second: Storage) -> None:
-    """Neither fences the other, and each sees what both have written."""
-    await second.open()
-    epochs = [await one.join() for one in (first, second)]
-    await write(first, epoch=epochs[0], records=[record()])
-    await write(second, epoch=epochs[1], records=[record("r2")])
-    await raises(Fenced, write(first, epoch=epochs[1]))
-    assert await first.history("r2") == [record("r2")]
-    await second.close()

@@ -4,19 +4,34 @@
 -- that of the run that the row is about. Every key of what grows with the runs begins with the id
 -- of a run, which begins with the time.
 
--- Who may write: a batch carries its writer's epoch. The lease is another row, renewed elsewhere.
--- "lives" is the advisory lock that a member's connection holds.
+-- The only clock that judges a lease, in ms.
+CREATE FUNCTION clock_ms() RETURNS bigint LANGUAGE sql VOLATILE
+    AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+-- Who may write: a batch carries its writer's epoch. "lives" is the advisory lock that a connection
+-- of the member holds; "writer" is the server's process that writes for it, since "begun".
 CREATE SEQUENCE epoch;
 CREATE TABLE member (
-    id        text COLLATE "C" NOT NULL PRIMARY KEY,
-    epoch     bigint NOT NULL,
-    lives     integer NOT NULL,
-    address   text,
-    joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    id      text COLLATE "C" NOT NULL PRIMARY KEY,
+    epoch   bigint NOT NULL,
+    lives   integer NOT NULL,
+    writer  integer,
+    begun   timestamptz,
+    address text,
+    since   timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
+
+-- One row: who holds the store. The lease is another row than the fence, so that renewing it never
+-- waits for a batch.
+CREATE TABLE holder (member text COLLATE "C");
+INSERT INTO holder VALUES (NULL);
 CREATE TABLE lease (
     member     text COLLATE "C" NOT NULL PRIMARY KEY,
-    expires_at timestamptz NOT NULL
+    address    text NOT NULL,
+    version    text NOT NULL,
+    since      bigint NOT NULL,
+    span       bigint NOT NULL,
+    expires_at bigint NOT NULL
 ) WITH (fillfactor = 50);
 
 -- Numbers of transactions begin anew when the tables are brought to another server: so many times.
