@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -66,6 +67,7 @@ class Server:
         self.notes = notes
         self.settings = {f"OSTINATO_{name.upper()}": value for name, value in settings.items()}
         self.up = asyncio.Event()
+        self.errors: Any = None
         self.address = ""
 
     async def start(self):
@@ -75,7 +77,7 @@ class Server:
         self.process = await asyncio.create_subprocess_exec(
             *command, "--store", self.store, "--port", "0", "--json",
             cwd=HERE, env=environment, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
+            stderr=self.errors or asyncio.subprocess.DEVNULL, limit=1 << 20,
         )  # fmt: skip
         self.reading = asyncio.create_task(self._read())
         await self.up.wait()

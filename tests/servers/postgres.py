@@ -227,6 +227,7 @@ def _free_port() -> int:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt), postgres(durable=True) as server:
-        print(server.url("postgres"), flush=True)
+        sys.stdout.write(f"{server.url('postgres')}\n")
+        sys.stdout.flush()
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""PostgreSQL keeps the promises of every store: alone, and when several share it."""
+"""PostgreSQL keeps the promises of every store: alone, and shared."""
 
 from typing import Any, Literal
 
@@ -45,18 +45,32 @@ class TestPostgres(StorageContract):
 
 
 class TestSharedPostgres(SharingContract):
+    """The server's clock stands still, and goes on when the test says so."""
+
     @pytest.fixture(autouse=True)
     def _databases(self, new_database):
-        self.place = new_database
+        self._new = new_database
+        self._urls: list[str] = []
+        self.now = 1_000_000
+        yield
+        for url in self._urls:
+            self._set(url, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
     def place(self) -> str:
-        raise NotImplementedError
+        self._urls.append(self._new())
+        self._set(self._urls[-1], f"SELECT {self.now}::bigint")
+        return self._urls[-1]
 
     def make(self, place: Any) -> PostgresStorage:
         return PostgresStorage(place, patience=5)
 
     async def pass_by(self, place: Any, seconds: float) -> None:
-        """The leases grow older; nobody can set the clock of a server."""
-        async with await psycopg.AsyncConnection.connect(place, autocommit=True) as db:
-            older = "expires_at = expires_at - %s * interval '1 second'"
-            await db.execute(f"UPDATE ostinato.lease SET {older}", (seconds,))
+        self.now += round(seconds * 1000)
+        self._set(place, f"SELECT {self.now}::bigint")
+
+    def _set(self, url: str, clock: str) -> None:
+        with psycopg.connect(url) as db:
+            db.execute(
+                "CREATE OR REPLACE FUNCTION ostinato.clock_ms() RETURNS bigint LANGUAGE sql "
+                f"VOLATILE AS '{clock}'".encode()
+            )

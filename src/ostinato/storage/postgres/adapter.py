@@ -40,8 +40,8 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.postgres import faults, lists, reads, schema
-from ostinato.storage.postgres import statements as sql
+from ostinato.storage.postgres import faults, lists, reads, schema, statements
+from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
@@ -51,7 +51,6 @@ from ostinato.storage.postgres.wire import Ask, Fault, Lost, Wire
 
 P = ParamSpec("P")
 T = TypeVar("T")
-OnConnect = Callable[[Wire], Any] | None
 Read = Callable[Concatenate[Link, P], Coroutine[Any, Any, T]]
 
 TRIES = 5
@@ -71,19 +70,13 @@ class PostgresStorage:
         self.address = address(url)
         self._era = 0
         self._opened = False
-        self._writer = self._link("writes", patience, self._learn)
-        self._reader = self._link("reads", patience)
-        self._lists = self._link("lists", patience, indexed=False)
-        self._watch = self._link("watches", patience, self._enter)
-        self._members = PostgresMembers(self._watch, self.member)
-        self.members: Members | None = self._members
-
-    def _link(
-        self, what: str, patience: float, on_connect: OnConnect = None, *, indexed: bool = True
-    ) -> Link:
-        """The server shows it by this name, which others know its writer by."""
-        purpose = Purpose(f"{what} {self.member}", indexed, on_connect)
-        return Link(self.address, purpose, patience)
+        self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
+        self._reader = Link(self.address, Purpose("reads"), patience)
+        self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
+        watches = Purpose("watches", on_connect=self._enter, stays=True)
+        self._watch = Link(self.address, watches, patience)
+        self._seat = PostgresMembers(self.member, self._watch)
+        self.members: Members | None = self._seat
 
     async def open(self) -> None:
         if self._opened:
@@ -102,30 +95,30 @@ class PostgresStorage:
         if self._opened:
             self._opened = False
             try:
-                await self._members.leave()
+                await self._seat.exit()
             finally:
                 self._close()
 
-    def _links(self) -> tuple[Link, ...]:
-        return self._watch, self._writer, self._reader, self._lists
-
     def _close(self) -> None:
-        for link in self._links():
+        for link in (self._watch, self._writer, self._reader, self._lists):
             link.close()
 
     async def _enter(self, wire: Wire) -> None:
-        await self._members.connected(wire)
+        wire.heard = lambda channel, payload: self._seat.heard()
+        me = [text(self.member)]
+        await wire.ask(Ask(sql.LISTEN, kept=False), Ask(sql.ENTER, me), Ask(sql.FORGET_MEMBERS, me))
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
-        _, [(era,)] = await wire.ask(Ask(sql.ONE_AT_A_TIME), Ask(sql.ERA))
+        asks = [Ask(statements.ONE_AT_A_TIME), Ask(statements.ERA)]
+        _, [(era,)], _ = await wire.ask(*asks, Ask(sql.WRITES, [text(self.member)]))
         self._era = int(era)
 
     async def join(self) -> int:
-        [found] = await self._writer.ask(Ask(sql.JOIN, [text(self.member)]))
-        if not found:
+        [joined] = await self._writer.ask(Ask(sql.JOIN, [text(self.member)]))
+        if not joined:
             raise Fenced("this process does not hold the store; another may")
-        return int(found[0][0])
+        return int(joined[0][0])
 
     async def commit(self, batch: Batch) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from ostinato.storage.postgres import faults
-from ostinato.storage.postgres.statements import ADDRESS
+from ostinato.storage.postgres.membership import ADDRESS
 from ostinato.storage.postgres.url import SCHEMA, address
 
 _WITHIN = 10
@@ -13,7 +13,7 @@ _WITHIN = 10
 
 
 def known_address(url: str) -> str | None:
-    """Of the process that holds the store; None also when there are no tables yet."""
+    """Of a member whose connection is there; None also when there are no tables yet."""
     at = address(url)
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=_WITHIN) as db:

@@ -35,11 +35,14 @@ SET enable_mergejoin = off; SET jit = off
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a connection is for. ``indexed``: all that it asks is found by an index."""
+    """What a connection is for. ``indexed``: all that it asks is found by an index. ``stays``: it
+    is there also when nobody asks.
+    """
 
     name: str
     indexed: bool = True
     on_connect: Callable[[Wire], Any] | None = None
+    stays: bool = False
 
 
 class Link:
@@ -114,10 +117,7 @@ class Link:
             return self._wire
         if self._closed:
             raise StoreError(f"{self._address.place} is not open; call open() first")
-        if self._connecting is None:
-            self._connecting = asyncio.create_task(self._connect(hopeful))
-            self._connecting.add_done_callback(self._connected_or_not)
-        connecting = self._connecting
+        connecting = self._begin(hopeful)
         await asyncio.wait([connecting])  # who is cancelled here takes nobody along
         if connecting.cancelled():
             raise StoreError(f"{self._address.place} was closed meanwhile")
@@ -130,8 +130,21 @@ class Link:
             return
         if self._closed:
             task.result().close()
-        else:
-            self._wire = task.result()
+            return
+        self._wire = task.result()
+        if self._purpose.stays:
+            self._wire.lost = self._return
+
+    def _return(self) -> None:
+        """Whoever listens has to be there before somebody asks."""
+        if not self._closed:
+            self._begin(hopeful=True)
+
+    def _begin(self, hopeful: bool) -> asyncio.Task[Wire]:
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect(hopeful))
+            self._connecting.add_done_callback(self._connected_or_not)
+        return self._connecting
 
     async def _connect(self, hopeful: bool) -> Wire:
         loop = asyncio.get_running_loop()

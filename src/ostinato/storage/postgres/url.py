@@ -67,7 +67,7 @@ async def connect(at: Address, purpose: str) -> psycopg.AsyncConnection[Any]:
 
     given = conninfo_to_dict(at.url)
     more: dict[str, Any] = {key: value for key, value in _DEFAULTS.items() if key not in given}
-    more["application_name"] = f"{given.get('application_name') or 'ostinato'} {purpose}"
+    more.setdefault("application_name", given.get("application_name") or f"ostinato {purpose}")
     try:
         db = await psycopg.AsyncConnection.connect(at.url, autocommit=True, **more)
     except psycopg.Error as error:

@@ -63,10 +63,13 @@ class _Pipeline:
 
 
 class Wire:
-    """``heard`` is called with the channel and the payload of a notification."""
+    """``heard`` is called with the channel and the payload of a notification, ``lost`` when the
+    connection breaks.
+    """
 
     def __init__(self, db: psycopg.AsyncConnection[Any]) -> None:
         self.heard: Callable[[str, str], None] = lambda channel, payload: None
+        self.lost: Callable[[], None] = lambda: None
         self.broken: Lost | None = None
         self._db = db
         self._pq: PGconn = db.pgconn
@@ -201,6 +204,7 @@ class Wire:
                 told = pipeline.fault if _is_last_word(pipeline.fault) else None
                 pipeline.answer.set_exception(Lost(str(told or self.broken)))
         self._waiting.clear()
+        self.lost()
 
 
 def _is_last_word(fault: Fault | None) -> bool:

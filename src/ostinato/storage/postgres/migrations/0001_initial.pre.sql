@@ -4,23 +4,33 @@
 -- that of the run that the row is about. Every key of what grows with the runs begins with the id
 -- of a run, which begins with the time.
 
--- Who may write: a batch carries its writer's epoch. The lease is another row, renewed elsewhere.
+-- The only clock that judges a lease, in ms.
+CREATE FUNCTION clock_ms() RETURNS bigint LANGUAGE sql VOLATILE
+    AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+-- Who may write: a batch carries its writer's epoch. "writer" is the server's process that writes for
+-- the member, since "begun".
 CREATE SEQUENCE epoch;
 CREATE TABLE member (
-    id        text COLLATE "C" NOT NULL PRIMARY KEY,
-    epoch     bigint NOT NULL,
-    joined_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    id      text COLLATE "C" NOT NULL PRIMARY KEY,
+    epoch   bigint NOT NULL,
+    writer  integer,
+    begun   timestamptz,
+    since   timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
+
+-- One row: who holds the store. The lease is another row than the fence, so that renewing it never
+-- waits for a batch.
+CREATE TABLE holder (member text COLLATE "C");
+INSERT INTO holder VALUES (NULL);
 CREATE TABLE lease (
     member     text COLLATE "C" NOT NULL PRIMARY KEY,
-    span       interval NOT NULL,
-    expires_at timestamptz NOT NULL,
-    since      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    holds      boolean NOT NULL DEFAULT false,
     address    text NOT NULL,
-    version    text NOT NULL
+    version    text NOT NULL,
+    since      bigint NOT NULL,
+    span       bigint NOT NULL,
+    expires_at bigint NOT NULL
 ) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX lease_holder ON lease (holds) WHERE holds;
 
 -- Numbers of transactions begin anew when the tables are brought to another server: so many times.
 CREATE TABLE era (
