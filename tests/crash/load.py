@@ -14,7 +14,6 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx2
 
@@ -67,17 +66,17 @@ class Server:
         self.notes = notes
         self.settings = {f"OSTINATO_{name.upper()}": value for name, value in settings.items()}
         self.up = asyncio.Event()
-        self.errors: Any = None
         self.address = ""
 
     async def start(self):
+        self.up.clear()
         paths = {"PYTHONPATH": f"{HERE / 'src'}:{HERE}"}
         environment = os.environ | paths | self.settings
         command = [sys.executable, "-m", "ostinato", "serve", "tests.crash.flows:app"]
         self.process = await asyncio.create_subprocess_exec(
             *command, "--store", self.store, "--port", "0", "--json",
             cwd=HERE, env=environment, stdout=asyncio.subprocess.PIPE,
-            stderr=self.errors or asyncio.subprocess.DEVNULL, limit=1 << 20,
+            stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
         )  # fmt: skip
         self.reading = asyncio.create_task(self._read())
         await self.up.wait()
@@ -104,9 +103,18 @@ class Server:
         self.up.clear()
 
     async def stop(self):
+        self.up.clear()
         self.process.send_signal(signal.SIGTERM)
         await self.reading
         return await self.process.wait()
+
+    async def __aenter__(self):
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc):
+        if self.process.returncode is None:
+            await self.kill()
 
 
 class Load:

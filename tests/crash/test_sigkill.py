@@ -21,8 +21,7 @@ async def test_nothing_is_lost_or_doubled_by_twenty_kills(tmp_path, seed):
     print(f"CRASH_SEED={seed}")  # noqa: T201 - shown when it fails
     chance, notes = random.Random(seed), Notes()
     server = Server(f"sqlite:///{tmp_path / 'crash.db'}", notes)
-    await server.start()
-    async with Load([server], notes, seed) as load:
+    async with server, Load([server], notes, seed) as load:
         for number in range(KILLS):
             await notes.wait_begun(chance.choice(MOMENTS[number % 2]))
             for _ in range(chance.randrange(50)):
