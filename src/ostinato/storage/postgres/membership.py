@@ -14,6 +14,12 @@ ENTER = f"""
 INSERT INTO member (id, epoch, lives) SELECT $1::text, $3::int8, $2::int8
 FROM pg_try_advisory_lock({LIVES}, $2::int8::int) ON CONFLICT (id) DO NOTHING
 """
+# Where there was a connection before, it may still be in the middle of a batch: that ends now.
+END_WRITER = """
+SELECT pg_terminate_backend(pid) FROM member JOIN pg_stat_activity
+    ON pid = writer AND backend_start = begun AND usename = current_user AND state <> 'idle'
+WHERE id = $1::text
+"""
 WRITES = """
 UPDATE member SET writer = pg_backend_pid(), begun = (
     SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
