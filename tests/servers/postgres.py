@@ -33,8 +33,8 @@ NOBODY = 65534
 PATIENCE = 60.0
 """Seconds in which a server must answer."""
 
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-"""For what tests say about behaviour; never for durability or speed."""
+FAST = ("fsync=off", "full_page_writes=off")
+"""For what tests say about behaviour, SIGKILL of the server included; never for speed."""
 
 ALWAYS = (
     f"listen_addresses={HOST}", "max_connections=100", "lc_messages=C", "logging_collector=off",

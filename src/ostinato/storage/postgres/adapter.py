@@ -110,8 +110,9 @@ class PostgresStorage:
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
-        asks = [Ask(statements.ONE_AT_A_TIME), Ask(statements.ERA)]
-        _, [(era,)], _ = await wire.ask(*asks, Ask(sql.WRITES, [text(self.member)]))
+        me = [text(self.member)]
+        await wire.ask(Ask(sql.END_WRITER, me), Ask(sql.WRITES, me))
+        _, [(era,)] = await wire.ask(Ask(statements.ONE_AT_A_TIME), Ask(statements.ERA))
         self._era = int(era)
 
     async def join(self) -> int:

@@ -6,6 +6,7 @@ that has no such form raises what ``faults.BAD_ROW`` lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 Argument = bytes | None
 
 _BOOL, _BYTEA, _INT8, _INT2, _TEXT = 16, 17, 20, 21, 25
+_UNHELD = re.compile("[\0\ud800-\udfff]")
 _head = Struct(">iiIii").pack  # dimensions, whether some are null, the type, how many, the first
 _length = Struct(">i").pack
 _int8 = Struct(">q").pack
@@ -26,6 +28,11 @@ def text(value: str | None) -> Argument:
     return None if value is None else value.encode()
 
 
+def sought(value: str | None) -> Argument:
+    """Text that is looked for, and not kept: what no row can hold is found in none."""
+    return None if value is None else _UNHELD.sub("\uffff", value).encode()
+
+
 def number(value: int | None) -> Argument:
     return None if value is None else _int8(value)
 
@@ -37,6 +44,12 @@ def raw(value: bytes | None) -> Argument:
 def texts(values: Sequence[str | None]) -> bytes:
     found = [None if value is None else value.encode() for value in values]
     return _array(_TEXT, found, _sized(found))
+
+
+def soughts(values: Sequence[str]) -> bytes:
+    if _UNHELD.search("".join(values)):
+        values = [_UNHELD.sub("\uffff", value) for value in values]
+    return texts(values)
 
 
 def raws(values: Sequence[bytes | None]) -> bytes:
@@ -67,11 +80,12 @@ def _array(kind: int, values: Sequence[Any], sized: Iterable[bytes]) -> bytes:
 
 
 _ENCODERS: dict[str, Callable[[Any], bytes]] = {
-    "t": texts, "b": raws, "i": numbers, "f": flags,
+    "t": texts, "s": soughts, "b": raws, "i": numbers, "f": flags,
 }  # fmt: skip
 
 
 def columns(kinds: str, rows: Iterable[Sequence[Any]]) -> list[Argument]:
-    """One array per column; ``kinds`` has a letter for each: text, bytes, integer, flag."""
+    """One array per column; ``kinds`` has a letter for each: text, text that is
+    looked for, bytes, integer, flag."""
     turned: Iterable[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(kinds)
     return [_ENCODERS[kind](column) for kind, column in zip(kinds, turned, strict=True)]

@@ -44,12 +44,12 @@ _MENDS = (
 )
 
 _SIGNS = (
-    ("password", "28"), ("pg_hba.conf", "28"), ("role \"", "28"), ("SSL", "SSL"),
-    ("certificate", "SSL"), ("too many clients", "53300"), ("connection slots", "53300"),
-    ("too many connections", "53300"), ("starting up", "57P03"), ("shutting down", "57P03"),
-    ("not yet accepting", "57P03"), ("recovery mode", "57P03"), ("does not exist", "3D000"),
-    ("refused", "gone"), ("No such file", "gone"), ("resolve", "name"), ("translate", "name"),
-    ("not known", "name"), ("timeout", "gone"), ("timed out", "gone"), ("read-only", "25006"),
+    ("too many", "53300"), ("connection slots", "53300"), ("password", "28"),
+    ("pg_hba.conf", "28"), ('role "', "28"), ("SSL", "SSL"), ("certificate", "SSL"),
+    ("starting up", "57P03"), ("shutting down", "57P03"), ("not yet accepting", "57P03"),
+    ("recovery mode", "57P03"), ("does not exist", "3D000"), ("refused", "gone"),
+    ("No such file", "gone"), ("resolve", "name"), ("translate", "name"), ("not known", "name"),
+    ("timeout", "gone"), ("timed out", "gone"), ("read-only", "25006"),
     ("invalid connection option", "url"), ("invalid URI", "url"),
 )  # fmt: skip
 """While connecting there is only text: what it says → which error that is."""

@@ -16,11 +16,10 @@ from ostinato.ports import (
     TaskQuery,
     TaskRow,
 )
-from ostinato.ports.choosing import lower
 from ostinato.ports.grouping import merged
 from ostinato.storage import rows
 from ostinato.storage.cursor import event_cursor
-from ostinato.storage.postgres.arrays import Argument, number, text, texts
+from ostinato.storage.postgres.arrays import Argument, number, sought, soughts
 from ostinato.storage.postgres.link import Link
 from ostinato.storage.postgres.statements import HEAD, LETTER, STORED, TASK
 from ostinato.storage.postgres.values import as_far_as_whole
@@ -41,7 +40,7 @@ _LETTER_TEXTS = (
 async def runs(link: Link, query: RunQuery, page: Page) -> list[Head]:
     conditions = list(_run_conditions(query))
     if page.cursor is not None:
-        conditions.append(("run_id < {}::text", (text(page.cursor),)))
+        conditions.append(("run_id < {}::text", (sought(page.cursor),)))
     order = "ORDER BY run_id DESC"
     found = await link.rows(_asked(_from("run", HEAD), conditions, order, page.limit))
     return list(map(rows.head, found))
@@ -64,7 +63,7 @@ async def events(link: Link, query: EventQuery, page: Page) -> list[StoredEvent]
     if page.cursor is not None:
         received_at, place = event_cursor(page.cursor)
         before = f"(received_at, {_PLACE}) < ({{}}::int8, {{}}::text)"
-        conditions.append((before, (number(received_at), text(place))))
+        conditions.append((before, (number(received_at), sought(place))))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC"
     asked = _asked(_from("event", STORED), conditions, order, page.limit)
     return list(map(rows.stored_event, await as_far_as_whole(link, asked, rows.EVENT_DATA)))
@@ -79,7 +78,7 @@ async def dead_letters(link: Link, query: LetterQuery, page: Page) -> list[DeadL
     than, way = (">", "ASC") if query.oldest_first else ("<", "DESC")
     if page.cursor is not None:
         last = "(SELECT at, id FROM dead_letter WHERE id = {}::text)"
-        conditions.append((f"(at, id) {than} {last}", (text(page.cursor),)))
+        conditions.append((f"(at, id) {than} {last}", (sought(page.cursor),)))
     order = f"ORDER BY at {way}, id {way}"
     asked = _asked(_from("dead_letter", LETTER), conditions, order, page.limit)
     return list(map(rows.letter, await as_far_as_whole(link, asked, rows.LETTER_EVENT)))
@@ -93,7 +92,7 @@ async def tasks(link: Link, query: TaskQuery, page: Page) -> list[TaskRow]:
     conditions = list(_task_conditions(query))
     if page.cursor is not None:
         last = "(SELECT opened_at, id FROM task WHERE id = {}::text)"
-        conditions.append((f"(opened_at, id) < {last}", (text(page.cursor),)))
+        conditions.append((f"(opened_at, id) < {last}", (sought(page.cursor),)))
     order = "ORDER BY opened_at DESC, id DESC"
     asked = _asked(_from("task", TASK), conditions, order, page.limit)
     found = await as_far_as_whole(link, asked, rows.TASK_ASKED, rows.TASK_ANSWER)
@@ -146,9 +145,9 @@ def _task_conditions(query: TaskQuery) -> Iterator[Condition]:
     if query.assignee is not None:
         yield _is("assignee", query.assignee)
     if query.candidate is not None:
-        yield "{}::text = ANY (candidates)", (text(query.candidate),)
+        yield "{}::text = ANY (candidates)", (sought(query.candidate),)
     if query.group is not None:
-        yield "{}::text = ANY (groups)", (text(query.group),)
+        yield "{}::text = ANY (groups)", (sought(query.group),)
     if query.workflow is not None:
         yield _is("workflow", query.workflow)
     if query.run_id is not None:
@@ -169,22 +168,27 @@ def _event_conditions(query: EventQuery) -> Iterator[Condition]:
 
 
 def _is(column: str, value: str) -> Condition:
-    return f"{column} = {{}}::text", (text(value),)
+    return f"{column} = {{}}::text", (sought(value),)
 
 
 def _one_of(column: str, values: Sequence[str]) -> Condition:
-    return f"{column} = ANY ({{}}::text[])", (texts(values),)
+    return f"{column} = ANY ({{}}::text[])", (soughts(values),)
 
 
 def _begins(column: str, prefix: str) -> Condition:
     between = f"{column} >= {{}}::text AND {column} < {{}}::text"
-    return between, (text(prefix), text(prefix + _LAST_CHARACTER))
+    return between, (sought(prefix), sought(prefix + _LAST_CHARACTER))
 
 
 def _has_text(value: str, columns: tuple[str, ...]) -> Condition:
     """strpos, not LIKE: nothing to escape. In collation "C" only ASCII has two cases."""
     parts = [f'strpos(lower({column} COLLATE "C"), {{}}::text) > 0' for column in columns]
-    return f"({' OR '.join(parts)})", (lower(value),) * len(columns)
+    return f"({' OR '.join(parts)})", (_lower(value),) * len(columns)
+
+
+def _lower(value: str) -> Argument:
+    found = sought(value)
+    return None if found is None else found.lower()
 
 
 def _asked(select: str, conditions: list[Condition], order: str, limit: int | None) -> Ask:

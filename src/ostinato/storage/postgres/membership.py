@@ -10,6 +10,12 @@ INSERT INTO member (id, epoch) SELECT $1::text, 0 WHERE NOT EXISTS (
     SELECT 1 FROM member WHERE id = $1::text
 ) ON CONFLICT (id) DO NOTHING
 """
+# Where there was a connection before, it may still be in the middle of a batch: that ends now.
+END_WRITER = """
+SELECT pg_terminate_backend(pid) FROM member JOIN pg_stat_activity
+    ON pid = writer AND backend_start = begun AND usename = current_user AND state <> 'idle'
+WHERE id = $1::text
+"""
 WRITES = """
 UPDATE member SET writer = pg_backend_pid(), begun = (
     SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()

@@ -29,7 +29,7 @@ from ostinato.ports import (
 )
 from ostinato.storage import rows
 from ostinato.storage.postgres import questions as ask
-from ostinato.storage.postgres.arrays import Argument, columns, number, shorts, text, texts
+from ostinato.storage.postgres.arrays import Argument, columns, number, shorts, sought, soughts
 from ostinato.storage.postgres.link import Link
 from ostinato.storage.postgres.partitions import PARTITIONS
 from ostinato.storage.postgres.values import as_far_as_whole, up_to, whole
@@ -59,12 +59,12 @@ async def _firsts(link: Link, sql: str, *arguments: Argument) -> list[Any]:
 
 
 async def history(link: Link, run_id: str, after: int, limit: int | None) -> list[Record]:
-    asked = Ask(ask.HISTORY, [text(run_id), number(after), number(limit)])
+    asked = Ask(ask.HISTORY, [sought(run_id), number(after), number(limit)])
     return [Record(*row[:-1]) for row in await whole(link, asked, _RECORD_DATA)]
 
 
 async def head(link: Link, run_id: str) -> Head | None:
-    found = await link.rows(Ask(ask.ONE_HEAD, [text(run_id)]))
+    found = await link.rows(Ask(ask.ONE_HEAD, [sought(run_id)]))
     return rows.head(found[0]) if found else None
 
 
@@ -73,7 +73,7 @@ async def busy_runs(link: Link, partitions: Partitions = None) -> list[str]:
 
 
 async def open_runs(link: Link, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    found = await link.rows(Ask(ask.OPEN_RUNS, columns("tt", pairs)))
+    found = await link.rows(Ask(ask.OPEN_RUNS, columns("ss", pairs)))
     return {(workflow, uid): run_id for workflow, uid, run_id in found}
 
 
@@ -83,7 +83,7 @@ async def due_timers(
     asked = [_mine(partitions), number(now), number(limit)]
     if workflow is None:
         return list(starmap(Timer, await link.rows(Ask(ask.DUE_TIMERS, asked))))
-    of_it = Ask(ask.DUE_TIMERS_OF, [*asked, text(workflow)])
+    of_it = Ask(ask.DUE_TIMERS_OF, [*asked, sought(workflow)])
     return list(starmap(Timer, await link.rows(of_it)))
 
 
@@ -93,7 +93,7 @@ async def next_timer(link: Link, partitions: Partitions = None) -> int | None:
 
 
 async def schedules(link: Link, ids: Sequence[str] | None) -> list[Schedule]:
-    asked = Ask(ask.SCHEDULES) if ids is None else Ask(ask.SOME_SCHEDULES, [texts(ids)])
+    asked = Ask(ask.SCHEDULES) if ids is None else Ask(ask.SOME_SCHEDULES, [soughts(ids)])
     return list(starmap(Schedule, await link.rows(asked)))
 
 
@@ -108,12 +108,12 @@ async def next_schedule(link: Link) -> int | None:
 
 
 async def find_waits(link: Link, type: str, values_keys: Sequence[str]) -> list[Wait]:
-    found = await link.rows(Ask(ask.FIND_WAITS, [text(type), texts(values_keys)]))
+    found = await link.rows(Ask(ask.FIND_WAITS, [sought(type), soughts(values_keys)]))
     return list(starmap(Wait, found))
 
 
 async def early_events(link: Link, type: str, values_key: str, since: int) -> list[Event]:
-    asked = Ask(ask.EARLY_EVENTS, [text(type), text(values_key), number(since)])
+    asked = Ask(ask.EARLY_EVENTS, [sought(type), sought(values_key), number(since)])
     return list(map(rows.event, await as_far_as_whole(link, asked, EVENT_DATA)))
 
 
@@ -128,13 +128,13 @@ async def missed(link: Link, partitions: Partitions = None) -> list[tuple[Wait, 
 async def known_events(
     link: Link, pairs: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredEvent]:
-    asked = Ask(ask.KNOWN_EVENTS, columns("tt", pairs))
+    asked = Ask(ask.KNOWN_EVENTS, columns("ss", pairs))
     found = map(rows.stored_event, await as_far_as_whole(link, asked, EVENT_DATA))
     return {(stored.event.source, stored.event.id): stored for stored in found}
 
 
 async def reply(link: Link, scope: str, key: str, now: int) -> Reply | None:
-    asked = Ask(ask.ONE_REPLY, [text(scope), text(key), number(now)])
+    asked = Ask(ask.ONE_REPLY, [sought(scope), sought(key), number(now)])
     found = await whole(link, asked, _REPLY_ANSWER)
     return rows.reply(found[0]) if found else None
 
@@ -168,18 +168,18 @@ async def versions(link: Link) -> list[Version]:
 
 
 async def events_by_id(link: Link, event_id: str) -> list[StoredEvent]:
-    found = await as_far_as_whole(link, Ask(ask.EVENTS_BY_ID, [text(event_id)]), EVENT_DATA)
+    found = await as_far_as_whole(link, Ask(ask.EVENTS_BY_ID, [sought(event_id)]), EVENT_DATA)
     return list(map(rows.stored_event, found))
 
 
 async def task(link: Link, task_id: str) -> TaskRow | None:
-    asked = Ask(ask.ONE_TASK, [text(task_id)])
+    asked = Ask(ask.ONE_TASK, [sought(task_id)])
     found = await as_far_as_whole(link, asked, rows.TASK_ASKED, rows.TASK_ANSWER)
     return rows.task(found[0]) if found else None
 
 
 async def dead_letter(link: Link, letter_id: str) -> DeadLetter | None:
-    found = await as_far_as_whole(link, Ask(ask.ONE_LETTER, [text(letter_id)]), LETTER_EVENT)
+    found = await as_far_as_whole(link, Ask(ask.ONE_LETTER, [sought(letter_id)]), LETTER_EVENT)
     return rows.letter(found[0]) if found else None
 
 
@@ -187,13 +187,13 @@ async def dead_letter(link: Link, letter_id: str) -> DeadLetter | None:
 
 
 async def operation(link: Link, operation_id: str) -> Operation | None:
-    found = await link.rows(Ask(ask.ONE_OPERATION, [text(operation_id)]))
+    found = await link.rows(Ask(ask.ONE_OPERATION, [sought(operation_id)]))
     return rows.operation(found[0]) if found else None
 
 
 async def operations(link: Link, page: Page) -> list[Operation]:
     before = _BEHIND_ALL if page.cursor is None else page.cursor
-    asked = Ask(ask.OPERATIONS, [text(before), number(page.limit)])
+    asked = Ask(ask.OPERATIONS, [sought(before), number(page.limit)])
     return list(map(rows.operation, await link.rows(asked)))
 
 
@@ -202,17 +202,17 @@ async def running_operations(link: Link) -> list[Operation]:
 
 
 async def operation_runs(link: Link, operation_id: str, after: str, limit: int) -> list[str]:
-    asked = [text(operation_id), text(after), number(limit)]
+    asked = [sought(operation_id), sought(after), number(limit)]
     return await _firsts(link, ask.OPERATION_RUNS, *asked)
 
 
 async def operation_run(link: Link, operation_id: str, run_id: str) -> str | None:
-    outcome: str | None = await _one(link, ask.OPERATION_RUN, text(operation_id), text(run_id))
+    outcome: str | None = await _one(link, ask.OPERATION_RUN, sought(operation_id), sought(run_id))
     return outcome
 
 
 async def operation_tally(link: Link, operation_id: str) -> list[Tally]:
-    found: list[Row] = await link.rows(Ask(ask.OPERATION_TALLY, [text(operation_id)]))
+    found: list[Row] = await link.rows(Ask(ask.OPERATION_TALLY, [sought(operation_id)]))
     return list(starmap(Tally, found))
 
 
@@ -224,7 +224,7 @@ async def aged_operations(link: Link, now: int, before: int | None, limit: int) 
 
 
 async def over_runs(link: Link, workflow: str, status: str, before: int, limit: int) -> list[str]:
-    asked = [text(workflow), text(status), number(before), number(limit)]
+    asked = [sought(workflow), sought(status), number(before), number(limit)]
     return await _firsts(link, ask.OVER_RUNS, *asked)
 
 

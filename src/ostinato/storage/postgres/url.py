@@ -84,5 +84,7 @@ async def connect(at: Address, purpose: str) -> psycopg.AsyncConnection[Any]:
 
 _SETTINGS = """
 SET search_path = {schema}; SET idle_in_transaction_session_timeout = {idle};
-SET client_min_messages = warning; SET standard_conforming_strings = on
+SET client_min_messages = warning; SET standard_conforming_strings = on;
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3
 """
+"""The server, too, is to notice soon when the other side is gone: it may hold a lock for it."""
