@@ -42,8 +42,9 @@ WITHOUT_HANDLER = {"second/nap", "second/paid", "last/tell"}
 class Server:
     """The process that is killed. ``begun`` counts the lines of its handlers."""
 
-    def __init__(self, store):
+    def __init__(self, store, **settings):
         self.store = store
+        self.settings = {f"OSTINATO_{name.upper()}": value for name, value in settings.items()}
         self.lines = asyncio.Condition()
         self.begun: Counter[str] = Counter()
         self.tokens: asyncio.Queue[str] = asyncio.Queue()
@@ -51,10 +52,10 @@ class Server:
         self.address = ""
 
     async def start(self):
-        environment = os.environ | {"PYTHONPATH": f"{HERE / 'src'}:{HERE}"}
+        environment = os.environ | self.settings | {"PYTHONPATH": f"{HERE / 'src'}:{HERE}"}
         command = [sys.executable, "-m", "ostinato", "serve", "tests.crash.flows:app"]
         self.process = await asyncio.create_subprocess_exec(
-            *command, "--store", f"sqlite:///{self.store}", "--port", "0", "--json",
+            *command, "--store", self.store, "--port", "0", "--json",
             cwd=HERE, env=environment, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
         )  # fmt: skip
@@ -190,7 +191,7 @@ class Load:
 async def test_nothing_is_lost_or_doubled_by_twenty_kills(tmp_path, seed, monkeypatch):
     print(f"CRASH_SEED={seed}")  # noqa: T201 - shown when it fails
     chance = random.Random(seed)
-    server = Server(tmp_path / "crash.db")
+    server = Server(f"sqlite:///{tmp_path / 'crash.db'}")
     await server.start()
     async with Load(server, seed) as load:
         for number in range(KILLS):
@@ -209,7 +210,7 @@ async def finish_here(server, load, monkeypatch):
     """The last process is this one: what is left ends here, and is judged."""
     app = flows.app
     app.configure(
-        override_settings(app.settings, {"store": f"sqlite:///{server.store}"}, by="{name}")
+        override_settings(app.settings, {"store": server.store}, by="{name}")
     )
     monkeypatch.setattr(flows, "note", lambda job, **more: told(job, more))
 
