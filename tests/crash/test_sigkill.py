@@ -209,9 +209,7 @@ async def test_nothing_is_lost_or_doubled_by_twenty_kills(tmp_path, seed, monkey
 async def finish_here(server, load, monkeypatch):
     """The last process is this one: what is left ends here, and is judged."""
     app = flows.app
-    app.configure(
-        override_settings(app.settings, {"store": server.store}, by="{name}")
-    )
+    app.configure(override_settings(app.settings, {"store": server.store}, by="{name}"))
     monkeypatch.setattr(flows, "note", lambda job, **more: told(job, more))
 
     def told(job, more):
