@@ -189,7 +189,7 @@ class Executor:
     async def _kept_secret(self, attempt: Attempt) -> e.Event:
         """With the secrets that it is given, and without them in what it says."""
         try:
-            data, used = filled(attempt.state, attempt.command.input, self._secret)
+            data, used = filled(attempt.state.mark, attempt.command.input, self._secret)
         except Fail as error:
             return failure_of(attempt.command, error)
         attempt.command = msgspec.structs.replace(attempt.command, input=data)

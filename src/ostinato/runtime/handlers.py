@@ -11,7 +11,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, KeysView, Mapping
 from typing import Any
 
 import msgspec
@@ -242,5 +242,6 @@ class Handlers:
     def get(self, name: str) -> Handler | None:
         return self._handlers.get(name)
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> KeysView[str]:
+        """As they are at each moment."""
         return self._handlers.keys()

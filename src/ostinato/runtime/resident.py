@@ -33,7 +33,7 @@ class Resident:
     def new_head(self) -> Head | None:
         """What lists should show now, or None when they already do."""
         state = self.state
-        shown = (status_of(state), state.doing, state.waiting_for, state.busy > 0)
+        shown = (status_of(state), state.doing, state.waiting_for, state.at_work)
         if shown == self.head:
             return None
         self.head = shown
@@ -52,7 +52,7 @@ def head_of(state: State) -> Head:
         uid=state.uid,
         doing=state.doing,
         waiting_for=state.waiting_for,
-        busy=state.busy > 0 and not state.ended,
+        busy=state.at_work and not state.ended,
         ended_at=state.ended_at,
         error_name=error.name if error else reason and "Incident",
         error_message=error.message if error else reason,

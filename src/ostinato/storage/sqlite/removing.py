@@ -7,6 +7,7 @@ import sqlite3
 from ostinato.ports import Removal
 from ostinato.storage.sqlite import rows, values
 from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.sqlite.statements_jobs import DROP_OF_RUN
 
 
 def remove(db: sqlite3.Connection, removal: Removal) -> None:
@@ -46,6 +47,7 @@ def _remove_runs(db: sqlite3.Connection, runs: list[str], before: int) -> None:
     db.executemany(sql.DROP_WAITS, twice)
     db.executemany(sql.DROP_TIMERS, twice)
     db.executemany(sql.DROP_TASKS, twice)
+    db.executemany(DROP_OF_RUN, twice)
 
 
 def _sweep(db: sqlite3.Connection, most: int) -> None:
