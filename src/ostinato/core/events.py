@@ -119,6 +119,13 @@ class Taken(Event, frozen=True):
     since: int
 
 
+class TakenBack(Event, frozen=True):
+    """What was offered, and nobody has, can be done here."""
+
+    key: str
+    attempt: int
+
+
 class LeaseLost(Event, frozen=True):
     """``worker``, who has had it ``since`` then, was not heard of in time."""
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from msgspec import Raw, Struct
 
+NULL = Raw(b"null")
+
 
 class Brief(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a worker is told of a job beside its row: all that its handler may ask.
@@ -19,9 +21,9 @@ class Brief(Struct, frozen=True, omit_defaults=True, gc=False):
     ``input``, where it has any. Whoever has ``callback`` can end the job.
     """
 
-    input: Raw | None = None
+    input: Raw = NULL
     uid: str | None = None
-    trigger: Raw | None = None
+    trigger: Raw = NULL
     mark: str = ""
     callback: str = ""
     address: str = ""

@@ -28,11 +28,10 @@ from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.secrets import filled, has_marks, without
-from ostinato.core.state import State
 from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
-from ostinato.runtime.handlers import Handler, Handlers, Job, Report
+from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report
 from ostinato.runtime.outcomes import Fail
 from ostinato.runtime.reports import cleaned, failure_of, raised, report_of
 from ostinato.runtime.slots import Slots
@@ -100,7 +99,7 @@ class Executor:
         """Handlers that hold a slot though their attempt is over."""
         return sum(attempt.reported for attempt in self._running.values())
 
-    def dispatch(self, jobs: Sequence[tuple[State, StartJob]]) -> None:
+    def dispatch(self, jobs: Sequence[tuple[Origin, StartJob]]) -> None:
         """Take these jobs; they start as slots become free."""
         if self._stopping:
             return  # they stay open in the store, for the next process
@@ -130,6 +129,17 @@ class Executor:
         if found is not None and found.task is None:
             found.reported = True
             self._forget(found)
+
+    def abandon(self, run_id: str, key: str, attempt: int) -> None:
+        """What becomes of it is nobody's business any more: stop it, and say nothing."""
+        found = self._attempts.get((run_id, key, attempt))
+        if found is None:
+            return
+        found.reported = True
+        if found.task is None:
+            self._forget(found)
+        else:
+            found.stop()
 
     # one attempt
 
@@ -256,11 +266,10 @@ class Executor:
 
     def _forget(self, attempt: Attempt) -> None:
         key = attempt.key
-        self._fresh.pop(key, None)
-        self._running.pop(key, None)
+        for table in (self._fresh, self._running, self._attempts):
+            if table.get(key) is attempt:  # a worker may have got it once more
+                del table[key]
         self._look_quiet()
-        if self._attempts.get(key) is attempt:
-            del self._attempts[key]
         if attempt.task is not None and attempt.command.timeout is not None:
             self._deadlines.over()
         attempt.task = None

@@ -119,7 +119,7 @@ class Residents:
         excess = len(self._runs) - self._limit
         for _ in range(excess + 64 if excess > 0 else 0):
             run_id, resident = self._runs.popitem(last=False)
-            if resident.state.busy:
+            if resident.state.at_work:
                 self._runs[run_id] = resident
                 continue
             self._forget_uid(resident)

@@ -49,6 +49,7 @@ DECIDE: dict[type, Callable[[State, Any, int], list[Any]]] = {
     e.TimerFired: timers.timer_fired,
     e.TakenOver: takeover.taken_over,
     e.LeaseLost: takeover.lease_lost,
+    e.TakenBack: takeover.taken_back,
     e.CancelRequested: ending.cancel_requested,
     e.Broken: ending.broken,
     e.Followed: turns.followed,

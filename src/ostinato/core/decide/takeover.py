@@ -71,3 +71,12 @@ def lease_lost(state: State, event: e.LeaseLost, now: int) -> list[Said]:
     if step.deaths + 1 >= state.graph.most_deaths:
         said += _given_up(state, step, "was lost by its worker")
     return said
+
+
+def taken_back(state: State, event: e.TakenBack, now: int) -> list[Said]:
+    """A handler of its name has come: the next attempt is made here."""
+    step = busy_step(state, event.key, event.attempt)
+    if step is None or step.topic is None or step.status != "ready":
+        return []
+    ready, begin = once_more(state, step, step.attempt + 1, step.beat_at, step.deaths)
+    return [RecallJob(step.key, step.attempt, gently=True), ready, begin]

@@ -80,7 +80,9 @@ def job_ready(state: State, fact: f.JobReady, at: int) -> None:
 
 def job_offered(state: State, fact: f.JobOffered, at: int) -> None:
     job_ready(state, fact, at)
-    offer(state, state.steps[fact.key], fact.topic)
+    step = state.steps[fact.key]
+    offer(state, step, fact.topic)
+    step.waiting_since = at
 
 
 def job_started(state: State, fact: f.JobStarted, at: int) -> None:
