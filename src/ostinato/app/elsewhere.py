@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw, UnsetType, structs
 
 from ostinato.app.reading import Reading
 from ostinato.core import events as e
@@ -85,11 +85,11 @@ class Elsewhere(Reading):
     async def complete_job(self, job_id: str, done: Done) -> list[Handed]:
         """Raises ``ConflictError`` or ``NotFoundError`` when it is not the worker's any more."""
         self._look(done.fetch)
-        check_size("the output", done.output, self.settings.limits.result, "limits.result")
+        output = Raw(b"null" if isinstance(done.output, UnsetType) else bytes(done.output))
+        check_size("the output", output, self.settings.limits.result, "limits.result")
         if done.later:
             await self._end(job_id, done.token, lambda row: e.Deferred(row.key, row.attempt))
         else:
-            output = Raw(bytes(done.output))
             await self._end(
                 job_id, done.token, lambda row: e.Completed(row.key, row.attempt, output)
             )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ostinato.ports import Brief, JobRow
 from ostinato.runtime.workers import PROTOCOL
-
-NULL = Raw(b"null")
 
 
 class Handed(Struct, rename="camel", frozen=True):
@@ -96,7 +94,7 @@ class Done(Struct, rename="camel", frozen=True, omit_defaults=True, forbid_unkno
     """
 
     token: str
-    output: Raw = NULL
+    output: Raw | UnsetType = UNSET
     later: bool = False
     fetch: Fetch | None = None
 

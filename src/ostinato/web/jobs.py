@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -80,7 +80,8 @@ async def complete_job(request: Request) -> Response:
     `POST /jobs/fetch`; it does not wait) the answer is 200 with the next jobs.
     """
     done = await _body(request, Done)
-    value(done.output)
+    if isinstance(done.output, Raw):
+        value(done.output)
     found = await door_of(request).app.complete_job(request.path_params["id"], done)
     return nothing() if done.fetch is None else json_answer(found)
 
