@@ -245,6 +245,9 @@ class Jobs:
             self._forget(post.row)
         if post.freed:
             self.offers.offered(post.row.topic)
+        if not self._losing:  # which is the next one is asked now, not when it may be late
+            self._lease_at = 0
+            self.alarm.expect(0)
 
     def close(self) -> None:
         self.alarm.close()

@@ -60,7 +60,7 @@ def lease_lost(state: State, event: e.LeaseLost, now: int) -> list[Said]:
     if step is None:
         return []
     if step.status == "cancelling":
-        return [JobAbandoned(step.key, step.attempt), *cancelled(step)]
+        return cancelled(step)
     begun = JobTaken(step.key, step.attempt, event.worker, event.since)
     said: list[Said] = [] if step.started else [begun]
     timeout = None if step.job.callback else step.job.timeout

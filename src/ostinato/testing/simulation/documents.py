@@ -300,12 +300,40 @@ MOODY: Data = {
 }
 
 
+FAR: Data = {
+    "workflow": "far",
+    "on": [{"event": "FAR"}],
+    "timeout": "2m",
+    "phases": [
+        phase(
+            "apart",
+            job("one", "far", retry=RETRY, undo="quick"),
+            job("two", "near", retry=RETRY, undo={"run": "far", "with": N}),
+            job("item", "far", each={"in": "input.items", "as": "item"}, retry=RETRY),
+            job("told", "near", retry=RETRY) | {"with": N | {"key": "${ secrets.KEY }"}},
+        ),
+        phase(
+            "short",
+            job("brief", "far", timeout="700ms", retry=FEW, optional=True),
+            job("ask", "near", callback=True, heartbeat="3s", timeout="20s", optional=True),
+            job("limited", "far", concurrency={"limit": 1}, retry=RETRY),
+            job("caught", "far", retry=1, catch=[{"on": "*", "do": job_of("near")}], optional=True),
+        ),
+        phase("race", job("away", "far", retry=RETRY), job("here", "steady"), mode="race"),
+        phase("break", {"job": "stop", "end": "failed", "when": "input.n % 3 == 1"}),
+    ],
+    "finally": [job("tidy", "near", retry=RETRY)],
+}
+
+FAR_AWAY = ("far",)
+"""Workflows with jobs for workers elsewhere, who fail and die as they like."""
+
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
         TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, CALLING, CALLED, DEEP,
-        QUEUED, SIGNALLED, SINGLE, BROKEN,
+        QUEUED, SIGNALLED, SINGLE, BROKEN, FAR,
     )
 }  # fmt: skip
 
@@ -345,7 +373,7 @@ def _awaited(part: Any) -> Iterator[str]:
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
     "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "queued": "QUEUE",
-    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK",
+    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK", "far": "FAR",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)

@@ -60,6 +60,8 @@ ANSWERS = tuple[Happening, ...](
     ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
 )
 
+FARS = (*emits("FAR", 1, 2, 3, copies=2), *starts("far", 931, 932))
+
 # one uid
 
 STARTS = starts("early", 901, 904, 907, 910, 913, 916, how="both")

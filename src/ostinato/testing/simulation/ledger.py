@@ -21,6 +21,7 @@ from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
 from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.bulk import BulkRepairs
+from ostinato.testing.simulation.claims import Claims
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
@@ -82,6 +83,7 @@ class Ledger:
         self.letters = Letters(self.attic, self.journal)
         self.namesakes = Namesakes(self.heads, WINDOWS)
         self.bulk = BulkRepairs()
+        self.claims = Claims()
         self.facts: Counter[str] = Counter()
         self.commits = 0
         self._reads: Counter[tuple[int, str]] = Counter()
@@ -107,6 +109,7 @@ class Ledger:
         self.broken += self.letters.kept(batch)
         self.broken += self.namesakes.kept(batch)
         self.bulk.kept(batch)
+        self.broken += self.claims.kept(batch)
         self.broken += self.attic.kept(batch)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
@@ -311,5 +314,5 @@ def _shown(head: Head) -> tuple[Any, ...]:
 def _writes(batch: Batch) -> bool:
     return bool(
         batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules or batch.redriven or batch.removal or batch.settled
+        or batch.schedules or batch.redriven or batch.removal or batch.settled or batch.jobs
     )  # fmt: skip
