@@ -719,9 +719,9 @@ MUTATIONS = (
         "job.stale",
     ),
     mutation(
-        3, "a lease that is over is not noticed", "runtime.jobs:Jobs.run_once",
-        "if now >= self._lease_at:",
-        "if False:",
+        3, "a lease that is over is not noticed", "runtime.jobs:Jobs._expire",
+        "new = [row for row in due if row.id not in self._losing]",
+        "new = []",
         "run.hangs",
     ),
     mutation(
