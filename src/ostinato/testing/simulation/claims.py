@@ -62,8 +62,17 @@ class Claims:
                 yield Violation(run_id, -1, "job.taken_away", text)
         if isinstance(fact, (*STEP_ENDS, f.JobCancelling)):
             self._over.add((run_id, fact.key))
+            if isinstance(fact, f.JobCancelling):
+                self._cancelled.update(self._held(run_id, fact.key))
         elif isinstance(fact, f.JobReady):  # a person has opened it again
             self._over.discard((run_id, fact.key))
+
+    def _held(self, run_id: str, key: str) -> list[str]:
+        return [
+            name
+            for name, row in self._rows.items()
+            if (row.run_id, row.key) == (run_id, key) and self.holders[name]
+        ]
 
     def _change(self, change: JobChange) -> Iterator[Violation]:
         name, holder = change.id, self.holders.get(change.id)
@@ -73,8 +82,6 @@ class Claims:
         if isinstance(change, JobStop):
             if holder is None:
                 self._drop(name)
-            elif not change.gently:
-                self._cancelled.add(name)
             return
         if change.token is not None and change.token != holder:
             text = f"{name} is ended by {change.token}, {holder} has it"

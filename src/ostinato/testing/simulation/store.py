@@ -127,7 +127,8 @@ class UnreliableStore:
         self._world.ledger.broken += self._world.ledger.claims.claimed(rows)
         if kind == "read.odd":
             raise AdapterBug("a bug of an adapter (simulated)")
-        await self._heard("claims")
+        for _ in range(5):  # while it is on its way, more is offered
+            await self._heard("claims")
         return rows
 
     async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
