@@ -188,6 +188,15 @@ class LocalClient:
     async def topics(self) -> list[Data]:
         return [_plain(each) for each in await self._app.topics()]
 
+    # -- members
+
+    async def members(self) -> Data:
+        found: Data = _plain(await self._app.members())
+        return found
+
+    async def promote(self) -> None:
+        """Nobody else is there."""
+
     # -- tasks
 
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:

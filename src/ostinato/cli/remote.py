@@ -191,6 +191,14 @@ class RemoteClient:
     async def topics(self) -> list[Data]:
         return list(await self._send("GET", "/topics"))
 
+    # -- members
+
+    async def members(self) -> Data:
+        return await self._get("/members")
+
+    async def promote(self) -> None:
+        await self._send("POST", "/members/promote")
+
     # -- tasks
 
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:

@@ -12,7 +12,7 @@ grouping  runs whose failures are one
 jobs      what is offered to workers elsewhere
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
-storage   the store
+storage   the store                     members  processes that share one
 world     a bus, an archive, a clock
 """
 
@@ -28,6 +28,7 @@ from ostinato.ports.jobs import (
     JobRow,
     JobStop,
 )
+from ostinato.ports.members import Members, Roll, Seat
 from ostinato.ports.operations import (
     OUTCOMES,
     Asked,
@@ -91,6 +92,7 @@ __all__ = [
     "LetterQuery",
     "Line",
     "Mail",
+    "Members",
     "Operation",
     "Outgoing",
     "Owner",
@@ -99,9 +101,11 @@ __all__ = [
     "Record",
     "Removal",
     "Reply",
+    "Roll",
     "RunFilter",
     "RunGroup",
     "RunQuery",
+    "Seat",
     "Settled",
     "Storage",
     "StoredEvent",

@@ -42,7 +42,8 @@ hands      a job in a worker's hands        desk       what workers and servers 
 claims     what becomes of a claimed job    workers    who was heard of, and in which version
 bounds     how large what users send and return may be
 identity   new ids and seeds
-clock      the time of this machine
+clock      the time of this machine, or of the store
+membership this process among those that share a store     lease  how long it may trust that
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """

@@ -24,6 +24,7 @@ from ostinato.web import (
     ingress,
     jobs,
     letters,
+    members,
     pages,
     repairs,
     retention,
@@ -56,6 +57,7 @@ TABLE = Table(
         *jobs.doors,
         *letters.doors,
         *retention.doors,
+        *members.doors,
         *health.doors,
         *pages.doors,
     ]

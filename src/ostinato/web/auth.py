@@ -40,6 +40,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "letter:read": (),
     "letter:write": (),
     "retention:write": (),
+    "member:read": (),
+    "member:write": (),
     "metrics:read": (),
 }
 

@@ -6,9 +6,11 @@ jobs     what is offered to workers elsewhere, and their claims
 refusal  what no store would take
 lists    what lists and pages read
 values   large values, apart from their rows
+members  one disk for several processes
 """
 
 from ostinato.storage.memory.adapter import MemoryStorage
 from ostinato.storage.memory.disk import Disk
+from ostinato.storage.memory.members import SharedMemoryStorage, Table
 
-__all__ = ["Disk", "MemoryStorage"]
+__all__ = ["Disk", "MemoryStorage", "SharedMemoryStorage", "Table"]

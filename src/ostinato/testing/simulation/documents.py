@@ -8,6 +8,7 @@ from typing import Any
 
 from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
+from ostinato.testing.simulation.far import FAR
 from ostinato.testing.simulation.handlers import HANDLERS
 from ostinato.testing.simulation.parts import (
     FEW,
@@ -299,34 +300,6 @@ MOODY: Data = {
     "phases": [phase("consume", job("handle", retry=1), job("again", retry=1))],
 }
 
-
-FAR: Data = {
-    "workflow": "far",
-    "on": [{"event": "FAR"}],
-    "timeout": "2m",
-    "phases": [
-        phase(
-            "apart",
-            job("one", "far", retry=RETRY, undo="quick"),
-            job("two", "near", retry=RETRY, undo={"run": "far", "with": N}),
-            job("item", "far", each={"in": "input.items", "as": "item"}, retry=RETRY),
-            job("told", "near", retry=RETRY) | {"with": N | {"key": "${ secrets.KEY }"}},
-        ),
-        phase(
-            "short",
-            job("brief", "far", timeout="700ms", retry=FEW, optional=True),
-            job("ask", "near", callback=True, heartbeat="3s", timeout="20s", optional=True),
-            job("limited", "far", concurrency={"limit": 1}, retry=RETRY),
-            job("caught", "far", retry=1, catch=[{"on": "*", "do": job_of("near")}], optional=True),
-        ),
-        phase("race", job("away", "far", retry=RETRY), job("here", "steady"), mode="race"),
-        phase("break", {"job": "stop", "end": "failed", "when": "input.n % 3 == 1"}),
-    ],
-    "finally": [job("tidy", "near", retry=RETRY)],
-}
-
-FAR_AWAY = ("far",)
-"""Workflows with jobs for workers elsewhere, who fail and die as they like."""
 
 DOCUMENTS: dict[str, Data] = {
     document["workflow"]: document

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ostinato.ports import Head, Place, Storage, Turn
 from ostinato.testing.history_checker import Violation, check_history, check_store
-from ostinato.testing.simulation.documents import DOOMED, FAR_AWAY
+from ostinato.testing.simulation.documents import DOOMED
+from ostinato.testing.simulation.far import FAR_AWAY
 from ostinato.testing.simulation.settling import open_runs
 from ostinato.testing.simulation.world import World
 

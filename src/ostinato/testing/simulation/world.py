@@ -15,7 +15,8 @@ from typing import Any
 from ostinato.errors import Fenced, StoreError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
-from ostinato.testing.simulation.documents import DOCUMENTS, FAR_AWAY, SECOND
+from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
+from ostinato.testing.simulation.far import FAR_AWAY
 from ostinato.testing.simulation.faults import AdapterBug, Faults
 from ostinato.testing.simulation.hands import Hands
 from ostinato.testing.simulation.ledger import Ledger
@@ -38,6 +39,9 @@ ZOMBIE = 8.0
 LAST_WORDS = 2.0
 """Seconds within which whoever asked a process that has stopped is told so."""
 
+AGAIN = 0.1
+"""Seconds until one looks again whether a process goes on."""
+
 PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
 
@@ -53,7 +57,7 @@ class World:
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
         self.ledger = Ledger(self.clock)
-        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace()
+        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace(self.clock.now)
         self.clients = Clients(self)
         self.hands = Hands(self)
         self.newest = -1
@@ -118,7 +122,11 @@ class World:
     async def _begin(self, app: SimulatedApp) -> None:
         """Events are taken in while it owns the store and does not turn yet, or begins to."""
         try:
-            await app.open()
+            await app.open(stand_by=True)
+            if app.stands_by:
+                await app.begin()
+                await app.goes_on.wait()  # the one before is dead, or sleeps: its lease runs
+                return
             await asyncio.gather(*[self._hello(app, n) for n in range(app.manner.before)])
             beside = [self._hello(app, n) for n in range(app.manner.beside)]
             await asyncio.gather(*beside, app.begin())
@@ -133,6 +141,9 @@ class World:
         while not (self.processes and self.current.up):
             self._came_up.clear()
             await self._came_up.wait()
+        if self.current.app.stands_by:  # an older one has woken up, and has the store for a while
+            await asyncio.sleep(AGAIN)
+            return await self.serving()
         return self.current
 
     def crash(self, process: Process, how: str) -> None:
