@@ -19,7 +19,7 @@ parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
 remote        start, emit and tasks of an engine in another process
-desk          … and its desk for workers
+desk          … and its desk for workers            wire       … as little of HTTP as that takes
 working       a worker for such a one
 address       where that one answers
 """

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 from msgspec import Struct
 
+from ostinato.app.wire import Answer, Wire
+from ostinato.app.wire import Broken as NoAnswer
 from ostinato.errors import (
     ConflictError,
     InvalidInput,
@@ -22,10 +23,11 @@ from ostinato.runtime.desk import Broken, Done, Extend, Extended, Fetch, Handed,
 
 T = TypeVar("T")
 
-PATIENCE = httpx2.Timeout(45, connect=3)
+PATIENCE = 75.0
 """Seconds: longer than a server lets anybody wait."""
 
 NO_CONTENT = 204
+REFUSED = 300
 SERVER_ERRORS = 500
 TOO_MANY = 429
 
@@ -39,22 +41,12 @@ ERRORS: dict[int, type[OstinatoError]] = {
 
 
 class HttpDesk:
-    def __init__(
-        self,
-        url: str,
-        key: str | None = None,
-        *,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url
         headers = {"content-type": "application/json"}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        limits = httpx2.Limits(max_connections=None)
-        self._http = httpx2.AsyncClient(
-            base_url=url, headers=headers, timeout=PATIENCE, limits=limits, trust_env=False,
-            transport=transport,
-        )  # fmt: skip
+        self._wire = Wire(url, headers, PATIENCE)
 
     async def fetch(self, asked: Fetch) -> list[Handed]:
         return await self._post("/jobs/fetch", asked, list[Handed], [])
@@ -73,30 +65,33 @@ class HttpDesk:
         await self._post(f"/jobs/{quote(job_id)}/release", release, Any, None)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._wire.close()
 
     async def _post(self, path: str, body: Struct, kind: type[T] | Any, nothing: T) -> T:
         try:
-            answer = await self._http.post(path, content=msgspec.json.encode(body))
-        except httpx2.TransportError as error:
+            answer = await self._wire.post(path, encode(body))
+        except NoAnswer as error:
             raise NothingIsRunning(f"{self.url} does not answer: {error}") from error
-        if answer.status_code == NO_CONTENT:
+        if answer.status == NO_CONTENT:
             return nothing
-        if not answer.is_success:
+        if answer.status >= REFUSED:
             raise error_of(answer)
-        found: T = msgspec.json.decode(answer.content, type=kind)
+        found: T = msgspec.json.decode(answer.body, type=kind)
         return found
 
 
-def error_of(answer: httpx2.Response) -> Exception:
+encode = msgspec.json.Encoder().encode
+
+
+def error_of(answer: Answer) -> Exception:
     """A server that stops, or has no room, is asked again; what is wrong for good is told."""
     try:
-        told = msgspec.json.decode(answer.content)["error"]
+        told = msgspec.json.decode(answer.body)["error"]
         name, message = str(told["name"]), str(told["message"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        name, message = "", f"status {answer.status_code}"
+        name, message = "", f"status {answer.status}"
     if name == ProtocolMismatch.__name__:
         return ProtocolMismatch(message)
-    if answer.status_code >= SERVER_ERRORS or answer.status_code == TOO_MANY:
+    if answer.status >= SERVER_ERRORS or answer.status == TOO_MANY:
         return NothingIsRunning(message)
-    return ERRORS.get(answer.status_code, UsageError)(message)
+    return ERRORS.get(answer.status, UsageError)(message)

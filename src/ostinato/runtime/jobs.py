@@ -89,7 +89,8 @@ class Jobs:
         return []
 
     async def _claim(self, wish: Wish) -> list[JobRow]:
-        possible = self.offers.possible(wish.topics)
+        elsewhere = [topic for topic in wish.topics if not self._here(topic)]
+        possible = self.offers.possible(elsewhere)
         if not possible:
             return []
         order = sorted(possible, key=lambda topic: self._served.get(topic, 0))
@@ -142,7 +143,7 @@ class Jobs:
         row = posts[0].row
         self._forget(row)
         if posts[0].freed:
-            self.offers.offered(row.topic)
+            self._offer(row)
         if not counted:
             raise ConflictError(f"job {job_id} is over: its run has gone on without it")
 
@@ -194,8 +195,15 @@ class Jobs:
         query, cursor = JobQuery(topic=topic, claimed=False), None
         while rows := await self.engine.storage.jobs(query, Page(MANY, cursor)):
             for row in rows:
-                self.engine.post(Tell(row.run_id, e.TakenBack(row.key, row.attempt)))
+                self._offer(row)
             cursor = rows[-1].id
+
+    def _offer(self, row: JobRow) -> None:
+        """It is free again: for other workers, or for the handler that is here by now."""
+        if self._here(row.topic):
+            self.engine.post(Tell(row.run_id, e.TakenBack(row.key, row.attempt)))
+        else:
+            self.offers.offered(row.topic)
 
     async def run_once(self, now: int) -> int:
         done = self._tell_starts(now)
@@ -244,7 +252,7 @@ class Jobs:
         if post.lost:
             self._forget(post.row)
         if post.freed:
-            self.offers.offered(post.row.topic)
+            self._offer(post.row)
         if not self._losing:  # which is the next one is asked now, not when it may be late
             self._lease_at = 0
             self.alarm.expect(0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ostinato.testing.simulation.parts import FEW, RETRY, Data, N, job, job_of, phase
 
+NEAR = "near"
+"""A topic for which some processes have a handler."""
+
 FAR: Data = {
     "workflow": "far",
     "on": [{"event": "FAR"}],

@@ -54,6 +54,7 @@ class Ledger:
         self.ready: set[Attempt] = set()
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
+        self._offered: set[Attempt] = set()
         self.begun: dict[Attempt, str] = {}
         self.begun_by: dict[Attempt, int] = {}
         self.in_order: set[int] = set()
@@ -149,12 +150,15 @@ class Ledger:
         if isinstance(fact, f.JobReady):
             self.ready.add((run_id, fact.key, fact.attempt))
             self._ready_in[run_id, fact.key] = self.commits
+            if isinstance(fact, f.JobOffered):
+                self._offered.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobStarted):
             self.started.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobReturned):
             self.handed_over.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobAbandoned):
-            self._look_at_death((run_id, fact.key, fact.attempt))
+            if (run_id, fact.key, fact.attempt) not in self._offered:  # else a worker has died
+                self._look_at_death((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobWaiting) and fact.kind == "event":
             self._awaited.add((run_id, fact.key))
         elif isinstance(fact, f.JobHeld):
