@@ -43,5 +43,5 @@ def _worker(one: Data, now: int) -> tuple[Any, ...]:
 def _topic(one: Data, now: int) -> tuple[Any, ...]:
     oldest = words.span(now - one["oldest"]) if one["oldest"] else ""
     asked = one["askedAt"]
-    told = f"{words.span(now - asked)} ago" if asked else "by nobody since the server began"
+    told = f"{words.span(now - asked)} ago" if asked else "by nobody yet"
     return one["topic"], one["offered"], one["taken"], oldest, told
