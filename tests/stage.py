@@ -10,7 +10,7 @@ from ostinato.config import Settings
 from ostinato.errors import StoreError
 from ostinato.storage.memory import Disk, MemoryStorage
 from ostinato.storage.sqlite import SqliteStorage
-from ostinato.storage.sqlite.batch import finish
+from ostinato.storage.sqlite.transaction import finish
 
 NOON = 1_800_000_000_000
 

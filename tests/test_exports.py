@@ -22,9 +22,10 @@ def test_every_export_is_there_and_documented(name):
 
 
 OF_THE_DOORS = {
-    "accept", "address", "begin", "close", "configure", "deploy_documents", "deploy_part",
-    "deploy_texts", "expects", "new_id", "now", "open", "previewed", "send", "send_multiple",
-    "service", "settings", "start_run", "state_at_end", "storage", "task_rows", "update_workflow",
+    "accept", "address", "begin", "close", "complete_job", "configure", "deploy_documents",
+    "deploy_part", "deploy_texts", "expects", "extend_job", "fail_job", "fetch_jobs", "new_id",
+    "now", "open", "own_handlers", "previewed", "release_job", "send", "send_multiple", "service",
+    "settings", "start_run", "state_at_end", "storage", "task_rows", "update_workflow",
     "workflow_document",
 }  # fmt: skip
 

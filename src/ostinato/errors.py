@@ -16,6 +16,7 @@ OstinatoError
 ├── ConflictError            a request that the present state refuses
 │   ├── Gone                 a token that has expired
 │   ├── Unloadable           a stored run that cannot be read as things are
+│   ├── ProtocolMismatch     a worker and a server that do not understand each other
 │   └── Busy                 no room for more work now; try again later
 ├── AdapterError             the operator: a store, bus or server; mostly has a ``__cause__``
 │   ├── Damaged              a row of the store is not whole
@@ -53,6 +54,7 @@ __all__ = [
     "Overtaken",
     "PatternError",
     "Problem",
+    "ProtocolMismatch",
     "Refused",
     "SettingsError",
     "StoreError",
@@ -168,6 +170,10 @@ class Gone(ConflictError):
 
 
 class Unloadable(ConflictError):
+    pass
+
+
+class ProtocolMismatch(ConflictError):
     pass
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ostinato.errors import UsageError
+from ostinato.app.elsewhere import Fetch
+from ostinato.errors import InvalidInput, UsageError
 from ostinato.ports import EventQuery, Page
 from ostinato.web.asgi import application
 from tests.app.limit_cases import BIG, HOLD, NOOP, SMALL, case
@@ -93,4 +94,43 @@ async def task(stage):
         await reached(app, run.id, "job.waiting")
         (task,) = await app.tasks()
         answer = await http.post(f"/tasks/{task.id}/complete", json={"data": {"a": BIG}})
+        assert (answer.status_code, "limits.result" in answer.json()["detail"]) == (413, True)
+
+
+async def unmet(stage, asked, told):
+    async with stage.app(NOOP) as app:
+        with pytest.raises(InvalidInput, match=told):
+            await app.fetch_jobs(asked)
+
+
+@case("jobs that a worker asks for at once")
+async def many_jobs(stage):
+    await unmet(stage, Fetch(["a"], "w", 1_001), "1,001 is not within")
+
+
+@case("topics that a worker asks for")
+async def many_topics(stage):
+    await unmet(stage, Fetch(["a"] * 101, "w"), "one to 100 names, not 101")
+    await unmet(stage, Fetch(["a" * 201], "w"), "no name of 1 to 200 characters")
+
+
+@case("the lease of a job elsewhere")
+async def lease(stage):
+    for span in ("999ms", "61m"):
+        await unmet(stage, Fetch(["a"], "w", lease=span), "is not within 1,000 to 3,600,000")
+
+
+@case("how long a worker waits for a job")
+async def long_poll(stage):
+    await unmet(stage, Fetch(["a"], "w", wait="61s"), "wait: 61,000 is not within 0 to 60,000")
+
+
+@case("what a worker hands in", "limits.result")
+async def handed_in(stage):
+    document = one_job({"run": "elsewhere"})
+    async with stage.app(document, limits=SMALL) as app, client_of(application(app)) as http:
+        await app.start("w")
+        (job,) = await app.fetch_jobs(Fetch(["elsewhere"], "w"))
+        told = {"token": job.token, "output": BIG}
+        answer = await http.post(f"/jobs/{job.id}/complete", json=told)
         assert (answer.status_code, "limits.result" in answer.json()["detail"]) == (413, True)

@@ -555,12 +555,6 @@ async def test_a_quick_job_gets_none(stage):
         assert len(await app.storage.history(run.id)) == 2  # n + 1 records for n steps
 
 
-async def test_a_job_without_a_handler_fails_and_says_which_there_are(here):
-    async with here.app(one_job({"run": "nowhere.to.be.found"} | ONCE)) as app:
-        with pytest.raises(RunEnded, match=r"no handler is called 'nowhere\.to\.be\.found'"):
-            await (await app.start("w")).result(5)
-
-
 async def test_closing_does_not_wait_for_a_handler_that_ignores_it(monkeypatch):
     monkeypatch.setattr(executors, "LAST_WORDS", 0.05)
     free, begun = asyncio.Event(), asyncio.Event()

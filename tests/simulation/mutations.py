@@ -729,6 +729,62 @@ MUTATIONS = (
         "raise\n    else:",
         "run.hangs", "client.hangs",
     ),
+    # Jobs elsewhere: offered once, held by one, ended by whoever holds them
+    mutation(
+        3, "a stale token counts", "runtime.claims:held",
+        "if row is not None and row.token == token:",
+        "if row is not None:",
+        "job.stale",
+    ),
+    mutation(
+        3, "a lease that is over is not noticed", "runtime.jobs:Jobs._expire",
+        "new = [row for row in due if row.id not in self._losing]",
+        "new = []",
+        "run.hangs",
+    ),
+    mutation(
+        3, "an offer is not stored with its fact", "runtime.change:_offer_job",
+        "batch.jobs.append(row)",
+        "pass",
+        "run.hangs",
+    ),
+    mutation(
+        3, "a topic that was found empty stays so", "runtime.offers:Offers.offered",
+        "self._empty.discard(topic)",
+        "pass",
+        "run.hangs",
+    ),
+    mutation(
+        3, "what is offered while one looks is forgotten", "runtime.offers:Offers.found_empty",
+        "if self._offered[topic] == offered:",
+        "if True:",
+        "run.hangs",
+    ),
+    mutation(
+        3, "an offer is not taken back", "runtime.change:_recall_job",
+        "batch.jobs.append(JobStop(name, command.gently))",
+        "pass",
+        "job.after_end", "job.left",
+    ),
+    mutation(
+        3, "a worker is not told that it should stop", "core.decide.steps:stop_job",
+        "return kind(step.key, step.attempt)",
+        "return kind(step.key, step.attempt, True) if kind is RecallJob "
+        "else kind(step.key, step.attempt)",
+        "job.untold",
+    ),
+    mutation(
+        6, "a takeover begins again what a worker has", "core.decide.takeover:taken_over",
+        "if step.topic is None:",
+        "if True:",
+        "job.taken_away",
+    ),
+    mutation(
+        3, "what is over stays with its worker", "runtime.claims:_OfClaim._let_go",
+        "change.rows.jobs.append(end)",
+        "pass",
+        "job.left", "job.after_end", "job.two_hands", "run.hangs",
+    ),
     # 10. One run's bad data never fails another's batch
     mutation(
         10, "a batch that is refused is not halved", "runtime.engine:Engine._commit",

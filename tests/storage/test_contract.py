@@ -10,7 +10,7 @@ import pytest
 from ostinato.ports import Storage
 from ostinato.storage.memory import Disk, MemoryStorage, SharedMemoryStorage, Table
 from ostinato.storage.sqlite import SqliteStorage
-from ostinato.storage.sqlite.batch import finish
+from ostinato.storage.sqlite.transaction import finish
 from ostinato.testing.storage_contract import SharingContract, StorageContract
 
 

@@ -9,11 +9,14 @@ from ostinato.ports import Storage
 from ostinato.storage.postgres import PostgresStorage
 from ostinato.storage.postgres.wire import Lost
 from ostinato.testing.storage_contract import SharingContract, StorageContract
+from ostinato.testing.storage_contract.jobs import JobPromises
 
 pytestmark = pytest.mark.real
 
 
-class TestPostgres(StorageContract):
+class OnPostgres:
+    claims = "skip-locked"
+
     @pytest.fixture(autouse=True)
     def _databases(self, new_database):
         self.place = new_database
@@ -22,7 +25,7 @@ class TestPostgres(StorageContract):
         raise NotImplementedError
 
     def make(self, place: Any) -> PostgresStorage:
-        return PostgresStorage(place, patience=5)
+        return PostgresStorage(place, claims=self.claims, patience=5)
 
     def break_next_commit(self, storage: Storage, outcome: Literal["kept", "lost"]) -> None:
         assert isinstance(storage, PostgresStorage)
@@ -42,6 +45,16 @@ class TestPostgres(StorageContract):
         with psycopg.connect(storage.address.url) as db:
             (count,) = db.execute("SELECT count(*) FROM ostinato.value").fetchone()
         return int(count)
+
+
+class TestPostgres(OnPostgres, StorageContract):
+    pass
+
+
+class TestPostgresThatCannotPassOverLocks(OnPostgres, JobPromises):
+    """Where a database has no SKIP LOCKED."""
+
+    claims = "recheck"
 
 
 class TestSharedPostgres(SharingContract):

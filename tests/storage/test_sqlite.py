@@ -11,7 +11,14 @@ from msgspec import Raw
 
 from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import Batch, Outgoing, Page, RunQuery, TaskQuery
-from ostinato.storage.sqlite import SqliteStorage, batch, connection, lists, schema, statements
+from ostinato.storage.sqlite import (
+    SqliteStorage,
+    connection,
+    lists,
+    schema,
+    statements,
+    transaction,
+)
 from ostinato.storage.sqlite.pace import Pace, _rows, is_small
 from ostinato.testing.storage_contract.samples import (
     NOW,
@@ -44,7 +51,7 @@ class Held:
     def __call__(self, db):
         self.begun.set()
         assert self.go.wait(10)
-        batch.finish(db)
+        transaction.finish(db)
 
     async def wait_begun(self):
         assert await asyncio.to_thread(self.begun.wait, 10)
@@ -57,7 +64,7 @@ async def test_a_commit_is_durable_when_it_returns(storage):
         storage.finish = fail
         with pytest.raises(UnknownCommit):
             await storage.commit(Batch(records=[record()]))
-        storage.finish = batch.finish
+        storage.finish = transaction.finish
         assert await storage.history("r1") == []
 
 
@@ -109,7 +116,7 @@ async def committing_thread(storage, given):
 
     def finish(db):
         threads.append(threading.get_ident())
-        batch.finish(db)
+        transaction.finish(db)
 
     storage.finish = finish
     await storage.commit(given)
@@ -134,7 +141,7 @@ async def test_two_transactions_never_overlap(storage):
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
-        batch.finish(db)
+        transaction.finish(db)
         open_now -= 1
 
     storage.finish = finish

@@ -10,7 +10,7 @@ from ostinato.core.codec import VERSION, decode_facts, encode_facts
 from ostinato.core.schedules import event_of
 from ostinato.ports import Batch, Outgoing, Record, StoredEvent, Wait
 from ostinato.testing.history_checker import Journal, check_history, check_store
-from ostinato.testing.history_checker.rules import Entry, given_up_in_time
+from ostinato.testing.history_checker.rules import Entry, _nothing_twice, given_up_in_time
 from ostinato.testing.storage_contract.samples import task, task_end
 from tests.stage import NOON, Clock, Memory, Stage, one_job, reached
 
@@ -66,6 +66,22 @@ def test_a_call_fails_with_what_its_run_was_given_up_for():
 
     assert early(f.JobReady("p/j"), gone) == ["abandoned.early"]
     assert early(called, gone) == []
+
+
+def test_an_offered_attempt_is_taken_and_let_go_in_turns():
+    offered = f.JobOffered("p/j", topic="far")
+    taken, lost = f.JobTaken("p/j", 1, "w1", NOON), f.JobAbandoned("p/j", 1)
+    back = f.JobReturned("p/j", 1)
+
+    def twice(*facts):
+        found = _nothing_twice([Entry(seq, NOON, fact) for seq, fact in enumerate(facts)])
+        return [rule for _, rule, _ in found]
+
+    assert twice(offered, taken, lost, taken, back, taken, lost) == []
+    assert twice(offered, taken, taken) == ["transition.twice"]
+    assert twice(offered, taken, lost, lost) == ["transition.twice"]
+    assert twice(offered, offered) == ["transition.twice"]
+    assert twice(f.JobReady("p/j"), f.JobStarted("p/j", 1), lost, lost) == ["transition.twice"]
 
 
 async def test_a_sound_store_has_no_violations(sound):

@@ -20,7 +20,8 @@ def every_error(kind=OstinatoError):
 
 STATUS = {
     "NotFoundError": 404, "WorkflowNotFound": 404, "WorkflowVersionNotFound": 404,
-    "ConflictError": 409, "Gone": 410, "Busy": 429, "Unloadable": 409, "TooLarge": 413,
+    "ConflictError": 409, "Gone": 410, "Busy": 429, "Unloadable": 409,
+    "ProtocolMismatch": 409, "TooLarge": 413,
     "UsageError": 422, "InvalidInput": 422, "NotStorable": 422, "NothingIsRunning": 503,
     "DefinitionError": 422, "ExpressionError": 422, "ExpressionTooCostly": 422,
     "PatternError": 422, "AdapterError": 503, "StoreError": 503, "UnknownCommit": 503,

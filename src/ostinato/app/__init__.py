@@ -9,6 +9,7 @@ pages         how much is shown at once
 repairing     pause, resume, retry, skip, fork, signal
 bulk          one repair for many runs
 tasks         work for people: list, complete
+elsewhere     jobs for workers elsewhere
 letters       dead letters, redriving them
 deploying     workflows                                 wired      what the verbs share
 stuck         what does not go on by itself             circles    turns that never come
@@ -18,10 +19,13 @@ parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
 remote        start, emit and tasks of an engine in another process
+desk          … and its desk for workers            wire       … as little of HTTP as that takes
+working       a worker for such a one
 address       where that one answers
 """
 
 from ostinato.app.doing import Once, Producer
+from ostinato.app.elsewhere import TopicView, WorkerView
 from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed, Run, RunEnded
@@ -43,6 +47,8 @@ __all__ = [
     "RunEnded",
     "StuckView",
     "TaskView",
+    "TopicView",
+    "WorkerView",
     "letter_view",
     "task_view",
 ]

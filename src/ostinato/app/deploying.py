@@ -177,6 +177,7 @@ class Deploying(Wired):
             rows,
             handlers=self._handler_defaults,
             address=self.address,
+            here=self.handlers.names(),
             most_steps=limits.steps,
             most_deaths=limits.abandoned,
             most_depth=limits.call_depth,

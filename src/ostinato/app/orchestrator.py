@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ostinato.app.bulk import Bulk
 from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of, name_of
@@ -35,7 +36,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Bulk, Letters, Tasks, Sharing):
+class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -83,6 +84,11 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Sharing):
         self.handlers.add(name, function)
         self._registry.invalidate(self._handler_defaults)
         self._warned.clear()
+
+    @property
+    def own_handlers(self) -> list[str]:
+        """Names of the handlers that this app brings itself."""
+        return list(self._handler_defaults)
 
     def consumer(
         self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
@@ -173,6 +179,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Sharing):
             self._retention,
             self._open_archive(),
             None if self._membership is None else self._membership.lease,
+            importlib.import_module("ostinato").__version__,
         )
 
     def _open_archive(self) -> Archive | None:

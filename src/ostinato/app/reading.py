@@ -52,7 +52,16 @@ class Reading(Wired):
         return found
 
     async def run_view(self, run_id: str) -> RunView:
-        return run_view(await self._state(run_id))
+        return self._with_workers(run_view(await self._state(run_id)))
+
+    def _with_workers(self, view: RunView) -> RunView:
+        """Whether somebody asks for what is offered."""
+        if self._service is not None:
+            workers = self._service.jobs.workers
+            for wait in view.waits:
+                if isinstance(wait.topic, str):
+                    wait.asked_at = workers.asked_at(wait.topic)
+        return view
 
     async def wait_ended(self, run_id: str, timeout: float | None) -> RunView:
         """The run at its end, or as it is after ``timeout`` seconds."""

@@ -79,6 +79,12 @@ class Client(Protocol):
     async def clean(self) -> Data:
         """How many of what went."""
 
+    async def workers(self) -> list[Data]:
+        """As ``GET /workers``."""
+
+    async def topics(self) -> list[Data]:
+        """As ``GET /topics``."""
+
     async def members(self) -> Data: ...
 
     async def promote(self) -> None:

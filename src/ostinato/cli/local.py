@@ -180,6 +180,14 @@ class LocalClient:
         gone: Data = _plain(await self._app.clean())
         return gone
 
+    # -- workers
+
+    async def workers(self) -> list[Data]:
+        return [_plain(each) for each in await self._app.workers()]
+
+    async def topics(self) -> list[Data]:
+        return [_plain(each) for each in await self._app.topics()]
+
     # -- members
 
     async def members(self) -> Data:

@@ -183,6 +183,14 @@ class RemoteClient:
     async def clean(self) -> Data:
         return _object(await self._send("POST", "/clean", timeout=_AS_LONG_AS_IT_TAKES))
 
+    # -- workers
+
+    async def workers(self) -> list[Data]:
+        return list(await self._send("GET", "/workers"))
+
+    async def topics(self) -> list[Data]:
+        return list(await self._send("GET", "/topics"))
+
     # -- members
 
     async def members(self) -> Data:

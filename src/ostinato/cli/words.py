@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+LATELY = 90_000
+"""ms after which a worker that waits for jobs would have asked again."""
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -102,6 +105,8 @@ def reason(wait: Mapping[str, Any], now: int, place: str, run: str = "RUN") -> s
             return f"failed for good, waiting for a person {since}; {ways} would continue it"
         case "task":
             return f"{_asked(wait.get('task') or {}, now)} {since}{given_up}"
+        case "worker":
+            return _for_worker(wait, since, now)
         case "callback":
             base = place if place.startswith("http") else "http://HOST:PORT"
             address = f"{base}/callbacks/{wait.get('token', 'TOKEN')}"
@@ -141,6 +146,17 @@ def _for_run(wait: Mapping[str, Any], since: str, given_up: str, run: str) -> st
         case _:
             skip = f"`ostinato skip {run} {wait['key']}` would not wait for it"
             return f"waiting for its run {other} to be cancelled {since}; {skip}"
+
+
+def _for_worker(wait: Mapping[str, Any], since: str, now: int) -> str:
+    topic, asked = wait.get("topic"), wait.get("askedAt")
+    told = f"waits for a worker of topic {topic} {since}"
+    would = f"`ostinato worker module:app` with a handler {topic!r} would do it"
+    if asked is None:
+        return f"{told}; nobody has asked for it since the server began; {would}"
+    if now - asked > LATELY:
+        return f"{told}; nobody has asked for it since {moment(asked)}; {would}"
+    return f"{told}; workers ask for it, the last one {span(now - asked)} ago"
 
 
 def due(at: int | None, now: int) -> str:

@@ -44,6 +44,31 @@ class Withdraw(Command, frozen=True):
     attempt: int
 
 
+class OfferJob(Command, frozen=True):
+    """No handler of this name is here: offer one attempt to workers elsewhere, under it as topic.
+
+    Whoever takes it has ``timeout`` ms. ``deaths`` are those before.
+    """
+
+    key: str
+    attempt: int
+    topic: str
+    input: Any = None
+    timeout: int | None = None
+    deaths: int = 0
+
+
+class RecallJob(Command, frozen=True):
+    """Take an offer back. A worker that has it already is told to stop.
+
+    ``gently``: it may end, and what it says counts no more.
+    """
+
+    key: str
+    attempt: int
+    gently: bool = False
+
+
 class SetTimer(Command, frozen=True):
     """One timer per (key, kind): setting it again moves it."""
 

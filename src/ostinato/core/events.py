@@ -110,6 +110,31 @@ class Started(Event, frozen=True):
     attempt: int
 
 
+class Taken(Event, frozen=True):
+    """``worker``, elsewhere, has it since then."""
+
+    key: str
+    attempt: int
+    worker: str
+    since: int
+
+
+class TakenBack(Event, frozen=True):
+    """What was offered, and nobody has, can be done here."""
+
+    key: str
+    attempt: int
+
+
+class LeaseLost(Event, frozen=True):
+    """``worker``, who has had it ``since`` then, was not heard of in time."""
+
+    key: str
+    attempt: int
+    worker: str
+    since: int
+
+
 class Heard(Event, frozen=True):
     key: str
     attempt: int

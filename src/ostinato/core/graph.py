@@ -12,7 +12,7 @@ the join itself: BPMN 2.0.2, 13.4.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from ostinato.core.expressions import Expression, Template
 from ostinato.core.model import (
@@ -161,7 +161,8 @@ class Graph:
     Build one with ``add`` and ``flow``, then ``seal``. ``output`` makes the run's result;
     ``stages`` come after the work: undo, ``on_failure`` and ``finally``.
     ``last`` names the scope whose job outputs are the result without it. ``address`` is the
-    web address under which callbacks arrive; a run of more than ``most_steps`` steps fails, and so
+    web address under which callbacks arrive; jobs whose handler is not ``here`` are offered to
+    workers elsewhere (None: all are). A run of more than ``most_steps`` steps fails, and so
     does a job whose process died ``most_deaths`` times, and a call from a run that has
     ``most_depth`` runs above it; ``most_output`` is in bytes, of the run's result. All these are
     set by whoever loads the graph. A run takes a place under each of ``limits`` before it begins;
@@ -182,6 +183,7 @@ class Graph:
         self.timeout = timeout
         self.output = output
         self.address = ""
+        self.here: Container[str] | None = None
         self.most_steps = 100_000
         self.most_output = 20 << 20
         self.most_deaths = 3

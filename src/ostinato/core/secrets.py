@@ -6,7 +6,6 @@ attempt. A mark holds a code that is made of the run's seed, so no text of a use
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,12 +36,7 @@ class Secrets(Members):
         return isinstance(name, str)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return f"{OPEN}{_code(self.state)}:{name}{CLOSE}"
-
-
-def _code(state: State) -> str:
-    seed = state.seed.encode()[:64]
-    return hashlib.blake2b(b"secrets", key=seed, digest_size=8).hexdigest()
+        return f"{OPEN}{self.state.mark}:{name}{CLOSE}"
 
 
 def has_marks(value: Any) -> bool:
@@ -56,9 +50,9 @@ def hidden(value: Raw) -> Raw:
     return Raw(_ANY.sub(SHOWN.encode(), bytes(value)))
 
 
-def filled(state: State, value: Raw, secret: Callable[[str], str]) -> tuple[Raw, dict[str, str]]:
-    """The value with the secrets in it, and which they are, by name."""
-    mark = re.compile(f"{OPEN}{_code(state)}:([^{OPEN}{CLOSE}]*){CLOSE}")
+def filled(mark: str, value: Raw, secret: Callable[[str], str]) -> tuple[Raw, dict[str, str]]:
+    """The value with the secrets in it, and which they are, by name. ``mark`` is its run's."""
+    marked = re.compile(f"{OPEN}{mark}:([^{OPEN}{CLOSE}]*){CLOSE}")
     used: dict[str, str] = {}
 
     def put(found: re.Match[str]) -> str:
@@ -68,7 +62,7 @@ def filled(state: State, value: Raw, secret: Callable[[str], str]) -> tuple[Raw,
 
     def walk(part: Any) -> Any:
         if isinstance(part, str):
-            return mark.sub(put, part) if OPEN in part else part
+            return marked.sub(put, part) if OPEN in part else part
         if isinstance(part, dict):
             return {name: walk(member) for name, member in part.items()}
         return [walk(item) for item in part] if isinstance(part, list) else part

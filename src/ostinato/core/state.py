@@ -37,7 +37,7 @@ JOB_STATUSES: tuple[str, ...] = get_args(JobStatus)
 
 WAITING_FOR = (
     "event", "timer", "task", "callback", "call", "joined", "ending", "retry", "repeat", "turn",
-    "uid", "repair",
+    "uid", "worker", "repair",
 )  # fmt: skip
 """What a run can wait for: :attr:`State.waiting_for` is one of them, or None."""
 
@@ -72,6 +72,8 @@ class Step:
     that of the fact that ended it; ``places`` are the names under which it has a place, or waits
     for one (kind ``turn``).
     ``types`` are those of the events that it waits for; of a call, the run.
+    ``topic`` is the name under which the attempt is offered to workers elsewhere; ``worker`` is the
+    one of them that has begun it.
     ``undo_input`` is what taking it back will be given, or ``undo_error`` why that is not known.
     """
 
@@ -100,12 +102,14 @@ class Step:
         "started_at",
         "status",
         "timeout_at",
+        "topic",
         "types",
         "undo_error",
         "undo_input",
         "waiting_from",
         "waiting_since",
         "why",
+        "worker",
     )
 
     def __init__(self, key: str, node: Node, scope: Scope, at: int, job: Job) -> None:
@@ -136,6 +140,8 @@ class Step:
         self.places: tuple[str, ...] = ()
         self.types: tuple[str, ...] = ()
         self.match: Raw | None = None
+        self.topic: str | None = None
+        self.worker: str | None = None
         self.why = ""
         self.waiting_since = at
         self.waiting_from = 0
@@ -257,6 +263,7 @@ class State:
     now: int = 0
     seq: int = 0
     busy: int = 0
+    offered: int = 0  # of those that are busy: no worker is known to have begun them
     undoing: str | None = None
     staged: tuple[str, ...] = ()  # which of undo, on_failure and finally have begun
     places: tuple[str, ...] = ()
@@ -307,14 +314,27 @@ class State:
         return self.run_id if self.parent is None else self.parent.first or self.parent.run
 
     @property
+    def at_work(self) -> bool:
+        """Somebody is at work on a job of it, or about to."""
+        return self.busy > self.offered
+
+    @property
+    def mark(self) -> str:
+        """What tells the places of secrets in this run's inputs from anybody's text."""
+        seed = self.seed.encode()[:64]
+        return hashlib.blake2b(b"secrets", key=seed, digest_size=8).hexdigest()
+
+    @property
     def waiting_for(self) -> str | None:
-        """turn, uid, repair, or the kind of the oldest open wait: event, timer, task, …"""
+        """turn, uid, repair, worker, or the kind of the oldest open wait: event, timer, task, …"""
         if self.stuck:
             return "repair"
         if self.queued:
             return "uid" if self.behind else "turn"
-        if self.ended or self.busy or self.paused:
+        if self.ended or self.paused:
             return None
+        if self.busy:
+            return None if self.at_work else "worker"
         if self.held and any(step.kind == "repair" for step in self.open.values()):
             return "repair"
         oldest = next(iter(self.open.values()), None)

@@ -105,6 +105,11 @@ def task_id(run_id: str, key: str, attempt: int) -> str:
     return hashlib.blake2b(name, digest_size=12).hexdigest()
 
 
+def job_id(run_id: str, key: str, attempt: int) -> str:
+    """The name of an attempt that is offered to workers: it tells of which run it is."""
+    return f"{run_id}.{task_id(run_id, key, attempt)}"
+
+
 def open_tasks(state: State) -> dict[str, str]:
     """What the run waits for people to do: ids, and the keys of its steps."""
     waiting = (step for step in state.open.values() if step.kind == "task")

@@ -31,7 +31,8 @@ class ErrorView(View, omit_defaults=False):
 
 
 class JobView(View, omit_defaults=False):
-    """One step. ``input`` and ``output`` are there when they were recorded."""
+    """One step. ``input`` and ``output`` are there when they were recorded; ``worker`` has done it
+    elsewhere, or is at work on it."""
 
     key: str
     job: str
@@ -44,6 +45,7 @@ class JobView(View, omit_defaults=False):
     output: Raw | UnsetType = UNSET
     error: ErrorView | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    worker: str | UnsetType = UNSET
 
 
 class AskedView(View, omit_defaults=False):
@@ -63,7 +65,8 @@ class WaitView(View, omit_defaults=False):
     """Why a step waits, since when, and what would continue it. Key "" is the run itself.
 
     ``types`` are those of the events that it waits for; for a turn, the names of its places. For
-    a call, ``run`` is the run that it waits for.
+    a call, ``run`` is the run that it waits for. A ``topic`` is what workers are asked for;
+    ``asked_at`` says when one last asked for it (null: none since the server began).
     """
 
     key: str
@@ -75,6 +78,8 @@ class WaitView(View, omit_defaults=False):
     match: Raw | UnsetType = UNSET
     token: str | UnsetType = UNSET
     task: AskedView | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    asked_at: int | UnsetType | None = UNSET
 
 
 class PhaseView(View, omit_defaults=False):
@@ -188,7 +193,7 @@ def status_of(state: State) -> str:
         return "pending"
     if state.paused:
         return "paused"
-    return "running" if state.busy and not state.stuck else "waiting"
+    return "running" if state.at_work and not state.stuck else "waiting"
 
 
 def _encoded(value: Any) -> Raw:
@@ -221,6 +226,7 @@ def _job(step: Step) -> JobView:
         output=step.output if step.output is not None else UNSET,
         error=_error(step.error) or UNSET,
         reason=step.why or UNSET,
+        worker=step.worker or UNSET,
     )
 
 
@@ -255,7 +261,12 @@ def _own_turn(state: State) -> list[WaitView]:
 
 
 def _waits(state: State) -> Iterator[WaitView]:
-    return (_wait(state, step) for step in state.open.values() if step.status == "waiting")
+    for step in state.open.values():
+        if step.status == "waiting":
+            yield _wait(state, step)
+        elif step.status == "ready" and step.topic is not None:
+            since = step.waiting_since
+            yield WaitView(key=step.key, kind="worker", since=since, topic=step.topic)
 
 
 def _wait(state: State, step: Step) -> WaitView:

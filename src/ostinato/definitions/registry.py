@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -78,7 +78,8 @@ def _plain(name: str) -> str:
 
 
 class Registry(Generic[R]):
-    """``address`` is where callbacks arrive; graphs that are loaded carry it."""
+    """``address`` is where callbacks arrive, ``here`` holds the names of handlers that are in this
+    process (None: all are); graphs that are loaded carry both."""
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Registry(Generic[R]):
         *,
         handlers: Mapping[str, HandlerDefaults] | None = None,
         address: str = "",
+        here: Container[str] | None = None,
         most_steps: int = 100_000,
         most_deaths: int = 3,
         most_depth: int = 50,
@@ -93,6 +95,7 @@ class Registry(Generic[R]):
     ) -> None:
         self.handlers = handlers or {}
         self.address = address
+        self.here = here
         self.most_steps = most_steps
         self.most_deaths = most_deaths
         self.most_depth = most_depth
@@ -243,7 +246,7 @@ class Registry(Generic[R]):
         if key not in self._graphs:
             graph = compile(self.document(workflow, version), self.handlers, version)
             graph.workflow = self._rows[key[0]][version].workflow
-            graph.address = self.address
+            graph.address, graph.here = self.address, self.here
             graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
             graph.most_depth = self.most_depth
             graph.most_output = self.most_output

@@ -9,6 +9,7 @@ batch is whole or nothing.
 rows      what a store keeps, and the batch that is written at once
 choosing  which runs a list or a repair is about
 grouping  runs whose failures are one
+jobs      what is offered to workers elsewhere
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store                     members  processes that share one
@@ -16,6 +17,17 @@ world     a bus, an archive, a clock
 """
 
 from ostinato.ports.choosing import RunFilter, RunQuery
+from ostinato.ports.jobs import (
+    Brief,
+    Claim,
+    JobChange,
+    JobCount,
+    JobEnd,
+    JobFree,
+    JobQuery,
+    JobRow,
+    JobStop,
+)
 from ostinato.ports.members import Members, Roll, Seat
 from ostinato.ports.operations import (
     OUTCOMES,
@@ -62,12 +74,21 @@ __all__ = [
     "Archive",
     "Asked",
     "Batch",
+    "Brief",
     "Bus",
+    "Claim",
     "Clock",
     "DamagedEvent",
     "DeadLetter",
     "EventQuery",
     "Head",
+    "JobChange",
+    "JobCount",
+    "JobEnd",
+    "JobFree",
+    "JobQuery",
+    "JobRow",
+    "JobStop",
     "LetterQuery",
     "Line",
     "Mail",

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
 from ostinato.core.schedules import Schedule
+from ostinato.ports.jobs import JobChange
 from ostinato.ports.operations import Operation, Settled
 
 
@@ -290,7 +291,8 @@ class Batch(Struct):
     ``closed_waits`` (run, key) go after ``waits``; ``retired`` (workflow, version) before
     ``versions``; ``freed`` (turns and places of these owners go away) before ``turns``, ``served``
     (turns go away) after them; ``dropped_schedules`` (ids) before ``schedules``; ``matched``
-    (operation, run) before ``settled``; ``tasks`` and their ends as they stand; ``removal`` last.
+    (operation, run) before ``settled``; ``tasks`` and their ends as they stand, and ``jobs``;
+    ``removal`` last.
 
     ``schedules`` and ``operations`` replace those of their id; a run is ``matched`` once.
     ``redriven`` are dead letters as they are from now on; one that is not there, or was redriven
@@ -330,3 +332,4 @@ class Batch(Struct):
     mail: dict[Line, Mail | None] = {}
     tasks: list[TaskRow | TaskEnd] = []
     removal: Removal | None = None
+    jobs: list[JobChange] = []

@@ -8,6 +8,7 @@ from typing import Protocol
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.ports.choosing import RunQuery
+from ostinato.ports.jobs import Claim, JobCount, JobQuery, JobRow
 from ostinato.ports.members import Members
 from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
@@ -126,6 +127,33 @@ class Storage(Protocol):
 
     async def mail(self) -> list[Mail]:
         """What runs have said and nobody has taken, in the order in which it was said."""
+
+    # jobs that are offered to workers elsewhere
+
+    async def claim_jobs(self, claim: Claim) -> list[JobRow]:
+        """Jobs that nobody has, as they are from now on. Durable when this returns.
+
+        Not part of any batch, and whoever asks may do so for others: nothing is fenced here. What
+        was claimed and never heard of (``UnknownCommit``) is free when its lease is over.
+        """
+
+    async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
+        """Hold it until ``lease`` ms from now, but not beyond its own time; None: whoever asks
+        does not hold it, or there is no such row any more."""
+
+    async def job(self, job_id: str) -> JobRow | None: ...
+
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        """Jobs whose lease is over by ``now``, the oldest first."""
+
+    async def next_lease(self) -> int | None:
+        """When the next one is over."""
+
+    async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
+        """Newest first; the cursor is a job's id."""
+
+    async def job_counts(self) -> list[JobCount]:
+        """All that there are, by topic and worker."""
 
     # what lists and pages read
 

@@ -36,6 +36,10 @@ incidents  runs that cannot be loaded             damaged  events that cannot be
 takeover   what a dead process left behind
 operations repairs of many runs, one by one, at their rate
 operating  what changes an operation: a preview, its launch, a stop, its end
+jobs       what workers elsewhere do        offers     who waits for it
+worker     takes jobs from a server's desk, runs their handlers, hands them in
+hands      a job in a worker's hands        desk       what workers and servers say
+claims     what becomes of a claimed job    workers    who was heard of, and in which version
 bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine, or of the store

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ostinato.core.commands import StartJob
-from ostinato.core.state import State
-from ostinato.runtime.handlers import Handler, Job
+from ostinato.runtime.handlers import Handler, Job, Origin
 
 Key = tuple[str, str, int]
 
@@ -27,7 +26,7 @@ class Attempt:
         "stopping", "task",
     )  # fmt: skip
 
-    def __init__(self, state: State, command: StartJob, handler: Handler | None, key: Key) -> None:
+    def __init__(self, state: Origin, command: StartJob, handler: Handler | None, key: Key) -> None:
         self.state = state
         self.command = command
         self.handler = handler

@@ -16,15 +16,19 @@ from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core.cloudevents import Event
-from ostinato.core.codec import VERSION, encode_facts
+from ostinato.core.codec import NULL, VERSION, encode_facts
 from ostinato.core.facts import Fact
 from ostinato.core.fold.large import lighten
+from ostinato.core.secrets import has_marks
 from ostinato.core.state import LARGE
-from ostinato.core.tasks import task_id
+from ostinato.core.tasks import job_id, task_id
 from ostinato.errors import Refused
 from ostinato.ports import (
     Batch,
+    Brief,
     Head,
+    JobRow,
+    JobStop,
     Outgoing,
     Place,
     Record,
@@ -156,6 +160,7 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.operations += rows.operations
     batch.matched += rows.matched
     batch.settled += rows.settled
+    batch.jobs += rows.jobs
     if rows.removal is not None:  # one janitor, one lot at a time
         batch.removal = rows.removal
 
@@ -261,6 +266,37 @@ def _close_task(batch: Batch, run: Resident, command: c.CloseTask, now: int) -> 
         )
 
 
+def _offer_job(batch: Batch, run: Resident, command: c.OfferJob, now: int) -> None:
+    state = run.state
+    brief = Brief(
+        input=NULL if command.input is None else command.input,
+        uid=state.uid,
+        trigger=NULL if state.event is None else state.event,
+        mark=state.mark if has_marks(command.input) else "",
+        callback=state.token(command.key),
+        address=state.graph.address,
+    )
+    row = JobRow(
+        job_id(run.run_id, command.key, command.attempt),
+        run.run_id,
+        command.key,
+        command.attempt,
+        command.topic,
+        state.workflow,
+        state.graph.priority,
+        now,
+        msgspec.json.encode(brief),
+        command.timeout,
+        command.deaths,
+    )
+    batch.jobs.append(row)
+
+
+def _recall_job(batch: Batch, run: Resident, command: c.RecallJob, now: int) -> None:
+    name = job_id(run.run_id, command.key, command.attempt)
+    batch.jobs.append(JobStop(name, command.gently))
+
+
 ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.SetTimer: _set_timer,
     c.ClearTimer: _clear_timer,
@@ -269,6 +305,8 @@ ROWS: dict[type, Callable[[Batch, Resident, Any, int], None]] = {
     c.Publish: _publish,
     c.PutTask: _put_task,
     c.CloseTask: _close_task,
+    c.OfferJob: _offer_job,
+    c.RecallJob: _recall_job,
     c.TakePlaces: _take_places,
     c.HoldPlace: _hold_place,
     c.FreePlaces: _free_places,

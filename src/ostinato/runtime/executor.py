@@ -28,11 +28,10 @@ from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
 from ostinato.core.secrets import filled, has_marks, without
-from ostinato.core.state import State
 from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
-from ostinato.runtime.handlers import Handler, Handlers, Job, Report
+from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.outcomes import Fail
 from ostinato.runtime.reports import cleaned, failure_of, raised, report_of
@@ -103,7 +102,7 @@ class Executor:
         """Handlers that hold a slot though their attempt is over."""
         return sum(attempt.reported for attempt in self._running.values())
 
-    def dispatch(self, jobs: Sequence[tuple[State, StartJob]]) -> None:
+    def dispatch(self, jobs: Sequence[tuple[Origin, StartJob]]) -> None:
         """Take these jobs; they start as slots become free."""
         if self._stopping:
             return  # they stay open in the store, for the next process
@@ -133,6 +132,17 @@ class Executor:
         if found is not None and found.task is None:
             found.reported = True
             self._forget(found)
+
+    def abandon(self, run_id: str, key: str, attempt: int) -> None:
+        """What becomes of it is nobody's business any more: stop it, and say nothing."""
+        found = self._attempts.get((run_id, key, attempt))
+        if found is None:
+            return
+        found.reported = True
+        if found.task is None:
+            self._forget(found)
+        else:
+            found.stop()
 
     # one attempt
 
@@ -194,7 +204,7 @@ class Executor:
     async def _kept_secret(self, attempt: Attempt) -> e.Event:
         """With the secrets that it is given, and without them in what it says."""
         try:
-            data, used = filled(attempt.state, attempt.command.input, self._secret)
+            data, used = filled(attempt.state.mark, attempt.command.input, self._secret)
         except Fail as error:
             return failure_of(attempt.command, error)
         attempt.command = msgspec.structs.replace(attempt.command, input=data)
@@ -261,11 +271,10 @@ class Executor:
 
     def _forget(self, attempt: Attempt) -> None:
         key = attempt.key
-        self._fresh.pop(key, None)
-        self._running.pop(key, None)
+        for table in (self._fresh, self._running, self._attempts):
+            if table.get(key) is attempt:  # a worker may have got it once more
+                del table[key]
         self._look_quiet()
-        if self._attempts.get(key) is attempt:
-            del self._attempts[key]
         if attempt.task is not None and attempt.command.timeout is not None:
             self._deadlines.over()
         attempt.task = None

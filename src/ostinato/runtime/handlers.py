@@ -11,15 +11,14 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, KeysView, Mapping
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Raw
 
 from ostinato.core import events as e
 from ostinato.core.commands import StartJob
-from ostinato.core.state import State
 from ostinato.errors import UsageError
 
 Report = Callable[[str, e.Event], None]
@@ -27,6 +26,34 @@ Report = Callable[[str, e.Event], None]
 
 class WrongArguments(UsageError):
     """The job's input does not fit the handler."""
+
+
+class Site(Protocol):
+    """What a run has from its graph: where callbacks arrive, and how soon its jobs come."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+
+
+class Origin(Protocol):
+    """The run that a job is of, as far as its handler may ask: a ``State``, or what a worker has
+    been told of it."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def uid(self) -> str | None: ...
+    @property
+    def mark(self) -> str: ...
+    @property
+    def graph(self) -> Site: ...
+    @property
+    def event_value(self) -> Any: ...
+    def token(self, key: str) -> str: ...
 
 
 class Job:
@@ -38,7 +65,7 @@ class Job:
 
     __slots__ = ("_command", "_report", "_state", "cancelled")
 
-    def __init__(self, state: State, command: StartJob, report: Report) -> None:
+    def __init__(self, state: Origin, command: StartJob, report: Report) -> None:
         self._state = state
         self._command = command
         self._report = report
@@ -242,5 +269,6 @@ class Handlers:
     def get(self, name: str) -> Handler | None:
         return self._handlers.get(name)
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> KeysView[str]:
+        """As they are at each moment."""
         return self._handlers.keys()

@@ -30,5 +30,9 @@ class Identity:
         neighbouring ids, so that a store's index of them grows at one end."""
         return f"{now << 80 | self._random(80):032x}"
 
+    def token(self) -> str:
+        """Who has it holds what was claimed with it."""
+        return f"{self._random(128):032x}"
+
     def seed(self) -> str:
         return f"{self._random(128):032x}"

@@ -27,6 +27,8 @@ class Outlets:
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.withdraw: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.on_offer: Callable[[str], None] = lambda topic: None
+        self.on_recall: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.on_fenced: Callable[[], None] = lambda: None
         self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
@@ -75,6 +77,11 @@ class Outlets:
         match command:
             case c.StopJob(key, attempt):
                 self.stop_job(state.run_id, key, attempt)
+            case c.OfferJob(topic=topic):
+                self.on_offer(topic)
+            case c.RecallJob(key, attempt, gently):
+                if not gently:
+                    self.on_recall(state.run_id, key, attempt)
             case c.Withdraw(key, attempt):
                 self.withdraw(state.run_id, key, attempt)
             case c.SetTimer(_, _, due_at):

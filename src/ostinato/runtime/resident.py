@@ -34,7 +34,7 @@ class Resident:
     def new_head(self) -> Head | None:
         """What lists should show now, or None when they already do."""
         state = self.state
-        how = (state.doing, state.waiting_for, state.busy > 0, state.ended_at, state.error)
+        how = (state.doing, state.waiting_for, state.at_work, state.ended_at, state.error)
         shown = (status_of(state), *how)
         if shown == self.head:
             return None
@@ -54,7 +54,7 @@ def head_of(state: State) -> Head:
         uid=state.uid,
         doing=state.doing,
         waiting_for=state.waiting_for,
-        busy=state.busy > 0 and not state.ended,
+        busy=state.at_work and not state.ended,
         ended_at=state.ended_at,
         error_name=error.name if error else reason and "Incident",
         error_message=error.message if error else reason,
@@ -121,7 +121,7 @@ class Residents:
         excess = len(self._runs) - self._limit
         for _ in range(excess + 64 if excess > 0 else 0):
             run_id, resident = self._runs.popitem(last=False)
-            if resident.state.busy:
+            if resident.state.at_work:
                 self._runs[run_id] = resident
                 continue
             self._forget_uid(resident)

@@ -30,6 +30,7 @@ from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
+from ostinato.runtime.jobs import Jobs
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
@@ -41,6 +42,7 @@ from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
+from ostinato.runtime.workers import Workers
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.service")
@@ -84,6 +86,7 @@ class Service:
         retention: Retention | None = None,
         archive: Archive | None = None,
         lease: Lease | None = None,
+        version: str = "",
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
@@ -100,6 +103,8 @@ class Service:
         self.operations = Operations(self.engine)
         self.calls = Calls(self.engine, catalog, self.starter)
         self.schedules = Schedules(self.engine, catalog, self.starter)
+        here = handlers.names().__contains__
+        self.jobs = Jobs(self.engine, self.ask, here, Workers(clock, version))
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
         self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
@@ -108,7 +113,7 @@ class Service:
         self._room = asyncio.Event()
         self._near = False
         self._moment = 0
-        self._timed = (self.timers, self.schedules, self.operations)
+        self._timed = (self.timers, self.schedules, self.operations, self.jobs)
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -131,6 +136,8 @@ class Service:
         self.executor.store_start = self._store_start
         outlets.on_timer = self.timers.expect
         self.schedules.has_room = self._has_room
+        outlets.on_offer = self.jobs.on_offer
+        outlets.on_recall = self.jobs.on_recall
         outlets.on_ended = self._run_ended
         outlets.on_outgoing = self.outbox.expect
         outlets.on_turn = self.limiter.on_turn
@@ -254,6 +261,7 @@ class Service:
             await self.schedules.refresh()
             await self.operations.refresh()
             await self.calls.refresh()
+            await self.jobs.refresh()
             self._pace_back = slow_down()
             self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
@@ -308,6 +316,7 @@ class Service:
         self.ready = False
         self.engine.stopping = True
         self._room.set()
+        self.jobs.offers.let_go()
         try:
             await self.executor.drain(self.limits.drain if drain is None else drain)
         finally:  # also when whoever stops us will not wait any longer
@@ -331,6 +340,7 @@ class Service:
         self.timers.close()
         self.limiter.close()
         self.schedules.close()
+        self.jobs.close()
         self.operations.close()
         self.engine.close()
         self._pace_back()

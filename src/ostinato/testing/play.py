@@ -38,6 +38,8 @@ class Play:
         self.records: list[tuple[int, bytes]] = []
         self.facts: list[Fact] = []
         self.ready: list[c.StartJob] = []
+        self.offered: dict[tuple[str, int], c.OfferJob] = {}
+        self.recalled: list[c.RecallJob] = []
         self.stopped: list[c.StopJob] = []
         self.timers: dict[tuple[str, str], int] = {}
         self.waits: dict[str, c.OpenWait] = {}
@@ -70,6 +72,11 @@ class Play:
         match command:
             case c.StartJob():
                 self.ready.append(command)
+            case c.OfferJob(key, attempt):
+                self.offered[key, attempt] = command
+            case c.RecallJob(key, attempt):
+                self.recalled.append(command)
+                self.offered.pop((key, attempt), None)
             case c.StopJob():
                 self.stopped.append(command)
             case c.SetTimer(key, kind, due_at):

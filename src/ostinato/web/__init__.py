@@ -7,7 +7,7 @@ bodies      requests' bodies, bounded and strict
 answers     JSON and empty answers
 errors      the one error body
 lists       queries, pages, cursors
-workflows, deploying, runs, repairs, starting, events, ingress, attempts, callbacks, letters,
+workflows, deploying, runs, repairs, starting, events, ingress, attempts, callbacks, jobs, letters,
 bulk, schedules, tasks, stream, retention, members, health, pages
             the routes, by resource
 openapi     the document of all routes

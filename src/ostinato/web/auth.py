@@ -32,6 +32,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "run:write": (),
     "schedule:read": (),
     "schedule:write": (),
+    "job:work": (),
     "task:read": ("16003",),
     "task:complete": ("16005",),
     "event:read": ("16002",),

@@ -68,6 +68,10 @@ class Door:
         """Let go of those who wait and listen, so that a server can end; safe to repeat."""
         self._stopping.set()
 
+    async def stopped(self) -> None:
+        """Returns when it is."""
+        await self._stopping.wait()
+
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()

@@ -15,8 +15,8 @@ from tests.core.properties.player import SEEDS, WORKFLOWS, Player
 
 DONE = (f.JobSucceeded, f.JobFailed, f.JobSkipped, f.JobCancelled, f.ScopeEnded, f.ScopeSkipped)
 ENTERS = (
-    *DONE, f.ScopeOpened, f.GatewayPassed, f.JobQueued, f.JobReady, f.JobWaiting, f.JobCaught,
-    f.JobHeld, f.JobCalled,
+    *DONE, f.ScopeOpened, f.GatewayPassed, f.JobQueued, f.JobReady, f.JobOffered, f.JobWaiting,
+    f.JobCaught, f.JobHeld, f.JobCalled,
 )  # fmt: skip
 BREAKS = (f.ScopeFailing, f.RunCancelling, f.ScopeSatisfied, f.RunHalting)
 ELSE = (f.ScopeFailing, f.ItemsResolved, f.ScopeSatisfied, f.RunHalting)

@@ -14,6 +14,7 @@ from tests.core.semantics import (
     test_calls,
     test_constructs,
     test_each,
+    test_elsewhere,
     test_endings,
     test_gateways,
     test_limits,
@@ -43,6 +44,7 @@ MODULES = (
     test_repairs,
     test_reopening,
     test_takeover,
+    test_elsewhere,
     test_gateways,
 )
 

@@ -14,12 +14,12 @@ from msgspec import Raw, json
 
 from ostinato.core import events as e
 from ostinato.core.codec import NULL, encode_value
-from ostinato.core.commands import SetTimer, StopJob
+from ostinato.core.commands import SetTimer
 from ostinato.core.decide.calls import answers, hang_up
 from ostinato.core.decide.enough import can_spare
 from ostinato.core.decide.moves import Begin, Fail, Finish, NoteUndo, Said, Settle, Stop
 from ostinato.core.decide.reporting import cancelled
-from ostinato.core.decide.steps import armed, freed, no_timer, no_timers, quiet, silent
+from ostinato.core.decide.steps import armed, freed, no_timer, no_timers, quiet, silent, stop_job
 from ostinato.core.decide.undoing import undo
 from ostinato.core.expressions import Expression
 from ostinato.core.facts import (
@@ -167,7 +167,7 @@ def _stop_step(step: Step, now: int) -> list[Said]:
     return [
         *silent(step),
         JobCancelling(step.key, due_at),
-        StopJob(step.key, step.attempt),
+        stop_job(step),
         SetTimer(step.key, "grace", due_at),
     ]
 

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE, header_problem
 from ostinato.core.codec import NULL, encode_value
-from ostinato.core.commands import Command, FreePlaces, Publish, StartJob
+from ostinato.core.commands import Command, FreePlaces, OfferJob, Publish, StartJob
 from ostinato.core.decide import asking, calls, waits
 from ostinato.core.decide.activation import Activation, constant
 from ostinato.core.decide.failing import job_failed
@@ -22,6 +22,7 @@ from ostinato.core.facts import (
     NOTHING,
     Failure,
     JobCalled,
+    JobOffered,
     JobReady,
     JobSucceeded,
     JobWaiting,
@@ -29,9 +30,9 @@ from ostinato.core.facts import (
     RunHalting,
     ScopeSatisfied,
 )
-from ostinato.core.graph import Node
+from ostinato.core.graph import Graph, Node
 from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
-from ostinato.core.state import Scope, State
+from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
 
 
@@ -86,27 +87,53 @@ def _run(at: Activation) -> list[Said]:
     job, key, data = at.job, at.key, at.given
     if data is None and job.input is not None and not job.input.constant:
         data = encode_value(job.input.render(at.names))
-    start = start_job(job, key, at.attempt, data)
-    if not job.callback:
+    start = start_job(at.state.graph, job, key, at.attempt, data)
+    if not job.callback and type(start) is StartJob:  # as most are
         return [JobReady(key, data or NOTHING, at.attempt), start]
+    if not job.callback:
+        return [_ready(start, data), start]
     timeout, beat = timeout_at(job, at.now), beat_at(job, at.now)
-    ready = JobReady(key, data or NOTHING, at.attempt, timeout, beat)
-    return [ready, start, *watch(key, timeout, beat)]
+    return [_ready(start, data, timeout, beat), start, *watch(key, timeout, beat)]
 
 
-def start_job(job: Job, key: str, attempt: int, data: Raw | None, deaths: int = 0) -> StartJob:
-    """One attempt of the job, with its recorded input or the definition's constant."""
+def _ready(
+    start: StartJob | OfferJob,
+    data: Raw | None = None,
+    timeout: int | None = None,
+    beat: int | None = None,
+) -> JobReady:
+    if type(start) is OfferJob:
+        return JobOffered(start.key, data or NOTHING, start.attempt, timeout, beat, start.topic)
+    return JobReady(start.key, data or NOTHING, start.attempt, timeout, beat)
+
+
+def once_more(
+    state: State, step: Step, attempt: int, beat: int | None, deaths: int
+) -> tuple[JobReady, StartJob | OfferJob]:
+    """Another attempt, with what was recorded of the step."""
+    start = start_job(state.graph, step.job, step.key, attempt, step.input, deaths)
+    return _ready(start, beat=beat), start
+
+
+def start_job(
+    graph: Graph, job: Job, key: str, attempt: int, data: Raw | None, deaths: int = 0
+) -> StartJob | OfferJob:
+    """One attempt of the job, with its recorded input or the definition's constant.
+
+    Without a handler of this name here it is offered to workers elsewhere.
+    """
     if data is None and job.input is not None and job.input.constant:
         data = constant(job.input)
     timeout = None if job.callback else job.timeout
     action: Any = job.action
-    return StartJob(key, attempt, action.handler, data, timeout, deaths)
+    here = graph.here is None or action.handler in graph.here
+    return (StartJob if here else OfferJob)(key, attempt, action.handler, data, timeout, deaths)
 
 
-def outstanding(state: State) -> list[StartJob]:
+def outstanding(state: State) -> list[StartJob | OfferJob]:
     """The attempts that are open: what a process that lost its memory of them must start."""
     return [
-        start_job(step.job, step.key, step.attempt, step.input, step.deaths)
+        start_job(state.graph, step.job, step.key, step.attempt, step.input, step.deaths)
         for step in state.open.values()
         if step.status in ("ready", "running")
     ]

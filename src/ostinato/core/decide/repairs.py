@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from ostinato.core import events as e
 from ostinato.core.callers import UNTIL_ITS_END
-from ostinato.core.commands import StopJob
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.ending import refuse_cancel
 from ostinato.core.decide.flowing import onward
@@ -24,7 +23,7 @@ from ostinato.core.decide.moves import Enter, HearKept, Join, Revisit, Said, Set
 from ostinato.core.decide.queueing import left, queue_again
 from ostinato.core.decide.reopening import before_it_began, failed_steps, refuse_reopening, reopen
 from ostinato.core.decide.reporting import fits, hear
-from ostinato.core.decide.steps import armed, quiet
+from ostinato.core.decide.steps import armed, halted, quiet
 from ostinato.core.facts import (
     NOTHING,
     JobSkipped,
@@ -37,7 +36,7 @@ from ostinato.core.facts import (
 )
 from ostinato.core.model import Join as JoinKind
 from ostinato.core.model import Set
-from ostinato.core.state import BUSY, State, Step
+from ostinato.core.state import State, Step
 from ostinato.errors import ConflictError, InvalidInput, NotFoundError, OstinatoError
 
 Asked = (
@@ -259,9 +258,8 @@ def skip(state: State, event: e.SkipRequested, now: int) -> list[Said]:
         return reopen(state, event, now)
     step = state.steps[event.key]
     repaired = RunRepaired("complete" if event.done else "skip", event.by, event.why, (event.key,))
-    stop = [StopJob(step.key, step.attempt)] if step.status in BUSY else []
     following = onward(step.scope, step.node, step.key)
-    return [repaired, *quiet(step), *stop, _skipped(step, event), *following]
+    return [repaired, *quiet(step), *halted(step), _skipped(step, event), *following]
 
 
 def _skipped(step: Step, event: e.SkipRequested) -> Said:

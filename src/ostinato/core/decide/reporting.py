@@ -27,6 +27,7 @@ from ostinato.core.facts import (
     JobReturned,
     JobStarted,
     JobSucceeded,
+    JobTaken,
     JobWaiting,
 )
 from ostinato.core.model import Call, Repeat, Run, WaitEvent
@@ -37,7 +38,7 @@ from ostinato.core.timing import next_attempt
 from ostinato.errors import ExpressionError
 
 
-def _busy(state: State, key: str, attempt: int) -> Step | None:
+def busy_step(state: State, key: str, attempt: int) -> Step | None:
     """The step, if this attempt of it is the one at work."""
     step = state.steps.get(key)
     if step is None or step.attempt != attempt or step.status not in BUSY:
@@ -46,7 +47,7 @@ def _busy(state: State, key: str, attempt: int) -> Step | None:
 
 
 def completed(state: State, event: e.Completed, now: int) -> list[Said]:
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     if step is None:
         return []
     job = step.job
@@ -108,7 +109,7 @@ def _repeated(state: State, step: Step, repeat: Repeat, output: Raw, now: int) -
 
 
 def failed(state: State, event: e.Failed, now: int) -> list[Said]:
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     if step is None:
         return []
     return attempt_failed(state, step, event.error, now, final=event.final, after=event.after)
@@ -152,7 +153,7 @@ def cancelled(step: Step) -> list[Said]:
 
 def deferred(state: State, event: e.Deferred, now: int) -> list[Said]:
     """What its document says of a callback holds for it: ``callback: true`` was not written."""
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     if step is None:
         return []
     if step.job.callback or step.status == "cancelling":
@@ -175,24 +176,33 @@ def _wait_for_answer(step: Step) -> list[Said]:
 
 
 def stopped(state: State, event: e.Stopped, now: int) -> list[Said]:
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     return cancelled(step) if step is not None and step.status == "cancelling" else []
 
 
 def handed_over(state: State, event: e.HandedOver, now: int) -> list[Said]:
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     if step is None:
         return []
     if step.status == "cancelling":
         return cancelled(step)
+    if step.topic is not None and not step.started:  # nobody has heard that it had begun
+        return []
     return [JobReturned(step.key, step.attempt)]
 
 
 def started(state: State, event: e.Started, now: int) -> list[Said]:
-    step = _busy(state, event.key, event.attempt)
+    step = busy_step(state, event.key, event.attempt)
     if step is None or step.status != "ready":
         return []
     return [JobStarted(step.key, step.attempt)]
+
+
+def taken(state: State, event: e.Taken, now: int) -> list[Said]:
+    step = busy_step(state, event.key, event.attempt)
+    if step is None or step.status != "ready" or step.topic is None:
+        return []
+    return [JobTaken(step.key, step.attempt, event.worker, event.since)]
 
 
 def heard(state: State, event: e.Heard, now: int) -> list[Said]:

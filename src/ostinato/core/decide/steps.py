@@ -11,6 +11,7 @@ from ostinato.core.commands import (
     Command,
     FreePlaces,
     HangUp,
+    RecallJob,
     SetTimer,
     StopJob,
     Withdraw,
@@ -59,14 +60,24 @@ def placeless(step: Step) -> list[Command]:
     return [FreePlaces(step.key)] if step.places else []
 
 
+def stop_job(step: Step) -> Command:
+    """Cancel the attempt that is open, wherever that is."""
+    kind = StopJob if step.topic is None else RecallJob
+    return kind(step.key, step.attempt)
+
+
 def halted(step: Step) -> list[Command]:
     """A handler that still runs has nothing more to say."""
-    return [StopJob(step.key, step.attempt)] if step.status in BUSY else []
+    return [stop_job(step)] if step.status in BUSY else []
 
 
 def withdrawn(step: Step) -> list[Command]:
     """Its answer has come before its handler began, or while that is still at work."""
-    return [Withdraw(step.key, step.attempt)] if step.status in BUSY else []
+    if step.status not in BUSY:
+        return []
+    if step.topic is not None:
+        return [RecallJob(step.key, step.attempt, gently=True)]
+    return [Withdraw(step.key, step.attempt)]
 
 
 def no_timer(state: State) -> list[Command]:

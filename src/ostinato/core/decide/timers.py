@@ -10,11 +10,11 @@ from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.asking import escalate
 from ostinato.core.decide.ending import timed_out
 from ostinato.core.decide.flowing import onward
-from ostinato.core.decide.jobs import admitted, start_job
+from ostinato.core.decide.jobs import admitted, once_more
 from ostinato.core.decide.moves import Said
 from ostinato.core.decide.reporting import attempt_failed
 from ostinato.core.decide.steps import beat_at, halted, placeless, watch
-from ostinato.core.facts import Failure, JobCancelled, JobReady, JobSucceeded
+from ostinato.core.facts import Failure, JobCancelled, JobSucceeded
 from ostinato.core.model import Call
 from ostinato.core.state import State, Step
 
@@ -41,8 +41,7 @@ def _again_due(state: State, step: Step, due_at: int, now: int) -> list[Said]:
         ))  # fmt: skip
     beat = beat_at(step.job, now)
     return [
-        JobReady(step.key, attempt=attempt, beat_at=beat),
-        start_job(step.job, step.key, attempt, step.input, step.deaths),
+        *once_more(state, step, attempt, beat, step.deaths),
         *watch(step.key, None, beat),
     ]
 

@@ -61,6 +61,7 @@ from ostinato.core.facts.steps import (
     JobFailed,
     JobHeard,
     JobHeld,
+    JobOffered,
     JobQueued,
     JobReady,
     JobReassigned,
@@ -70,6 +71,7 @@ from ostinato.core.facts.steps import (
     JobSkipped,
     JobStarted,
     JobSucceeded,
+    JobTaken,
     JobWaiting,
 )
 from ostinato.core.facts.undo import (
@@ -85,8 +87,9 @@ AnyFact = (
     | RunQueued | RunAdmitted | RunFollowed | RunSignalled
     | ScopeReopened | ScopeOpened | ScopeSkipped | ScopeFailing | ScopeEnded | ScopeSatisfied
     | ItemsResolved | TokenRested | TokensJoined | GatewayPassed
-    | JobReady | JobStarted | JobWaiting | JobReassigned | JobHeard | JobRetried | JobRepeated
-    | JobCaught | JobQueued | JobHeld | JobAbandoned | JobReturned | JobCancelling | JobSucceeded
+    | JobReady | JobOffered | JobStarted | JobTaken | JobWaiting | JobReassigned
+    | JobHeard | JobRetried | JobRepeated | JobCaught | JobQueued | JobHeld | JobAbandoned
+    | JobReturned | JobCancelling | JobSucceeded
     | JobFailed | JobSkipped | JobCancelled
     | JobCalled | JobJoined | CallRefused | JobEnding | RunCalled
     | UndoNoted | UndoPlanned | JobUndone
@@ -110,6 +113,7 @@ __all__ = [
     "JobHeard",
     "JobHeld",
     "JobJoined",
+    "JobOffered",
     "JobQueued",
     "JobReady",
     "JobReassigned",
@@ -119,6 +123,7 @@ __all__ = [
     "JobSkipped",
     "JobStarted",
     "JobSucceeded",
+    "JobTaken",
     "JobUndone",
     "JobWaiting",
     "RunAdmitted",

@@ -18,11 +18,27 @@ class JobReady(Fact, frozen=True, tag="job.ready"):
     beat_at: int | None = None
 
 
+class JobOffered(JobReady, frozen=True, tag="job.offered"):
+    """No handler of its name is here: workers elsewhere may take it, under this topic."""
+
+    topic: str = ""
+
+
 class JobStarted(Fact, frozen=True, tag="job.started"):
     """Recorded for jobs that take long and for those taken up again after a crash."""
 
     key: str
     attempt: int
+
+
+class JobTaken(JobStarted, frozen=True, tag="job.taken"):
+    """A worker elsewhere has it, ``since`` then: the start fact of what was offered.
+
+    Of a job that does not take long it is recorded with its end.
+    """
+
+    worker: str
+    since: int
 
 
 class JobWaiting(Fact, frozen=True, tag="job.waiting"):
@@ -102,7 +118,7 @@ class JobHeld(Fact, frozen=True, tag="job.held"):
 
 
 class JobAbandoned(Fact, frozen=True, tag="job.abandoned"):
-    """Its process died; what the attempt did is not known."""
+    """Its process died; what the attempt did is not known. One of a worker is offered again."""
 
     key: str
     attempt: int

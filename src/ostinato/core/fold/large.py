@@ -22,6 +22,7 @@ _FEW = 16
 
 HELD: dict[type[f.Fact], str] = {
     f.JobReady: "input",
+    f.JobOffered: "input",
     f.JobWaiting: "input",
     f.JobReassigned: "input",
     f.JobQueued: "input",

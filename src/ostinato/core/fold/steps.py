@@ -54,7 +54,15 @@ def _taking_back(state: State, key: str, at: int) -> Step:
 
 def become(state: State, step: Step, status: str) -> None:
     state.busy += (status in BUSY) - (step.status in BUSY)
+    if step.topic is not None:
+        state.offered += (status == "ready") - (step.status == "ready")
     step.status = status
+
+
+def offer(state: State, step: Step, topic: str | None) -> None:
+    """A step that is ready is offered under this topic, or is begun here."""
+    state.offered += (topic is not None) - (step.topic is not None)
+    step.topic = topic
 
 
 def job_ready(state: State, fact: f.JobReady, at: int) -> None:
@@ -62,16 +70,30 @@ def job_ready(state: State, fact: f.JobReady, at: int) -> None:
     become(state, step, "ready")
     step.attempt, step.started = fact.attempt, False
     step.due_at, step.beat_at, step.kind = None, fact.beat_at, ""
+    if step.topic is not None:
+        offer(state, step, None)
     if fact.timeout_at is not None:
         step.timeout_at = fact.timeout_at
     if (data := f.given(fact.input)) is not None:
         step.input = data
 
 
+def job_offered(state: State, fact: f.JobOffered, at: int) -> None:
+    job_ready(state, fact, at)
+    step = state.steps[fact.key]
+    offer(state, step, fact.topic)
+    step.waiting_since = at
+
+
 def job_started(state: State, fact: f.JobStarted, at: int) -> None:
     step = state.steps[fact.key]
     become(state, step, "running")
     step.attempt, step.started, step.started_at = fact.attempt, True, at
+
+
+def job_taken(state: State, fact: f.JobTaken, at: int) -> None:
+    job_started(state, fact, fact.since)
+    state.steps[fact.key].worker = fact.worker
 
 
 def job_waiting(state: State, fact: f.JobWaiting, at: int) -> None:
@@ -144,6 +166,8 @@ def job_abandoned(state: State, fact: f.JobAbandoned, at: int) -> None:
     step = state.steps[fact.key]
     step.deaths += step.started
     step.started = False
+    if step.topic is not None:
+        become(state, step, "ready")
 
 
 def job_returned(state: State, fact: f.JobReturned, at: int) -> None:

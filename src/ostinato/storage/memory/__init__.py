@@ -2,6 +2,7 @@
 
 adapter  MemoryStorage: ownership, the fence, what the engine reads
 disk     what outlives a close, and how a batch changes it
+jobs     what is offered to workers elsewhere, and their claims
 refusal  what no store would take
 lists    what lists and pages read
 values   large values, apart from their rows

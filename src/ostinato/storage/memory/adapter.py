@@ -13,9 +13,13 @@ from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
 from ostinato.ports import (
     AgedEvent,
     Batch,
+    Claim,
     DeadLetter,
     EventQuery,
     Head,
+    JobCount,
+    JobQuery,
+    JobRow,
     LetterQuery,
     Mail,
     Members,
@@ -177,6 +181,29 @@ class MemoryStorage:
 
     async def mail(self) -> list[Mail]:
         return list(self._disk.mail.values())
+
+    # jobs that are offered to workers elsewhere
+
+    async def claim_jobs(self, claim: Claim) -> list[JobRow]:
+        return self._disk.jobs.claim(claim)
+
+    async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
+        return self._disk.jobs.extend(job_id, token, lease, now)
+
+    async def job(self, job_id: str) -> JobRow | None:
+        return self._disk.jobs.one(job_id)
+
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        return self._disk.jobs.due(now, limit)
+
+    async def next_lease(self) -> int | None:
+        return next((row.lease_until for row in self._disk.jobs.leases()), None)
+
+    async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
+        return self._disk.jobs.page(query, page)
+
+    async def job_counts(self) -> list[JobCount]:
+        return self._disk.jobs.counts()
 
     # what lists and pages read
 

@@ -31,6 +31,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
+from ostinato.storage.memory.jobs import Jobs
 from ostinato.storage.memory.values import Holes, Values
 
 Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
@@ -70,6 +71,7 @@ class Disk:
         self.buckets: dict[str, int] = {}
         self.mail: dict[Line, Mail] = {}
         self.tasks: dict[str, TaskRow] = {}
+        self.jobs = Jobs(self.values)
         self.schedules: dict[str, Schedule] = {}
         self.schedules_due: list[tuple[int, str]] = []
         self.operations: dict[str, Operation] = {}
@@ -94,6 +96,8 @@ class Disk:
         self._limit(batch)
         for task in batch.tasks:
             self._change_task(task, batch.inline)
+        for job in batch.jobs:
+            self.jobs.change(job, batch.inline)
         for letter in batch.dead_letters:
             self._put_letter(letter, batch.inline)
         for name in batch.dropped_schedules:
@@ -280,6 +284,7 @@ class Disk:
             self._move_timer(timer, None)
         for task in [task for task in self.tasks.values() if task.run_id == run_id]:
             del self.tasks[task.id]
+        self.jobs.remove_run(run_id)
 
     def _remove_event(self, pair: tuple[str, str]) -> None:
         number = self.known.get(pair, self.last_event)

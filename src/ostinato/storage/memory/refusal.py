@@ -10,7 +10,7 @@ import msgspec
 
 from ostinato.core.cloudevents import Event
 from ostinato.errors import Overtaken, Refused
-from ostinato.ports import Batch, Head
+from ostinato.ports import Batch, Head, JobEnd, JobFree
 from ostinato.storage.memory.disk import Disk, changed_heads
 
 _INTEGERS = range(-(2**63), 2**63)
@@ -30,6 +30,20 @@ def check(disk: Disk, batch: Batch) -> None:
     _check_versions(disk, batch)
     _check_places(disk, batch)
     _check_operations(disk, batch)
+    _check_jobs(disk, batch)
+
+
+def _check_jobs(disk: Disk, batch: Batch) -> None:
+    held: dict[str, str | None] = {}
+    for change in batch.jobs:
+        kept = disk.jobs.rows.get(change.id)
+        token = held.get(change.id, None if kept is None else kept.token)
+        if isinstance(change, JobFree) or (isinstance(change, JobEnd) and change.token is not None):
+            if token != change.token:
+                raise Refused(f"job {change.id!r} is not held by {change.token!r}")
+            held[change.id] = None
+        elif isinstance(change, JobEnd):
+            held[change.id] = None
 
 
 def _check_places(disk: Disk, batch: Batch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Raw, structs
 
 from ostinato.core.cloudevents import Event
-from ostinato.ports import DeadLetter, Outgoing, Record, Reply, StoredEvent, TaskRow
+from ostinato.ports import DeadLetter, JobRow, Outgoing, Record, Reply, StoredEvent, TaskRow
 from ostinato.storage.values import RECORD, Cut, Hole, cut, joined
 
 Holes = Sequence[Hole]
@@ -30,6 +30,10 @@ class CutEvent(Event, frozen=True, gc=False):
 class CutTask(TaskRow, frozen=True, gc=False):
     asked_holes: Holes = ()
     answer_holes: Holes = ()
+
+
+class CutJob(JobRow, frozen=True, gc=False):
+    holes: Holes = ()
 
 
 class Values:
@@ -67,6 +71,12 @@ class Values:
             if found is not None:
                 cut_apart |= {name: found.rest, f"{name}_holes": found.holes}
         return CutTask(**structs.asdict(task) | cut_apart) if cut_apart else task
+
+    def cut_job(self, job: JobRow, inline: int) -> JobRow:
+        found = self._keep(("run", job.run_id), job.brief, inline)
+        if found is None:
+            return job
+        return CutJob(**structs.asdict(job) | {"brief": found.rest}, holes=found.holes)
 
     def disown(self, owner: Hashable) -> None:
         """The row goes away, or has gone."""
@@ -120,6 +130,13 @@ class Values:
         holes = {name: members.pop(f"{name}_holes") for name in ("asked", "answer")}
         whole = {name: self._whole(members[name], at) for name, at in holes.items() if at}
         return TaskRow(**members | whole)
+
+    def job(self, job: JobRow) -> JobRow:
+        if not isinstance(job, CutJob):
+            return job
+        members = structs.asdict(job)
+        whole = self._whole(job.brief, members.pop("holes"))
+        return JobRow(**members | {"brief": whole})
 
     def reply(self, reply: Reply, holes: Holes) -> Reply:
         return replace(reply, answer=self._whole(reply.answer, holes)) if holes else reply

@@ -9,6 +9,8 @@ schema      migrations/*.sql, applied once and in order, in halves
 batch       one batch, one pipeline               removing  the part of it that takes away
 statements  the SQL that writes                   questions  the SQL that the engine reads with
 reads       what the engine reads                 lists   what lists and pages read
+jobs        jobs for workers, and their claims     statements_jobs  the SQL of that
+conditions  filters joined to one statement
 values      large values, apart from their rows   arrays  arguments in binary
 announced   where the server of a store answers
 partitions  which part of the runs a row is of

@@ -16,9 +16,13 @@ from ostinato.errors import Fenced, OstinatoError, UsageError
 from ostinato.ports import (
     AgedEvent,
     Batch,
+    Claim,
     DeadLetter,
     EventQuery,
     Head,
+    JobCount,
+    JobQuery,
+    JobRow,
     LetterQuery,
     Mail,
     Members,
@@ -40,7 +44,7 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.postgres import faults, lists, reads, schema, statements
+from ostinato.storage.postgres import faults, jobs, lists, reads, schema, statements
 from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
@@ -62,10 +66,14 @@ _DIVISION_BY_ZERO = "22012"
 class PostgresStorage:
     """One process's way to a database that several share; ``members`` says which of them holds it.
 
+    ``claims``: "skip-locked", or "recheck" where a database cannot pass over rows that are locked.
     ``patience`` is seconds for which the server may be away before whoever asks is told.
     """
 
-    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, url: str, *, claims: str = "skip-locked", patience: float = PATIENCE
+    ) -> None:
+        self._passing = claims == "skip-locked"
         self.member = secrets.token_hex(8)
         self.address = address(url)
         self._era = 0
@@ -219,6 +227,38 @@ class PostgresStorage:
 
     async def versions(self) -> list[Version]:
         return await self._read(reads.versions)
+
+    # jobs that are offered to workers elsewhere
+
+    async def claim_jobs(self, claim: Claim) -> list[JobRow]:
+        return await self._apart(jobs.claim(self._writer, claim, passing=self._passing))
+
+    async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
+        return await self._apart(jobs.extend(self._writer, job_id, token, lease, now))
+
+    async def _apart(self, work: Coroutine[Any, Any, T]) -> T:
+        """A transaction of its own, beside the batches."""
+        try:
+            return await work
+        except Lost as error:
+            raise faults.unknown(self.address.place, error) from error
+        except Fault as fault:
+            raise self._writer.told(fault) from fault
+
+    async def job(self, job_id: str) -> JobRow | None:
+        return await self._read(jobs.job, job_id)
+
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        return await self._read(jobs.due_leases, now, limit)
+
+    async def next_lease(self) -> int | None:
+        return await self._read(jobs.next_lease)
+
+    async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
+        return await self._list(jobs.jobs, query, page)
+
+    async def job_counts(self) -> list[JobCount]:
+        return await self._list(jobs.counts)
 
     # what lists and pages read
 

@@ -9,7 +9,9 @@ import msgspec
 
 from ostinato.errors import Fenced, OstinatoError, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, TaskRow
+from ostinato.ports.jobs import JobChange
 from ostinato.storage import rows
+from ostinato.storage.postgres import jobs
 from ostinato.storage.postgres import statements as sql
 from ostinato.storage.postgres.arrays import Argument, columns, number, raw, raws, text, texts
 from ostinato.storage.postgres.partitions import partition_of
@@ -86,6 +88,8 @@ class Pipeline:
             self._operations(batch)
         if batch.mail:
             self._mail(batch)
+        if batch.jobs:
+            self._jobs(batch.jobs)
         self.asks += self._kept.asks()
         if batch.removal is not None:
             self.asks += remove(batch.removal)
@@ -224,6 +228,12 @@ class Pipeline:
             self._add(sql.PUT_TASK, [*_arguments("tttitttiibttittbt", row), *people])
         else:
             self._add(sql.END_TASK, _arguments("tittbtt", rows.task_end_row(task, answer)))
+
+    def _jobs(self, changes: Sequence[JobChange]) -> None:
+        for ask, refusal in jobs.changes(changes, self._kept):
+            self.asks.append(ask)
+            if refusal is not None:
+                self._or_else(lambda refusal=refusal: refusal)  # type: ignore[misc]
 
     def _letters(self, batch: Batch) -> None:
         written = []

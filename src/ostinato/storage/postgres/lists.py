@@ -20,12 +20,11 @@ from ostinato.ports.grouping import merged
 from ostinato.storage import rows
 from ostinato.storage.cursor import event_cursor
 from ostinato.storage.postgres.arrays import Argument, number, sought, soughts
+from ostinato.storage.postgres.conditions import Condition, asked, numbered, where
 from ostinato.storage.postgres.link import Link
 from ostinato.storage.postgres.statements import HEAD, LETTER, STORED, TASK
 from ostinato.storage.postgres.values import as_far_as_whole
-from ostinato.storage.postgres.wire import Ask
 
-Condition = tuple[str, tuple[Argument, ...]]
 """``{}`` stands for an argument."""
 
 _LAST_CHARACTER = chr(0x10FFFF)
@@ -42,7 +41,7 @@ async def runs(link: Link, query: RunQuery, page: Page) -> list[Head]:
     if page.cursor is not None:
         conditions.append(("run_id < {}::text", (sought(page.cursor),)))
     order = "ORDER BY run_id DESC"
-    found = await link.rows(_asked(_from("run", HEAD), conditions, order, page.limit))
+    found = await link.rows(asked(_from("run", HEAD), conditions, order, page.limit))
     return list(map(rows.head, found))
 
 
@@ -54,7 +53,7 @@ async def run_groups(link: Link, query: RunQuery, limit: int) -> list[RunGroup]:
     numbers = "count(*), min(run_id), max(run_id), min(started_at), max(ended_at)"
     order = f"GROUP BY {_GROUP} ORDER BY count(*) DESC, min(run_id)"
     select = _from("run", f"{_GROUP}, {numbers}")
-    found = await link.rows(_asked(select, list(_run_conditions(query)), order, None))
+    found = await link.rows(asked(select, list(_run_conditions(query)), order, None))
     return merged((RunGroup(*row) for row in found), limit)
 
 
@@ -65,8 +64,8 @@ async def events(link: Link, query: EventQuery, page: Page) -> list[StoredEvent]
         before = f"(received_at, {_PLACE}) < ({{}}::int8, {{}}::text)"
         conditions.append((before, (number(received_at), sought(place))))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC"
-    asked = _asked(_from("event", STORED), conditions, order, page.limit)
-    return list(map(rows.stored_event, await as_far_as_whole(link, asked, rows.EVENT_DATA)))
+    asking = asked(_from("event", STORED), conditions, order, page.limit)
+    return list(map(rows.stored_event, await as_far_as_whole(link, asking, rows.EVENT_DATA)))
 
 
 async def count_events(link: Link, query: EventQuery) -> int:
@@ -80,8 +79,8 @@ async def dead_letters(link: Link, query: LetterQuery, page: Page) -> list[DeadL
         last = "(SELECT at, id FROM dead_letter WHERE id = {}::text)"
         conditions.append((f"(at, id) {than} {last}", (sought(page.cursor),)))
     order = f"ORDER BY at {way}, id {way}"
-    asked = _asked(_from("dead_letter", LETTER), conditions, order, page.limit)
-    return list(map(rows.letter, await as_far_as_whole(link, asked, rows.LETTER_EVENT)))
+    asking = asked(_from("dead_letter", LETTER), conditions, order, page.limit)
+    return list(map(rows.letter, await as_far_as_whole(link, asking, rows.LETTER_EVENT)))
 
 
 async def count_dead_letters(link: Link, query: LetterQuery) -> int:
@@ -94,8 +93,8 @@ async def tasks(link: Link, query: TaskQuery, page: Page) -> list[TaskRow]:
         last = "(SELECT opened_at, id FROM task WHERE id = {}::text)"
         conditions.append((f"(opened_at, id) < {last}", (sought(page.cursor),)))
     order = "ORDER BY opened_at DESC, id DESC"
-    asked = _asked(_from("task", TASK), conditions, order, page.limit)
-    found = await as_far_as_whole(link, asked, rows.TASK_ASKED, rows.TASK_ANSWER)
+    asking = asked(_from("task", TASK), conditions, order, page.limit)
+    found = await as_far_as_whole(link, asking, rows.TASK_ASKED, rows.TASK_ANSWER)
     return list(map(rows.task, found))
 
 
@@ -191,21 +190,7 @@ def _lower(value: str) -> Argument:
     return None if found is None else found.lower()
 
 
-def _asked(select: str, conditions: list[Condition], order: str, limit: int | None) -> Ask:
-    end: Condition = (f"{order} LIMIT {{}}::int8", (number(limit),))
-    return _numbered(f"{select}{_where(conditions)} {end[0]}", [*conditions, end])
-
-
 async def _count(link: Link, table: str, conditions: list[Condition]) -> int:
     select = _from(table, "count(*)")
-    [(count,)] = await link.rows(_numbered(f"{select}{_where(conditions)}", conditions))
+    [(count,)] = await link.rows(numbered(f"{select}{where(conditions)}", conditions))
     return int(count)
-
-
-def _where(conditions: list[Condition]) -> str:
-    return " WHERE " + " AND ".join(part for part, _ in conditions) if conditions else ""
-
-
-def _numbered(sql: str, conditions: list[Condition]) -> Ask:
-    arguments = [value for _, values in conditions for value in values]
-    return Ask(sql.format(*(f"${n}" for n in range(1, len(arguments) + 1))), arguments, kept=False)

@@ -7,14 +7,14 @@ there is no way back to ask between the statements of one pipeline.
 from __future__ import annotations
 
 
-def _unnest(kinds: str, alias: str) -> str:
+def unnested(kinds: str, alias: str) -> str:
     """``unnest`` of one array per letter, and names for its columns."""
     types = {"t": "text", "i": "int8", "b": "bytea", "f": "bool"}
     arrays = ", ".join(f"${n}::{types[kind]}[]" for n, kind in enumerate(kinds, 1))
     return f"unnest({arrays}) AS {alias}"
 
 
-def _all_of(change: str, count: str) -> str:
+def all_of(change: str, count: str) -> str:
     return f"WITH done AS ({change} RETURNING 1) SELECT 1 / (count(*) = {count})::int FROM done"
 
 
@@ -44,22 +44,22 @@ SELECT 1 / count(*) FROM (
 """
 
 RECORD = "run_id, seq, at, version, data"
-ADD_RECORDS = f"INSERT INTO history ({RECORD}) SELECT * FROM {_unnest('tiiib', 'new')}"
-ADD_CUT_RECORDS = f"INSERT INTO history ({RECORD}, holes) SELECT * FROM {_unnest('tiiibt', 'new')}"
+ADD_RECORDS = f"INSERT INTO history ({RECORD}) SELECT * FROM {unnested('tiiib', 'new')}"
+ADD_CUT_RECORDS = f"INSERT INTO history ({RECORD}, holes) SELECT * FROM {unnested('tiiibt', 'new')}"
 
 HEAD = (
     "run_id, workflow, version, status, started_at, uid, doing, waiting_for, busy, ended_at, "
     "error_name, error_message, event_source, event_id"
 )
 HEAD_KINDS = "ttititttfitttti"
-ADD_HEADS = f"INSERT INTO run ({HEAD}, partition) SELECT * FROM {_unnest(HEAD_KINDS, 'new')}"
+ADD_HEADS = f"INSERT INTO run ({HEAD}, partition) SELECT * FROM {unnested(HEAD_KINDS, 'new')}"
 CHANGE_KINDS = "itttfittt"
 _CHANGED = "version, status, doing, waiting_for, busy, ended_at, error_name, error_message"
-CHANGE_HEADS = _all_of(
+CHANGE_HEADS = all_of(
     f"""UPDATE run SET ({_CHANGED}) = (
         new.version, new.status, new.doing, new.waiting_for, new.busy, new.ended_at,
         new.error_name, new.error_message
-    ) FROM {_unnest(CHANGE_KINDS, "new")} ({_CHANGED}, run_id) WHERE run.run_id = new.run_id""",
+    ) FROM {unnested(CHANGE_KINDS, "new")} ({_CHANGED}, run_id) WHERE run.run_id = new.run_id""",
     "$10::int8",
 )
 
@@ -71,7 +71,7 @@ STORED = f"{EVENT}, event.received_at, event.answer, event.values_keys"
 EVENT_KINDS = "tttitbttibtt"
 ADD_EVENTS = f"""
 INSERT INTO event (id, source, type, time, subject, data, extensions, description, received_at,
-    answer, values_keys, holes) SELECT * FROM {_unnest("tttitbttibtt", "new")}
+    answer, values_keys, holes) SELECT * FROM {unnested("tttitbttibtt", "new")}
 """
 ADD_KEYED_EVENTS = f"""
 WITH added AS ({ADD_EVENTS} RETURNING number, type, received_at, values_keys)
@@ -84,26 +84,26 @@ FROM added CROSS JOIN LATERAL (
 
 PUT_WAITS = f"""
 INSERT INTO wait (run_id, key, type, values_key, since, partition, era)
-SELECT new.*, $7::int8 FROM {_unnest("ttttii", "new")}
+SELECT new.*, $7::int8 FROM {unnested("ttttii", "new")}
 ON CONFLICT (run_id, key, type) DO UPDATE SET values_key = excluded.values_key,
     since = excluded.since, era = excluded.era, by = excluded.by, opened = excluded.opened
 """
 CLOSE_WAITS = f"""
-DELETE FROM wait USING {_unnest("tt", "old")} (run_id, key)
+DELETE FROM wait USING {unnested("tt", "old")} (run_id, key)
 WHERE wait.run_id = old.run_id AND wait.key = old.key
 """
 
 SET_TIMERS = f"""
-INSERT INTO timer (run_id, key, kind, due_at, partition) SELECT * FROM {_unnest("tttii", "new")}
+INSERT INTO timer (run_id, key, kind, due_at, partition) SELECT * FROM {unnested("tttii", "new")}
 ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
 """
 CLEAR_TIMERS = f"""
-DELETE FROM timer USING {_unnest("ttt", "old")} (run_id, key, kind)
+DELETE FROM timer USING {unnested("ttt", "old")} (run_id, key, kind)
 WHERE timer.run_id = old.run_id AND timer.key = old.key AND timer.kind = old.kind
 """
 
 ADD_OUTGOING = f"""
-INSERT INTO outbox (run_id, event, partition) SELECT * FROM {_unnest("tbi", "new")}
+INSERT INTO outbox (run_id, event, partition) SELECT * FROM {unnested("tbi", "new")}
 """
 ADD_CUT_OUTGOING = """
 WITH added AS (
@@ -122,7 +122,7 @@ freed AS (
 
 DROP_REPLIES = f"""
 WITH gone AS (
-    DELETE FROM reply USING {_unnest("tti", "old")} (scope, key, at)
+    DELETE FROM reply USING {unnested("tti", "old")} (scope, key, at)
     WHERE reply.scope = old.scope AND reply.key = old.key AND reply.expires_at <= old.at
     RETURNING reply.scope, reply.key, holes
 ),
@@ -134,14 +134,14 @@ freed AS (
 """
 ADD_REPLIES = f"""
 INSERT INTO reply (scope, key, digest, answer, holes, at, expires_at)
-SELECT * FROM {_unnest("tttbtii", "new")}
+SELECT * FROM {unnested("tttbtii", "new")}
 """
 
 RETIRE = f"""
-UPDATE version SET retired = true FROM {_unnest("ti", "old")} (workflow, version)
+UPDATE version SET retired = true FROM {unnested("ti", "old")} (workflow, version)
 WHERE version.workflow = old.workflow AND version.version = old.version
 """
-PUT_VERSION = _all_of(
+PUT_VERSION = all_of(
     """INSERT INTO version (workflow, version, digest, document, created_at, workflow_id)
     VALUES ($1::text, $2::int8, $3::text, $4::bytea, $5::int8, $6::text)
     ON CONFLICT (workflow, version) DO UPDATE SET retired = false
@@ -154,9 +154,9 @@ LETTER = (
 )
 LETTER_KINDS = "tittttbtttiittt"
 ADD_LETTERS = f"""
-INSERT INTO dead_letter ({LETTER}, event_type) SELECT * FROM {_unnest(LETTER_KINDS, "new")}
+INSERT INTO dead_letter ({LETTER}, event_type) SELECT * FROM {unnested(LETTER_KINDS, "new")}
 """
-REDRIVE = _all_of(
+REDRIVE = all_of(
     """UPDATE dead_letter SET reasons = $1::bytea, attempts = $2::int8, redriven_at = $3::int8,
     redriven_by = $4::text, redriven_run = $5::text WHERE id = $6::text AND redriven_at IS NULL""",
     "1",
@@ -182,32 +182,32 @@ UPDATE task SET status = $1::text, ended_at = $2::int8, done_by = $3::text, outc
 """
 
 FREE_TURNS = f"""
-DELETE FROM turn USING {_unnest("tt", "old")} (run_id, key)
+DELETE FROM turn USING {unnested("tt", "old")} (run_id, key)
 WHERE turn.run_id = old.run_id AND turn.key = old.key
 """
 FREE_PLACES = f"""
-DELETE FROM place USING {_unnest("tt", "old")} (run_id, key)
+DELETE FROM place USING {unnested("tt", "old")} (run_id, key)
 WHERE place.run_id = old.run_id AND place.key = old.key
 """
 ADD_TURNS = f"""
-INSERT INTO turn (run_id, key, priority, wants) SELECT * FROM {_unnest("ttib", "new")}
+INSERT INTO turn (run_id, key, priority, wants) SELECT * FROM {unnested("ttib", "new")}
 ON CONFLICT (run_id, key) DO UPDATE SET number = excluded.number, priority = excluded.priority,
     wants = excluded.wants
 """
-ADD_PLACES = f"INSERT INTO place (name, n, run_id, key) SELECT * FROM {_unnest('titt', 'new')}"
+ADD_PLACES = f"INSERT INTO place (name, n, run_id, key) SELECT * FROM {unnested('titt', 'new')}"
 PUT_BUCKETS = f"""
-INSERT INTO bucket (name, full_at) SELECT * FROM {_unnest("ti", "new")}
+INSERT INTO bucket (name, full_at) SELECT * FROM {unnested("ti", "new")}
 ON CONFLICT (name) DO UPDATE SET full_at = excluded.full_at
 """
 DROP_BUCKETS = "DELETE FROM bucket WHERE name = ANY ($1::text[])"
 ADD_MAIL = f"""
 INSERT INTO mail (kind, told, caller, key, attempt, body, partition)
-SELECT * FROM {_unnest("ttttibi", "new")}
+SELECT * FROM {unnested("ttttibi", "new")}
 ON CONFLICT (caller, key, attempt, kind) DO UPDATE SET number = excluded.number,
     told = excluded.told, body = excluded.body, partition = excluded.partition
 """
 TAKE_MAIL = f"""
-DELETE FROM mail USING {_unnest("ttti", "old")} (kind, caller, key, attempt)
+DELETE FROM mail USING {unnested("ttti", "old")} (kind, caller, key, attempt)
 WHERE mail.caller = old.caller AND mail.key = old.key AND mail.attempt = old.attempt
     AND mail.kind = old.kind
 """
@@ -217,24 +217,24 @@ SCHEDULE = (
 )
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in SCHEDULE.split(", ")[1:])
 PUT_SCHEDULES = f"""
-INSERT INTO schedule ({SCHEDULE}) SELECT * FROM {_unnest("tttiiitiitiitt", "new")}
+INSERT INTO schedule ({SCHEDULE}) SELECT * FROM {unnested("tttiiitiitiitt", "new")}
 ON CONFLICT (id) DO UPDATE SET {_REPLACED}
 """
 DROP_SCHEDULES = "DELETE FROM schedule WHERE id = ANY ($1::text[])"
 
 PUT_OPERATIONS = f"""
 INSERT INTO operation (id, status, expires_at, ended_at, data)
-SELECT * FROM {_unnest("ttiib", "new")}
+SELECT * FROM {unnested("ttiib", "new")}
 ON CONFLICT (id) DO UPDATE SET status = excluded.status, expires_at = excluded.expires_at,
     ended_at = excluded.ended_at, data = excluded.data
 """
 ADD_MATCHED = f"""
-INSERT INTO operation_run (operation, run_id) SELECT * FROM {_unnest("tt", "new")}
+INSERT INTO operation_run (operation, run_id) SELECT * FROM {unnested("tt", "new")}
 ON CONFLICT DO NOTHING
 """
-SETTLE_RUNS = _all_of(
+SETTLE_RUNS = all_of(
     f"""UPDATE operation_run SET outcome = new.outcome, reason = new.reason
-    FROM {_unnest("tttt", "new")} (outcome, reason, operation, run_id)
+    FROM {unnested("tttt", "new")} (outcome, reason, operation, run_id)
     WHERE operation_run.operation = new.operation AND operation_run.run_id = new.run_id
     AND length(operation_run.outcome) = 0""",
     "$5::int8",
@@ -243,11 +243,11 @@ SETTLE_RUNS = _all_of(
 # large values: a row that is added or used is locked, so that nobody takes it away meanwhile
 
 ADD_VALUES = f"""
-INSERT INTO value (digest, data) SELECT * FROM {_unnest("bb", "new")}
+INSERT INTO value (digest, data) SELECT * FROM {unnested("bb", "new")}
 ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
 """
 USE_VALUES = f"""
-INSERT INTO value_use (owner, digest) SELECT * FROM {_unnest("tb", "new")} ON CONFLICT DO NOTHING
+INSERT INTO value_use (owner, digest) SELECT * FROM {unnested("tb", "new")} ON CONFLICT DO NOTHING
 """
 
 # what is removed: runs by name, their records a few at a time
@@ -269,7 +269,7 @@ DROP_RUNS = "DELETE FROM run WHERE run_id = ANY ($1::text[]) AND ended_at < $2::
 DROP_OF_RUNS = [
     f"DELETE FROM {table} USING removed "
     f"WHERE removed.run_id = ANY ($1::text[]) AND {table}.run_id = removed.run_id"
-    for table in ("wait", "timer", "task")
+    for table in ("wait", "timer", "task", "job")
 ]
 SWEEP = """
 DELETE FROM history WHERE ctid = ANY (ARRAY(
@@ -287,7 +287,7 @@ DELETE FROM removed WHERE run_id IN (SELECT run_id FROM removed ORDER BY run_id 
 """
 DROP_EVENTS = f"""
 WITH named AS (
-    SELECT its.number FROM {_unnest("tt", "old")} (source, id) CROSS JOIN LATERAL (
+    SELECT its.number FROM {unnested("tt", "old")} (source, id) CROSS JOIN LATERAL (
         SELECT number FROM event WHERE event.id = old.id AND event.source = old.source LIMIT 1
     ) AS its
 ),

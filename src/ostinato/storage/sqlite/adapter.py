@@ -23,9 +23,13 @@ from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import (
     AgedEvent,
     Batch,
+    Claim,
     DeadLetter,
     EventQuery,
     Head,
+    JobCount,
+    JobQuery,
+    JobRow,
     LetterQuery,
     Mail,
     Members,
@@ -48,7 +52,7 @@ from ostinato.ports import (
 )
 from ostinato.ports.storage import ANY
 from ostinato.storage.sqlite import batch as batches
-from ostinato.storage.sqlite import connection, faults, lists, reads, schema
+from ostinato.storage.sqlite import connection, faults, jobs, lists, reads, schema, transaction
 from ostinato.storage.sqlite.owner import Owner
 from ostinato.storage.sqlite.pace import Pace
 
@@ -68,7 +72,7 @@ class SqliteStorage:
 
     def __init__(self, path: str | Path, *, address: str | None = None) -> None:
         self.file = Path(path).expanduser().resolve()
-        self.finish = batches.finish  # a test's way to a COMMIT that fails
+        self.finish = transaction.finish  # a test's way to a COMMIT that fails
         self._owner = Owner(self.file, address)
         self._pace = Pace()
         self._turn = asyncio.Lock()
@@ -170,6 +174,17 @@ class SqliteStorage:
         self._drop_main()
         self._owner.release()
 
+    async def _alone(self, work: Callable[Concatenate[Path, sqlite3.Connection, P], T],
+                     *args: P.args, **kwargs: P.kwargs) -> T:  # fmt: skip
+        """A small transaction beside the batches, in its turn."""
+        async with self._turn:
+            await self._settle()
+            try:
+                return work(self.file, self._writer(), *args, **kwargs)
+            except UnknownCommit:
+                self._drop_main()
+                raise
+
     # how it is read
 
     def _read(self, read: Read[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -249,6 +264,29 @@ class SqliteStorage:
 
     async def versions(self) -> list[Version]:
         return self._read(reads.versions)
+
+    # jobs that are offered to workers elsewhere
+
+    async def claim_jobs(self, claim: Claim) -> list[JobRow]:
+        return await self._alone(jobs.claim, claim)
+
+    async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
+        return await self._alone(jobs.extend, job_id, token, lease, now)
+
+    async def job(self, job_id: str) -> JobRow | None:
+        return self._read(jobs.job, job_id)
+
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        return self._read(jobs.due_leases, now, limit)
+
+    async def next_lease(self) -> int | None:
+        return self._read(jobs.next_lease)
+
+    async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
+        return await self._list(jobs.jobs, query, page)
+
+    async def job_counts(self) -> list[JobCount]:
+        return await self._list(jobs.counts)
 
     # what lists and pages read
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 from ostinato.errors import Fenced, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, Record, TaskRow
 from ostinato.storage import rows
-from ostinato.storage.sqlite import faults, values
+from ostinato.storage.sqlite import faults, jobs, transaction, values
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import drop_reply, remove
+from ostinato.storage.sqlite.transaction import Finish, undo
 from ostinato.storage.values import (
     EVENT,
     RECORD,
@@ -23,26 +23,22 @@ from ostinato.storage.values import (
     run_owner,
 )
 
-Finish = Callable[[sqlite3.Connection], object]
 
-
-def finish(db: sqlite3.Connection) -> None:
-    db.execute("COMMIT")
-
-
-def write(file: Path, db: sqlite3.Connection, batch: Batch, finish: Finish = finish) -> None:
+def write(
+    file: Path, db: sqlite3.Connection, batch: Batch, finish: Finish = transaction.finish
+) -> None:
     """Raises what ``Storage`` promises; after all but ``UnknownCommit`` nothing was kept."""
     try:
         db.execute("BEGIN IMMEDIATE")
         _write_all(db, batch)
     except faults.BAD_ROW as error:
-        _undo(db)
+        undo(db)
         raise faults.refused(error) from error
     except sqlite3.Error as error:
-        _undo(db)
+        undo(db)
         raise faults.store_error(file, error) from error
     except BaseException:
-        _undo(db)
+        undo(db)
         raise
     try:
         finish(db)
@@ -54,11 +50,6 @@ def join(file: Path, db: sqlite3.Connection) -> int:
     with faults.told(file):
         (epoch,) = db.execute(sql.JOIN).fetchone()
     return int(epoch)
-
-
-def _undo(db: sqlite3.Connection) -> None:
-    if db.in_transaction:  # SQLite has rolled back by itself after a full disk
-        db.execute("ROLLBACK")
 
 
 def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
@@ -96,6 +87,8 @@ def _write_all(db: sqlite3.Connection, batch: Batch) -> None:
         said = [mail for mail in batch.mail.values() if mail is not None]
         db.executemany(sql.TAKE_MAIL, [line for line, mail in batch.mail.items() if mail is None])
         db.executemany(sql.ADD_MAIL, map(rows.mail_row, said))
+    if batch.jobs:
+        jobs.write(db, batch)
     if batch.removal is not None:
         remove(db, batch.removal)
 

@@ -8,6 +8,7 @@ from ostinato.ports import Removal
 from ostinato.storage import rows
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite import values
+from ostinato.storage.sqlite.statements_jobs import DROP_OF_RUN
 from ostinato.storage.values import event_owner, letter_owner, reply_owner, run_owner
 
 
@@ -48,6 +49,7 @@ def _remove_runs(db: sqlite3.Connection, runs: list[str], before: int) -> None:
     db.executemany(sql.DROP_WAITS, twice)
     db.executemany(sql.DROP_TIMERS, twice)
     db.executemany(sql.DROP_TASKS, twice)
+    db.executemany(DROP_OF_RUN, twice)
 
 
 def _sweep(db: sqlite3.Connection, most: int) -> None:

@@ -44,6 +44,7 @@ def _begins(entries: list[Entry]) -> Found:
             yield entry.seq, "history.start", "it begins a second time"
 
 
+GIVEN_UP = ("job.abandoned", "job.returned")
 ENDS = (f.RunSucceeded, f.RunFailed, f.RunCancelled)
 STEP_ENDS = (f.JobSucceeded, f.JobFailed, f.JobSkipped, f.JobCancelled)
 ONCE_PER_ATTEMPT = (f.JobReady, f.JobStarted, f.JobRetried, f.JobAbandoned, f.JobReturned)
@@ -72,9 +73,21 @@ def _steps_end_once(entries: list[Entry]) -> Found:
             ended.add(key)
 
 
+LET_GO = (f.JobAbandoned, f.JobReturned)
+
+
 def _nothing_twice(entries: list[Entry]) -> Found:
+    """An attempt that is offered elsewhere may be taken, and let go, more than once in turns."""
     seen: set[tuple[Any, ...]] = set()
+    offered: set[tuple[str, int]] = set()
     for entry in entries:
+        if isinstance(entry.fact, f.JobOffered):
+            offered.add((entry.fact.key, entry.fact.attempt))
+        elif isinstance(entry.fact, (f.JobTaken, *LET_GO)):
+            which = (entry.fact.key, entry.fact.attempt)
+            if which in offered:
+                again = ("job.taken",) if isinstance(entry.fact, LET_GO) else GIVEN_UP
+                seen -= {(type, *which) for type in again}
         if isinstance(entry.fact, ONCE_PER_ATTEMPT):
             name: tuple[Any, ...] = (entry.type, entry.fact.key, entry.fact.attempt)
         elif isinstance(entry.fact, ONCE_PER_SCOPE):

@@ -29,6 +29,8 @@ points     the crash points, read from the source
 ledger     what is seen from outside, and the rules about that
 clockwork  what schedules do, and the rules about that
 attic      what is old and goes, and the rules about that
+far        the workflow with jobs for workers elsewhere
+hands      those workers; claims: what they do, and the rules about that
 lines      runs that wait for one another, and the rules about them
 letters    dead letters, and the rules about them
 namesakes  runs of one uid, starts that are one, and the rules about them

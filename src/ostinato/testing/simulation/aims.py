@@ -31,7 +31,10 @@ from ostinato.testing.simulation.happenings import (
     ENDED,
     FAILED,
     FALLS,
+    FARS,
+    FORGOTTEN,
     GONE,
+    HANDLER_COMES,
     HANDS,
     LINES,
     LOOKS,
@@ -92,6 +95,8 @@ BEGUN = Need(("plain",), CRASHES)
 CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True)
 SENDING = Need(("web",), (*WEBS, BUS_HANGS), later=(STOP, STOP))
 OLD_RUNS = Need(("long",), DONE, scene=CLEANS, forgets=True)
+LOST_LEASES = Need(("far",), FARS, alone=True)
+COMING = Need(("far",), scene=HANDLER_COMES, alone=True)
 TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True)
 
 NEEDS: dict[str, Need] = {
@@ -132,6 +137,13 @@ NEEDS: dict[str, Need] = {
     "Janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
     "Janitor.close": CUT_OFF,
     "await self.janitor.close()": CUT_OFF,
+    "Jobs._expire": LOST_LEASES,
+    "LoseLease.ready": Need(("far",), FARS, scene=FORGOTTEN, alone=True),
+    "Jobs.refresh": COMING,
+    "Jobs._take_back": COMING,
+    "jobs": Need(("far",), FARS, later=(*CANCELS, CRASH, *FARS, SLOW, STOP, *CANCELS)),
+    "claims": Need(("far",), FARS, later=(*CANCELS, CRASH, *FARS, AGE, AGE, CLEAN), forgets=True),
+    "offers": Need(("far",), FARS, later=(*FARS, STOP, *FARS)),
     "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
     "limiter": Need(("limited", "queued"), (("burst", ("limited", 9)), *LINES, CRASH), later=LINES),
     "meeting": Need(("early", "waiting"), TWINS, later=MET, scene=MISSED),

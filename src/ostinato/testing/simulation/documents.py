@@ -8,6 +8,7 @@ from typing import Any
 
 from ostinato.testing.simulation.asked import ASKED
 from ostinato.testing.simulation.callers import CALLED, CALLING, DEEP
+from ostinato.testing.simulation.far import FAR
 from ostinato.testing.simulation.handlers import HANDLERS
 from ostinato.testing.simulation.parts import (
     FEW,
@@ -305,7 +306,7 @@ DOCUMENTS: dict[str, Data] = {
     for document in (
         ORDER, AFTER, PLAIN, FAILING, STRICT, POISONED, EARLY, WEB, LONG, BAD, CHANGING, TICKING,
         TURNS, LIMITED, MENDING, PICKY, MOODY, WAITING, ASKED, CALLING, CALLED, DEEP,
-        QUEUED, SIGNALLED, SINGLE, BROKEN,
+        QUEUED, SIGNALLED, SINGLE, BROKEN, FAR,
     )
 }  # fmt: skip
 
@@ -345,7 +346,7 @@ def _awaited(part: Any) -> Iterator[str]:
 TRIGGERS = {
     "order": "ORDER", "after": "ORDER_DONE", "failing": "FAIL", "early": "EARLY",
     "changing": "CHANGE", "picky": "PICK", "consumer-moody": "MOOD", "queued": "QUEUE",
-    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK",
+    "signalled": "SIGNAL", "single": "SINGLE", "asked": "ASK", "far": "FAR",
 }  # fmt: skip
 
 CONSUMERS = ("consumer-moody",)

@@ -61,6 +61,18 @@ ANSWERS = tuple[Happening, ...](
     ("complete", (number, "right")) for _ in range(2) for number in (1, 2, 3)
 )
 
+HANDLER_COMES: Scene = tuple(
+    (at, happening)
+    for after in (0.0, 0.6, 1.2)
+    for at, happening in ((after, ("burst", ("far", 12))), (after + 0.03, CRASH))
+)
+"""More is offered than workers can take, and the next process has a handler for it."""
+
+FORGOTTEN: Scene = ((0.0, CRASH), (0.6, ("jump", (60_000,))))
+"""Leases are over when nobody has their runs in memory."""
+
+FARS = (*emits("FAR", 1, 2, 3, copies=2), *starts("far", 931, 932))
+
 # one uid
 
 STARTS = starts("early", 901, 904, 907, 910, 913, 916, how="both")

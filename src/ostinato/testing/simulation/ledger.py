@@ -21,6 +21,7 @@ from ostinato.ports import Batch, Head
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
 from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.bulk import BulkRepairs
+from ostinato.testing.simulation.claims import Claims
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.clockwork import Clockwork
 from ostinato.testing.simulation.documents import DOOMED
@@ -53,6 +54,7 @@ class Ledger:
         self.ready: set[Attempt] = set()
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
+        self._offered: set[Attempt] = set()
         self.begun: dict[Attempt, str] = {}
         self.begun_by: dict[Attempt, int] = {}
         self.in_order: set[int] = set()
@@ -82,6 +84,7 @@ class Ledger:
         self.letters = Letters(self.attic, self.journal)
         self.namesakes = Namesakes(self.heads, WINDOWS)
         self.bulk = BulkRepairs()
+        self.claims = Claims()
         self.facts: Counter[str] = Counter()
         self.commits = 0
         self._reads: Counter[tuple[int, int, str]] = Counter()
@@ -107,6 +110,7 @@ class Ledger:
         self.broken += self.letters.kept(batch)
         self.broken += self.namesakes.kept(batch)
         self.bulk.kept(batch)
+        self.broken += self.claims.kept(batch)
         self.broken += self.attic.kept(batch)
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
@@ -146,12 +150,15 @@ class Ledger:
         if isinstance(fact, f.JobReady):
             self.ready.add((run_id, fact.key, fact.attempt))
             self._ready_in[run_id, fact.key] = self.commits
+            if isinstance(fact, f.JobOffered):
+                self._offered.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobStarted):
             self.started.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobReturned):
             self.handed_over.add((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobAbandoned):
-            self._look_at_death((run_id, fact.key, fact.attempt))
+            if (run_id, fact.key, fact.attempt) not in self._offered:  # else a worker has died
+                self._look_at_death((run_id, fact.key, fact.attempt))
         elif isinstance(fact, f.JobWaiting) and fact.kind == "event":
             self._awaited.add((run_id, fact.key))
         elif isinstance(fact, f.JobHeld):
@@ -315,5 +322,5 @@ def _shown(head: Head) -> tuple[Any, ...]:
 def _writes(batch: Batch) -> bool:
     return bool(
         batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules or batch.redriven or batch.removal or batch.settled
+        or batch.schedules or batch.redriven or batch.removal or batch.settled or batch.jobs
     )  # fmt: skip

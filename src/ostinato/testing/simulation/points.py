@@ -1,4 +1,5 @@
-"""The crash points: every ``await``, ``async for`` and ``async with`` of ``ostinato.runtime``.
+"""The crash points: every ``await``, ``async for`` and ``async with`` of ``ostinato.runtime``, but
+those of a worker.
 
 They are read from the source, so that none can be forgotten. A crash covers those at which a task
 of the process is suspended when it dies.
@@ -20,6 +21,9 @@ Point = tuple[str, int]
 """Module and line: two on one line are one point."""
 
 PACKAGE = Path(ostinato.runtime.__file__).parent
+ELSEWHERE = ("worker",)
+"""What is no part of the engine's process: simulated workers stand in its place."""
+
 SUSPENDS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
@@ -28,6 +32,7 @@ def _functions() -> dict[Point, str]:
     return {
         (path.stem, node.lineno): name
         for path in PACKAGE.glob("*.py")
+        if path.stem not in ELSEWHERE
         for name, function in _named(ast.parse(path.read_text(), str(path)))
         if isinstance(function, ast.AsyncFunctionDef)
         for node in ast.walk(function)

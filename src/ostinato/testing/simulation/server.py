@@ -19,6 +19,7 @@ from ostinato.testing.simulation.archive import UnreliableArchive
 from ostinato.testing.simulation.attic import KEPT, REMEMBERED
 from ostinato.testing.simulation.bus import UnreliableBus
 from ostinato.testing.simulation.documents import handlers_of
+from ostinato.testing.simulation.far import NEAR
 from ostinato.testing.simulation.handlers import HANDLERS, Workshop
 from ostinato.testing.simulation.store import UnreliableStore
 from ostinato.testing.simulation.web import client_of
@@ -44,6 +45,10 @@ SMALL = Settings(
     limits=LimitSettings(result=2_000, ready=8, inline=APART),
     slots=SlotSettings(handlers=2, threads=1),
 )
+
+
+COMES = 2
+"""In one of so many processes there is a handler for what others leave to workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,10 @@ class SimulatedApp(App):
         self._blind = blind
         self.goes_on = asyncio.Event()
         self._http._client = client_of(world.chance)
-        Workshop(world, process).register(
-            self, HANDLERS if world.plan.own else handlers_of(world.plan.documents)
-        )
+        workshop = Workshop(world, process)
+        workshop.register(self, HANDLERS if world.plan.own else handlers_of(world.plan.documents))
+        if process.number % COMES == COMES - 1:
+            self.handler(NEAR)(workshop.quick)
         self.manner = MANNERS[process.number % len(MANNERS)]
         if self.manner.deploys:
             self.workflow_document(_own_document(process.number))

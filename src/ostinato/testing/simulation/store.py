@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
-from ostinato.ports import Batch, Members, Roll, Storage
+from ostinato.ports import Batch, Claim, JobRow, Members, Roll, Storage
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
 
@@ -122,6 +122,33 @@ class UnreliableStore:
             self._process.store_failed = True
             raise
 
+    # claims are kept beside the batches, and no fence is before them
+
+    async def claim_jobs(self, claim: Claim) -> list[JobRow]:
+        await self._travel()
+        kind = self._fault(self._faults.next_read("claim_jobs"))
+        if kind == "read.error":
+            raise StoreError("the disk says no (simulated)")
+        rows = await self.inner.claim_jobs(claim)
+        self._world.ledger.broken += self._world.ledger.claims.claimed(rows)
+        if kind == "read.odd":
+            raise AdapterBug("a bug of an adapter (simulated)")
+        for _ in range(5):  # while it is on its way, more is offered
+            await self._heard("claims")
+        return rows
+
+    async def extend_job(self, job_id: str, token: str, lease: int, now: int) -> JobRow | None:
+        await self._travel()
+        row = await self.inner.extend_job(job_id, token, lease, now)
+        await self._heard("an extension")
+        return row
+
+    async def _heard(self, what: str) -> None:
+        try:
+            await self._travel()
+        except StoreError as error:
+            raise UnknownCommit(f"the store went away with {what} (simulated)") from error
+
 
 class UnreliableMembers:
     """What is asked may arrive and not be answered."""
@@ -167,7 +194,7 @@ READS = (
     "expired_replies", "unswept",
     "schedules", "due_schedules", "next_schedule", "run_groups", "operation", "operations",
     "running_operations", "operation_run", "operation_runs", "operation_tally", "aged_operations",
-    "tasks", "count_tasks", "task",
+    "tasks", "count_tasks", "task", "job", "jobs", "job_counts", "due_leases", "next_lease",
 )  # fmt: skip
 
 

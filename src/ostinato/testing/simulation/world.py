@@ -16,7 +16,9 @@ from ostinato.errors import Fenced, StoreError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
+from ostinato.testing.simulation.far import FAR_AWAY
 from ostinato.testing.simulation.faults import AdapterBug, Faults
+from ostinato.testing.simulation.hands import Hands
 from ostinato.testing.simulation.ledger import Ledger
 from ostinato.testing.simulation.loop import Call, VirtualLoop
 from ostinato.testing.simulation.place import MemoryPlace, Place, SqlitePlace
@@ -57,6 +59,7 @@ class World:
         self.ledger = Ledger(self.clock)
         self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace(self.clock.now)
         self.clients = Clients(self)
+        self.hands = Hands(self)
         self.newest = -1
         self.processes: list[Process] = []
         self.covered: Counter[Point] = Counter()
@@ -203,6 +206,8 @@ class World:
         supervising = self.outside(self.supervise())
         known = DOCUMENTS | dict(self.plan.own)
         await self._deploy([known[name] for name in self.plan.documents])
+        if set(FAR_AWAY) & set(self.plan.documents):
+            self.hands.begin()
         asked = [self.outside(self._do(action)) for action in self.plan.actions]
         await asyncio.sleep(SPAN)
         self.calm()
@@ -227,8 +232,13 @@ class World:
         if self.current.blind:
             self.crash(self.current, "kill")
 
+    @property
+    def is_calm(self) -> bool:
+        return self._calm
+
     def end(self) -> None:
         self._over = True
+        self.hands.end()
 
     async def _deploy(self, documents: list[Any]) -> None:
         async def serve(app: Any) -> None:

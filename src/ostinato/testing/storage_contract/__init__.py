@@ -14,6 +14,7 @@ runs     history, heads, timers                      events   waits, early event
 lists    queries, pages, versions, dead letters      schedules  kept, due, replaced, dropped
 limits   turns, places, buckets                      mail     what runs tell each other
 values   large values, kept once
+jobs     offered, claimed once, held, given back, ended by who holds them
 tasks    put, ended once, listed, gone with their run
 operations  repairs of many runs, each settled once
 sharing  one process holds it, by a lease
@@ -23,6 +24,7 @@ removing what is old: found in lots, gone for every reader, nothing else with it
 from __future__ import annotations
 
 from ostinato.testing.storage_contract.events import EventPromises
+from ostinato.testing.storage_contract.jobs import JobPromises
 from ostinato.testing.storage_contract.limits import LimitPromises
 from ostinato.testing.storage_contract.lists import ListPromises
 from ostinato.testing.storage_contract.mail import MailPromises
@@ -50,6 +52,7 @@ class StorageContract(
     OperationPromises,
     MailPromises,
     TaskPromises,
+    JobPromises,
     RemovingPromises,
     ValuePromises,
 ):

@@ -10,8 +10,10 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
 from ostinato.core.schedules import Schedule
 from ostinato.ports import (
+    Claim,
     DeadLetter,
     Head,
+    JobRow,
     Mail,
     Outgoing,
     Place,
@@ -59,6 +61,25 @@ def mail(
     kind: str = "call", caller: str = "r1", key: str = "p/j", attempt: int = 1, body: bytes = b"{}"
 ) -> Mail:
     return Mail(kind, "r9", caller, key, attempt, body)
+
+
+def job(id: str = "j1", ready_at: int = NOW, topic: str = "a", **members: Any) -> JobRow:
+    given: dict[str, Any] = {
+        "run_id": "r1",
+        "key": f"p/{id}",
+        "attempt": 1,
+        "topic": topic,
+        "workflow": "order",
+        "priority": 5,
+        "ready_at": ready_at,
+        "brief": b'{"input":{"n":1}}',
+    }
+    return JobRow(id, **given | members)
+
+
+def claim(topics: dict[str, int] | None = None, most: int = 9, **members: Any) -> Claim:
+    given: dict[str, Any] = {"worker": "w1", "token": "t1", "lease": 100, "now": NOW}
+    return Claim({"a": 9} if topics is None else topics, most=most, **given | members)
 
 
 def timer(run_id: str = "r1", key: str = "a", kind: str = "retry", due_at: int = NOW) -> Timer:

@@ -1,0 +1,97 @@
+"""A server's desk, over HTTP: where a worker elsewhere gets its jobs and hands them in."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from ostinato.app.wire import Answer, Wire
+from ostinato.app.wire import Broken as NoAnswer
+from ostinato.errors import (
+    ConflictError,
+    InvalidInput,
+    NotFoundError,
+    NothingIsRunning,
+    OstinatoError,
+    ProtocolMismatch,
+    UsageError,
+)
+from ostinato.runtime.desk import Broken, Done, Extend, Extended, Fetch, Handed, Release
+
+T = TypeVar("T")
+
+PATIENCE = 75.0
+"""Seconds: longer than a server lets anybody wait."""
+
+NO_CONTENT = 204
+REFUSED = 300
+SERVER_ERRORS = 500
+TOO_MANY = 429
+
+ERRORS: dict[int, type[OstinatoError]] = {
+    404: NotFoundError,
+    409: ConflictError,
+    400: InvalidInput,
+    413: InvalidInput,
+    422: InvalidInput,
+}
+
+
+class HttpDesk:
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self.url = url
+        headers = {"content-type": "application/json"}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
+        self._wire = Wire(url, headers, PATIENCE)
+
+    async def fetch(self, asked: Fetch) -> list[Handed]:
+        return await self._post("/jobs/fetch", asked, list[Handed], [])
+
+    async def complete(self, job_id: str, done: Done) -> list[Handed]:
+        return await self._post(f"/jobs/{quote(job_id)}/complete", done, list[Handed], [])
+
+    async def fail(self, job_id: str, broken: Broken) -> list[Handed]:
+        return await self._post(f"/jobs/{quote(job_id)}/fail", broken, list[Handed], [])
+
+    async def extend(self, job_id: str, extend: Extend) -> bool:
+        path = f"/jobs/{quote(job_id)}/extend"
+        return (await self._post(path, extend, Extended, Extended(cancelled=False))).cancelled
+
+    async def release(self, job_id: str, release: Release) -> None:
+        await self._post(f"/jobs/{quote(job_id)}/release", release, Any, None)
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _post(self, path: str, body: Struct, kind: type[T] | Any, nothing: T) -> T:
+        try:
+            answer = await self._wire.post(path, encode(body))
+        except NoAnswer as error:
+            raise NothingIsRunning(f"{self.url} does not answer: {error}") from error
+        if answer.status == NO_CONTENT:
+            return nothing
+        if answer.status >= REFUSED:
+            raise error_of(answer)
+        found: T = msgspec.json.decode(answer.body, type=kind)
+        return found
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def error_of(answer: Answer) -> Exception:
+    """A server that stops, or has no room, is asked again; what is wrong for good is told."""
+    try:
+        told = msgspec.json.decode(answer.body)["error"]
+        name, message = str(told["name"]), str(told["message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        name, message = "", f"status {answer.status}"
+    if name == ProtocolMismatch.__name__:
+        return ProtocolMismatch(message)
+    if answer.status >= SERVER_ERRORS or answer.status == TOO_MANY:
+        return NothingIsRunning(message)
+    return ERRORS.get(answer.status, UsageError)(message)

@@ -1,0 +1,261 @@
+"""Jobs that workers elsewhere do: who asks gets some or waits, who holds one is heard or loses it.
+
+A claim is between the worker and the store; what a worker says of a job goes through the engine.
+Leases that were running while no engine did are not judged before ``RETURN`` has passed: a worker
+needs that to find the new process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from ostinato.core import events as e
+from ostinato.core.tasks import job_id
+from ostinato.errors import ConflictError, Refused
+from ostinato.ports import Claim, JobQuery, JobRow, Page
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.claims import EndJob, EventOf, LoseLease, held, taken
+from ostinato.runtime.engine import Engine
+from ostinato.runtime.offers import Offers, Waiting
+from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.workers import Workers
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.jobs")
+
+LONG = 1_000
+"""ms after which a start fact says who has a job; one that is over before has it with its end."""
+
+RETURN = 30_000
+"""ms after its start in which a process takes no job from a worker."""
+
+MANY = 500
+
+Ask = Callable[[Callable[[asyncio.Future[Any]], Post]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """``topics``: of each at most so many. ``lease`` is in ms, ``wait`` in seconds."""
+
+    topics: Mapping[str, int]
+    worker: str
+    most: int
+    lease: int
+    wait: float = 0.0
+
+
+class Jobs:
+    """``here`` are the names of the handlers in this process."""
+
+    def __init__(
+        self, engine: Engine, ask: Ask, here: Callable[[str], bool], workers: Workers
+    ) -> None:
+        self.engine = engine
+        self.workers = workers
+        self.offers = Offers()
+        self.alarm = Alarm(engine.clock, engine.wake)
+        self._ask = ask
+        self._here = here
+        self._claimed: deque[tuple[int, JobRow]] = deque()
+        self._tokens: dict[str, str] = {}
+        self._recalled: list[tuple[str, str, int]] = []
+        self._losing: set[str] = set()
+        self._lease_at: float = inf
+        self._calm_until = 0
+        self._served: dict[str, int] = {}
+        self._turn = 0
+
+    # asking for work
+
+    async def fetch(self, wish: Wish, until: Waiting) -> list[JobRow]:
+        """At once when there is any, else as soon as there is; none when ``until`` is done."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wish.wait
+        while not (until.done() or self.engine.stopping):
+            if rows := await self._claim(wish):
+                self.offers.pass_on(wish.topics)
+                return rows
+            left = deadline - loop.time()
+            if left <= 0:
+                return []
+            await self.offers.wait(wish.topics, left, until)
+        self.offers.pass_on(wish.topics)
+        return []
+
+    async def _claim(self, wish: Wish) -> list[JobRow]:
+        elsewhere = [topic for topic in wish.topics if not self._here(topic)]
+        possible = self.offers.possible(elsewhere)
+        if not possible:
+            return []
+        order = sorted(possible, key=lambda topic: self._served.get(topic, 0))
+        rows = await self.engine.storage.claim_jobs(
+            Claim(
+                {topic: wish.topics[topic] for topic in order},
+                wish.worker,
+                self.engine.identity.token(),
+                wish.most,
+                wish.lease,
+                self.engine.clock.now(),
+            )
+        )
+        given = Counter(row.topic for row in rows)
+        for topic, offered in possible.items():
+            if len(rows) < wish.most and given[topic] < wish.topics[topic]:
+                self.offers.found_empty(topic, offered)
+        for row in rows:
+            self._note(row)
+        return rows
+
+    def _note(self, row: JobRow) -> None:
+        self._turn += 1
+        self._served[row.topic] = self._turn
+        self._tokens[row.id] = row.token or ""
+        start = (row.claimed_at or 0) + LONG
+        self._claimed.append((start, row))
+        self._expect_lease(row)
+        self.alarm.expect(start)
+
+    def _expect_lease(self, row: JobRow) -> None:
+        if row.lease_until is not None and row.lease_until < self._lease_at:
+            self._lease_at = max(row.lease_until, self._calm_until)
+            self.alarm.expect(int(self._lease_at))
+
+    # what workers say
+
+    async def end(self, job_id: str, token: str, event_of: EventOf) -> None:
+        """Raises ``ConflictError`` or ``NotFoundError`` when whoever says so does not hold it."""
+        posts: list[EndJob] = []
+
+        def make(answer: asyncio.Future[Any]) -> Post:
+            posts.append(EndJob(job_id, token, event_of, answer))
+            return posts[0]
+
+        try:
+            counted = await self._ask(make)
+        except Refused as error:
+            raise ConflictError(f"job {job_id} is not yours any more") from error
+        row = posts[0].row
+        self._forget(row)
+        if posts[0].freed:
+            self._offer(row)
+        if not counted:
+            raise ConflictError(f"job {job_id} is over: its run has gone on without it")
+
+    async def extend(self, job_id: str, token: str, lease: int, *, beat: bool) -> bool:
+        """Whether it should stop. Raises as ``end`` does. ``beat``: the work itself goes on."""
+        storage, row = self.engine.storage, None
+        if job_id not in self._losing:
+            row = await storage.extend_job(job_id, token, lease, self.engine.clock.now())
+        if row is None:
+            await held(self.engine, job_id, token)
+            raise ConflictError(f"job {job_id} is not yours any more: its lease is over")
+        self.workers.heard(row.worker or "")
+        self._expect_lease(row)
+        if beat:
+            self.engine.post(Tell(row.run_id, e.Heard(row.key, row.attempt)))
+        return row.cancelled
+
+    def _forget(self, row: JobRow) -> None:
+        self.workers.heard(row.worker or "")
+        if self._tokens.get(row.id) == row.token:
+            del self._tokens[row.id]
+
+    # what runs say
+
+    def on_offer(self, topic: str) -> None:
+        self.offers.offered(topic)
+
+    def on_recall(self, run_id: str, key: str, attempt: int) -> None:
+        """Its row is gone by now, or a worker has it and will be told."""
+        self._recalled.append((run_id, key, attempt))
+        self.alarm.expect(0)
+
+    # what time brings
+
+    async def refresh(self) -> None:
+        """What was offered and claimed before."""
+        storage, now = self.engine.storage, self.engine.clock.now()
+        self.offers.forget()
+        if (first := await storage.next_lease()) is not None:
+            self._calm_until = now + RETURN
+            self._lease_at = max(first, self._calm_until)
+            self.alarm.expect(int(self._lease_at))
+        for count in await storage.job_counts():
+            if count.worker is None and self._here(count.topic):
+                await self._take_back(count.topic)
+
+    async def _take_back(self, topic: str) -> None:
+        """A handler of that name is here now."""
+        query, cursor = JobQuery(topic=topic, claimed=False), None
+        while rows := await self.engine.storage.jobs(query, Page(MANY, cursor)):
+            for row in rows:
+                self._offer(row)
+            cursor = rows[-1].id
+
+    def _offer(self, row: JobRow) -> None:
+        """It is free again: for other workers, or for the handler that is here by now."""
+        if self._here(row.topic):
+            self.engine.post(Tell(row.run_id, e.TakenBack(row.key, row.attempt)))
+        else:
+            self.offers.offered(row.topic)
+
+    async def run_once(self, now: int) -> int:
+        done = self._tell_starts(now)
+        while self._recalled:
+            await self._look_at(*self._recalled[0])
+            del self._recalled[0]
+            done += 1
+        if now >= self._lease_at:
+            done += await self._expire(now)
+        next_start = self._claimed[0][0] if self._claimed else inf
+        first = min(self._lease_at, next_start)
+        self.alarm.set(None if first == inf else int(first))
+        return done
+
+    def _tell_starts(self, now: int) -> int:
+        told = 0
+        while self._claimed and self._claimed[0][0] <= now:
+            _, row = self._claimed.popleft()
+            if self._tokens.get(row.id) == row.token:
+                self.engine.post(Tell(row.run_id, taken(row)))
+                told += 1
+        return told
+
+    async def _look_at(self, run_id: str, key: str, attempt: int) -> None:
+        """Who has it says when it has stopped; nobody does when nobody has it."""
+        if await self.engine.storage.job(job_id(run_id, key, attempt)) is None:
+            self.engine.post(Tell(run_id, e.Stopped(key, attempt)))
+
+    async def _expire(self, now: int) -> int:
+        storage = self.engine.storage
+        due = await storage.due_leases(now, MANY + len(self._losing))
+        new = [row for row in due if row.id not in self._losing]
+        for row in new:
+            self._losing.add(row.id)
+            log.warning("lease.lost", job=row.id, topic=row.topic, worker=row.worker)
+            self.engine.post(LoseLease(row, self._lost))
+        if due:  # more may be due by then; what is on its way may be so for long
+            self._lease_at = now + (LONG if new else RETURN)
+        else:
+            first = await storage.next_lease()
+            self._lease_at = inf if first is None else first
+        return len(new)
+
+    def _lost(self, post: LoseLease) -> None:
+        self._losing.discard(post.row.id)
+        if post.lost:
+            self._forget(post.row)
+        if post.freed:
+            self._offer(post.row)
+        if not self._losing:  # which is the next one is asked now, not when it may be late
+            self._lease_at = 0
+            self.alarm.expect(0)
+
+    def close(self) -> None:
+        self.alarm.close()

@@ -1,0 +1,89 @@
+"""Who waits for jobs, and which topics may have some: nothing is asked of the store for a topic
+that was found empty, until something is offered under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+
+MANY = 10_000
+"""Topics that are known to be empty; beyond that all are looked at again."""
+
+Waiting = asyncio.Future[None]
+
+
+class Offers:
+    def __init__(self) -> None:
+        self._empty: set[str] = set()
+        self._offered: Counter[str] = Counter()
+        self._waiting: dict[str, dict[Waiting, None]] = {}
+
+    def __len__(self) -> int:
+        """Those who wait."""
+        return len({one for waiting in self._waiting.values() for one in waiting})
+
+    def waits(self, topic: str) -> bool:
+        """Whether somebody waits for it now."""
+        return topic in self._waiting
+
+    def possible(self, topics: Iterable[str]) -> dict[str, int]:
+        """Those that may have jobs, with what ``found_empty`` wants to know."""
+        return {topic: self._offered[topic] for topic in topics if topic not in self._empty}
+
+    def found_empty(self, topic: str, offered: int) -> None:
+        """Nothing was left of it, unless more was offered while one looked."""
+        if self._offered[topic] == offered:
+            if len(self._empty) >= MANY:
+                self._empty.clear()
+                self._offered.clear()
+            self._empty.add(topic)
+
+    def offered(self, topic: str) -> None:
+        """There is one more; whoever has waited longest comes and looks."""
+        self._offered[topic] += 1
+        self._empty.discard(topic)
+        self._wake(topic)
+
+    def pass_on(self, topics: Iterable[str]) -> None:
+        """Who was woken leaves some, or cannot come: the next one is woken."""
+        for topic in topics:
+            if topic not in self._empty:
+                self._wake(topic)
+
+    def _wake(self, topic: str) -> None:
+        for waiting in self._waiting.get(topic, ()):
+            if not waiting.done():
+                waiting.set_result(None)
+                return
+
+    async def wait(self, topics: Iterable[str], seconds: float, until: Waiting) -> None:
+        """Until something may be there, or ``until`` is done."""
+        named = list(topics)
+        waiting: Waiting = asyncio.get_running_loop().create_future()
+        for topic in named:
+            self._waiting.setdefault(topic, {})[waiting] = None
+        try:
+            await asyncio.wait(
+                {waiting, until}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        except asyncio.CancelledError:
+            self.pass_on(named if waiting.done() else ())
+            raise
+        finally:
+            for topic in named:
+                del self._waiting[topic][waiting]
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+    def let_go(self) -> None:
+        """Nothing comes any more: all that wait go on."""
+        for waiting in self._waiting.values():
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
+
+    def forget(self) -> None:
+        """What is there is not known."""
+        self._empty.clear()
