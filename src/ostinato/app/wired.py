@@ -82,7 +82,7 @@ class Wired:
     @property
     def storage(self) -> Storage:
         if self._storage is None:
-            self._storage = open_store(self.settings.store)
+            self._storage = open_store(self.settings.store, self.settings.claims)
         return self._storage
 
     @property

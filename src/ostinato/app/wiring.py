@@ -27,10 +27,10 @@ def _memory(url: str) -> Storage:
     return MemoryStorage()
 
 
-def _postgres(url: str) -> Storage:
+def _postgres(url: str, claims: str = "skip-locked") -> Storage:
     with _psycopg_named():
         from ostinato.storage.postgres import PostgresStorage
-    return PostgresStorage(url)
+    return PostgresStorage(url, claims=claims)
 
 
 def known_in_postgres(url: str) -> str | None:
@@ -68,9 +68,12 @@ STORES: dict[str, Callable[[str], Storage]] = {
 """URL scheme → what makes the store. Other packages add theirs under ``ostinato.storage``."""
 
 
-def open_store(url: str) -> Storage:
-    """The store that ``url`` names; nothing is opened yet."""
+def open_store(url: str, claims: str = "skip-locked") -> Storage:
+    """The store that ``url`` names; nothing is opened yet. ``claims`` is how a database is asked
+    for workers' jobs."""
     scheme = urlsplit(url).scheme
+    if scheme in ("postgresql", "postgres"):
+        return _postgres(url, claims)
     if scheme in STORES:
         return STORES[scheme](url)
     for entry in entry_points(group="ostinato.storage", name=scheme):

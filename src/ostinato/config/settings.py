@@ -114,6 +114,11 @@ class Settings:
     lease: timedelta = _setting(  # noqa: RUF009
         timedelta(seconds=6), LEASE, "how long a process that is not heard of keeps the store"
     )
+    claims: str = _setting(
+        "skip-locked",
+        one_of("skip-locked", "recheck"),
+        "how workers' jobs are claimed in PostgreSQL",
+    )
     standby: bool = _setting(False, FLAG, "read only, until told to take the store (PostgreSQL)")
     drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
         timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"

@@ -119,6 +119,10 @@ class JobCount(Struct, frozen=True, gc=False):
     oldest: int
 
 
+FOR_EVER = 2**50
+"""ms: longer than any lease."""
+
+
 def in_turns(found: Mapping[str, list[str]], most: int) -> list[str]:
     """At most so many of these, topic by topic in turns."""
     waiting = [list(reversed(ids)) for ids in found.values()]

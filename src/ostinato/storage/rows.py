@@ -16,6 +16,7 @@ from ostinato.ports import (
     DamagedEvent,
     DeadLetter,
     Head,
+    JobRow,
     Mail,
     Operation,
     Outgoing,
@@ -36,6 +37,7 @@ Row = tuple[Any, ...]
 
 EVENT_DATA, LETTER_EVENT = 5, 7
 TASK_ASKED, TASK_ANSWER = 9, 15
+JOB_BRIEF = 8
 """Columns that may have holes; the one behind each says where."""
 
 record_data = attrgetter("data")
@@ -64,6 +66,12 @@ _task_head = attrgetter(
     "id", "run_id", "key", "attempt", "workflow", "name", "assignee", "due_at", "opened_at",
 )  # fmt: skip
 _task_tail = attrgetter("status", "ended_at", "by", "outcome")
+_job_head = attrgetter(
+    "id", "run_id", "key", "attempt", "topic", "workflow", "priority", "ready_at",
+)  # fmt: skip
+_job_tail = attrgetter(
+    "timeout", "deaths", "token", "worker", "claimed_at", "lease_until", "cancelled",
+)  # fmt: skip
 _wait_row = attrgetter("run_id", "key", "type", "values_key", "since")
 
 _SHOWN = 1_000
@@ -253,6 +261,15 @@ def _bytes_of(held: Any) -> bytes | None:
     if held is None or isinstance(held, bytes):
         return held
     return str(held).encode(errors="replace")
+
+
+def job_row(job: JobRow, brief: Kept) -> Row:
+    return (*_job_head(job), *brief, *_job_tail(job))
+
+
+def job(row: Row) -> JobRow:
+    brief = _bytes_of(row[JOB_BRIEF]) or b""
+    return JobRow(*(*row[:JOB_BRIEF], brief, *row[JOB_BRIEF + 2 : -1], bool(row[-1])))
 
 
 def aged_event(row: Row) -> AgedEvent:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from itertools import starmap
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,12 @@ from ostinato.ports import (
     JobRow,
     Page,
 )
-from ostinato.ports.jobs import in_turns
+from ostinato.ports.jobs import FOR_EVER, in_turns
+from ostinato.storage import rows
 from ostinato.storage.sqlite import statements_jobs as sql
 from ostinato.storage.sqlite import values
 from ostinato.storage.sqlite.transaction import alone
 from ostinato.storage.values import run_owner
-
-_BRIEF = 8
-
-FOR_EVER = 2**50
-"""ms: longer than any lease."""
-
-_head = attrgetter(
-    "id", "run_id", "key", "attempt", "topic", "workflow", "priority", "ready_at",
-)  # fmt: skip
-_tail = attrgetter(
-    "timeout", "deaths", "token", "worker", "claimed_at", "lease_until", "cancelled",
-)  # fmt: skip
 
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
@@ -45,7 +33,7 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
         if isinstance(change, JobRow):
             owner = run_owner(change.run_id)
             kept = values.keep(db, owner, change.brief, batch.inline)
-            db.execute(sql.PUT, (*_head(change), *kept, *_tail(change)))
+            db.execute(sql.PUT, rows.job_row(change, kept))
         elif isinstance(change, JobEnd) and change.token is None:
             db.execute(sql.DROP, (change.id,))
         elif isinstance(change, JobEnd):
@@ -89,12 +77,12 @@ def extend(
 
 
 def job(db: sqlite3.Connection, job_id: str) -> JobRow | None:
-    found = values.whole(db, sql.ONE, (job_id,), _BRIEF)
-    return _row(found[0]) if found else None
+    found = values.whole(db, sql.ONE, (job_id,), rows.JOB_BRIEF)
+    return rows.job(found[0]) if found else None
 
 
 def due_leases(db: sqlite3.Connection, now: int, limit: int) -> list[JobRow]:
-    return list(map(_row, values.whole(db, sql.DUE, (now, limit), _BRIEF)))
+    return list(map(rows.job, values.whole(db, sql.DUE, (now, limit), rows.JOB_BRIEF)))
 
 
 def next_lease(db: sqlite3.Connection) -> int | None:
@@ -109,7 +97,7 @@ def jobs(db: sqlite3.Connection, query: JobQuery, page: Page) -> list[JobRow]:
     where = " AND ".join(text for text, _ in asked) or "1"
     given = [value for _, value in asked if value is not None]
     select = sql.SOME.format(where=where)
-    return list(map(_row, values.whole(db, select, (*given, page.limit), _BRIEF)))
+    return list(map(rows.job, values.whole(db, select, (*given, page.limit), rows.JOB_BRIEF)))
 
 
 def _conditions(query: JobQuery) -> Iterator[tuple[str, Any]]:
@@ -122,9 +110,3 @@ def _conditions(query: JobQuery) -> Iterator[tuple[str, Any]]:
 
 def counts(db: sqlite3.Connection) -> list[JobCount]:
     return list(starmap(JobCount, db.execute(sql.COUNTS)))
-
-
-def _row(row: tuple[Any, ...]) -> JobRow:
-    brief = row[_BRIEF]
-    told = brief if isinstance(brief, bytes) else str(brief).encode(errors="replace")
-    return JobRow(*(*row[:_BRIEF], told, *row[_BRIEF + 2 : -1], bool(row[-1])))

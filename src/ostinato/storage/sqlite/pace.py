@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from ostinato.ports import Batch, DeadLetter, Mail, Removal, TaskEnd, TaskRow
+from ostinato.ports import Batch, DeadLetter, JobChange, JobRow, Mail, Removal, TaskEnd, TaskRow
 
 _FEW_ROWS = 64
 _FEW_BYTES = 256 * 1024
@@ -33,7 +33,7 @@ _listed = attrgetter(
     "records", "new_heads", "heads", "events", "timers", "waits", "closed_waits", "outgoing",
     "sent", "replies", "versions", "retired", "dead_letters", "freed", "turns", "served", "places",
     "buckets", "schedules", "dropped_schedules", "redriven", "operations", "matched", "settled",
-    "mail", "tasks",
+    "mail", "tasks", "jobs",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def _bytes(batch: Batch) -> int:
         + (sum(map(_letter, batch.dead_letters)) if batch.dead_letters else 0)
         + (sum(map(_mail, batch.mail.values())) if batch.mail else 0)
         + (sum(map(_task, batch.tasks)) if batch.tasks else 0)
+        + (sum(map(_job, batch.jobs)) if batch.jobs else 0)
     )
 
 
@@ -67,6 +68,10 @@ def _letter(letter: DeadLetter) -> int:
 
 def _mail(mail: Mail | None) -> int:
     return 0 if mail is None else len(mail.body)
+
+
+def _job(job: JobChange) -> int:
+    return len(job.brief) if isinstance(job, JobRow) else 0
 
 
 def _task(task: TaskRow | TaskEnd) -> int:
