@@ -55,6 +55,7 @@ class Server:
         self.port = _free_port()
         self.options = [*ALWAYS, *(() if durable else FAST)]
         self.process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._initialise()
 
     def url(self, database: str, user: str = "postgres") -> str:
@@ -83,6 +84,18 @@ class Server:
                 ],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
+        self._end_guard()
+        self._guard = subprocess.Popen(  # reads until we are gone, however that comes about
+            ["/bin/sh", "-c", 'read -r _; kill -INT "$0"', str(self.process.pid)],
+            stdin=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def _end_guard(self) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.kill()
+            self._guard.stdin.close()
+            self._guard.wait()
+            self._guard = None
 
     def _silence(self) -> psycopg.Error | None:
         try:
@@ -132,6 +145,7 @@ class Server:
 
     def _signal(self, number: int) -> None:
         """``unshare`` and ``setpriv`` become the server: its id is the one that we know."""
+        self._end_guard()
         if self.process is not None:
             with suppress(ProcessLookupError):
                 self.process.send_signal(number)

@@ -40,6 +40,14 @@ def known_in_postgres(url: str) -> str | None:
     return known_address(url)
 
 
+async def bring_tables_up(url: str, *, finish: bool) -> list[str]:
+    """The names of what was applied to this PostgreSQL; ``finish``: the last halves, too."""
+    with _psycopg_named():
+        from ostinato.storage.postgres import schema
+        from ostinato.storage.postgres.url import address
+    return await schema.migrate(address(url), schema.shipped(), finish=finish)
+
+
 @contextmanager
 def _psycopg_named() -> Iterator[None]:
     try:

@@ -34,7 +34,7 @@ SELECT due.* FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (
 """
 DUE_TIMERS = _DUE.format(more="")
 DUE_TIMERS_OF = _DUE.format(
-    more="AND EXISTS (SELECT 1 FROM run WHERE run.run_id = timer.run_id AND workflow = $4::text)"
+    more="AND (SELECT workflow FROM run WHERE run.run_id = timer.run_id) = $4::text"
 )
 NEXT_TIMER = """
 SELECT min(next.due_at) FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (

@@ -81,6 +81,12 @@ async def migrate(at: Address, steps: Sequence[Migration], *, finish: bool = Fal
             missing = await _missing(at, db, steps, finish)  # another was first
             await _apply(db, missing)
         return [step.name for step in missing]
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(
+            f"{at.place}: this role may not change the tables ({' '.join(str(error).split())}); "
+            "let their owner run `ostinato tables`, or give this role what "
+            "docs/how-to/postgresql.md lists"
+        ) from error
     except psycopg.Error as error:
         said = " ".join(str(error).split())
         raise faults.of_statement(at.place, error.sqlstate or "", said, None) from error

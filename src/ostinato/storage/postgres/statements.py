@@ -236,7 +236,7 @@ SETTLE_RUNS = _all_of(
     f"""UPDATE operation_run SET outcome = new.outcome, reason = new.reason
     FROM {_unnest("tttt", "new")} (outcome, reason, operation, run_id)
     WHERE operation_run.operation = new.operation AND operation_run.run_id = new.run_id
-    AND operation_run.outcome = ''""",
+    AND length(operation_run.outcome) = 0""",
     "$5::int8",
 )
 
@@ -272,22 +272,28 @@ DROP_OF_RUNS = [
     for table in ("wait", "timer", "task", "job")
 ]
 SWEEP = """
-DELETE FROM history WHERE (run_id, seq) IN (
-    SELECT history.run_id, history.seq
+DELETE FROM history WHERE ctid = ANY (ARRAY(
+    SELECT theirs.place
     FROM (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8) AS going
-    CROSS JOIN LATERAL (SELECT * FROM history AS its WHERE its.run_id = going.run_id) AS history
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM history AS its WHERE its.run_id = going.run_id LIMIT $1::int8
+    ) AS theirs
     LIMIT $1::int8
-)
+))
 """
 SWEPT = """
 DELETE FROM removed WHERE run_id IN (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8)
     AND NOT EXISTS (SELECT 1 FROM history WHERE history.run_id = removed.run_id)
 """
 DROP_EVENTS = f"""
-WITH gone AS (
-    DELETE FROM event USING {_unnest("tt", "old")} (source, id)
-    WHERE event.id = old.id AND event.source = old.source
-    AND event.number < (SELECT max(number) FROM event)
+WITH named AS (
+    SELECT its.number FROM {_unnest("tt", "old")} (source, id) CROSS JOIN LATERAL (
+        SELECT number FROM event WHERE event.id = old.id AND event.source = old.source LIMIT 1
+    ) AS its
+),
+gone AS (
+    DELETE FROM event USING named
+    WHERE event.number = named.number AND named.number < (SELECT max(number) FROM event)
     RETURNING event.number, event.id, event.source, event.holes
 ),
 keys AS (DELETE FROM event_key USING gone WHERE event_key.number = gone.number),
@@ -325,10 +331,13 @@ lot AS (
     SELECT digest FROM (
         SELECT digest, sum(size) OVER (ORDER BY digest) - size AS before FROM held
     ) AS sized WHERE before < $3::int8
+),
+chosen AS (
+    SELECT digest FROM lot
+    UNION SELECT digest FROM few
+        WHERE NOT EXISTS (SELECT 1 FROM value WHERE value.digest = few.digest)
 )
-UPDATE value_loose SET lot = $1::int8 WHERE digest IN (SELECT digest FROM lot)
-    OR (digest IN (SELECT digest FROM few)
-        AND NOT EXISTS (SELECT 1 FROM value WHERE value.digest = value_loose.digest))
+UPDATE value_loose SET lot = $1::int8 FROM chosen WHERE value_loose.digest = chosen.digest
 """
 DROP_LOOSE = """
 DELETE FROM value WHERE digest IN (SELECT digest FROM value_loose WHERE lot = $1::int8)

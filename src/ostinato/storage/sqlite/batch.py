@@ -6,7 +6,7 @@ import sqlite3
 from itertools import chain
 from pathlib import Path
 
-from ostinato.errors import Fenced, Refused
+from ostinato.errors import Fenced, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, Record, TaskRow
 from ostinato.storage import rows
 from ostinato.storage.sqlite import faults, jobs, transaction, values
@@ -241,7 +241,7 @@ def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.RETIRE, batch.retired)
     for version in batch.versions:
         if db.execute(sql.PUT_VERSION, rows.version_row(version)).rowcount != 1:
-            raise Refused(
+            raise Overtaken(
                 f"version {version.version} of {version.workflow!r} is another document already"
             )
 
