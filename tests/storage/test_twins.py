@@ -13,6 +13,10 @@ from ostinato.errors import OstinatoError
 from ostinato.ports import (
     Batch,
     EventQuery,
+    JobEnd,
+    JobFree,
+    JobQuery,
+    JobStop,
     LetterQuery,
     Outgoing,
     Page,
@@ -27,9 +31,11 @@ from ostinato.testing.storage_contract.operations import operation
 from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
+    claim,
     ended,
     event,
     head,
+    job,
     letter,
     mail,
     place,
@@ -52,6 +58,10 @@ at = st.integers(NOW, NOW + 3)
 key = st.sampled_from(["k1", "k2"])
 value = st.sampled_from([b"1", b'"aaaaaaaaaaaaaaaaaaaaaaaaa"', b'{"b": "ccccccccccccccccccccc"}'])
 """With ``inline`` 9, two of them are large."""
+
+
+job_name = st.sampled_from(["j1", "j2", "j3"])
+job_token = st.sampled_from(["t1", "t2", "t3", "t4"])
 
 
 def few(strategy):
@@ -164,6 +174,22 @@ batches = st.builds(
             st.builds(lambda id, by: task_end(id, by=by), key, key),
         )
     ),
+    jobs=st.lists(
+        st.one_of(
+            st.builds(
+                lambda id, at, topic, run, timeout: job(id, at, topic, run_id=run, timeout=timeout),
+                job_name,
+                at,
+                key,
+                run,
+                st.none() | st.just(3),
+            ),
+            st.builds(JobEnd, job_name, st.none() | job_token),
+            st.builds(JobFree, job_name, job_token, st.integers(1, 2)),
+            st.builds(JobStop, job_name, st.booleans()),
+        ),
+        max_size=3,
+    ),
     removal=st.none()
     | st.builds(
         Removal,
@@ -184,8 +210,11 @@ def test_the_stores_are_twins(given_batches):
     async def write(storage):
         await storage.open()
         told = []
-        for batch in [BEGUN, *given_batches]:
+        for number, batch in enumerate([BEGUN, *given_batches]):
             told.append(await outcome(storage, batch))
+            asked = claim({"k1": 1, "k2": 2}, number % 4, token=f"t{number}", lease=number)
+            told.append(await storage.claim_jobs(asked))
+            told.append(await storage.extend_job("j1", f"t{number}", 9, NOW + number))
             told.append(await everything(storage))
         await storage.close()
         return told
@@ -227,6 +256,12 @@ async def everything(storage):
         await storage.dead_letters(LetterQuery(), Page()),
         await storage.tasks(TaskQuery(), Page()),
         await storage.tasks(TaskQuery(status=("pending",), overdue_at=NOW + 2), Page()),
+        await storage.jobs(JobQuery(), Page()),
+        await storage.jobs(JobQuery(claimed=True, topic="k1"), Page(2)),
+        await storage.job_counts(),
+        await storage.due_leases(NOW + 3, 9),
+        await storage.next_lease(),
+        [await storage.job(one) for one in ("j1", "j2")],
         await storage.over_runs("order", "failed", NOW + 99, 9),
         await storage.oldest_open(),
         await storage.aged_events(0, 9),

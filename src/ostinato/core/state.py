@@ -331,10 +331,10 @@ class State:
             return "repair"
         if self.queued:
             return "uid" if self.behind else "turn"
-        if self.ended or self.paused:
+        if self.ended or self.paused or self.busy > self.offered:
             return None
         if self.busy:
-            return None if self.at_work else "worker"
+            return "worker"
         if self.held and any(step.kind == "repair" for step in self.open.values()):
             return "repair"
         oldest = next(iter(self.open.values()), None)

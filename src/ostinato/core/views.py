@@ -193,7 +193,7 @@ def status_of(state: State) -> str:
         return "pending"
     if state.paused:
         return "paused"
-    return "running" if state.at_work and not state.stuck else "waiting"
+    return "running" if state.busy > state.offered and not state.stuck else "waiting"
 
 
 def _encoded(value: Any) -> Raw:

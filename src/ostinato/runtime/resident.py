@@ -34,7 +34,8 @@ class Resident:
     def new_head(self) -> Head | None:
         """What lists should show now, or None when they already do."""
         state = self.state
-        how = (state.doing, state.waiting_for, state.at_work, state.ended_at, state.error)
+        at_work = state.busy > state.offered
+        how = (state.doing, state.waiting_for, at_work, state.ended_at, state.error)
         shown = (status_of(state), *how)
         if shown == self.head:
             return None

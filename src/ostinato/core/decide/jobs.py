@@ -88,8 +88,6 @@ def _run(at: Activation) -> list[Said]:
     if data is None and job.input is not None and not job.input.constant:
         data = encode_value(job.input.render(at.names))
     start = start_job(at.state.graph, job, key, at.attempt, data)
-    if not job.callback and type(start) is StartJob:  # as most are
-        return [JobReady(key, data or NOTHING, at.attempt), start]
     if not job.callback:
         return [_ready(start, data), start]
     timeout, beat = timeout_at(job, at.now), beat_at(job, at.now)
@@ -102,7 +100,7 @@ def _ready(
     timeout: int | None = None,
     beat: int | None = None,
 ) -> JobReady:
-    if type(start) is OfferJob:
+    if isinstance(start, OfferJob):
         return JobOffered(start.key, data or NOTHING, start.attempt, timeout, beat, start.topic)
     return JobReady(start.key, data or NOTHING, start.attempt, timeout, beat)
 
@@ -126,8 +124,10 @@ def start_job(
         data = constant(job.input)
     timeout = None if job.callback else job.timeout
     action: Any = job.action
-    here = graph.here is None or action.handler in graph.here
-    return (StartJob if here else OfferJob)(key, attempt, action.handler, data, timeout, deaths)
+    handler, here = action.handler, graph.here
+    if here is None or handler in here:
+        return StartJob(key, attempt, handler, data, timeout, deaths)
+    return OfferJob(key, attempt, handler, data, timeout, deaths)
 
 
 def outstanding(state: State) -> list[StartJob | OfferJob]:

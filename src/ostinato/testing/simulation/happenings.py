@@ -68,7 +68,11 @@ HANDLER_COMES: Scene = tuple(
 )
 """More is offered than workers can take, and the next process has a handler for it."""
 
-FORGOTTEN: Scene = ((0.0, CRASH), (0.6, ("jump", (60_000,))))
+FORGOTTEN: Scene = tuple(
+    (after + at, happening)
+    for after in (0.0, 0.8, 1.6)
+    for at, happening in ((0.0, CRASH), (0.5, ("jump", (60_000,))))
+)
 """Leases are over when nobody has their runs in memory."""
 
 FARS = (*emits("FAR", 1, 2, 3, copies=2), *starts("far", 931, 932))
