@@ -24,6 +24,7 @@ OstinatoError
 │   │   └── Refused          the store will never take this data
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
+├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
 └── Unready                  whoever asks an engine that is stopping, or has not begun
 
@@ -51,6 +52,7 @@ __all__ = [
     "OstinatoError",
     "PatternError",
     "Problem",
+    "ProcessDied",
     "Refused",
     "SettingsError",
     "StoreError",
@@ -202,6 +204,10 @@ class StoreLocked(AdapterError):
 
 
 class Fenced(AdapterError):
+    pass
+
+
+class ProcessDied(OstinatoError):
     pass
 
 

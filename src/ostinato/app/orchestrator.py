@@ -24,10 +24,12 @@ from ostinato.core.decide.calls import CallBudget
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Archive, Clock, Storage
+from ostinato.runtime.clock import SystemClock
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
 from ostinato.runtime.letters import event_of
+from ostinato.runtime.processes import Pool, Processes, cores
 from ostinato.runtime.service import Limits, Service
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -38,6 +40,8 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
     """
+
+    _processes: type[Pool] = Processes
 
     def __init__(
         self,
@@ -60,25 +64,36 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
 
     # writing
 
-    def handler(self, name: str | None = None, **options: Any) -> Callable[[T], HandlerFunction]:
+    def handler(
+        self, name: str | None = None, *, process: bool = False, **options: Any
+    ) -> Callable[[T], HandlerFunction]:
         """Register a function under ``name`` (its own, when not given).
 
+        ``process``: it computes for long, so it runs in a process of its own, which a time-out or a
+        cancel kills. It must stand at the top of a module.
         Options: ``attempts``, ``timeout`` and the other members of ``retry``. A document's own
         values beat them, key by key.
         """
 
         def register(function: T) -> HandlerFunction:
             called = name or name_of(function)
-            self._add_handler(called, function, options)
+            if process:
+                self._processes.check(called, function, self.handlers.provided)
+            self._add_handler(called, function, options, process=process)
             return HandlerFunction(self, called, function)
 
         return register
 
     def _add_handler(
-        self, name: str, function: Callable[..., Any], options: Mapping[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        *,
+        process: bool = False,
     ) -> None:
         self._handler_defaults[name] = defaults_of(options)
-        self.handlers.add(name, function)
+        self.handlers.add(name, function, process=process)
         self._registry.invalidate(self._handler_defaults)
         self._warned.clear()
 
@@ -86,6 +101,11 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
         self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
     ) -> Callable[[T], T]:
         """Call the function for each event of ``type``; what it returns is published."""
+        if "process" in options:
+            raise UsageError(
+                "a consumer runs in the engine's process; let its event start a workflow "
+                "(`on: [{event: …}]`) whose job runs a handler with process=True"
+            )
         if bus != "memory":
             raise UsageError(f'bus={bus!r} is not yet there; use bus="memory"')
 
@@ -119,6 +139,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
 
         Starts and events are stored from now on; no job starts before ``begin``.
         """
+        self._processes.check_at_work(self.handlers.all())
         self._retention = retention_of(self.settings)
         storage = self.storage
         await storage.open()
@@ -140,6 +161,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             ready=settings.limits.ready,
             slots=settings.slots.handlers,
             threads=settings.slots.threads,
+            processes=settings.slots.processes or cores(),
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
             uid_queue=settings.limits.uid_queue,
@@ -158,6 +180,8 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             limits,
             self._retention,
             self._open_archive(),
+            self._processes(),
+            watch_loop=isinstance(self._clock, SystemClock),
         )
 
     def _open_archive(self) -> Archive | None:
@@ -216,8 +240,14 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             "overdueJobs": service.executor.overdue,
             "residentRuns": len(service.engine.residents),
             "commits": service.engine.commits,
+            **_lag_of(service),
             "deadLetters": dict(service.dead_letters),
         }
+
+
+def _lag_of(service: Service) -> dict[str, float]:
+    lag = {} if service.lag is None else service.lag.milliseconds()
+    return {f"loopLag{name.title()}Ms": value for name, value in lag.items()}
 
 
 def _event_of(job: Job) -> Event | None:
