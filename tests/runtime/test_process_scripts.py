@@ -101,6 +101,12 @@ def test_an_app_without_such_handlers_has_nothing_of_it(tmp_path):
     assert done.stdout == "3 False\nFalse\n", done.stderr
 
 
+def test_a_program_that_forgets_to_close_its_app_ends_all_the_same(tmp_path):
+    forgets = ADD.replace("async with app:", "if await app.open() or await app.begin() or True:")
+    done = run(tmp_path / "app.py", APP + forgets + GUARDED)
+    assert (done.stdout, done.returncode) == ("3 True\n", 0), done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd_open here")
 def test_no_process_outlives_an_engine_that_is_killed(tmp_path):
     """Not one that never lets go of the interpreter, nor one that a handler has started."""

@@ -168,7 +168,25 @@ async def test_a_static_method_is_found_by_its_qualified_name(here):
         assert await (await app.start("w")).result(20) == {"j": 2}
 
 
+async def test_large_values_cross_both_ways(apart):
+    async with apart({"run": "gives", "with": {"key": "${ input.key }"}}) as app:
+        key = "é" * 2_000_000
+        assert await (await app.start("w", key=key)).result(20) == {"j": key}
+
+
+def test_the_blocking_twin_has_its_loop_in_a_thread(apart):
+    with apart({"run": "where"}).sync as sync:
+        assert sync.start("w").result(20)["j"][0] != os.getpid()
+
+
 # slots
+
+
+async def test_many_jobs_share_the_processes(apart):
+    document = one_job({"run": "where", "each": {"in": "input.items", "as": "it"}})
+    async with apart(document) as app:
+        output = await (await app.start("w", items=list(range(50)))).result(20)
+        assert len({pid for pid, _ in output["j"]}) == len(pool_of(app)) == 2
 
 
 async def test_there_are_no_more_at_once_than_slots_and_others_do_not_wait(apart, tmp_path):
@@ -336,6 +354,16 @@ async def test_a_stop_lets_a_job_end_and_leaves_no_process(apart, tmp_path):
     assert len(pool) == 0
     async with apart() as app:
         assert "job.succeeded" in await types_of(app, run.id)
+
+
+async def test_a_stop_leaves_no_process_whose_handler_heard_of_it(apart, tmp_path):
+    async with apart({"run": "polite", "with": {"told": str(tmp_path / "told")}}) as app:
+        await app.start("w")
+        pool = pool_of(app)
+        await until_file(tmp_path / "told")
+        await app.close(drain=0)
+        assert (tmp_path / "told.heard").exists()
+    assert len(pool) == 0
 
 
 @needs_pidfd

@@ -78,7 +78,7 @@ class Executor:
         self._limit = result
         self._report = report
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
-        self._processes: Pool = pool or Processes()
+        self._processes: Pool = Processes() if pool is None else pool
         self._suspects: dict[asyncio.Task[None], None] = {}
         self._slots: dict[Where, Slots] = {
             "loop": Slots(slots, self._run, lambda: self.on_taken()),

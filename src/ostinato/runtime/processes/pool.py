@@ -64,6 +64,7 @@ class Processes:
     def __init__(self) -> None:
         self._all: dict[Process, None] = {}
         self._idle: dict[Process, asyncio.TimerHandle] = {}  # the one that was used last is last
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._all)
@@ -93,19 +94,19 @@ class Processes:
     async def _make(self) -> Process:
         from ostinato.runtime.processes.process import Process
 
-        if not self._all:
-            atexit.register(self._kill_all)
         process = Process(self._gone)
         self._all[process] = None
-        try:
-            await process.open()
-        except BaseException:
-            self._all.pop(process, None)
-            raise
+        await process.open()
+        atexit.unregister(self._kill_all)
+        atexit.register(self._kill_all)  # goes before what multiprocessing has registered: it waits
         return process
 
     def _rest(self, process: Process) -> None:
-        if process.usable:
+        if not process.usable:
+            return
+        if self._closed:
+            process.end()
+        else:
             loop = asyncio.get_running_loop()
             self._idle[process] = loop.call_later(IDLE, self._let_go, process)
 
@@ -126,6 +127,7 @@ class Processes:
 
     def close(self) -> Sequence[asyncio.Future[Any]]:
         """Those at work have been cancelled by whoever waits for them."""
+        self._closed = True
         for process, alarm in self._idle.items():
             alarm.cancel()
             process.end()

@@ -79,7 +79,7 @@ class Process(asyncio.Protocol):
             await self._loop.create_connection(lambda: self, sock=here)
         except BaseException:
             here.close()
-            self.kill()
+            self._give_up()
             raise
         finally:
             there.close()
@@ -91,6 +91,13 @@ class Process(asyncio.Protocol):
         except (AttributeError, OSError):  # not Linux, or an old one
             self._watched = os.dup(child.sentinel)
         self._loop.add_reader(self._watched, self._ended)
+
+    def _give_up(self) -> None:
+        """It cannot be used, and may not even be there."""
+        self.kill()
+        if self._watched < 0:
+            self._kill_group()
+            self._over()
 
     def end(self) -> None:
         """It has nothing to do, and may leave in order."""
@@ -180,11 +187,13 @@ class Process(asyncio.Protocol):
 
         A handler that can hear of it has ``GRACE`` seconds to end; then its answer counts.
         """
-        self._work, self._answer, self.begun = work, self._loop.create_future(), False
+        self._work, self.begun = work, False
+        self._answer = answer = self._loop.create_future()
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._set_alarm(START, lambda: self.kill(f"the handler had not begun after {START:.0f} s"))
         self._tell(work.message())
         try:
-            return await self._answered(self._answer)
+            return await self._answered(answer)
         finally:
             self._work = self._answer = None
 
@@ -192,8 +201,9 @@ class Process(asyncio.Protocol):
         try:
             await asyncio.wait({answer})
         except asyncio.CancelledError:
-            self._cancel()
-            await self._last_words(answer)
+            if not answer.done():
+                self._cancel()
+                await self._last_words(answer)
             if answer.exception() is not None:
                 raise
         return answer.result()
