@@ -5,7 +5,7 @@ import pytest
 from ostinato import Fail
 from ostinato.app import RunEnded
 from ostinato.errors import ConflictError, InvalidInput, NotFoundError
-from tests.stage import File, Memory, Stage, reached
+from tests.stage import Clock, File, Memory, Stage, one_job, reached
 
 DOCUMENT = {
     "workflow": "w",
@@ -230,3 +230,18 @@ async def test_a_failed_run_that_waits_for_an_undo_can_still_be_cancelled(stage)
 
 def one_phase(jobs):
     return {"workflow": "w", "phases": [{"phase": "p", "jobs": jobs}]}
+
+
+async def test_a_run_that_fails_again_at_once_is_shown_with_its_new_end(stage):
+    """Opened and ended in one commit: its status is the same before and after."""
+    document = one_job({"set": {"a": "${ 1 / input.n }"}})
+    clock = stage.clock = Clock()
+    async with stage.app(document) as app:
+        run = await app.start("w", n=0)
+        assert (await app.wait_ended(run.id, 5)).status == "failed"
+        first = await app.find_run(run.id)
+        clock.time += 1_000
+        await app.retry(run.id)
+        second = await app.find_run(run.id)
+        assert (first.status, second.status) == ("failed", "failed")
+        assert second.ended_at == first.ended_at + 1_000

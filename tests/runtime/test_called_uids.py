@@ -1,6 +1,7 @@
 """Calls that meet a run which has their uid, or is what they count as."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -119,14 +120,21 @@ async def in_line(app, gate):
     return other, first
 
 
-async def test_a_call_joins_who_is_first_in_line_also_when_nobody_has_loaded_that(stage):
-    """By its own rule (`open: same`) a call does not stand behind it."""
+@contextlib.asynccontextmanager
+async def after_crash(stage):
+    """The next process: who is first in line is known, and nobody has loaded it."""
     child, gate = one_job({"run": "gate"}, "child") | LINE, Gate()
     async with until_crash(both(stage, child, UNDER, {"gate": gate})) as app:
         _, first = await in_line(app, gate)
     gate = Gate()
     async with both(stage, child, UNDER, {"gate": gate}) as app:
         assert app.service.engine.residents.get(first) is None
+        yield app, gate, first
+
+
+async def test_a_call_joins_who_is_first_in_line_also_when_nobody_has_loaded_that(stage):
+    """By its own rule (`open: same`) a call does not stand behind it."""
+    async with after_crash(stage) as (app, gate, first):
         run = await app.start("w")
         await until(lambda: len(app.service.calls) == 0)
         [below] = (await run.view()).children
@@ -150,12 +158,7 @@ async def test_a_run_waits_neither_for_nor_behind_one_that_waits_for_it(stage, r
 
 
 async def test_a_start_with_an_idempotency_key_shows_who_is_first_in_line(stage):
-    child, gate = one_job({"run": "gate"}, "child") | LINE, Gate()
-    async with until_crash(both(stage, child, UNDER, {"gate": gate})) as app:
-        _, first = await in_line(app, gate)
-    gate = Gate()
-    async with both(stage, child, UNDER, {"gate": gate}) as app:
-        assert app.service.engine.residents.get(first) is None
+    async with after_crash(stage) as (app, gate, first):
         once = Once("runs", "k", b"body", lambda view: view.id.encode())
         again = [await app.start_run("child", {}, uid="u", once=once) for _ in range(2)]
         assert [one.id for one in again] == [first] * 2

@@ -484,10 +484,28 @@ MUTATIONS = (
         "zombie.recorded",
     ),
     mutation(
-        6, "a takeover takes no new epoch", "storage.memory.adapter:MemoryStorage.join",
-        "self._disk.epoch += 1",
+        6, "a takeover takes no new epoch", "storage.memory.members:TableMembers.take",
+        "table.disk.epoch += 1",
         "pass",
         "zombie.recorded",
+    ),
+    mutation(
+        6, "who lost the store goes on with it", "runtime.membership:Membership._lose",
+        "await self._lay_down()",
+        "pass",
+        "begun.by_another",
+    ),
+    mutation(
+        6, "a lease is not renewed", "runtime.membership:Membership._turn",
+        "await self._renew()\n            if not",
+        "if not",
+        "client.hangs", "run.hangs",
+    ),
+    mutation(
+        6, "jobs begin by a lease that is over", "runtime.executor:Executor._run",
+        "not self.lease.runs",
+        "False",
+        "begun.by_another",
     ),
     mutation(
         6, "timers of a dead process are forgotten", "runtime.service:Service.start",

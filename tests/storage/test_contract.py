@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pytest
 
 from ostinato.ports import Storage
-from ostinato.storage.memory import Disk, MemoryStorage
+from ostinato.storage.memory import Disk, MemoryStorage, SharedMemoryStorage, Table
 from ostinato.storage.sqlite import SqliteStorage
 from ostinato.storage.sqlite.batch import finish
-from ostinato.testing.storage_contract import StorageContract
+from ostinato.testing.storage_contract import SharingContract, StorageContract
 
 
 class TestMemory(StorageContract):
@@ -66,3 +66,15 @@ class TestSqliteOnAThread(TestSqlite):
         storage = super().make(place)
         storage._pace.seconds = 10**6
         return storage
+
+
+class TestSharedMemory(SharingContract):
+    def place(self) -> Table:
+        self.now = 1_000_000
+        return Table(lambda: self.now)
+
+    def make(self, place: Any) -> SharedMemoryStorage:
+        return SharedMemoryStorage(place)
+
+    async def pass_by(self, place: Any, seconds: float) -> None:
+        self.now += round(seconds * 1000)

@@ -16,7 +16,7 @@ catalog       the deployed workflows, as the engine asks for them
 keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
-wiring        adapters by name
+wiring        adapters by name                         sharing    processes at one store
 remote        start, emit and tasks of an engine in another process
 address       where that one answers
 """

@@ -14,6 +14,7 @@ from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of, name_of
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
+from ostinato.app.sharing import Sharing
 from ostinato.app.sync import SyncApp
 from ostinato.app.tasks import Tasks
 from ostinato.app.wiring import open_archive
@@ -24,7 +25,7 @@ from ostinato.core.decide.calls import CallBudget
 from ostinato.definitions import read
 from ostinato.errors import UsageError
 from ostinato.ports import Archive, Clock, Storage
-from ostinato.runtime.clock import SystemClock
+from ostinato.runtime.clock import StoreClock, SystemClock
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
@@ -35,7 +36,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Bulk, Letters, Tasks):
+class App(Deploying, Scheduling, Bulk, Letters, Tasks, Sharing):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -126,7 +127,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
     # living
 
     async def __aenter__(self) -> App:
-        await self.open()
+        await self.open(stand_by=True)
         try:
             await self.begin()
         except BaseException:
@@ -134,26 +135,38 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             raise
         return self
 
-    async def open(self) -> None:
+    async def open(self, *, stand_by: bool = False) -> None:
         """Own the store and know its workflows.
 
-        Starts and events are stored from now on; no job starts before ``begin``.
+        Starts and events are stored from now on; no job starts before ``begin``. Where another
+        process owns it: raises ``StoreLocked``, or waits for its turn beside it (``stand_by``).
         """
         self._processes.check_at_work(self.handlers.all())
         self._retention = retention_of(self.settings)
         storage = self.storage
+        if storage.members is not None and isinstance(self._clock, SystemClock):
+            self._clock = StoreClock(self._steady)
         await storage.open()
         try:
-            await self._read_workflows(storage)
-            self.bus = MemoryBus()
-            await self.bus.subscribe(EVERY, self._from_bus)
-            self._service = self._make_service(storage)
-            if self._documents:
-                await self._deploy_now([read(data) for data in self._documents])
+            if await self._enter(storage):
+                await self._take_up()
+            elif stand_by:
+                await self._read_workflows(storage)
+            else:
+                raise self._held_by_another()
         except BaseException:
             self._service = None
+            await self._leave()
             await storage.close()
             raise
+
+    async def _take_up(self) -> None:
+        await self._read_workflows(self.storage)
+        self.bus = MemoryBus()
+        await self.bus.subscribe(EVERY, self._from_bus)
+        self._service = self._make_service(self.storage)
+        if self._documents:
+            await self._deploy_now([read(data) for data in self._documents])
 
     def _make_service(self, storage: Storage) -> Service:
         settings = self.settings
@@ -180,8 +193,9 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
             limits,
             self._retention,
             self._open_archive(),
+            None if self._membership is None else self._membership.lease,
             self._processes(),
-            watch_loop=isinstance(self._clock, SystemClock),
+            watch_loop=isinstance(self._clock, SystemClock | StoreClock),
         )
 
     def _open_archive(self) -> Archive | None:
@@ -194,7 +208,8 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
 
     async def begin(self) -> None:
         """Let the runs go on; what a dead process left is taken over first."""
-        await self.service.start()
+        if not self.stands_by:
+            await self.service.start()
         self._loop = asyncio.get_running_loop()
 
     async def _from_bus(self, events: Sequence[Event]) -> None:
@@ -204,12 +219,16 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
         await self.close()
 
     async def close(self, drain: float | None = None) -> None:
+        if self._membership is not None:
+            await self._membership.rest()
         service, self._service, self._loop = self._service, None, None
-        if service is None:
+        if service is None and self._membership is None:
             return
         try:
-            await service.stop(drain)
+            if service is not None:
+                await service.stop(drain)
         finally:
+            await self._leave()
             await self._http.close()
             await self.storage.close()
 
@@ -229,7 +248,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks):
         """``ready`` says whether starts are taken."""
         service = self._service
         if service is None:
-            return {"ready": False, "reason": "not started"}
+            return {"ready": False, "reason": "standing by" if self.stands_by else "not started"}
         reason = service.unready
         return {
             "ready": not reason,

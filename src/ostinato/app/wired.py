@@ -19,6 +19,7 @@ from ostinato.runtime.clock import SystemClock
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.http import HttpJobs
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.lease import Steady, steady
 from ostinato.runtime.service import Service
 
 
@@ -38,6 +39,7 @@ class Wired:
         self._overrides = overrides
         self._storage = storage
         self._clock = clock or SystemClock()
+        self._steady: Steady = steady
         self._identity = identity or Identity()
         self._service: Service | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,10 +71,13 @@ class Wired:
     @property
     def service(self) -> Service:
         if self._service is None:
-            raise NothingIsRunning(
-                "no engine is running: use `async with app:` here, or start `ostinato serve`"
-            )
+            raise self._nobody()
         return self._service
+
+    def _nobody(self) -> NothingIsRunning:
+        return NothingIsRunning(
+            "no engine is running: use `async with app:` here, or start `ostinato serve`"
+        )
 
     @property
     def storage(self) -> Storage:

@@ -79,6 +79,11 @@ class Client(Protocol):
     async def clean(self) -> Data:
         """How many of what went."""
 
+    async def members(self) -> Data: ...
+
+    async def promote(self) -> None:
+        """The server stands by no more because it was told to."""
+
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
 
     async def task(self, name: str) -> Data: ...

@@ -180,6 +180,15 @@ class LocalClient:
         gone: Data = _plain(await self._app.clean())
         return gone
 
+    # -- members
+
+    async def members(self) -> Data:
+        found: Data = _plain(await self._app.members())
+        return found
+
+    async def promote(self) -> None:
+        """Nobody else is there."""
+
     # -- tasks
 
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:

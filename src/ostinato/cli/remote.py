@@ -183,6 +183,14 @@ class RemoteClient:
     async def clean(self) -> Data:
         return _object(await self._send("POST", "/clean", timeout=_AS_LONG_AS_IT_TAKES))
 
+    # -- members
+
+    async def members(self) -> Data:
+        return await self._get("/members")
+
+    async def promote(self) -> None:
+        await self._send("POST", "/members/promote")
+
     # -- tasks
 
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]:

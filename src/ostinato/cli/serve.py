@@ -27,10 +27,15 @@ def serve(
         str | None, typer.Option(metavar="PORT", help="Default 8085; 0 takes any free one.")
     ] = None,
     store: Store = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Read only, until told to take the store.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a server. SIGTERM or Ctrl-C lets jobs at work finish, then it ends with exit 0."""
     flags = {"host": host, "port": port, "store": store}
+    if standby:
+        flags["standby"] = "true"
     given = sources or []
     applications = [source for source in given if is_application(source)]
     documents = documents_in(Path(each) for each in given if each not in applications)

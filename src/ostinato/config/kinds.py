@@ -281,12 +281,29 @@ def one_of(*choices: str) -> Kind:
     return Kind(form, read)
 
 
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise _refuse(value, "true or false")
+    return text == "true"
+
+
+def _lease(value: Any) -> timedelta:
+    """Renewed three times before it is over: shorter ones would end in any pause."""
+    lease = _duration(value)
+    if lease < timedelta(seconds=1):
+        raise _refuse(value, LEASE.form)
+    return lease
+
+
 TEXT = Kind("a text", _text)
+FLAG = Kind("true or false", _flag, lambda value: str(value).lower())
 SECRET = Kind("a text", _secret, lambda _: "***", secret=True)
 PORT = Kind("a port, 0 to 65535 (0: any free one)", _whole(0, 65535, "a port, 0 to 65535"))
 COUNT = Kind("a whole number from 1", _whole(1, 2**53, "a whole number from 1"))
 SIZE = Kind("bytes, or as 64 KB or 1 MB (1 KB is 1024 bytes)", _size, show_size)
 DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
+LEASE = Kind("a duration from 1s on", _lease, _show_duration)
 KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
 URL = Kind("an address as http://127.0.0.1:8085", _url)

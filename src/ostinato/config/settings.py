@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 from ostinato.config.kinds import (
     COUNT,
     DURATION,
+    FLAG,
     FOREVER,
     KEEP,
     KEEPS,
     KEYS,
+    LEASE,
     PORT,
     SECRET,
     SECRETS,
@@ -112,6 +114,10 @@ class Settings:
         None, URL, "what callback addresses begin with, when a proxy stands in front"
     )
     key: str | None = _setting(None, SECRET, "the API key that commands send")
+    lease: timedelta = _setting(  # noqa: RUF009
+        timedelta(seconds=6), LEASE, "how long a process that is not heard of keeps the store"
+    )
+    standby: bool = _setting(False, FLAG, "read only, until told to take the store (PostgreSQL)")
     drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
         timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"
     )

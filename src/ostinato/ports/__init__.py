@@ -11,11 +11,12 @@ choosing  which runs a list or a repair is about
 grouping  runs whose failures are one
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
-storage   the store
+storage   the store                     members  processes that share one
 world     a bus, an archive, a clock
 """
 
 from ostinato.ports.choosing import RunFilter, RunQuery
+from ostinato.ports.members import Members, Roll, Seat
 from ostinato.ports.operations import (
     OUTCOMES,
     Asked,
@@ -70,6 +71,7 @@ __all__ = [
     "LetterQuery",
     "Line",
     "Mail",
+    "Members",
     "Operation",
     "Outgoing",
     "Owner",
@@ -78,9 +80,11 @@ __all__ = [
     "Record",
     "Removal",
     "Reply",
+    "Roll",
     "RunFilter",
     "RunGroup",
     "RunQuery",
+    "Seat",
     "Settled",
     "Storage",
     "StoredEvent",

@@ -295,8 +295,7 @@ class Batch(Struct):
     ``schedules`` and ``operations`` replace those of their id; a run is ``matched`` once.
     ``redriven`` are dead letters as they are from now on; one that is not there, or was redriven
     before, is refused. ``buckets``: when each rate's is full again, in µs; None: it is, and is
-    as if it had never been. Of ``mail``, what was
-    taken is None.
+    as if it had never been. Of ``mail``, what was taken is None.
 
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
     once, however many hold it, and as long as one of them does. Who reads does not see that.

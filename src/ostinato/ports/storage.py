@@ -8,6 +8,7 @@ from typing import Protocol
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.ports.choosing import RunQuery
+from ostinato.ports.members import Members
 from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
     EventQuery,
@@ -48,13 +49,19 @@ class Storage(Protocol):
     ``StoreError`` (anything else; nothing was kept). Each says how to mend it.
     """
 
+    members: Members | None
+    """None: one process owns it from ``open`` to ``close``, and others find it locked."""
+
     async def open(self) -> None:
         """Take ownership and bring the tables up to date; safe to repeat."""
 
     async def close(self) -> None: ...
 
     async def join(self) -> int:
-        """A new epoch for this process. Every older one is stale from now on."""
+        """A new epoch for this process. Every older one is stale from now on.
+
+        Raises ``Fenced`` when the store is shared and this process does not hold it.
+        """
 
     async def commit(self, batch: Batch) -> None: ...
 

@@ -39,7 +39,8 @@ operations repairs of many runs, one by one, at their rate
 operating  what changes an operation: a preview, its launch, a stop, its end
 bounds     how large what users send and return may be
 identity   new ids and seeds
-clock      the time of this machine
+clock      the time of this machine, or of the store
+membership this process among those that share a store     lease  how long it may trust that
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """

@@ -251,6 +251,8 @@ class Start(Post):
         return before if before is not None and before.run_id == run_id else None
 
     def _refused(self, error: Failure) -> Mail:
+        """Also of a call that was to begin, and whose tick came to nothing since."""
+        self.calls.over(self.asked.caller, self.asked.run_id)
         return mail_of("", c.AnswerCall(self.asked.caller, error=error, refused=True))
 
     def done(self, result: Any) -> None:
@@ -260,7 +262,6 @@ class Start(Post):
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Refused):  # the store takes no such run
-            self.calls.over(self.asked.caller, self.asked.run_id)
             self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
 
 

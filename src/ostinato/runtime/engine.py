@@ -275,6 +275,8 @@ class Engine:
         except (StoreError, Fenced) as error:
             log.error("commit.failed", error=str(error))
             self._put_back(applied, error)
+            if isinstance(error, Fenced):
+                self.outlets.on_fenced()
         except Exception as error:  # what no store may raise: it may have kept the batch, too
             log.error("commit.broken", exc_info=error)
             await self._take_stock(applied, batch, now)
@@ -307,6 +309,7 @@ class Engine:
                 kept = await self._was_kept(batch)
             except Fenced as error:  # another process owns what this one did
                 self._put_back(applied, error)
+                self.outlets.on_fenced()
                 return
             except Exception as error:  # whatever it raises, nothing else can be done first
                 log.error("store.failed", error=f"{type(error).__name__}: {error}")

@@ -33,6 +33,7 @@ from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Report, Where
+from ostinato.runtime.lease import Lease
 from ostinato.runtime.outcomes import Fail
 from ostinato.runtime.processes import Failed, Pool, Processes, Work, event_of
 from ostinato.runtime.reports import cleaned, failure_of, raised, report_of
@@ -56,7 +57,8 @@ class Executor:
     ``processes`` of those that run in ``pool``.
 
     ``on_taken`` hears when a job that waited has got its slot. ``store_start`` returns once the
-    start fact of an attempt is stored, and says whether the attempt is still wanted.
+    start fact of an attempt is stored, and says whether the attempt is still wanted. While
+    ``lease`` does not run, nothing begins.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Executor:
         secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.handlers = handlers
+        self.lease: Lease | None = None
         self._secrets = secrets or {}
         self.on_taken: Callable[[], None] = lambda: None
         self.store_start: Callable[[Key], Awaitable[bool]] = _never_asked
@@ -162,6 +165,8 @@ class Executor:
             self._forget(attempt)
 
     async def _run(self, attempt: Attempt) -> None:
+        if self.lease is not None and not self.lease.runs:
+            await self.lease.running()
         if attempt.reported:
             return
         task = self._begin(attempt)

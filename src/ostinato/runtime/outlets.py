@@ -27,6 +27,7 @@ class Outlets:
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.withdraw: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.on_fenced: Callable[[], None] = lambda: None
         self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ostinato.core.codec import decode_facts
 from ostinato.core.facts import Fact, RunStarted
@@ -28,12 +29,13 @@ class Resident:
         self.run_id = run_id
         self.state = state
         self.stale = False
-        self.head: tuple[str, str, str | None, bool] | None = None
+        self.head: tuple[Any, ...] | None = None
 
     def new_head(self) -> Head | None:
         """What lists should show now, or None when they already do."""
         state = self.state
-        shown = (status_of(state), state.doing, state.waiting_for, state.busy > 0)
+        how = (state.doing, state.waiting_for, state.busy > 0, state.ended_at, state.error)
+        shown = (status_of(state), *how)
         if shown == self.head:
             return None
         self.head = shown

@@ -30,6 +30,7 @@ from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
+from ostinato.runtime.lease import Lease
 from ostinato.runtime.limiter import Limiter
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.operations import Operations
@@ -85,6 +86,7 @@ class Service:
         limits: Limits | None = None,
         retention: Retention | None = None,
         archive: Archive | None = None,
+        lease: Lease | None = None,
         pool: Pool | None = None,
         *,
         watch_loop: bool = False,
@@ -95,6 +97,7 @@ class Service:
         inline = self.limits.inline
         self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
         self.executor = self._executor(handlers, pool)
+        self.executor.lease = lease
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
@@ -170,7 +173,7 @@ class Service:
             try:
                 told = await self.engine.ask(lambda answer: Tell(run_id, event, answer))
             except Exception as error:
-                if not _may_pass(error):  # it is stopping, or the run cannot be loaded
+                if not _store_fails(error):  # it is stopping, or the run cannot be loaded
                     return False
                 await asyncio.sleep(PAUSE)
             else:
@@ -328,6 +331,10 @@ class Service:
             self._report(run_id, e.HandedOver(key, attempt))
         if self._task is not None:
             await self._settle()
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.outbox.close()
@@ -341,6 +348,15 @@ class Service:
             self.lag.close()
         self._pace_back()
 
+    async def abandon(self) -> None:
+        """Everything here is another process's by now: nothing more is stored, and who waits is
+        told."""
+        self.ready = False
+        self.engine.stopping = True
+        self._room.set()
+        await self.executor.close()
+        await self._end()
+
     async def _settle(self) -> None:
         """Wait until what has been posted is stored, unless the store fails."""
         self.engine.wake.set()
@@ -348,6 +364,6 @@ class Service:
             await asyncio.wait_for(self.engine.drained.wait(), SETTLE)
 
 
-def _may_pass(error: Exception) -> bool:
+def _store_fails(error: Exception) -> bool:
     """The store fails, or breaks its word by an error that is none of ours."""
     return isinstance(error, StoreError | Fenced) or not isinstance(error, OstinatoError)

@@ -23,6 +23,7 @@ from ostinato.web import (
     health,
     ingress,
     letters,
+    members,
     pages,
     repairs,
     retention,
@@ -54,6 +55,7 @@ TABLE = Table(
         *callbacks.doors,
         *letters.doors,
         *retention.doors,
+        *members.doors,
         *health.doors,
         *pages.doors,
     ]

@@ -39,6 +39,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "letter:read": (),
     "letter:write": (),
     "retention:write": (),
+    "member:read": (),
+    "member:write": (),
     "metrics:read": (),
 }
 

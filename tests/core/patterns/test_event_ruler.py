@@ -98,8 +98,8 @@ def test_the_vectors_cover_every_matcher_both_ways() -> None:
 
 
 FRESH = (
-    "its recorded answers are always checked; asking it afresh is the work of `make vectors`, "
-    "and needs java, and mvn to fetch it"
+    "missing java and mvn: its recorded answers are always checked; asking it afresh needs "
+    "java, and mvn to fetch it"
 )
 
 

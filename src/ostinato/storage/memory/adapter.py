@@ -18,6 +18,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Members,
     Operation,
     Outgoing,
     Page,
@@ -47,6 +48,8 @@ class MemoryStorage:
 
     ``next_commit`` makes the commit that comes next end unknown, kept or lost: for tests.
     """
+
+    members: Members | None = None
 
     def __init__(self, disk: Disk | None = None) -> None:
         self._kept = disk if disk is not None else Disk()

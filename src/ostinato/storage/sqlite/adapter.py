@@ -28,6 +28,7 @@ from ostinato.ports import (
     Head,
     LetterQuery,
     Mail,
+    Members,
     Operation,
     Outgoing,
     Page,
@@ -62,6 +63,8 @@ STEPS = 10_000
 
 class SqliteStorage:
     """``address`` is told to those who find the file in use."""
+
+    members: Members | None = None
 
     def __init__(self, path: str | Path, *, address: str | None = None) -> None:
         self.file = Path(path).expanduser().resolve()

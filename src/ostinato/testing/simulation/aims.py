@@ -42,6 +42,7 @@ from ostinato.testing.simulation.happenings import (
     MISSED,
     ODD,
     ORDERS,
+    PAUSES,
     PLAINS,
     REOPENED,
     RUSH,
@@ -69,7 +70,7 @@ from ostinato.testing.simulation.points import Point, crash_points, function_of,
 class Need:
     """What is ``first`` is there from the beginning, ``happenings`` come at any moment; ``later``
     in the second half then, and in this order. A ``scene`` begins soon after the first half. What
-    is ``alone`` has no other workflows beside it.
+    is ``alone`` has no other workflows beside it, what is ``shared`` a store for several processes.
     """
 
     documents: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class Need:
     scene: Scene = ()
     first: tuple[Happening, ...] = ()
     alone: bool = False
+    shared: bool = False
     small: bool = False
     forgets: bool = False
 
@@ -85,6 +87,7 @@ class Need:
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 STOPPED = Need(("strict", "failing", "plain"), STOPS)
 CALLING = ("calling", "called", "deep", "single", "early")
+SHARED = Need(("strict",), (CRASH, *STOPS, CRASH, *PAUSES), shared=True)
 BEGUN = Need(("plain",), CRASHES)
 CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True)
 SENDING = Need(("web",), (*WEBS, BUS_HANGS), later=(STOP, STOP))
@@ -134,6 +137,12 @@ NEEDS: dict[str, Need] = {
     "meeting": Need(("early", "waiting"), TWINS, later=MET, scene=MISSED),
     "operations": Need(("broken", "early"), (*ENDED, *EARLY), later=(*BULK, CRASH)),
     "operating": Need(("broken", "early"), ENDED, later=BULK),
+    "membership": SHARED,
+    "Membership._turn": Need((), PAUSES, shared=True),
+    "Membership._lose": Need((), PAUSES, shared=True),
+    "Membership._hold": Need((), (CRASH, *UNREAD, CRASH, *UNREAD, CRASH), shared=True),
+    "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
+    "lease": Need(("plain", "strict"), PAUSES, shared=True),
     "outbox": BUS,
     "Outbox.close": SENDING,
     "await self.outbox.close()": SENDING,

@@ -19,6 +19,7 @@ GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 STOPS = (STOP, STOP, STOP)
 CRASHES = (CRASH,) * 4
+PAUSES = tuple[Happening, ...](("pause", (seconds,)) for seconds in (0.7, 1.1, 1.6))
 ODD = tuple[Happening, ...](("fault", ("commit.odd", 1)) for _ in range(3))
 LOST = tuple[Happening, ...](("fault", ("commit.lost", 1)) for _ in range(3))
 UNREAD = tuple[Happening, ...](("fault", ("read.error", times)) for times in (1, 2, 5))

@@ -84,7 +84,7 @@ class Ledger:
         self.bulk = BulkRepairs()
         self.facts: Counter[str] = Counter()
         self.commits = 0
-        self._reads: Counter[tuple[int, str]] = Counter()
+        self._reads: Counter[tuple[int, int, str]] = Counter()
 
     def breaks(self, rule: str, message: str, run_id: str = "", seq: int = -1) -> None:
         self.broken.append(Violation(run_id, seq, rule, message))
@@ -92,7 +92,7 @@ class Ledger:
     # what the store keeps
 
     def kept(self, batch: Batch, process: Process, newest: int) -> None:
-        if process.number < newest and _writes(batch):
+        if process.number != newest and _writes(batch):
             self.breaks(
                 "zombie.recorded", f"process {process.number} wrote after {newest} took over"
             )
@@ -224,8 +224,9 @@ class Ledger:
         head = self.heads.get(run_id)
         if head is not None and head.ended_at is not None:  # who asks for it then has it loaded
             return
-        self._reads[process.number, run_id] += 1
-        if self._reads[process.number, run_id] == MOST_READS + 1:
+        place = (process.number, process.taken, run_id)
+        self._reads[place] += 1
+        if self._reads[place] == MOST_READS + 1:
             self.breaks("cost.reread", f"process {process.number} loads it again", run_id)
 
     # what handlers and the bus see
@@ -233,6 +234,9 @@ class Ledger:
     def begins(self, one: Attempt, idempotency_key: str, process: Process, newest: int) -> None:
         run_id, key, attempt = one
         self.begun_by[one] = process.number
+        if process.number != newest:
+            text = f"{key}, attempt {attempt}, in process {process.number}: {newest} has the store"
+            self.breaks("begun.by_another", text, run_id)
         if one not in self.ready and one not in self.started:
             self.breaks("begun.unrecorded", f"{key}, attempt {attempt}, is not stored", run_id)
         if (run_id, key, attempt - 1) in self.abandoned and one not in self.started:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, Protocol
 
 from ostinato.ports import Storage
-from ostinato.storage.memory import Disk, MemoryStorage
+from ostinato.storage.memory import SharedMemoryStorage, Table
 from ostinato.storage.sqlite import SqliteStorage
 
 
@@ -27,25 +28,16 @@ class Place(Protocol):
     def remove(self) -> None: ...
 
 
-class SharedMemory(MemoryStorage):
-    """On one disk with others, as clients of one database server: only the fence keeps order."""
-
-    async def open(self) -> None:
-        pass
-
-    @property
-    def _disk(self) -> Disk:
-        return self._kept
-
-
 class MemoryPlace:
+    """As clients of one database server: the lease and the fence keep order."""
+
     shared = True
 
-    def __init__(self) -> None:
-        self.disk = Disk()
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._table = Table(now)
 
     def store(self) -> Storage:
-        return SharedMemory(self.disk)
+        return SharedMemoryStorage(self._table)
 
     def abandon(self, store: Any) -> None:
         pass

@@ -99,6 +99,7 @@ def plan_of(seed: int) -> Plan:
         others = () if need.alone else documents
         documents = tuple(dict.fromkeys([*need.documents, *others]))
         small = small or need.small
+        sqlite = sqlite and not need.shared
         forgets = forgets or need.forgets
         actions.append(Action(0.0, "aim", (*point, chance.choice(LATER) if turn else 1)))
         actions += _needed(chance, need)
@@ -256,7 +257,7 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
     if chance.random() < 0.25:
         actions.append(Action(_moment(chance), "stop", (chance.choice((0, 0.05, 2)),)))
     if chance.random() < 0.2 and not sqlite:
-        actions.append(Action(_moment(chance), "pause", (round(chance.random() * 4, 3),)))
+        actions.append(Action(_moment(chance), "pause", (round(chance.random() * 3, 3),)))
     if chance.random() < 0.25:
         actions.append(Action(_moment(chance), "jump", (chance.choice((-5_000, 700, 60_000)),)))
     if chance.random() < 0.05:

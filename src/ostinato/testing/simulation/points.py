@@ -31,8 +31,15 @@ def _functions() -> dict[Point, str]:
         for name, function in _named(ast.parse(path.read_text(), str(path)))
         if isinstance(function, ast.AsyncFunctionDef)
         for node in ast.walk(function)
-        if isinstance(node, SUSPENDS)
+        if isinstance(node, SUSPENDS) and not _is_time_out(node)
     }
+
+
+def _is_time_out(node: ast.AST) -> bool:
+    """``async with asyncio.timeout(…)`` enters and leaves without a turn of the loop."""
+    return isinstance(node, ast.AsyncWith) and all(
+        ast.unparse(item.context_expr).startswith("asyncio.timeout(") for item in node.items
+    )
 
 
 def _named(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:

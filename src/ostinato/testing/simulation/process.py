@@ -21,7 +21,9 @@ class ConnectionLost(Exception):
 
 
 class Process(Owner):
-    """``number`` rises. ``ended`` is done when it is over, or taken for dead."""
+    """``number`` rises. ``ended`` is done when it is over, or taken for dead; ``taken`` is how
+    often it has taken the store.
+    """
 
     def __init__(self, loop: VirtualLoop, number: int) -> None:
         super().__init__()
@@ -32,6 +34,7 @@ class Process(Owner):
         self.up = False
         self.stopping = False
         self.was_paused = False
+        self.taken = 0
         self.store_failed = False
         self.ended: asyncio.Future[str] = loop.create_future()
         self._loop = loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -34,11 +35,13 @@ APART = 30
 LARGE = Settings(
     secrets={"KEY": "hidden"},
     drain=timedelta(seconds=2),
+    lease=timedelta(seconds=0.5),
     limits=LimitSettings(result=2_000, inline=APART),
 )
 SMALL = Settings(
     secrets={"KEY": "hidden"},
     drain=timedelta(seconds=2),
+    lease=timedelta(seconds=0.5),
     limits=LimitSettings(result=2_000, ready=8, inline=APART),
     slots=SlotSettings(handlers=2, threads=1),
 )
@@ -72,7 +75,9 @@ class SimulatedApp(App):
             identity=Identity(world.chance.getrandbits),
         )
         self._world = world
+        self._steady = world.loop.time
         self._blind = blind
+        self.goes_on = asyncio.Event()
         self._http._client = client_of(world.chance)
         Workshop(world, process).register(
             self, HANDLERS if world.plan.own else handlers_of(world.plan.documents)
@@ -84,6 +89,10 @@ class SimulatedApp(App):
     def _make_service(self, storage: Storage) -> Service:
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
         return super()._make_service(storage)
+
+    async def _go_on(self) -> None:
+        await super()._go_on()
+        self.goes_on.set()
 
     def _open_archive(self) -> Archive | None:
         return UnreliableArchive(self._world) if self.settings.retention.export else None
@@ -101,7 +110,11 @@ class SimulatedApp(App):
 
 def _settings(plan: Plan) -> Settings:
     settings = SMALL if plan.small else LARGE
-    return replace(settings, retention=KEPT, idempotency=REMEMBERED) if plan.forgets else settings
+    if not plan.forgets:
+        return settings
+    # hours go by, and renewals with them
+    rarely = timedelta(seconds=3)
+    return replace(settings, retention=KEPT, idempotency=REMEMBERED, lease=rarely)
 
 
 def _own_document(number: int) -> dict[str, Any]:

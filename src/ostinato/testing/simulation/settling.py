@@ -117,7 +117,7 @@ def _look_for_lost_timers(world: World) -> None:
 
 async def _look_for_leftovers(world: World) -> None:
     """What is over takes no room in memory, once the engine knows that it is stored."""
-    engine = world.current.app.service.engine
+    engine = (await world.serving()).app.service.engine
     await engine.rest()
     for run_id, resident in engine.residents._runs.items():
         if resident.state.ended:

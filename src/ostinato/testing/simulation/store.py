@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
-from ostinato.ports import Batch, Storage
+from ostinato.ports import Batch, Members, Roll, Storage
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.world import World
 
+T = TypeVar("T")
+
 AWAY = (0.4, 0.4, 7.0)
 """Seconds that a store is gone after a COMMIT; the last is longer than a stop waits for it."""
+
+HEARD = 0.7
+"""Part of the hints that arrive."""
 
 POISON = b"REFUSE ME"
 """A batch with a record that holds this is refused, as a database refuses what it cannot hold."""
@@ -30,6 +35,8 @@ class UnreliableStore:
         self._world = world
         self._faults = world.faults
         self._process = process
+        members = inner.members
+        self.members = None if members is None else UnreliableMembers(members, self)
 
     async def open(self) -> None:
         await self._travel()
@@ -40,14 +47,13 @@ class UnreliableStore:
 
     async def join(self) -> int:
         await self._travel()
-        self._look_if_superseded()
-        self._world.newest = self._process.number
-        return await self.inner.join()
+        epoch = await self.inner.join()
+        self.is_newest()
+        return epoch
 
-    def _look_if_superseded(self) -> None:
-        """On one machine the lock of the file says so, elsewhere the row of its member."""
-        if self._process.number < self._world.newest:
-            raise Fenced("another process has taken over; this one owns nothing any more")
+    def is_newest(self) -> None:
+        """From now on no other process may write."""
+        self._world.newest = self._process.number
 
     async def commit(self, batch: Batch) -> None:
         await self._travel()
@@ -115,6 +121,41 @@ class UnreliableStore:
         except StoreError:
             self._process.store_failed = True
             raise
+
+
+class UnreliableMembers:
+    """What is asked may arrive and not be answered."""
+
+    def __init__(self, inner: Members, store: UnreliableStore) -> None:
+        self.id = inner.id
+        self._inner = inner
+        self._store = store
+
+    async def renew(self, lease: int, address: str) -> Roll:
+        return await self._asked(lambda: self._inner.renew(lease, address))
+
+    async def take(self) -> bool:
+        return await self._asked(self._take)
+
+    async def _take(self) -> bool:
+        taken = await self._inner.take()
+        if taken:
+            self._store.is_newest()
+            self._store._process.taken += 1
+        return taken
+
+    async def leave(self) -> None:
+        await self._asked(self._inner.leave)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        chance = self._store._world.chance
+        self._inner.listen(lambda: heard() if chance.random() < HEARD else None)
+
+    async def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        await self._store._travel()
+        answer = await ask()
+        await self._store._travel()
+        return answer
 
 
 READS = (

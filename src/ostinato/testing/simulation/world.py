@@ -37,6 +37,9 @@ ZOMBIE = 8.0
 LAST_WORDS = 2.0
 """Seconds within which whoever asked a process that has stopped is told so."""
 
+AGAIN = 0.1
+"""Seconds until one looks again whether a process goes on."""
+
 PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
 
@@ -52,7 +55,7 @@ class World:
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
         self.ledger = Ledger(self.clock)
-        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace()
+        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace(self.clock.now)
         self.clients = Clients(self)
         self.newest = -1
         self.processes: list[Process] = []
@@ -116,7 +119,11 @@ class World:
     async def _begin(self, app: SimulatedApp) -> None:
         """Events are taken in while it owns the store and does not turn yet, or begins to."""
         try:
-            await app.open()
+            await app.open(stand_by=True)
+            if app.stands_by:
+                await app.begin()
+                await app.goes_on.wait()  # the one before is dead, or sleeps: its lease runs
+                return
             await asyncio.gather(*[self._hello(app, n) for n in range(app.manner.before)])
             beside = [self._hello(app, n) for n in range(app.manner.beside)]
             await asyncio.gather(*beside, app.begin())
@@ -131,6 +138,9 @@ class World:
         while not (self.processes and self.current.up):
             self._came_up.clear()
             await self._came_up.wait()
+        if self.current.app.stands_by:  # an older one has woken up, and has the store for a while
+            await asyncio.sleep(AGAIN)
+            return await self.serving()
         return self.current
 
     def crash(self, process: Process, how: str) -> None:

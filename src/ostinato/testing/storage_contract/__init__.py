@@ -16,6 +16,7 @@ limits   turns, places, buckets                      mail     what runs tell eac
 values   large values, kept once
 tasks    put, ended once, listed, gone with their run
 operations  repairs of many runs, each settled once
+sharing  one process holds it, by a lease
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 
@@ -30,11 +31,12 @@ from ostinato.testing.storage_contract.owning import OwningPromises
 from ostinato.testing.storage_contract.removing import RemovingPromises
 from ostinato.testing.storage_contract.runs import RunPromises
 from ostinato.testing.storage_contract.schedules import SchedulePromises
+from ostinato.testing.storage_contract.sharing import SharingContract
 from ostinato.testing.storage_contract.tasks import TaskPromises
 from ostinato.testing.storage_contract.values import ValuePromises
 from ostinato.testing.storage_contract.writing import WritingPromises
 
-__all__ = ["StorageContract"]
+__all__ = ["SharingContract", "StorageContract"]
 
 
 class StorageContract(

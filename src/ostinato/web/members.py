@@ -1,0 +1,31 @@
+"""The processes that share a store."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostinato.ports import Roll
+from ostinato.telemetry.logger import logger
+from ostinato.web.answers import json_answer
+from ostinato.web.door import caller_of, door_of
+from ostinato.web.operation import Operations
+
+doors = Operations("members")
+
+log = logger("ostinato.web")
+
+
+@doors.get("/members", may="member:read", answers={200: Roll})
+async def members(request: Request) -> Response:
+    """The processes at the store, as this one saw them last; times are by the store's clock."""
+    return json_answer(await door_of(request).app.members())
+
+
+@doors.post("/members/promote", may="member:write", answers={200: Roll})
+async def promote(request: Request) -> Response:
+    """End this server's `standby`: it takes the store as soon as nobody holds it."""
+    log.info("members.promoted", by=caller_of(request).name)
+    app = door_of(request).app
+    app.promote()
+    return json_answer(await app.members())

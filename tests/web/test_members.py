@@ -1,0 +1,60 @@
+"""``/members``: who shares the store, and what a server does that stands by."""
+
+from datetime import timedelta
+
+import pytest
+
+from ostinato.app import App
+from ostinato.config import Settings
+from ostinato.storage.memory import SharedMemoryStorage, Table
+from ostinato.web.asgi import application
+from tests.stage import one_job, until
+from tests.web.conftest import client_of
+
+
+@pytest.fixture
+def table():
+    return Table(lambda: 1_800_000_000_000)
+
+
+def server(table, **more):
+    settings = Settings(lease=timedelta(seconds=6), **more)
+    app = App(settings, storage=SharedMemoryStorage(table))
+    app.workflow_document(one_job({"run": "noop"}))
+    return app
+
+
+async def test_a_store_of_one_process_has_one_member(http):
+    answer = await http.get("/members")
+    [seat] = answer.json()["seats"]
+    assert (seat["holds"], seat["late"]) == (True, False)
+
+
+async def test_a_server_that_stands_by_reads_and_says_who_does_the_work(table):
+    async with server(table) as first, server(table, port=8086) as second:
+        async with client_of(application(first)) as http:
+            run = (await http.post("/runs?wait=5s", json={"workflow": "w", "input": {}})).json()
+        async with client_of(application(second)) as http:
+            assert (await http.get(f"/runs/{run['id']}")).json()["status"] == "succeeded"
+            assert (await http.get("/runs")).json()[0]["id"] == run["id"]
+            assert (await http.get("/healthz")).status_code == 200
+            ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()) == (503, {"status": "standing by"})
+            refused = await http.post("/runs", json={"workflow": "w", "input": {}})
+            assert refused.status_code == 503
+            assert "http://127.0.0.1:8085 does the work" in refused.json()["detail"]
+            second._membership.look()
+            seats = (await http.get("/members")).json()["seats"]
+            assert [(seat["address"], seat["holds"]) for seat in seats] == [
+                ("http://127.0.0.1:8085", True),
+                ("http://127.0.0.1:8086", False),
+            ]
+
+
+async def test_a_standby_is_ended_by_a_word(table):
+    async with server(table, standby=True) as app, client_of(application(app)) as http:
+        assert (await http.post("/runs", json={"workflow": "w", "input": {}})).status_code == 503
+        assert (await http.post("/members/promote")).status_code == 200
+        await until(lambda: app._service is not None and app._service.ready)
+        assert (await http.post("/runs", json={"workflow": "w", "input": {}})).status_code == 201
+        assert (await http.get("/members")).json()["seats"][0]["holds"]
