@@ -257,6 +257,8 @@ class Service:
         """
         self.engine.outlets.dispatch = self.executor.dispatch
         async with self._storing:
+            if self._task is not None:  # who stood by has taken the store meanwhile
+                return
             await self._own()
             await take_over(self.engine)
             await self.timers.refresh()
