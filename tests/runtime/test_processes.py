@@ -209,6 +209,20 @@ async def test_there_are_no_more_at_once_than_slots_and_others_do_not_wait(apart
         assert len(pool_of(app)) == 1
 
 
+async def test_the_loop_turns_while_handlers_compute(apart, tmp_path):
+    """In a thread this one would never let go of the interpreter, and nothing here went on."""
+    stuck = [{"run": "stuck", "with": {"told": str(tmp_path / name)}} for name in "ab"]
+    async with apart(two(*stuck)) as app:
+        await app.deploy(one_job({"run": "noop"}, "quick"))
+        busy = await app.start("w")
+        for name in "ab":
+            await until_file(tmp_path / name)
+        for _ in range(50):
+            await (await app.start("quick")).result(20)
+        assert app.service.executor.running == 2
+        await app.cancel(busy.id)
+
+
 # time-outs and cancels
 
 

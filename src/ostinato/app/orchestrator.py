@@ -141,7 +141,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Sharing):
         Starts and events are stored from now on; no job starts before ``begin``. Where another
         process owns it: raises ``StoreLocked``, or waits for its turn beside it (``stand_by``).
         """
-        self._processes.check_at_work(self.handlers.all())
+        self._processes.prepare(self.handlers.all())
         self._retention = retention_of(self.settings)
         storage = self.storage
         if storage.members is not None and isinstance(self._clock, SystemClock):

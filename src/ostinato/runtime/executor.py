@@ -222,9 +222,13 @@ class Executor:
         if handler is None:
             return self._no_handler(command)
         try:
-            if handler.where == "process":
+            if handler.where == "loop":
+                job = attempt.job = Job(attempt.state, command, self._report)
+                value = await handler.bind(job, command.input)()
+            elif handler.where == "thread":
+                value = await self._in_thread(attempt, handler)
+            else:
                 return await self._in_process(attempt, handler)
-            value = await self._call(attempt, handler)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a handler may raise anything, even SystemExit
@@ -261,10 +265,7 @@ class Executor:
             self._log_raised(attempt, answer.trace)
         return event_of(command, answer)
 
-    async def _call(self, attempt: Attempt, handler: Handler) -> Any:
-        if handler.where == "loop":
-            job = attempt.job = Job(attempt.state, attempt.command, self._report)
-            return await handler.bind(job, attempt.command.input)()
+    async def _in_thread(self, attempt: Attempt, handler: Handler) -> Any:
         loop = asyncio.get_running_loop()
 
         def report(run_id: str, event: e.Event) -> None:

@@ -23,7 +23,7 @@ class InLine:
         pass
 
     @staticmethod
-    def check_at_work(handlers: Iterable[Handler]) -> None:
+    def prepare(handlers: Iterable[Handler]) -> None:
         pass
 
     async def do(self, work: Work) -> Answer:

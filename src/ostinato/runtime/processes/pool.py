@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -40,8 +41,8 @@ class Pool(Protocol):
         """Raises ``UsageError`` for a function that cannot be done there."""
 
     @staticmethod
-    def check_at_work(handlers: Iterable[Handler]) -> None:
-        """The same, when all modules are there and work is to begin."""
+    def prepare(handlers: Iterable[Handler]) -> None:
+        """Work is to begin, and all modules are there. Raises ``UsageError``, too."""
 
     async def do(self, work: Work) -> Answer:
         """Raises ``ProcessDied``. When it is cancelled, so is the work."""
@@ -58,8 +59,10 @@ class Processes:
         check_findable(name, function, provided)
 
     @staticmethod
-    def check_at_work(handlers: Iterable[Handler]) -> None:
+    def prepare(handlers: Iterable[Handler]) -> None:
         check_at_work(handlers)
+        if any(handler.where == "process" for handler in handlers):  # not when a job waits for it
+            importlib.import_module("ostinato.runtime.processes.process")
 
     def __init__(self) -> None:
         self._all: dict[Process, None] = {}
