@@ -22,6 +22,7 @@ OstinatoError
 │   ├── StoreError           the store refused or could not be reached
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
 │   │   └── Refused          the store will never take this data
+│   │       └── Overtaken    another process was first; look again
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
@@ -50,6 +51,7 @@ __all__ = [
     "NotStorable",
     "NothingIsRunning",
     "OstinatoError",
+    "Overtaken",
     "PatternError",
     "Problem",
     "ProcessDied",
@@ -196,6 +198,10 @@ class UnknownCommit(StoreError):
 
 
 class Refused(StoreError):
+    pass
+
+
+class Overtaken(Refused):
     pass
 
 

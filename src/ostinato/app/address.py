@@ -1,11 +1,14 @@
-"""Where the server of a store answers: it leaves its address beside the SQLite file."""
+"""Where the server of a store answers: it says so beside the SQLite file, or in PostgreSQL."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from ostinato.app.wiring import known_in_postgres
 from ostinato.config import Settings
 
 
@@ -15,8 +18,34 @@ def address_file(settings: Settings) -> Path | None:
     return file and file.with_name(f"{file.name}.url")
 
 
+@contextlib.contextmanager
+def address_told(settings: Settings, url: str) -> Iterator[None]:
+    """Other commands find it there, for as long as this lasts. A database has it in the lease."""
+    file = address_file(settings)
+    if file is None:
+        yield
+        return
+    _write(file, url)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _write(file: Path, url: str) -> None:
+    """Whole or not at all."""
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.write_text(f"{url}\n")
+    fresh.replace(file)
+
+
 def known_address(settings: Settings) -> str | None:
-    """None also when the server that wrote it is dead: its port may be another's by now."""
+    """None also when the server that wrote it is dead: its port may be another's by now.
+
+    Raises ``StoreError`` when the database cannot be reached.
+    """
+    if settings.store_is_server:
+        return known_in_postgres(settings.store)
     file = address_file(settings)
     try:
         url = file.read_text().strip() if file else ""

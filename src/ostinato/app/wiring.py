@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
@@ -26,7 +27,44 @@ def _memory(url: str) -> Storage:
     return MemoryStorage()
 
 
-STORES: dict[str, Callable[[str], Storage]] = {"sqlite": _sqlite, "memory": _memory}
+def _postgres(url: str) -> Storage:
+    with _psycopg_named():
+        from ostinato.storage.postgres import PostgresStorage
+    return PostgresStorage(url)
+
+
+def known_in_postgres(url: str) -> str | None:
+    """Where the server of this store answers, if one does."""
+    with _psycopg_named():
+        from ostinato.storage.postgres.announced import known_address
+    return known_address(url)
+
+
+async def bring_tables_up(url: str, *, finish: bool) -> list[str]:
+    """The names of what was applied to this PostgreSQL; ``finish``: the last halves, too."""
+    with _psycopg_named():
+        from ostinato.storage.postgres import schema
+        from ostinato.storage.postgres.url import address
+    return await schema.migrate(address(url), schema.shipped(), finish=finish)
+
+
+@contextmanager
+def _psycopg_named() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise SettingsError(
+            "store = postgresql://… needs psycopg, which cannot be loaded here "
+            f'({error}); pip install "ostinato[postgres]"'
+        ) from error
+
+
+STORES: dict[str, Callable[[str], Storage]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+    "memory": _memory,
+}
 """URL scheme → what makes the store. Other packages add theirs under ``ostinato.storage``."""
 
 

@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command] = dict(
         _same("redrive", "try dead letters again"),
         _same("clean", "remove now what [retention] says is too old"),
         _same("members", "list the processes that share a store; end a standby"),
+        _same("tables", "bring the tables of a PostgreSQL up to date"),
         _same("graph", "draw a workflow"),
         _same("match", "ask a pattern whether it fits an event, and why not"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),

@@ -52,7 +52,7 @@ class LocalClient:
 
     def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
-        self.place = str(settings.store_file or settings.store)
+        self.place = settings.store_shown
 
     # -- workflows
 

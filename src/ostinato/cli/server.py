@@ -21,7 +21,7 @@ import uvicorn
 
 from ostinato import __version__
 from ostinato.app import App
-from ostinato.app.address import address_file, known_address, owner
+from ostinato.app.address import address_told, known_address, owner
 from ostinato.cli import output
 from ostinato.cli.documents import refuse_broken
 from ostinato.cli.failure import FAILED, INTERRUPTED, Stop
@@ -48,10 +48,11 @@ async def serving(app: App, documents: Sequence[Path] = (), *, json: bool = Fals
     with _stop_signals() as stopping, _bound(settings) as listener:
         url = _url(settings, listener)
         app.configure(replace(settings, public_url=settings.public_url or url))
+        for path in documents:
+            app.workflow_document(path)
         async with _opened(app, settings):
-            await app.deploy_texts([path.read_bytes() for path in documents])
-            with _address_told(settings, url):
-                await _serve(app, listener, stopping, lambda: _tell(settings, url, json))
+            with address_told(settings, url):
+                await _serve(app, listener, stopping, lambda: _tell(app, url, json))
 
 
 @contextlib.contextmanager
@@ -105,7 +106,7 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
 
 def _port_refused(settings: Settings, error: OSError) -> Stop:
     where = f"{settings.host}:{settings.port}"
-    if (known := known_address(settings)) and (pid := owner(settings)):
+    if (pid := owner(settings)) and (known := known_address(settings)):
         said = f"a server for {settings.store_file} runs already: {known}, process {pid}"
         return Stop(said, hint=f"use that one, or stop it: kill {pid}")
     hint = "take another one: --port 8086, or --port 0 for any free one"
@@ -129,32 +130,23 @@ async def _opened(app: App, settings: Settings) -> AsyncIterator[None]:
         except StoreLocked as error:
             raise _locked(settings, error) from error
         except StoreError as error:
-            hint = "take another place: --store sqlite:///DIRECTORY/ostinato.db"
-            raise Stop(str(error), hint=hint) from error
+            raise Stop(str(error), hint=_place_hint(settings)) from error
         yield
 
 
+def _place_hint(settings: Settings) -> str:
+    if settings.store_is_server:
+        return "docs/how-to/postgresql.md says what a database needs"
+    return "take another place: --store sqlite:///DIRECTORY/ostinato.db"
+
+
 def _locked(settings: Settings, error: StoreLocked) -> Stop:
+    if settings.store_is_server:
+        return Stop(str(error), hint="one server per database: use that one, or another database")
     pid = owner(settings)
     hint = "one server per file: use that one, or take another file: --store sqlite:///other.db"
     named = f" (process {pid})" if pid and str(pid) not in str(error) else ""
     return Stop(f"{error}{named}", hint=hint)
-
-
-@contextlib.contextmanager
-def _address_told(settings: Settings, url: str) -> Iterator[None]:
-    """Other commands read it there. It is written whole or not at all."""
-    path = address_file(settings)
-    if path is None:
-        yield
-        return
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(f"{url}\n")
-    fresh.replace(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 # -- serving
@@ -207,12 +199,14 @@ async def _stopped(stopping: asyncio.Event, server: uvicorn.Server, door: Any) -
     server.should_exit = True
 
 
-def _tell(settings: Settings, url: str, json: bool) -> None:
+def _tell(app: App, url: str, json: bool) -> None:
     """The four facts. Whoever started this process waits for these lines."""
+    settings = app.settings
     file = settings.store_file
-    data = str(file.resolve()) if file else "in memory, gone with this process"
+    data = str(file.resolve()) if file else _elsewhere(settings)
     if json:
         facts = {"address": url, "page": f"{url}/", "data": data, "pid": os.getpid()}
+        facts |= {"standsBy": True} if app.stands_by else {}
         print(_json(facts), flush=True)
         return
     over = f"; to start over, stop it and: rm {_shown(file)}*" if file else ""
@@ -220,8 +214,16 @@ def _tell(settings: Settings, url: str, json: bool) -> None:
     output.line(f"address  {url}")
     output.line(f"page     {url}/")
     output.line(f"data     {data}")
+    if app.stands_by:
+        output.line("role     stands by: another process holds the store (ostinato members)")
     output.line(f"stop     Ctrl-C, or kill {os.getpid()}{over}")
     print(end="", flush=True)
+
+
+def _elsewhere(settings: Settings) -> str:
+    if settings.store_is_server:
+        return settings.store_shown
+    return "in memory, gone with this process"
 
 
 def _shown(file: Path) -> str:

@@ -178,9 +178,8 @@ def _url(value: Any) -> str:
 
 def _store(value: Any) -> str:
     text = _text(value)
-    scheme = text.partition(":")[0]
-    if scheme in ("postgresql", "postgres"):
-        raise SettingsError("PostgreSQL is not yet a store of this version; write sqlite:///FILE")
+    if text.partition("://")[0] in ("postgresql", "postgres"):
+        return text
     if text == "memory:" or re.fullmatch(r"sqlite:///[^?#]+", text):
         return text
     hint = f"sqlite:///{text}" if re.fullmatch(r"[\w./-]+", text) else STORE.form
@@ -188,7 +187,9 @@ def _store(value: Any) -> str:
 
 
 def _show_store(value: str) -> str:
-    return re.sub(r"(://[^:/@]*:)[^@/]+@", r"\1***@", value)
+    """Without passwords, as part of the user or as an option."""
+    value = re.sub(r"(://[^:/?@]*:)[^@/]+@", r"\1***@", value)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", value)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -307,7 +308,12 @@ LEASE = Kind("a duration from 1s on", _lease, _show_duration)
 KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
-STORE = Kind("sqlite:///FILE (four slashes: from the root) or memory:", _store, _show_store, True)
+STORE = Kind(
+    "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:",
+    _store,
+    _show_store,
+    True,
+)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
 SECRETS = Kind("a map of names to texts", _secrets, _show_secrets)
 KEYS = Kind(

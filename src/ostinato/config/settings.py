@@ -145,6 +145,16 @@ class Settings:
         found = self.store.removeprefix("sqlite:///")
         return Path(found) if found != self.store else None
 
+    @property
+    def store_is_server(self) -> bool:
+        """Whether it is a database that several machines reach."""
+        return self.store.startswith(("postgresql://", "postgres://"))
+
+    @property
+    def store_shown(self) -> str:
+        """The file, or the URL without its password."""
+        return str(self.store_file or STORE.show(self.store))
+
     def value(self, name: str) -> Any:
         """By its full name, ``limits.event``."""
         value: Any = self

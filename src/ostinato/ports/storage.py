@@ -45,8 +45,9 @@ class Storage(Protocol):
     Where events are read, one that cannot be is a ``DamagedEvent``: it stops none of the others.
 
     Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
-    (the data will never be taken), ``UnknownCommit`` (it may or may not be kept),
-    ``StoreError`` (anything else; nothing was kept). Each says how to mend it.
+    (the data will never be taken), ``Overtaken`` (that, because another process was first),
+    ``UnknownCommit`` (it may or may not be kept), ``StoreError`` (anything else; nothing was
+    kept). Each says how to mend it.
     """
 
     members: Members | None

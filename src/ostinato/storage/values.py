@@ -137,3 +137,26 @@ def _members(data: bytes) -> tuple[Sequence[str], Sequence[msgspec.Raw]]:
         return (), _list.decode(data) if data[:1] == b"[" else ()
     except (msgspec.DecodeError, RecursionError):
         return (), ()
+
+
+# who uses a value: one row each, written and deleted with the row that it is about
+
+
+def run_owner(run_id: str) -> str:
+    return f"run/{run_id}"
+
+
+def event_owner(number: int) -> str:
+    return f"event/{number}"
+
+
+def out_owner(number: int) -> str:
+    return f"out/{number}"
+
+
+def letter_owner(letter_id: str) -> str:
+    return f"letter/{letter_id}"
+
+
+def reply_owner(scope: str, key: str) -> str:
+    return f"reply/{_encoder.encode((scope, key)).decode()}"

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import Event
-from ostinato.errors import Refused
+from ostinato.errors import Overtaken, Refused
 from ostinato.ports import Batch, Head
 from ostinato.storage.memory.disk import Disk, changed_heads
 
@@ -20,7 +20,8 @@ _APART = ("epoch", "inline", "removal")
 def check(disk: Disk, batch: Batch) -> None:
     """Raises ``Refused`` before anything is changed."""
     _check_values(batch)
-    _check_new("event", (_event_key(stored.event) for stored in batch.events), disk.known)
+    events = (_event_key(stored.event) for stored in batch.events)
+    _check_new("event", events, disk.known, Overtaken)
     _check_replies(disk, batch)
     _check_records(disk, batch)
     _check_heads(disk, batch)
@@ -36,18 +37,20 @@ def _check_places(disk: Disk, batch: Batch) -> None:
         return
     freed = set(batch.freed)
     kept = [at for at, one in disk.places.items() if (one.run_id, one.key) not in freed]
-    _check_new("place", ((place.name, place.n) for place in batch.places), kept)
+    _check_new("place", ((place.name, place.n) for place in batch.places), kept, Overtaken)
 
 
 def _event_key(event: Event) -> tuple[str, str]:
     return event.source, event.id
 
 
-def _check_new(noun: str, keys: Iterable[Hashable], present: Any) -> None:
+def _check_new(
+    noun: str, keys: Iterable[Hashable], present: Any, error: type[Refused] = Refused
+) -> None:
     seen = set()
     for key in keys:
         if key in present or key in seen:
-            raise Refused(f"the store has {noun} {key!r} already")
+            raise error(f"the store has {noun} {key!r} already")
         seen.add(key)
 
 
@@ -67,7 +70,7 @@ def _check_replies(disk: Disk, batch: Batch) -> None:
         before = disk.replies.get(key)
         expires_at = live.get(key, before[0].expires_at if before is not None else reply.at)
         if expires_at > reply.at:
-            raise Refused(f"the store has a reply under {key!r} already")
+            raise Overtaken(f"the store has a reply under {key!r} already")
         live[key] = reply.expires_at
 
 
@@ -88,7 +91,7 @@ def _check_uids(disk: Disk, heads: list[Head]) -> None:
             continue
         key = (head.workflow, head.uid)
         if key in taken or disk.open_uids.get(key, head.run_id) not in changed:
-            raise Refused(f"an open run of {head.workflow!r} has uid {head.uid!r} already")
+            raise Overtaken(f"an open run of {head.workflow!r} has uid {head.uid!r} already")
         taken.add(key)
 
 
@@ -126,7 +129,7 @@ def _check_versions(disk: Disk, batch: Batch) -> None:
     for version in batch.versions:
         key = (version.workflow, version.version)
         if digests.setdefault(key, version.digest) != version.digest:
-            raise Refused(f"version {key!r} is another document already")
+            raise Overtaken(f"version {key!r} is another document already")
 
 
 def _check_values(batch: Batch) -> None:

@@ -7,12 +7,21 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from ostinato.errors import Fenced, Refused
+from ostinato.errors import Fenced, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, Record, TaskRow
-from ostinato.storage.sqlite import faults, rows, values
+from ostinato.storage import rows
+from ostinato.storage.sqlite import faults, values
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import drop_reply, remove
-from ostinato.storage.values import EVENT, RECORD
+from ostinato.storage.values import (
+    EVENT,
+    RECORD,
+    event_owner,
+    letter_owner,
+    out_owner,
+    reply_owner,
+    run_owner,
+)
 
 Finish = Callable[[sqlite3.Connection], object]
 
@@ -107,7 +116,7 @@ def _write_limits(db: sqlite3.Connection, batch: Batch) -> None:
 def _write_tasks(db: sqlite3.Connection, batch: Batch) -> None:
     """In their order: one may be opened, and end, in one batch."""
     for task in batch.tasks:
-        owner = values.run_owner(task.run_id)
+        owner = run_owner(task.run_id)
         answer: rows.Kept = (None, None)
         if task.answer is not None:
             answer = values.keep(db, owner, task.answer, batch.inline)
@@ -143,7 +152,7 @@ def _write_events_and_waits(db: sqlite3.Connection, batch: Batch) -> None:
 def _cut_events(db: sqlite3.Connection, written: list[rows.Row], inline: int) -> None:
     for row in written:
         number, data = row[0], rows.event_data(row)
-        rest, holes = values.keep(db, values.event_owner(number), data, inline)
+        rest, holes = values.keep(db, event_owner(number), data, inline)
         if holes is not None:
             db.execute(sql.CUT_EVENT, (rest, holes, number))
 
@@ -158,13 +167,13 @@ def _write_records(db: sqlite3.Connection, records: list[Record], inline: int) -
 
 
 def _cut_record(db: sqlite3.Connection, record: Record, inline: int) -> rows.Row:
-    kept = values.keep(db, values.run_owner(record.run_id), record.data, inline, RECORD)
+    kept = values.keep(db, run_owner(record.run_id), record.data, inline, RECORD)
     return record.run_id, record.seq, record.at, record.version, *kept
 
 
 def _write_letters(db: sqlite3.Connection, batch: Batch) -> None:
     for letter in batch.dead_letters:
-        owner, event = values.letter_owner(letter.id), rows.letter_event(letter)
+        owner, event = letter_owner(letter.id), rows.letter_event(letter)
         kept = values.keep(db, owner, event, batch.inline, EVENT)
         db.execute(sql.ADD_DEAD_LETTER, rows.letter_row(letter, *kept))
 
@@ -172,7 +181,7 @@ def _write_letters(db: sqlite3.Connection, batch: Batch) -> None:
 def _write_replies(db: sqlite3.Connection, batch: Batch) -> None:
     for reply in batch.replies:
         drop_reply(db, reply.scope, reply.key, reply.at)
-        owner = values.reply_owner(reply.scope, reply.key)
+        owner = reply_owner(reply.scope, reply.key)
         kept = values.keep(db, owner, reply.answer, batch.inline)
         db.execute(sql.ADD_REPLY, rows.reply_row(reply, *kept))
 
@@ -224,14 +233,14 @@ def _outgoing_row(db: sqlite3.Connection, number: int, one: Outgoing, batch: Bat
     event = rows.encoded(one.event)
     if len(event) <= batch.inline:
         return number, one.run_id, event, None
-    kept = values.keep(db, values.out_owner(number), event, batch.inline, EVENT)
+    kept = values.keep(db, out_owner(number), event, batch.inline, EVENT)
     return number, one.run_id, *kept
 
 
 def _drop_sent(db: sqlite3.Connection, sent: list[int]) -> None:
     cut = {number for (number,) in db.execute(sql.CUT_OUTGOING, (max(sent),))}
     if cut:
-        values.disown(db, [values.out_owner(number) for number in sent if number in cut])
+        values.disown(db, [out_owner(number) for number in sent if number in cut])
     db.executemany(sql.DROP_SENT, [(number,) for number in sent])
 
 
@@ -239,7 +248,7 @@ def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(sql.RETIRE, batch.retired)
     for version in batch.versions:
         if db.execute(sql.PUT_VERSION, rows.version_row(version)).rowcount != 1:
-            raise Refused(
+            raise Overtaken(
                 f"version {version.version} of {version.workflow!r} is another document already"
             )
 

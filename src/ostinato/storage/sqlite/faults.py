@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ostinato.errors import Refused, StoreError, UnknownCommit
+from ostinato.errors import Overtaken, Refused, StoreError, UnknownCommit
 
 # What a row can do wrong: a constraint, a size, a value that no column takes.
 BAD_ROW = (
@@ -42,8 +42,14 @@ def told(file: Path) -> Iterator[None]:
         raise store_error(file, error) from error
 
 
+_FIRST = ("event.id, ", "run.workflow, run.uid", "reply.scope, ", "place.name, ")
+"""Unique columns where another process may have been first."""
+
+
 def refused(error: Exception) -> Refused:
-    return Refused(f"the store does not take this data: {error}")
+    said = f"the store does not take this data: {error}"
+    unique = str(error).removeprefix("UNIQUE constraint failed: ")
+    return Overtaken(said) if unique.startswith(_FIRST) else Refused(said)
 
 
 def store_error(file: Path, error: sqlite3.Error) -> StoreError:

@@ -19,8 +19,8 @@ from ostinato.ports import (
     TaskRow,
 )
 from ostinato.ports.grouping import merged
+from ostinato.storage import rows
 from ostinato.storage.cursor import event_cursor
-from ostinato.storage.sqlite import rows
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
 from ostinato.storage.sqlite.values import as_far_as_whole
 

@@ -27,9 +27,9 @@ from ostinato.ports import (
     Version,
     Wait,
 )
-from ostinato.storage.sqlite import rows
+from ostinato.storage import rows
+from ostinato.storage.rows import EVENT_DATA, LETTER_EVENT
 from ostinato.storage.sqlite import statements as sql
-from ostinato.storage.sqlite.rows import EVENT_DATA, LETTER_EVENT
 from ostinato.storage.sqlite.values import as_far_as_whole, up_to, whole
 
 _WAIT_COLUMNS = 5

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 from ostinato.ports import Removal
-from ostinato.storage.sqlite import rows, values
+from ostinato.storage import rows
 from ostinato.storage.sqlite import statements as sql
+from ostinato.storage.sqlite import values
+from ostinato.storage.values import event_owner, letter_owner, reply_owner, run_owner
 
 
 def remove(db: sqlite3.Connection, removal: Removal) -> None:
@@ -18,7 +20,7 @@ def remove(db: sqlite3.Connection, removal: Removal) -> None:
     if removal.events:
         _remove_events(db, removal.events)
     if removal.dead_letters:
-        values.disown(db, map(values.letter_owner, removal.dead_letters))
+        values.disown(db, map(letter_owner, removal.dead_letters))
         db.executemany(sql.DROP_LETTER, [(letter_id,) for letter_id in removal.dead_letters])
     for scope, key in removal.replies:
         drop_reply(db, scope, key, removal.at)
@@ -31,7 +33,7 @@ def remove(db: sqlite3.Connection, removal: Removal) -> None:
 def drop_reply(db: sqlite3.Connection, scope: str, key: str, at: int) -> None:
     """If it has expired by then."""
     if db.execute(sql.EXPIRED_CUT_REPLY, (scope, key, at)).fetchone():
-        values.disown(db, [values.reply_owner(scope, key)])
+        values.disown(db, [reply_owner(scope, key)])
     db.execute(sql.DROP_EXPIRED_REPLY, (scope, key, at))
 
 
@@ -40,7 +42,7 @@ def _remove_runs(db: sqlite3.Connection, runs: list[str], before: int) -> None:
     asked = (rows.json_text(runs),)
     db.execute(sql.NOTE_REMOVED, (*asked, before))
     going = db.execute(sql.GOING_RUNS, asked).fetchall()
-    values.disown(db, [values.run_owner(run_id) for (run_id,) in going])
+    values.disown(db, [run_owner(run_id) for (run_id,) in going])
     db.executemany(sql.DROP_RUN, [(run_id, before) for run_id in runs])
     twice = [(run_id, run_id) for run_id in runs]
     db.executemany(sql.DROP_WAITS, twice)
@@ -62,6 +64,6 @@ def _remove_events(db: sqlite3.Connection, events: list[tuple[str, str]]) -> Non
     named = [(event_id, source, newest) for source, event_id in events]
     for one in named:
         cut = db.execute(sql.GOING_CUT_EVENT, one).fetchall()
-        values.disown(db, [values.event_owner(number) for (number,) in cut])
+        values.disown(db, [event_owner(number) for (number,) in cut])
     db.executemany(sql.DROP_EVENT_KEYS, named)
     db.executemany(sql.DROP_EVENT, named)

@@ -10,15 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from ostinato.errors import Damaged
+from ostinato.storage.filling import Row, Torn, filled, weight, within
 from ostinato.storage.sqlite import statements as sql
-from ostinato.storage.values import cut, holes_in, joined, text_of
-
-Row = tuple[Any, ...]
+from ostinato.storage.values import cut, text_of
 
 LOT = 4 << 20
 """Bytes of values that are deleted in one batch: each page that is freed is written."""
@@ -27,26 +24,6 @@ MANY = 100
 
 STEP = 16
 """Rows that are read at once where their bytes are counted."""
-
-
-def run_owner(run_id: str) -> str:
-    return f"run/{run_id}"
-
-
-def event_owner(number: int) -> str:
-    return f"event/{number}"
-
-
-def out_owner(number: int) -> str:
-    return f"out/{number}"
-
-
-def letter_owner(letter_id: str) -> str:
-    return f"letter/{letter_id}"
-
-
-def reply_owner(scope: str, key: str) -> str:
-    return f"reply/{msgspec.json.encode((scope, key)).decode()}"
 
 
 # writing
@@ -65,12 +42,6 @@ def keep(
 
 
 # reading
-
-
-class Torn(NamedTuple):
-    """In the place of a value that cannot be put together again."""
-
-    why: str
 
 
 def whole(
@@ -97,7 +68,7 @@ def as_far_as_whole(
     with _snapshot(db):  # what is deleted meanwhile is there still
         found = db.execute(select, arguments).fetchall()
         for column in columns:
-            found = [_filled(row, column, _value_in(db)) for row in found]
+            found = [filled(row, column, _value_in(db)) for row in found]
         return found
 
 
@@ -110,7 +81,7 @@ def up_to(
         return found
     with _snapshot(db):
         rows = iter(_up_to(db.execute(select, arguments), column, size))
-        return list(_within(size, column, (_filled(row, column, _value_in(db)) for row in rows)))
+        return list(within(size, column, (filled(row, column, _value_in(db)) for row in rows)))
 
 
 def _up_to(cursor: sqlite3.Cursor, column: int, size: int) -> list[Row]:
@@ -121,28 +92,14 @@ def _up_to(cursor: sqlite3.Cursor, column: int, size: int) -> list[Row]:
         found += step
         weight += _total([row[column] for row in step])
     cursor.close()
-    return found if weight <= size else list(_within(size, column, found))
+    return found if weight <= size else list(within(size, column, found))
 
 
 def _total(values: Sequence[Any]) -> int:
     try:
         return sum(map(len, values))
     except TypeError:  # one of them is damaged
-        return sum(map(_weight, values))
-
-
-def _weight(value: Any) -> int:
-    return len(value) if isinstance(value, bytes | str) else 0
-
-
-def _within(size: int, column: int, rows: Iterable[Row]) -> Iterator[Row]:
-    """The first in any case."""
-    weight = 0
-    for number, row in enumerate(rows):
-        weight += _weight(row[column])
-        if number and weight > size:
-            return
-        yield row
+        return sum(map(weight, values))
 
 
 @contextmanager
@@ -152,18 +109,6 @@ def _snapshot(db: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         db.execute("ROLLBACK")
-
-
-def _filled(row: Row, column: int, value: Callable[[bytes], bytes | None]) -> Row:
-    rest, holes = row[column], row[column + 1]
-    if holes is None:
-        return row
-    data: bytes | Torn
-    try:
-        data = joined(rest.encode() if isinstance(rest, str) else rest, holes_in(holes), value)
-    except (Damaged, msgspec.MsgspecError, ValueError, TypeError) as error:
-        data = Torn(str(error))
-    return (*row[:column], data, None, *row[column + 2 :])
 
 
 def _value_in(db: sqlite3.Connection) -> Callable[[bytes], bytes | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ostinato.errors import Fenced, Refused, UnknownCommit
+from ostinato.errors import Fenced, Overtaken, Refused, UnknownCommit
 from ostinato.ports import Batch, EventQuery, LetterQuery, Page, RunQuery, Storage, TaskQuery
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
@@ -15,6 +15,7 @@ from ostinato.testing.storage_contract.samples import (
     head,
     letter,
     outgoing,
+    place,
     record,
     reply,
     schedule,
@@ -102,6 +103,20 @@ class WritingPromises(Hooks):
             await raises(Refused, storage.commit(full_batch()))
             assert await everything(storage) == before
 
+    async def test_who_was_not_first_is_told_so(self) -> None:
+        async with self.opened() as storage:
+            await storage.commit(Batch(places=[place()], **_firsts("r1", "one")))
+            for second in (
+                Batch(events=[accepted(type="OTHER")]),
+                Batch(new_heads=[head("r2", uid="u1")]),
+                Batch(replies=[reply(digest="d2")]),
+                Batch(versions=[version(digest="other")]),
+                Batch(places=[place(run_id="r2")]),
+            ):
+                await raises(Overtaken, storage.commit(second))
+            for wrong in (Batch(records=[record()]), Batch(new_heads=[head()])):
+                assert not isinstance(await raises(Refused, storage.commit(wrong)), Overtaken)
+
     async def test_doubles_within_one_batch_are_refused(self) -> None:
         async with self.opened() as storage:
             for double in (
@@ -185,6 +200,17 @@ class WritingPromises(Hooks):
                 event("o2", type="run.ended"),
                 event("o3", type="run.ended"),
             ]
+
+
+def _firsts(run_id: str, digest: str) -> dict[str, Any]:
+    """What one process may take before another does."""
+    return {
+        "events": [accepted()],
+        "records": [record(run_id)],
+        "new_heads": [head(run_id, uid="u1")],
+        "replies": [reply()],
+        "versions": [version(digest=digest)],
+    }
 
 
 async def _halve(storage: Storage, records: list[Any]) -> list[str]:

@@ -27,7 +27,7 @@ from ostinato.ports import (
     Version,
     Wait,
 )
-from ostinato.storage.sqlite.values import Torn
+from ostinato.storage.filling import Torn
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.storage")
