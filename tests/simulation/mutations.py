@@ -744,12 +744,6 @@ MUTATIONS = (
         "innocent.incident",
     ),
     mutation(
-        10, "what came of it in a process is lost", "runtime.executor:Executor._in_process",
-        "return event_of(command, answer)",
-        "return e.Deferred(command.key, command.attempt)",
-        "run.hangs",
-    ),
-    mutation(
         10, "odd errors of handlers are not caught", "runtime.executor:Executor._outcome",
         "except BaseException as error:  # a handler may raise anything, even SystemExit",
         "except OstinatoError as error:",
