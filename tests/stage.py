@@ -1,6 +1,8 @@
 """A stage for tests of the runtime: stores that outlive a crash, a clock that is turned by hand."""
 
 import asyncio
+import os
+import select
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -164,3 +166,23 @@ class Gate:
 
 def one_job(job, name="w", **more):
     return {"workflow": name, "phases": [{"phase": "p", "jobs": [{"job": "j"} | job]}]} | more
+
+
+class Watch:
+    """Processes that are known before they end: a number may be somebody else's after that."""
+
+    def __init__(self, pids):
+        self._all = [os.pidfd_open(pid) for pid in pids]
+
+    def ended(self, seconds=20):
+        poll = select.poll()
+        for one in self._all:
+            poll.register(one, select.POLLIN)
+        left = set(self._all)
+        while left and (found := poll.poll(seconds * 1000)):
+            for one, _ in found:
+                poll.unregister(one)
+                left.discard(one)
+        for one in self._all:
+            os.close(one)
+        return not left

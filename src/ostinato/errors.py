@@ -26,6 +26,7 @@ OstinatoError
 │   │       └── Overtaken    another process was first; look again
 │   ├── StoreLocked          another process owns the file
 │   └── Fenced               this process lost what it owned
+├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
 └── Unready                  whoever asks an engine that is stopping, or has not begun
 
@@ -54,6 +55,7 @@ __all__ = [
     "Overtaken",
     "PatternError",
     "Problem",
+    "ProcessDied",
     "ProtocolMismatch",
     "Refused",
     "SettingsError",
@@ -214,6 +216,10 @@ class StoreLocked(AdapterError):
 
 
 class Fenced(AdapterError):
+    pass
+
+
+class ProcessDied(OstinatoError):
     pass
 
 

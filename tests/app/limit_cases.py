@@ -22,8 +22,10 @@ from ostinato.errors import (
     UsageError,
 )
 from ostinato.ports import EventQuery, RunQuery
+from ostinato.runtime.processes import process
 from ostinato.web.asgi import application
 from tests.cli import test_receiving
+from tests.runtime import heavy
 from tests.stage import Gate, one_job, reached
 from tests.web.conftest import client_of
 
@@ -407,6 +409,17 @@ async def signals(stage):
             await app.start("w", uid="u")
         with pytest.raises(ConflictError, match="keeps 1,000 signals"):
             await app.start("w", uid="u")
+
+
+@case("the time in which a handler's process is ready")
+async def process_start(stage):
+    app = stage.app(one_job({"run": "h", "retry": {"attempts": 1}}))
+    app.handler("h", process=True)(heavy.where)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "START", 0)
+        async with app:
+            ended = await ending(app)
+    assert (ended.error, "had not begun after 0 s" in str(ended)) == ("ProcessDied", True)
 
 
 @case("the name and text of an error")

@@ -169,10 +169,6 @@ def test_a_store_written_as_a_file_shows_how_to_write_it(read):
     assert "sqlite:///data/x.db" in refusal(read, arguments={"store": "data/x.db"})
 
 
-def test_postgresql_is_not_yet(read):
-    assert "not yet" in refusal(read, arguments={"store": "postgresql://u:p@h/d"})
-
-
 def test_a_file_that_is_not_toml_is_named_with_the_place(read):
     message = refusal(read, "port 8085")
     assert "ostinato.toml" in message

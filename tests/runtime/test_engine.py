@@ -475,7 +475,7 @@ async def test_memory_stays_flat_over_finished_runs(here):
         assert not executor._running
         assert not executor._fresh
         assert len(executor._deadlines) < 200
-        assert not executor._here._ranks
+        assert not executor._slots["loop"]._ranks
         assert not service.timers._on_their_way
         assert not service.meeting.events
 

@@ -270,3 +270,13 @@ async def test_a_result_over_the_limit_fails_its_job_alone(stage):
         with pytest.raises(RunEnded) as ended:
             await (await app.start("w")).result(5)
         assert ended.value.error == "TooLarge"
+
+
+async def test_two_that_start_it_turn_it_once(here):
+    """Whoever opened the app, and the store that came to a process which stood by."""
+    app = here.app(one_job({"run": "noop"}))
+    await app.open()
+    await asyncio.gather(app.service.start(), app.begin())
+    turning = [task for task in asyncio.all_tasks() if task.get_name() == "ostinato-service"]
+    await app.close()
+    assert len(turning) == 1

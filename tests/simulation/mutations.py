@@ -308,8 +308,8 @@ MUTATIONS = (
     mutation(
         3, "the idempotency key changes with the attempt",
         "runtime.handlers:Job.idempotency_key",
-        'return f"{self._state.run_id}:{self._command.key}"',
-        'return f"{self._state.run_id}:{self._command.key}:{self._command.attempt}"',
+        'return f"{self.run_id}:{self._command.key}"',
+        'return f"{self.run_id}:{self._command.key}:{self._command.attempt}"',
         "key.changes",
     ),
     mutation(

@@ -31,6 +31,7 @@ from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
 from ostinato.runtime.letters import event_of
+from ostinato.runtime.processes import Pool, Processes, cores
 from ostinato.runtime.service import Limits, Service
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -41,6 +42,8 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
     """
+
+    _processes: type[Pool] = Processes
 
     def __init__(
         self,
@@ -63,25 +66,36 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
 
     # writing
 
-    def handler(self, name: str | None = None, **options: Any) -> Callable[[T], HandlerFunction]:
+    def handler(
+        self, name: str | None = None, *, process: bool = False, **options: Any
+    ) -> Callable[[T], HandlerFunction]:
         """Register a function under ``name`` (its own, when not given).
 
+        ``process``: it computes for long, so it runs in a process of its own, which a time-out or a
+        cancel kills. It must stand at the top of a module.
         Options: ``attempts``, ``timeout`` and the other members of ``retry``. A document's own
         values beat them, key by key.
         """
 
         def register(function: T) -> HandlerFunction:
             called = name or name_of(function)
-            self._add_handler(called, function, options)
+            if process:
+                self._processes.check(called, function, self.handlers.provided)
+            self._add_handler(called, function, options, process=process)
             return HandlerFunction(self, called, function)
 
         return register
 
     def _add_handler(
-        self, name: str, function: Callable[..., Any], options: Mapping[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        options: Mapping[str, Any],
+        *,
+        process: bool = False,
     ) -> None:
         self._handler_defaults[name] = defaults_of(options)
-        self.handlers.add(name, function)
+        self.handlers.add(name, function, process=process)
         self._registry.invalidate(self._handler_defaults)
         self._warned.clear()
 
@@ -94,6 +108,11 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
         self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
     ) -> Callable[[T], T]:
         """Call the function for each event of ``type``; what it returns is published."""
+        if "process" in options:
+            raise UsageError(
+                "a consumer runs in the engine's process; let its event start a workflow "
+                "(`on: [{event: …}]`) whose job runs a handler with process=True"
+            )
         if bus != "memory":
             raise UsageError(f'bus={bus!r} is not yet there; use bus="memory"')
 
@@ -128,6 +147,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
         Starts and events are stored from now on; no job starts before ``begin``. Where another
         process owns it: raises ``StoreLocked``, or waits for its turn beside it (``stand_by``).
         """
+        self._processes.prepare(self.handlers.all())
         self._retention = retention_of(self.settings)
         storage = self.storage
         if storage.members is not None and isinstance(self._clock, SystemClock):
@@ -160,6 +180,7 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
             ready=settings.limits.ready,
             slots=settings.slots.handlers,
             threads=settings.slots.threads,
+            processes=settings.slots.processes or cores(),
             drain=settings.drain.total_seconds(),
             result=settings.limits.result,
             uid_queue=settings.limits.uid_queue,
@@ -180,6 +201,8 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
             self._open_archive(),
             None if self._membership is None else self._membership.lease,
             importlib.import_module("ostinato").__version__,
+            self._processes(),
+            watch_loop=isinstance(self._clock, SystemClock | StoreClock),
         )
 
     def _open_archive(self) -> Archive | None:
@@ -243,8 +266,14 @@ class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
             "overdueJobs": service.executor.overdue,
             "residentRuns": len(service.engine.residents),
             "commits": service.engine.commits,
+            **_lag_of(service),
             "deadLetters": dict(service.dead_letters),
         }
+
+
+def _lag_of(service: Service) -> dict[str, float]:
+    lag = {} if service.lag is None else service.lag.milliseconds()
+    return {f"loopLag{name.title()}Ms": value for name, value in lag.items()}
 
 
 def _event_of(job: Job) -> Event | None:

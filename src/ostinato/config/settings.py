@@ -69,6 +69,9 @@ class LimitSettings:
 class SlotSettings:
     handlers: int = _setting(1_000, COUNT, "async handlers at the same time")
     threads: int = _setting(32, COUNT, "other handlers at the same time, each in a thread")
+    processes: int | None = _setting(
+        None, COUNT, "handlers with process=True at the same time; none: one for each core"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

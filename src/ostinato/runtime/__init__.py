@@ -8,6 +8,7 @@ change     the rows of one post, and the batch of many
 resident   a run in memory, and how it is loaded
 executor   handlers: their outcomes, deadlines, cancellation
 slots      the places for work, and the jobs that wait for one
+processes  a package: handlers in processes of their own
 attempt    one attempt of a job, in this process
 deadlines  when running attempts have taken too long
 handlers   a handler: what it takes, what it gives, how it is retried

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ostinato.core.commands import StartJob
-from ostinato.runtime.handlers import Handler, Job, Origin
+from ostinato.runtime.handlers import Handler, Job, Origin, Where
 
 Key = tuple[str, str, int]
 
@@ -40,13 +40,13 @@ class Attempt:
         self.reported = False
 
     @property
-    def in_thread(self) -> bool:
-        return self.handler is not None and self.handler.sync
+    def where(self) -> Where:
+        return "loop" if self.handler is None else self.handler.where
 
     def stop(self) -> None:
         """Ask the handler to stop. One in a thread can only be asked."""
         self.stopping = True
         if self.job is not None:
             self.job.cancelled = True
-        if self.task is not None and not self.in_thread:
+        if self.task is not None and self.where != "thread":
             self.task.cancel()

@@ -1,9 +1,9 @@
 """Runs handlers: a bounded number at a time, each until its deadline or its cancellation.
 
-Async handlers share the loop, sync ones have a thread each; the two do not take each other's
-slots. Jobs that have died with a process are at work one at a time, each after its start fact is
-stored: when the process dies again, that tells on one of them. One that has lived on for
-``PROBATION`` seconds lets the next one begin.
+Async handlers share the loop, sync ones have a thread each, or a process when they say so; none
+takes another kind's slots. Jobs that have died with a process are at work one at a time, each
+after its start fact is stored: when the process dies again, that tells on one of them. One that
+has lived on for ``PROBATION`` seconds lets the next one begin.
 
 A handler that ignores its cancellation keeps its slot and is counted as ``overdue``, but its run
 goes on: the outcome of an attempt is reported once.
@@ -31,9 +31,10 @@ from ostinato.core.secrets import filled, has_marks, without
 from ostinato.errors import OstinatoError
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
-from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report
+from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report, Where
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.outcomes import Fail
+from ostinato.runtime.processes import Failed, Pool, Processes, Work, event_of
 from ostinato.runtime.reports import cleaned, failure_of, raised, report_of
 from ostinato.runtime.slots import Slots
 from ostinato.telemetry.logger import logger
@@ -51,7 +52,8 @@ LAST_WORDS = 1.0
 
 
 class Executor:
-    """``report`` gets (run id, event). ``slots`` async handlers and ``threads`` sync ones at once.
+    """``report`` gets (run id, event). ``slots`` async handlers at once, ``threads`` sync ones, and
+    ``processes`` of those that run in ``pool``.
 
     ``on_taken`` hears when a job that waited has got its slot. ``store_start`` returns once the
     start fact of an attempt is stored, and says whether the attempt is still wanted. While
@@ -65,6 +67,8 @@ class Executor:
         *,
         slots: int = 1_000,
         threads: int = 32,
+        processes: int = 1,
+        pool: Pool | None = None,
         result: int = 5_000_000,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
@@ -76,10 +80,15 @@ class Executor:
         self._limit = result
         self._report = report
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="ostinato-handler")
+        self._processes: Pool = Processes() if pool is None else pool
         self._suspects: dict[asyncio.Task[None], None] = {}
-        self._here = Slots(slots, self._run, lambda: self.on_taken())
-        self._threads = Slots(threads, self._run, lambda: self.on_taken())
+        self._slots: dict[Where, Slots] = {
+            "loop": Slots(slots, self._run, lambda: self.on_taken()),
+            "thread": Slots(threads, self._run, lambda: self.on_taken()),
+            "process": Slots(processes, self._run, lambda: self.on_taken()),
+        }
         self._alone = Slots(1, self._run_alone, lambda: self.on_taken())
+        self._all_slots = (*self._slots.values(), self._alone)
         self._attempts: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
         self._fresh: dict[Key, Attempt] = {}
@@ -91,7 +100,7 @@ class Executor:
 
     def __len__(self) -> int:
         """Jobs that are ready and have no slot yet."""
-        return len(self._here) + len(self._threads) + len(self._alone)
+        return sum(map(len, self._all_slots))
 
     @property
     def running(self) -> int:
@@ -106,15 +115,16 @@ class Executor:
         """Take these jobs; they start as slots become free."""
         if self._stopping:
             return  # they stay open in the store, for the next process
+        asked: list[Slots] = []
         for state, command in jobs:
             key = (state.run_id, command.key, command.attempt)
             attempt = Attempt(state, command, self.handlers.get(command.handler), key)
             self._attempts[key] = attempt
-            if command.deaths:
-                self._alone.push(attempt)
-            else:
-                (self._threads if attempt.in_thread else self._here).push(attempt)
-        for slots in (self._threads, self._here, self._alone):
+            slots = self._alone if command.deaths else self._slots[attempt.where]
+            slots.push(attempt)
+            if slots not in asked:
+                asked.append(slots)
+        for slots in asked:
             slots.wake()
 
     def stop_job(self, run_id: str, key: str, attempt: int) -> None:
@@ -197,7 +207,7 @@ class Executor:
         self._running[attempt.key] = self._fresh[attempt.key] = attempt
         if self._look is None:
             self._look = loop.call_later(LONG, self._look_for_long)
-        if attempt.command.timeout is not None:
+        if attempt.command.timeout is not None and attempt.where != "process":
             self._deadlines.add(attempt.begun_at + attempt.command.timeout / 1000, attempt)
         return task
 
@@ -222,7 +232,13 @@ class Executor:
         if handler is None:
             return self._no_handler(command)
         try:
-            value = await self._call(attempt, handler)
+            if handler.where == "loop":
+                job = attempt.job = Job(attempt.state, command, self._report)
+                value = await handler.bind(job, command.input)()
+            elif handler.where == "thread":
+                value = await self._in_thread(attempt, handler)
+            else:
+                return await self._in_process(attempt, handler)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a handler may raise anything, even SystemExit
@@ -236,14 +252,30 @@ class Executor:
     def _tell(self, attempt: Attempt, error: BaseException) -> None:
         """The run keeps name and message; the log keeps where it came from."""
         if not isinstance(error, Fail | OstinatoError):
-            run_id, key, number = attempt.key
-            told = without(raised(error), attempt.secrets)
-            log.warning("job.raised", run=run_id, job=key, attempt=number, exception=told)
+            self._log_raised(attempt, raised(error))
 
-    async def _call(self, attempt: Attempt, handler: Handler) -> Any:
-        if not handler.sync:
-            job = attempt.job = Job(attempt.state, attempt.command, self._report)
-            return await handler.bind(job, attempt.command.input)()
+    def _log_raised(self, attempt: Attempt, trace: str) -> None:
+        run_id, key, number = attempt.key
+        told = without(trace, attempt.secrets)
+        log.warning("job.raised", run=run_id, job=key, attempt=number, exception=told)
+
+    async def _in_process(self, attempt: Attempt, handler: Handler) -> e.Event:
+        """There it is called, and its result judged; what comes back is what its run is told."""
+        state, command = attempt.state, attempt.command
+
+        def begun() -> None:
+            """Its time begins when its process is ready."""
+            if command.timeout is not None:
+                now = asyncio.get_running_loop().time()
+                self._deadlines.add(now + command.timeout / 1000, attempt)
+
+        work = Work(state, command, handler, self._limit, self._report, begun)
+        answer = await self._processes.do(work)
+        if isinstance(answer, Failed) and answer.trace:
+            self._log_raised(attempt, answer.trace)
+        return event_of(command, answer)
+
+    async def _in_thread(self, attempt: Attempt, handler: Handler) -> Any:
         loop = asyncio.get_running_loop()
 
         def report(run_id: str, event: e.Event) -> None:
@@ -294,7 +326,7 @@ class Executor:
         attempt.reported = True
         attempt.stop()
         self._look_quiet()
-        if attempt.in_thread:
+        if attempt.where == "thread":
             log.warning("thread.overdue", job=command.key, run=attempt.key[0])
         self._report(attempt.key[0], e.Failed(command.key, command.attempt, error))
 
@@ -316,7 +348,7 @@ class Executor:
     async def drain(self, seconds: float) -> None:
         """Start nothing more; give what runs this long to end."""
         self._stopping = True
-        for waiting in (self._here, self._threads, self._alone):
+        for waiting in self._all_slots:
             waiting.clear()
         if self.running > self.overdue:
             self._quiet.clear()
@@ -337,12 +369,12 @@ class Executor:
         self._deadlines.close()
         if self._look is not None:
             self._look.cancel()
-        tasks = [*self._here.close(), *self._threads.close(), *self._alone.close()]
+        tasks = [task for slots in self._all_slots for task in slots.close()]
         tasks += self._suspects
         for task in self._suspects:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=LAST_WORDS)
+        if ends := [*tasks, *self._processes.close()]:
+            await asyncio.wait(ends, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

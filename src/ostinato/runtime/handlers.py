@@ -12,7 +12,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, KeysView, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -93,7 +93,7 @@ class Job:
 
     @property
     def idempotency_key(self) -> str:
-        return f"{self._state.run_id}:{self._command.key}"
+        return f"{self.run_id}:{self._command.key}"
 
     @property
     def token(self) -> str:
@@ -140,21 +140,26 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(routine_of(function))
 
 
+Where = Literal["loop", "thread", "process"]
+
+
 class Handler:
-    """A function under a name. ``sync`` ones run in threads."""
+    """A function under a name. ``where`` it runs: async ones on the engine's loop."""
 
     __slots__ = ("_convert", "_names", "_provided", "_required", "_takes_all", "function", "name",
-                 "sync")  # fmt: skip
+                 "where")  # fmt: skip
 
     def __init__(
         self,
         name: str,
         function: Callable[..., Any],
         provide: Mapping[type, Provide],
+        *,
+        process: bool = False,
     ) -> None:
         self.name = name
         self.function = function
-        self.sync = not is_async(function)
+        self.where: Where = "loop" if is_async(function) else "process" if process else "thread"
         self._names: list[str] = []
         self._required: set[str] = set()
         self._provided: list[tuple[str, Provide]] = []
@@ -163,7 +168,7 @@ class Handler:
         self._read(provide)
 
     def _read(self, provide: Mapping[type, Provide]) -> None:
-        hints = _hints(self.function)
+        hints = hints_of(self.function)
         for name, parameter in inspect.signature(self.function).parameters.items():
             kind = hints.get(name, Any)
             if parameter.kind is parameter.VAR_KEYWORD:
@@ -178,6 +183,11 @@ class Handler:
                     self._required.add(name)
                 if (convert := _converter(kind)) is not None:
                     self._convert[name] = convert
+
+    @property
+    def injects(self) -> bool:
+        """Whether it asks for more than its arguments."""
+        return bool(self._provided)
 
     def bind(self, job: Job, data: Raw | None) -> Callable[[], Any]:
         """The call to make. Raises ``WrongArguments``."""
@@ -217,7 +227,7 @@ class Handler:
             raise WrongArguments(f"{self.name}: {reasons}") from None
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
     routine = routine_of(function)
     try:
         return typing.get_type_hints(routine)
@@ -256,14 +266,19 @@ class Handlers:
         self._handlers: dict[str, Handler] = {}
         self._provide: dict[type, Provide] = {Job: lambda job: job}
 
+    @property
+    def provided(self) -> Iterable[type]:
+        """What is injected."""
+        return self._provide.keys()
+
     def provide(self, kind: type, make: Provide) -> None:
         """Inject ``make(job)`` where a handler asks for ``kind``."""
         self._provide[kind] = make
 
-    def add(self, name: str, function: Callable[..., Any]) -> Handler:
+    def add(self, name: str, function: Callable[..., Any], *, process: bool = False) -> Handler:
         if name in self._handlers and self._handlers[name].function is not function:
             raise UsageError(f"there are two handlers called {name!r}")
-        handler = self._handlers[name] = Handler(name, function, self._provide)
+        handler = self._handlers[name] = Handler(name, function, self._provide, process=process)
         return handler
 
     def get(self, name: str) -> Handler | None:
@@ -272,3 +287,6 @@ class Handlers:
     def names(self) -> KeysView[str]:
         """As they are at each moment."""
         return self._handlers.keys()
+
+    def all(self) -> Iterable[Handler]:
+        return self._handlers.values()

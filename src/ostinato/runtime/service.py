@@ -37,12 +37,14 @@ from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.processes import Pool
 from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.takeover import take_over
 from ostinato.runtime.timers import Timers
 from ostinato.runtime.workers import Workers
+from ostinato.telemetry.lag import LoopLag
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.service")
@@ -63,6 +65,7 @@ class Limits:
     ready: int = 10_000
     slots: int = 1_000
     threads: int = 32
+    processes: int = 1
     drain: float = 10.0
     result: int = 5_000_000
     uid_queue: int = 1_000
@@ -87,13 +90,16 @@ class Service:
         archive: Archive | None = None,
         lease: Lease | None = None,
         version: str = "",
+        pool: Pool | None = None,
+        *,
+        watch_loop: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
         self.catalog = catalog
         inline = self.limits.inline
         self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
-        self.executor = self._executor(handlers)
+        self.executor = self._executor(handlers, pool)
         self.executor.lease = lease
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)
@@ -108,6 +114,7 @@ class Service:
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
         self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
+        self.lag = LoopLag(lambda: self.executor.running) if watch_loop else None
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
@@ -117,13 +124,15 @@ class Service:
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
-    def _executor(self, handlers: Handlers) -> Executor:
+    def _executor(self, handlers: Handlers, pool: Pool | None) -> Executor:
         limits = self.limits
         return Executor(
             handlers,
             self._report,
             slots=limits.slots,
             threads=limits.threads,
+            processes=limits.processes,
+            pool=pool,
             result=limits.result,
             secrets=limits.secrets,
         )
@@ -255,6 +264,8 @@ class Service:
         """
         self.engine.outlets.dispatch = self.executor.dispatch
         async with self._storing:
+            if self._task is not None:  # who stood by has taken the store meanwhile
+                return
             await self._own()
             await take_over(self.engine)
             await self.timers.refresh()
@@ -306,6 +317,8 @@ class Service:
             if self.engine.backoff:
                 await asyncio.sleep(self.engine.backoff)
             elif done:
+                if self.lag is not None:
+                    self.lag.look()
                 await asyncio.sleep(0)  # what was dispatched, and whoever waits, go first
             else:
                 await wake.wait()
@@ -343,6 +356,8 @@ class Service:
         self.jobs.close()
         self.operations.close()
         self.engine.close()
+        if self.lag is not None:
+            self.lag.close()
         self._pace_back()
 
     async def abandon(self) -> None:

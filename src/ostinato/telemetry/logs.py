@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 _QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn")
 
 
+_configured: list[LogSettings] = []
+
+
+def configured() -> LogSettings | None:
+    """How this process writes its log, for another one that is to do the same."""
+    return _configured[-1] if _configured else None
+
+
 def configure_logs(settings: LogSettings) -> None:
+    _configured[:] = [settings]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

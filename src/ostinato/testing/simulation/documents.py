@@ -58,7 +58,7 @@ AFTER: Data = {
 PLAIN: Data = {
     "workflow": "plain",
     "phases": [
-        phase("p", job("x", "quick"), job("y", "thread", needs=["x"], retry=RETRY)),
+        phase("p", job("x", "quick"), job("y", "apart", needs=["x"], retry=RETRY)),
         phase("q", job("z", "steady"), job("l", "thread_then_loop"), *tell_twice("PLAIN_DONE")),
     ],
 }

@@ -65,7 +65,7 @@ class Workshop:
 
     def register(self, app: App, names: Iterable[str]) -> None:
         for name in names:
-            app.handler(name)(getattr(self, name))
+            app.handler(name, process=name == "apart")(getattr(self, name))
 
     def _begin(self, job: Job) -> Random:
         attempt = (job.run_id, job.key, job.attempt)
@@ -147,6 +147,9 @@ class Workshop:
         job.heartbeat()
         return self._outcome(job, chance)
 
+    apart = thread
+    """The same, and declared to run in a process."""
+
     def thread_then_loop(self, job: Job, **_: Any) -> Rest:
         """What it returns is awaited on the loop."""
         self._begin(job)
@@ -214,6 +217,6 @@ class Workshop:
 
 
 HANDLERS: tuple[str, ...] = (
-    "work", "steady", "quick", "brief", "thread", "thread_then_loop", "ask", "hang", "stubborn",
-    "slow", "lost", "faint", "panting", "cancelled", "poison", "unstorable",
+    "work", "steady", "quick", "brief", "thread", "apart", "thread_then_loop", "ask", "hang",
+    "stubborn", "slow", "lost", "faint", "panting", "cancelled", "poison", "unstorable",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from ostinato.core.graph import Graph
 from ostinato.errors import DefinitionError
 from ostinato.ports import Archive, Storage
 from ostinato.runtime.identity import Identity
+from ostinato.runtime.processes import InLine
 from ostinato.runtime.service import Service
 from ostinato.testing.simulation.archive import UnreliableArchive
 from ostinato.testing.simulation.attic import KEPT, REMEMBERED
@@ -68,6 +69,8 @@ MANNERS = (Manner(True, 2, 0), Manner(False, 0, 0), Manner(False, 0, 2))
 
 class SimulatedApp(App):
     """``blind`` to one workflow, as an older version of the program may be."""
+
+    _processes = InLine
 
     def __init__(self, world: World, process: Process, store: UnreliableStore, blind: str) -> None:
         super().__init__(
