@@ -169,8 +169,12 @@ def test_a_store_written_as_a_file_shows_how_to_write_it(read):
     assert "sqlite:///data/x.db" in refusal(read, arguments={"store": "data/x.db"})
 
 
-def test_postgresql_is_not_yet(read):
-    assert "not yet" in refusal(read, arguments={"store": "postgresql://u:p@h/d"})
+def test_a_database_is_shown_without_its_password(read):
+    for url in ("postgresql://u:p@h/d?sslpassword=p&user=u", "postgres://u:p@h/d"):
+        settings = read(arguments={"store": url})
+        assert (settings.store, settings.store_is_server) == (url, True)
+        assert settings.store_shown.startswith(url.partition(":")[0] + "://u:***@h/d")
+        assert "=p" not in settings.store_shown
 
 
 def test_a_file_that_is_not_toml_is_named_with_the_place(read):
