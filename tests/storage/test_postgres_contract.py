@@ -62,7 +62,7 @@ class TestSharedPostgres(SharingContract):
         return self._urls[-1]
 
     def make(self, place: Any) -> PostgresStorage:
-        return PostgresStorage(place, shared=True, patience=5)
+        return PostgresStorage(place, patience=5)
 
     async def pass_by(self, place: Any, seconds: float) -> None:
         self.now += round(seconds * 1000)

@@ -48,7 +48,7 @@ async def test_a_server_works_with_the_rights_on_the_page_and_no_more(empty):
     await schema.migrate(address(owner), schema.shipped())
     with psycopg.connect(owner, autocommit=True) as db:
         db.execute(_block("after the first `ostinato tables`, as the owner").encode())
-    storage = PostgresStorage(mine, shared=True)
+    storage = PostgresStorage(mine)
     await storage.open()
     await storage.members.renew(9_000, "here")
     assert await storage.members.take()

@@ -35,8 +35,8 @@ VALUES (%s, 'shop', 'PAID', 0, '1', 0, '') RETURNING number
 
 
 @contextlib.asynccontextmanager
-async def opened(url, **more):
-    storage = PostgresStorage(url, **more)
+async def opened(url):
+    storage = PostgresStorage(url)
     await storage.open()
     try:
         yield storage
@@ -138,7 +138,7 @@ async def test_a_value_that_another_uses_from_now_on_is_not_swept(other):
 async def test_who_was_stopped_in_the_middle_of_a_batch_is_turned_out(other):
     """Half of its batch is at the server, which waits for the rest and holds what it has locked."""
     url, _ = other
-    async with opened(url, shared=True) as first, opened(url, shared=True) as second:
+    async with opened(url) as first, opened(url) as second:
         for storage in (first, second):
             await storage.members.renew(10, "here")
         assert await first.members.take()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ostinato.app.wiring import known_in_postgres
 from ostinato.config import Settings
-from ostinato.errors import StoreError
-from ostinato.ports import Storage
 
 
 def address_file(settings: Settings) -> Path | None:
@@ -21,22 +18,18 @@ def address_file(settings: Settings) -> Path | None:
     return file and file.with_name(f"{file.name}.url")
 
 
-@contextlib.asynccontextmanager
-async def address_told(storage: Storage, settings: Settings, url: str) -> AsyncIterator[None]:
-    """Other commands find it there, for as long as this lasts."""
+@contextlib.contextmanager
+def address_told(settings: Settings, url: str) -> Iterator[None]:
+    """Other commands find it there, for as long as this lasts. A database has it in the lease."""
     file = address_file(settings)
-    if file is not None:
-        _write(file, url)
-    elif settings.store_is_server:
-        await _postgres(storage).announce(url)
+    if file is None:
+        yield
+        return
+    _write(file, url)
     try:
         yield
     finally:
-        if file is not None:
-            file.unlink(missing_ok=True)
-        elif settings.store_is_server:
-            with contextlib.suppress(StoreError):  # it is known by then that we are gone
-                await _postgres(storage).announce(None)
+        file.unlink(missing_ok=True)
 
 
 def _write(file: Path, url: str) -> None:
@@ -44,11 +37,6 @@ def _write(file: Path, url: str) -> None:
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     fresh.write_text(f"{url}\n")
     fresh.replace(file)
-
-
-def _postgres(storage: Storage) -> Any:
-    """``announce`` is no part of what every store promises."""
-    return storage
 
 
 def known_address(settings: Settings) -> str | None:

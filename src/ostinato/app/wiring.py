@@ -30,7 +30,7 @@ def _memory(url: str) -> Storage:
 def _postgres(url: str) -> Storage:
     with _psycopg_named():
         from ostinato.storage.postgres import PostgresStorage
-    return PostgresStorage(url, shared=True)
+    return PostgresStorage(url)
 
 
 def known_in_postgres(url: str) -> str | None:

@@ -48,10 +48,11 @@ async def serving(app: App, documents: Sequence[Path] = (), *, json: bool = Fals
     with _stop_signals() as stopping, _bound(settings) as listener:
         url = _url(settings, listener)
         app.configure(replace(settings, public_url=settings.public_url or url))
+        for path in documents:
+            app.workflow_document(path)
         async with _opened(app, settings):
-            await app.deploy_texts([path.read_bytes() for path in documents])
-            async with address_told(app.storage, settings, url):
-                await _serve(app, listener, stopping, lambda: _tell(settings, url, json))
+            with address_told(settings, url):
+                await _serve(app, listener, stopping, lambda: _tell(app, url, json))
 
 
 @contextlib.contextmanager
@@ -198,12 +199,14 @@ async def _stopped(stopping: asyncio.Event, server: uvicorn.Server, door: Any) -
     server.should_exit = True
 
 
-def _tell(settings: Settings, url: str, json: bool) -> None:
+def _tell(app: App, url: str, json: bool) -> None:
     """The four facts. Whoever started this process waits for these lines."""
+    settings = app.settings
     file = settings.store_file
     data = str(file.resolve()) if file else _elsewhere(settings)
     if json:
         facts = {"address": url, "page": f"{url}/", "data": data, "pid": os.getpid()}
+        facts |= {"standsBy": True} if app.stands_by else {}
         print(_json(facts), flush=True)
         return
     over = f"; to start over, stop it and: rm {_shown(file)}*" if file else ""
@@ -211,6 +214,8 @@ def _tell(settings: Settings, url: str, json: bool) -> None:
     output.line(f"address  {url}")
     output.line(f"page     {url}/")
     output.line(f"data     {data}")
+    if app.stands_by:
+        output.line("role     stands by: another process holds the store (ostinato members)")
     output.line(f"stop     Ctrl-C, or kill {os.getpid()}{over}")
     print(end="", flush=True)
 

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
-from ostinato.errors import Fenced, OstinatoError, StoreLocked, UsageError
+from ostinato.errors import Fenced, OstinatoError, UsageError
 from ostinato.ports import (
     AgedEvent,
     Batch,
@@ -42,7 +42,7 @@ from ostinato.ports import (
 from ostinato.ports.storage import ANY
 from ostinato.storage.postgres import faults, lists, reads, schema, statements
 from ostinato.storage.postgres import membership as sql
-from ostinato.storage.postgres.arrays import number, text
+from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
 from ostinato.storage.postgres.members import PostgresMembers
@@ -60,18 +60,14 @@ _DIVISION_BY_ZERO = "22012"
 
 
 class PostgresStorage:
-    """``shared``: other processes may have it open, too, and one of them holds it. Else it is one
-    process's, as a file is.
+    """One process's way to a database that several share; ``members`` says which of them holds it.
 
     ``patience`` is seconds for which the server may be away before whoever asks is told.
     """
 
-    members: Members | None
-
-    def __init__(self, url: str, *, shared: bool = False, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.member = secrets.token_hex(8)
         self.address = address(url)
-        self._lives = secrets.randbits(31)
         self._era = 0
         self._opened = False
         self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
@@ -79,11 +75,10 @@ class PostgresStorage:
         self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
         watches = Purpose("watches", on_connect=self._enter, stays=True)
         self._watch = Link(self.address, watches, patience)
-        self._seat = PostgresMembers(self.member, self._watch) if shared else None
-        self.members = self._seat
+        self._seat = PostgresMembers(self.member, self._watch)
+        self.members: Members | None = self._seat
 
     async def open(self) -> None:
-        """Raises ``StoreLocked`` when it is not shared, and another process works on it."""
         if self._opened:
             return
         await schema.migrate(self.address, schema.shipped())
@@ -100,7 +95,7 @@ class PostgresStorage:
         if self._opened:
             self._opened = False
             try:
-                await self._watch.now(Ask(sql.EXIT, [text(self.member)]))
+                await self._seat.exit()
             finally:
                 self._close()
 
@@ -109,26 +104,9 @@ class PostgresStorage:
             link.close()
 
     async def _enter(self, wire: Wire) -> None:
-        """Where it is shared, nobody writes before it has joined."""
-        epoch = 0 if self._seat is None else -1
-        if self._seat is None:
-            await self._lock(wire)
-        else:
-            wire.heard = self._heard
-            await wire.ask(Ask(sql.LISTEN, kept=False))
-        entering = [text(self.member), number(self._lives), number(epoch)]
-        await wire.ask(Ask(sql.ENTER, entering))
-
-    async def _lock(self, wire: Wire) -> None:
-        [[(mine,)]] = await wire.ask(Ask(sql.ALONE))
-        if not mine:
-            raise StoreLocked(
-                f"{self.address.place} is in use by another Ostinato; stop that one first"
-            )
-
-    def _heard(self, channel: str, payload: str) -> None:
-        if self._seat is not None:
-            self._seat.heard()
+        wire.heard = lambda channel, payload: self._seat.heard()
+        me = [text(self.member)]
+        await wire.ask(Ask(sql.LISTEN, kept=False), Ask(sql.ENTER, me), Ask(sql.FORGET_MEMBERS, me))
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
@@ -138,11 +116,7 @@ class PostgresStorage:
         self._era = int(era)
 
     async def join(self) -> int:
-        alone = self._seat is None
-        asks = [Ask(sql.JOIN, [text(self.member), b"\1" if alone else b"\0"])]
-        if alone:
-            asks.append(Ask(sql.FENCE_OTHERS, [text(self.member)]))
-        joined, *_ = await self._writer.ask(*asks)
+        [joined] = await self._writer.ask(Ask(sql.JOIN, [text(self.member)]))
         if not joined:
             raise Fenced("this process does not hold the store; another may")
         return int(joined[0][0])
@@ -167,10 +141,6 @@ class PostgresStorage:
         if fault.code == _DIVISION_BY_ZERO and fault.place in pipeline.otherwise:
             return pipeline.otherwise[fault.place]()
         return self._writer.told(fault)
-
-    async def announce(self, address: str | None) -> None:
-        """Where this process can be talked to."""
-        await self._writer.ask(Ask(sql.ANNOUNCE, [text(self.member), text(address)]))
 
     # how it is read
 

@@ -96,11 +96,11 @@ class Link:
                 lost = Lost(fault.said)
         raise StoreError(f"{self._address.place}: {lost}; look at the server's log") from lost
 
-    async def now(self, ask: Ask) -> None:
+    async def now(self, *asks: Ask) -> None:
         """If the server is there at this moment; else never."""
         if self._wire is not None and self._wire.broken is None:
             with suppress(Fault, Lost):
-                await self._wire.ask(ask)
+                await self._wire.ask(*asks)
 
     async def once(self, asks: Sequence[Ask]) -> list[list[Row]]:
         """Raises ``Lost`` when it was sent, and there was no answer."""

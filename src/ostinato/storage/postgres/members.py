@@ -44,12 +44,19 @@ class PostgresMembers:
         return self._holds
 
     async def leave(self) -> None:
-        asks = [
+        self._holds = False
+        await self._link.ask(*self._leaving())
+
+    async def exit(self) -> None:
+        """Leave for good, if the server is there at this moment; else it notices by itself."""
+        self._holds = False
+        await self._link.now(*self._leaving(), Ask(sql.EXIT, self._me))
+
+    def _leaving(self) -> list[Ask]:
+        return [
             Ask(sql.LOCK), Ask(sql.LET_GO, self._me), Ask(sql.FENCE_SELF, self._me),
             Ask(sql.END_LEASE, self._me), Ask(sql.TELL),
         ]  # fmt: skip
-        self._holds = False
-        await self._link.ask(*asks)
 
     def listen(self, heard: Callable[[], None]) -> None:
         self.heard = heard

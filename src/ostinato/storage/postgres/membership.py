@@ -5,14 +5,10 @@ from __future__ import annotations
 CHANNEL = "ostinato"
 LISTEN = f"LISTEN {CHANNEL}"
 
-LIVES = 1330861138
-"""With a member's number: the advisory lock that says that it is there."""
-
-ALONE = "SELECT pg_try_advisory_lock(1330861139)"
-
-ENTER = f"""
-INSERT INTO member (id, epoch, lives) SELECT $1::text, $3::int8, $2::int8
-FROM pg_try_advisory_lock({LIVES}, $2::int8::int) ON CONFLICT (id) DO NOTHING
+ENTER = """
+INSERT INTO member (id, epoch) SELECT $1::text, 0 WHERE NOT EXISTS (
+    SELECT 1 FROM member WHERE id = $1::text
+) ON CONFLICT (id) DO NOTHING
 """
 # Where there was a connection before, it may still be in the middle of a batch: that ends now.
 END_WRITER = """
@@ -26,22 +22,16 @@ UPDATE member SET writer = pg_backend_pid(), begun = (
 ) WHERE id = $1::text
 """
 EXIT = "DELETE FROM member WHERE id = $1::text"
-ANNOUNCE = "UPDATE member SET address = $2::text WHERE id = $1::text"
-ADDRESS = f"""
-SELECT address FROM member JOIN pg_locks ON locktype = 'advisory'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = {LIVES} AND objid = lives AND objsubid = 2 AND granted
-WHERE address IS NOT NULL
-ORDER BY EXISTS (SELECT 1 FROM holder WHERE holder.member = member.id) DESC, since DESC LIMIT 1
+ADDRESS = """
+SELECT address FROM lease JOIN holder USING (member) WHERE expires_at > clock_ms()
 """
 
 # The fence: a batch locks the row of its member, and whoever changes that waits for the batch.
 
 JOIN = """
 UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text
-AND ($2::bool OR EXISTS (SELECT 1 FROM holder WHERE holder.member = $1::text)) RETURNING epoch
+    AND EXISTS (SELECT 1 FROM holder WHERE holder.member = $1::text) RETURNING epoch
 """
-FENCE_OTHERS = "UPDATE member SET epoch = nextval('epoch') WHERE id <> $1::text"
 FENCE_SELF = "UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text"
 
 # Leases
@@ -64,7 +54,6 @@ FORGET_MEMBERS = """
 DELETE FROM member WHERE since < clock_timestamp() - interval '1 day' AND id <> $1::text
     AND NOT EXISTS (SELECT 1 FROM lease WHERE lease.member = member.id)
     AND NOT EXISTS (SELECT 1 FROM holder WHERE holder.member = member.id)
-    AND pg_try_advisory_xact_lock_shared(1330861138, lives)
 """
 ROLL = """
 SELECT at.now, lease.member, address, version, since,
@@ -86,8 +75,9 @@ SELECT pg_terminate_backend(pid) FROM member JOIN pg_stat_activity
     ON pid = writer AND backend_start = begun AND usename = current_user AND state <> 'idle'
 WHERE id <> $1::text AND EXISTS (SELECT 1 FROM holder WHERE holder.member = $1::text)
 """
-FENCE_BEFORE = f"""
-{FENCE_OTHERS} AND EXISTS (SELECT 1 FROM holder WHERE holder.member = $1::text)
+FENCE_BEFORE = """
+UPDATE member SET epoch = nextval('epoch') WHERE id <> $1::text
+    AND EXISTS (SELECT 1 FROM holder WHERE holder.member = $1::text)
 """
 UNLATE = """
 DELETE FROM lease WHERE expires_at <= clock_ms() AND member <> $1::text

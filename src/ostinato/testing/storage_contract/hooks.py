@@ -11,6 +11,9 @@ from ostinato.ports import Batch, Storage
 
 E = TypeVar("E", bound=Exception)
 
+LONG = 60_000
+"""A lease that outlives a test, in ms."""
+
 
 class Hooks(ABC):
     @abstractmethod
@@ -34,17 +37,20 @@ class Hooks(ABC):
         storage = self.make(self.place() if place is None else place)
         await storage.open()
         try:
+            if storage.members is not None:
+                await storage.members.renew(LONG, "http://here")
+                assert await storage.members.take()
             yield storage
         finally:
             await storage.close()
 
 
-async def raises(kind: type[E], doing: Awaitable[object]) -> E:
+async def raises(kind: type[E] | tuple[type[E], ...], doing: Awaitable[object]) -> E:
     try:
         await doing
     except kind as error:
         return error
-    raise AssertionError(f"{kind.__name__} was expected")
+    raise AssertionError(f"{kind} was expected")
 
 
 async def write(storage: Storage, **members: Any) -> None:

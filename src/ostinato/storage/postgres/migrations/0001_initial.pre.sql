@@ -8,16 +8,14 @@
 CREATE FUNCTION clock_ms() RETURNS bigint LANGUAGE sql VOLATILE
     AS 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
--- Who may write: a batch carries its writer's epoch. "lives" is the advisory lock that a connection
--- of the member holds; "writer" is the server's process that writes for it, since "begun".
+-- Who may write: a batch carries its writer's epoch. "writer" is the server's process that writes for
+-- the member, since "begun".
 CREATE SEQUENCE epoch;
 CREATE TABLE member (
     id      text COLLATE "C" NOT NULL PRIMARY KEY,
     epoch   bigint NOT NULL,
-    lives   integer NOT NULL,
     writer  integer,
     begun   timestamptz,
-    address text,
     since   timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 
