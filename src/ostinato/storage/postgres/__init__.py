@@ -11,6 +11,7 @@ statements  the SQL that writes                   questions  the SQL that the en
 reads       what the engine reads                 lists   what lists and pages read
 values      large values, apart from their rows   arrays  arguments in binary
 announced   where the server of a store answers
+scratch     a database for a while, for measuring
 partitions  which part of the runs a row is of
 """
 
