@@ -76,3 +76,33 @@ def _listed(seeds):
 
 def _natural(seed):  # A3 before A10
     return [part.zfill(4) for part in re.findall(r"\d+|\D+", seed)]
+
+
+# One PostgreSQL for the tests of a process, and empty databases for each test that asks.
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    from tests.servers.postgres import Missing, postgres
+
+    try:
+        with postgres() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing PostgreSQL: {error}")
+
+
+@pytest.fixture(scope="session")
+def _databases(postgres_server):
+    from tests.servers.databases import Databases
+
+    databases = Databases(postgres_server)
+    yield databases
+    databases.drop()
+
+
+@pytest.fixture
+def new_database(_databases):
+    """Makes URLs of databases that have the tables, and nothing in them."""
+    yield _databases.take
+    _databases.give_back()

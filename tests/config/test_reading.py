@@ -169,6 +169,14 @@ def test_a_store_written_as_a_file_shows_how_to_write_it(read):
     assert "sqlite:///data/x.db" in refusal(read, arguments={"store": "data/x.db"})
 
 
+def test_a_database_is_shown_without_its_password(read):
+    for url in ("postgresql://u:p@h/d?sslpassword=p&user=u", "postgres://u:p@h/d"):
+        settings = read(arguments={"store": url})
+        assert (settings.store, settings.store_is_server) == (url, True)
+        assert settings.store_shown.startswith(url.partition(":")[0] + "://u:***@h/d")
+        assert "=p" not in settings.store_shown
+
+
 def test_a_file_that_is_not_toml_is_named_with_the_place(read):
     message = refusal(read, "port 8085")
     assert "ostinato.toml" in message

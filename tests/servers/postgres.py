@@ -160,7 +160,10 @@ class Given:
         self._url = urlsplit(url)
 
     def url(self, database: str, user: str = "") -> str:
-        return self._url._replace(path=f"/{database}").geturl()
+        given = self._url._replace(path=f"/{database}")
+        if user:
+            given = given._replace(netloc=f"{user}@{given.netloc.rpartition('@')[2]}")
+        return given.geturl()
 
     def end(self) -> None:
         pass

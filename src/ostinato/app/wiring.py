@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
@@ -38,6 +38,22 @@ def known_in_postgres(url: str) -> str | None:
     with _psycopg_named():
         from ostinato.storage.postgres.announced import known_address
     return known_address(url)
+
+
+def scratch_store(url: str) -> AbstractContextManager[str]:
+    """An empty database beside this one, dropped afterwards."""
+    with _psycopg_named():
+        from ostinato.storage.postgres.scratch import scratch
+    return scratch(url)
+
+
+def server_processes(url: str) -> list[int]:
+    """Of the database server, if that is on this machine; a file has none."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        return []
+    with _psycopg_named():
+        from ostinato.storage.postgres.scratch import server_processes
+    return server_processes(url)
 
 
 async def bring_tables_up(url: str, *, finish: bool) -> list[str]:

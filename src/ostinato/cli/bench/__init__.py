@@ -39,6 +39,10 @@ def bench(
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the files are: on the disk that counts.")
     ] = Path("."),
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A PostgreSQL instead; a database is made there."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure steps per second on this machine: SQLite, every commit on the disk.
@@ -57,7 +61,7 @@ def bench(
     scale = Scale().quick if quick else Scale()
     with ended_in_order():
         beside = _peer(peer)
-        answer = measured(names, rounds, scale, beside, folder.resolve())
+        answer = measured(names, rounds, scale, beside, folder.resolve(), store)
     answer["quick"] = quick
     if peer is not None and beside is None:
         for name in names:

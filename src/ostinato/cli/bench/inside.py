@@ -15,9 +15,11 @@ from statistics import median
 from typing import Any
 
 from ostinato.app import App
+from ostinato.app.wiring import server_processes
 from ostinato.cli.bench.documents import FAN, LIGHT, STEPS, fan, sequence
 from ostinato.cli.bench.meter import Figures, Meter, percentiles
 from ostinato.cli.bench.scale import Scale
+from ostinato.cli.bench.server import store_at
 from ostinato.config import Settings
 
 Run = Callable[[Path, Scale], Coroutine[Any, Any, Figures]]
@@ -35,7 +37,7 @@ def fibonacci(n: int) -> int:
 @contextlib.asynccontextmanager
 async def opened(place: Path) -> AsyncIterator[App]:
     """With the handlers; one run has been, so nothing of the first use is measured."""
-    app = App(Settings(store=f"sqlite:///{place / 'bench.db'}"))
+    app = App(Settings(store=store_at(place)))
     chance = random.Random(0)
 
     @app.handler("pause")
@@ -54,7 +56,8 @@ async def finish(app: App, workflow: str, **given: Any) -> None:
 
 
 def meter(app: App) -> Meter:
-    return Meter(lambda: app.health()["commits"])
+    """With the CPU of the database server, where there is one."""
+    return Meter(lambda: app.health()["commits"], beside=server_processes(app.settings.store))
 
 
 def side_by_side(handler: str, count: Callable[[Scale], int], at_once: int | None = None) -> Run:

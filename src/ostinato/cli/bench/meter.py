@@ -12,20 +12,28 @@ Figures = dict[str, float]
 
 
 class Meter:
-    """What has gone since it was made. ``others`` are the processes beside this one.
+    """What has gone since it was made. ``others`` are the processes beside this one; those of
+    a database server (``beside``) count for their CPU alone.
 
     ``commits`` says how many commits the store has made so far.
     """
 
-    def __init__(self, commits: Callable[[], float], others: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        commits: Callable[[], float],
+        others: Sequence[int] = (),
+        *,
+        beside: Sequence[int] = (),
+    ) -> None:
         self._commits = commits
         self._others = others
+        self._beside = beside
         self._committed = commits()
         self._cpu = self._cpu_now()
         self._begun = time.perf_counter()
 
     def _cpu_now(self) -> float:
-        return time.process_time() + sum(map(cpu_of, self._others))
+        return time.process_time() + sum(map(cpu_of, (*self._others, *self._beside)))
 
     @property
     def seconds(self) -> float:

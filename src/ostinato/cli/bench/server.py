@@ -22,13 +22,21 @@ from ostinato.cli.bench.meter import peak_mib
 _ENDS_WITHIN = 15  # seconds; it drains first
 
 
+STORE = "OSTINATO_BENCH_STORE"
+"""The variable that names an empty database; without it a round is on a file of its own."""
+
+
+def store_at(folder: Path) -> str:
+    return os.environ.get(STORE) or f"sqlite:///{folder / 'bench.db'}"
+
+
 class Server:
     """``started_in``: seconds from the start of the process until it takes work."""
 
     def __init__(self, folder: Path, documents: Path) -> None:
         begun = time.perf_counter()
         command = [sys.executable, "-m", "ostinato", "serve", str(documents), "--json"]
-        command += ["--port", "0", "--store", f"sqlite:///{folder / 'bench.db'}"]
+        command += ["--port", "0", "--store", store_at(folder)]
         with (folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, stderr=log

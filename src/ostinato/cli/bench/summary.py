@@ -10,10 +10,15 @@ from ostinato.cli.bench.meter import Figures
 from ostinato.cli.bench.workloads import Workload
 
 OURS = "ostinato_sqlite"
+ON_SERVER = "ostinato_postgresql"
 Rounds = dict[str, list[Figures]]
 """The figures of each round, by engine, ours first."""
 
 _MOST = 6  # figures beside the first that fit on a terminal
+
+
+def ours(store: str | None) -> str:
+    return OURS if store is None else ON_SERVER
 
 
 def first(figures: Figures) -> float:
@@ -52,15 +57,16 @@ def tell(answer: dict[str, Any], names: list[str]) -> None:
         output.line()
     machine = answer["machine"]
     output.line(
-        f"medians of {answer['rounds']} rounds, least and most beside them; SQLite, WAL, "
-        f"synchronous=FULL; {machine['cpus']} CPUs, Python {machine['python']}, "
+        f"medians of {answer['rounds']} rounds, least and most beside them; "
+        f"{machine['store']}; {machine['cpus']} CPUs, Python {machine['python']}, "
         f"{machine['system']}; the disk syncs in {shown(machine['sync_ms'])} ms"
     )
 
 
 def _parts(answer: dict[str, Any]) -> list[output.Part]:
     figures, ranges = answer["figures"], answer["range"]
-    others = [name for name in figures[OURS] if name != next(iter(figures[OURS]))][:_MOST]
+    mine = next(iter(figures.values()))
+    others = [name for name in mine if name != next(iter(mine))][:_MOST]
     columns = ["engine", answer["unit"], "range", *map(_label, others)]
     rows = [
         [who, shown(answer[who]), "–".join(map(shown, ranges[who]))]

@@ -13,6 +13,7 @@ jobs        jobs for workers, and their claims     statements_jobs  the SQL of t
 conditions  filters joined to one statement
 values      large values, apart from their rows   arrays  arguments in binary
 announced   where the server of a store answers
+scratch     a database for a while, for measuring
 partitions  which part of the runs a row is of
 """
 

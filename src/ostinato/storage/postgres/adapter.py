@@ -48,7 +48,7 @@ from ostinato.storage.postgres import faults, jobs, lists, reads, schema, statem
 from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
-from ostinato.storage.postgres.link import PATIENCE, Link, Purpose
+from ostinato.storage.postgres.link import PATIENCE, Growth, Link, Purpose
 from ostinato.storage.postgres.members import PostgresMembers
 from ostinato.storage.postgres.url import address
 from ostinato.storage.postgres.wire import Ask, Fault, Lost, Wire
@@ -78,8 +78,10 @@ class PostgresStorage:
         self.address = address(url)
         self._era = 0
         self._opened = False
-        self._writer = Link(self.address, Purpose("writes", on_connect=self._learn), patience)
-        self._reader = Link(self.address, Purpose("reads"), patience)
+        self._growth = Growth()
+        writes = Purpose("writes", on_connect=self._learn)
+        self._writer = Link(self.address, writes, patience, self._growth)
+        self._reader = Link(self.address, Purpose("reads"), patience, self._growth)
         self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
         watches = Purpose("watches", on_connect=self._enter, stays=True)
         self._watch = Link(self.address, watches, patience)
@@ -137,6 +139,7 @@ class PostgresStorage:
         for tried in range(TRIES):
             try:
                 await self._writer.once(pipeline.asks)
+                self._growth.written += pipeline.size()
             except Lost as error:
                 raise faults.unknown(self.address.place, error) from error
             except Fault as fault:

@@ -39,6 +39,10 @@ class Pipeline:
         self._fence(member, batch.epoch)
         self._write_all(batch)
 
+    def size(self) -> int:
+        """Bytes of all arguments."""
+        return sum(len(one) for ask in self.asks for one in ask.arguments if one is not None)
+
     def _add(self, sql: str, arguments: Sequence[Argument]) -> None:
         self.asks.append(Ask(sql, arguments))
 
@@ -154,8 +158,7 @@ class Pipeline:
 
     def _change_heads(self, heads: list[Head]) -> None:
         if heads:
-            given = columns(sql.CHANGE_KINDS, map(_change_row, heads))
-            self._add(sql.CHANGE_HEADS, [*given, number(len(heads))])
+            self._add(sql.CHANGE_HEADS, columns(sql.CHANGE_KINDS, map(_change_row, heads)))
             self._or_else(lambda: Refused("a run that was never started has no head to change"))
 
     def _timers(self, timers: dict[tuple[str, str, str], int | None]) -> None:

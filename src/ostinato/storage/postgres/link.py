@@ -45,9 +45,30 @@ class Purpose:
     stays: bool = False
 
 
+class Growth:
+    """Bytes that this process has written, and those beyond which plans are too old.
+
+    Statements stay planned, and a plan that was made for small tables may read them whole.
+    """
+
+    FIRST = 64 * 1024
+    TIMES = 4
+
+    def __init__(self) -> None:
+        self.written = 0
+
+
 class Link:
-    def __init__(self, address: Address, purpose: Purpose, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        address: Address,
+        purpose: Purpose,
+        patience: float = PATIENCE,
+        growth: Growth | None = None,
+    ) -> None:
         self.patience = patience
+        self._growth = growth or Growth()
+        self._planned_until = Growth.FIRST
         self._address = address
         self._purpose = purpose
         self._wire: Wire | None = None
@@ -114,6 +135,8 @@ class Link:
     async def _connected(self, hopeful: bool = True) -> Wire:
         """``hopeful``: it worked before, so it will again; for at most ``patience`` seconds."""
         if self._wire is not None and self._wire.broken is None:
+            if self._growth.written > self._planned_until:
+                self._plan_anew(self._wire)
             return self._wire
         if self._closed:
             raise StoreError(f"{self._address.place} is not open; call open() first")
@@ -122,6 +145,11 @@ class Link:
         if connecting.cancelled():
             raise StoreError(f"{self._address.place} was closed meanwhile")
         return connecting.result()
+
+    def _plan_anew(self, wire: Wire) -> None:
+        """Before what is asked next; nobody waits for it."""
+        self._planned_until = Growth.FIRST + Growth.TIMES * self._growth.written
+        wire.send(Ask("DISCARD PLANS", kept=False))
 
     def _connected_or_not(self, task: asyncio.Task[Wire]) -> None:
         if self._connecting is task:

@@ -52,8 +52,9 @@ SELECT run_id, key, type, values_key, since FROM wait
 WHERE type = $1::text AND values_key = ANY ($2::text[]) ORDER BY run_id, key
 """
 EARLY_EVENTS = f"""
-SELECT {EVENT} FROM event_key JOIN event ON event.number = event_key.number
-WHERE event_key.type = $1::text AND event_key.values_key = $2::text
+SELECT {EVENT} FROM event_key CROSS JOIN LATERAL (
+    SELECT * FROM event AS its WHERE its.number = event_key.number LIMIT 1
+) AS event WHERE event_key.type = $1::text AND event_key.values_key = $2::text
     AND event_key.received_at >= $3::int8
 ORDER BY event_key.received_at, event_key.number
 """
@@ -69,13 +70,16 @@ FROM wait JOIN event_key
             event_key.by = wait.by OR NOT pg_visible_in_snapshot(event_key.by, wait.opened)
         )
     )
-JOIN event ON event.number = event_key.number
-WHERE wait.partition = ANY ($1::int2[])
+CROSS JOIN LATERAL (
+    SELECT * FROM event AS its WHERE its.number = event_key.number LIMIT 1
+) AS event WHERE wait.partition = ANY ($1::int2[])
 ORDER BY event.number, wait.run_id, wait.key
 """
 KNOWN_EVENTS = f"""
 SELECT {STORED} FROM unnest($1::text[], $2::text[]) AS asked (source, id)
-JOIN event ON event.id = asked.id AND event.source = asked.source
+CROSS JOIN LATERAL (
+    SELECT * FROM event AS its WHERE its.id = asked.id AND its.source = asked.source LIMIT 1
+) AS event
 """
 TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
 PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"

@@ -18,6 +18,19 @@ def all_of(change: str, count: str) -> str:
     return f"WITH done AS ({change} RETURNING 1) SELECT 1 / (count(*) = {count})::int FROM done"
 
 
+def _named(table: str, kinds: str, names: str) -> str:
+    """A condition: the rows that arrays name. Each is looked up by itself, and locked.
+
+    A join would be planned for the table as it was, and a small one is rather read whole.
+    """
+    same = " AND ".join(f"its.{name} = old.{name}" for name in names.split(", "))
+    return f"""{table}.ctid = ANY (ARRAY(
+        SELECT one.ctid FROM {unnested(kinds, "old")} ({names}) CROSS JOIN LATERAL (
+            SELECT its.ctid FROM {table} AS its WHERE {same} FOR UPDATE
+        ) AS one
+    ))"""
+
+
 _LOOSEN = """
 INSERT INTO value_loose (digest) SELECT DISTINCT digest FROM freed
 ON CONFLICT (digest) DO UPDATE SET lot = NULL
@@ -55,13 +68,16 @@ HEAD_KINDS = "ttititttfitttti"
 ADD_HEADS = f"INSERT INTO run ({HEAD}, partition) SELECT * FROM {unnested(HEAD_KINDS, 'new')}"
 CHANGE_KINDS = "itttfittt"
 _CHANGED = "version, status, doing, waiting_for, busy, ended_at, error_name, error_message"
-CHANGE_HEADS = all_of(
-    f"""UPDATE run SET ({_CHANGED}) = (
-        new.version, new.status, new.doing, new.waiting_for, new.busy, new.ended_at,
-        new.error_name, new.error_message
-    ) FROM {unnested(CHANGE_KINDS, "new")} ({_CHANGED}, run_id) WHERE run.run_id = new.run_id""",
-    "$10::int8",
+_TO = ", ".join(f"excluded.{name}" for name in _CHANGED.split(", "))
+# An upsert finds its rows by the key, whatever the planner knows; one that makes a row is undone.
+CHANGE_HEADS = f"""
+WITH done AS (
+    INSERT INTO run ({_CHANGED}, run_id, workflow, started_at, partition)
+    SELECT new.*, '', 0, 0 FROM {unnested(CHANGE_KINDS, "new")}
+    ON CONFLICT (run_id) DO UPDATE SET ({_CHANGED}) = ROW ({_TO}) RETURNING run.xmax = 0 AS made
 )
+SELECT 1 / (NOT bool_or(made))::int FROM done
+"""
 
 EVENT = (
     "event.id, event.source, event.type, event.time, event.subject, event.data, event.holes, "
@@ -88,19 +104,13 @@ SELECT new.*, $7::int8 FROM {unnested("ttttii", "new")}
 ON CONFLICT (run_id, key, type) DO UPDATE SET values_key = excluded.values_key,
     since = excluded.since, era = excluded.era, by = excluded.by, opened = excluded.opened
 """
-CLOSE_WAITS = f"""
-DELETE FROM wait USING {unnested("tt", "old")} (run_id, key)
-WHERE wait.run_id = old.run_id AND wait.key = old.key
-"""
+CLOSE_WAITS = f"DELETE FROM wait WHERE {_named('wait', 'tt', 'run_id, key')}"
 
 SET_TIMERS = f"""
 INSERT INTO timer (run_id, key, kind, due_at, partition) SELECT * FROM {unnested("tttii", "new")}
 ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
 """
-CLEAR_TIMERS = f"""
-DELETE FROM timer USING {unnested("ttt", "old")} (run_id, key, kind)
-WHERE timer.run_id = old.run_id AND timer.key = old.key AND timer.kind = old.kind
-"""
+CLEAR_TIMERS = f"DELETE FROM timer WHERE {_named('timer', 'ttt', 'run_id, key, kind')}"
 
 ADD_OUTGOING = f"""
 INSERT INTO outbox (run_id, event, partition) SELECT * FROM {unnested("tbi", "new")}
@@ -122,9 +132,13 @@ freed AS (
 
 DROP_REPLIES = f"""
 WITH gone AS (
-    DELETE FROM reply USING {unnested("tti", "old")} (scope, key, at)
-    WHERE reply.scope = old.scope AND reply.key = old.key AND reply.expires_at <= old.at
-    RETURNING reply.scope, reply.key, holes
+    DELETE FROM reply WHERE reply.ctid = ANY (ARRAY(
+        SELECT one.ctid FROM {unnested("tti", "old")} (scope, key, at) CROSS JOIN LATERAL (
+            SELECT its.ctid FROM reply AS its
+            WHERE its.scope = old.scope AND its.key = old.key AND its.expires_at <= old.at
+            FOR UPDATE
+        ) AS one
+    )) RETURNING reply.scope, reply.key, holes
 ),
 freed AS (
     DELETE FROM value_use USING gone WHERE gone.holes IS NOT NULL
@@ -181,14 +195,8 @@ UPDATE task SET status = $1::text, ended_at = $2::int8, done_by = $3::text, outc
     answer = $5::bytea, answer_holes = $6::text WHERE id = $7::text AND status = 'pending'
 """
 
-FREE_TURNS = f"""
-DELETE FROM turn USING {unnested("tt", "old")} (run_id, key)
-WHERE turn.run_id = old.run_id AND turn.key = old.key
-"""
-FREE_PLACES = f"""
-DELETE FROM place USING {unnested("tt", "old")} (run_id, key)
-WHERE place.run_id = old.run_id AND place.key = old.key
-"""
+FREE_TURNS = f"DELETE FROM turn WHERE {_named('turn', 'tt', 'run_id, key')}"
+FREE_PLACES = f"DELETE FROM place WHERE {_named('place', 'tt', 'run_id, key')}"
 ADD_TURNS = f"""
 INSERT INTO turn (run_id, key, priority, wants) SELECT * FROM {unnested("ttib", "new")}
 ON CONFLICT (run_id, key) DO UPDATE SET number = excluded.number, priority = excluded.priority,
@@ -206,11 +214,7 @@ SELECT * FROM {unnested("ttttibi", "new")}
 ON CONFLICT (caller, key, attempt, kind) DO UPDATE SET number = excluded.number,
     told = excluded.told, body = excluded.body, partition = excluded.partition
 """
-TAKE_MAIL = f"""
-DELETE FROM mail USING {unnested("ttti", "old")} (kind, caller, key, attempt)
-WHERE mail.caller = old.caller AND mail.key = old.key AND mail.attempt = old.attempt
-    AND mail.kind = old.kind
-"""
+TAKE_MAIL = f"DELETE FROM mail WHERE {_named('mail', 'ttti', 'kind, caller, key, attempt')}"
 SCHEDULE = (
     "id, workflow, says, next_for, due_at, planned_at, waits_for, last_for, last_at, last_run, "
     "missed_for, paused_at, paused_by, paused_why"
@@ -236,7 +240,13 @@ SETTLE_RUNS = all_of(
     f"""UPDATE operation_run SET outcome = new.outcome, reason = new.reason
     FROM {unnested("tttt", "new")} (outcome, reason, operation, run_id)
     WHERE operation_run.operation = new.operation AND operation_run.run_id = new.run_id
-    AND length(operation_run.outcome) = 0""",
+    AND length(operation_run.outcome) = 0 AND operation_run.ctid = ANY (ARRAY(
+        SELECT one.ctid FROM unnest($3::text[], $4::text[]) AS old (operation, run_id)
+        CROSS JOIN LATERAL (
+            SELECT its.ctid FROM operation_run AS its
+            WHERE its.operation = old.operation AND its.run_id = old.run_id FOR UPDATE
+        ) AS one
+    ))""",
     "$5::int8",
 )
 
@@ -272,18 +282,22 @@ DROP_OF_RUNS = [
     for table in ("wait", "timer", "task", "job")
 ]
 SWEEP = """
-DELETE FROM history WHERE ctid = ANY (ARRAY(
-    SELECT theirs.place
-    FROM (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8) AS going
+WITH going AS (
+    SELECT its.run_id, its.seq
+    FROM (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8) AS gone
     CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM history AS its WHERE its.run_id = going.run_id LIMIT $1::int8
-    ) AS theirs
-    LIMIT $1::int8
-))
+        SELECT run_id, seq FROM history WHERE history.run_id = gone.run_id LIMIT $1::int8
+    ) AS its LIMIT $1::int8
+)
+DELETE FROM history WHERE (run_id, seq) IN (SELECT run_id, seq FROM going)
 """
 SWEPT = """
-DELETE FROM removed WHERE run_id IN (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8)
-    AND NOT EXISTS (SELECT 1 FROM history WHERE history.run_id = removed.run_id)
+DELETE FROM removed WHERE run_id = ANY (ARRAY(
+    SELECT gone.run_id FROM (SELECT run_id FROM removed ORDER BY run_id LIMIT $1::int8) AS gone
+    LEFT JOIN LATERAL (
+        SELECT seq FROM history WHERE history.run_id = gone.run_id LIMIT 1
+    ) AS left_over ON true WHERE left_over.seq IS NULL
+))
 """
 DROP_EVENTS = f"""
 WITH named AS (

@@ -89,6 +89,10 @@ class Wire:
 
     async def ask(self, *asks: Ask) -> list[list[Row]]:
         """The rows of each statement. Raises ``Fault`` or ``Lost``."""
+        return await self.send(*asks)
+
+    def send(self, *asks: Ask) -> asyncio.Future[list[list[Row]]]:
+        """What they are asked in is the order in which they are answered. Raises ``Lost``."""
         if self.broken is not None:
             raise self.broken
         pipeline = _Pipeline(self._loop.create_future())
@@ -101,7 +105,7 @@ class Wire:
         except psycopg.Error as error:
             self._break(error)
             raise Lost(str(error)) from error
-        return await pipeline.answer
+        return pipeline.answer
 
     def close(self) -> None:
         self._break(psycopg.OperationalError("it was closed"))

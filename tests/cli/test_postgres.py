@@ -1,0 +1,79 @@
+"""Commands on a store in PostgreSQL, with a server and without."""
+
+import json
+
+import psycopg
+import pytest
+
+from tests.cli.live import command, serving
+
+pytestmark = pytest.mark.real
+
+HELLO = "workflow: hello\nphases: [{phase: p, jobs: [{job: a, run: noop}]}]\n"
+
+
+@pytest.fixture
+def place(tmp_path, new_database, monkeypatch):
+    url = new_database()
+    monkeypatch.setenv("OSTINATO_STORE", url)
+    monkeypatch.setenv("OSTINATO_LEASE", "1s")
+    (tmp_path / "hello.yaml").write_text(HELLO)
+    return url
+
+
+def asked(folder, *arguments):
+    done = command(folder, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_commands_find_the_server_by_what_it_says_in_the_store(place, tmp_path):
+    with serving(tmp_path, "hello.yaml", "--port", 0, "--json") as server:
+        facts = server.facts()
+        assert facts["data"] == place
+        run = asked(tmp_path, "start", "hello", "--wait")
+        assert run["status"] == "succeeded"
+        [seat] = asked(tmp_path, "members")["seats"]
+        assert (seat["address"], seat["holds"]) == (facts["address"], True)
+        assert server.end()[0] == 0
+    listed = command(tmp_path, "runs")  # the store itself
+    assert run["id"] in listed.stdout, listed.stderr
+
+
+def test_a_second_server_stands_by_and_goes_on_when_the_first_is_killed(place, tmp_path):
+    with serving(tmp_path, "hello.yaml", "--port", 0, "--json") as first:
+        first.facts()
+        with serving(tmp_path, "--port", 0, "--json") as second:
+            url = second.facts()["address"]
+            first.process.kill()
+            first.process.wait()
+            while (url, True) not in _seats(tmp_path, url):
+                pass
+            assert asked(tmp_path, "start", "hello", "--wait")["status"] == "succeeded"
+            assert second.end()[0] == 0
+
+
+def _seats(folder, url):
+    seats = asked(folder, "members", "--url", url)["seats"]
+    return [(seat["address"], seat["holds"]) for seat in seats]
+
+
+def test_a_server_that_cannot_be_reached_is_told_without_its_password(tmp_path):
+    wrong = "postgresql://me:hidden@127.0.0.1:1/nowhere"
+    for arguments, code in ((("runs",), 3), (("start", "x"), 3), (("serve", "--port", "0"), 1)):
+        done = command(tmp_path, *arguments, OSTINATO_STORE=wrong)
+        assert done.returncode in (1, code), done.stderr
+        assert "start the server, or mend host and port" in done.stderr
+        assert "hidden" not in done.stderr
+
+
+def test_tables_are_made_once(postgres_server, tmp_path):
+    name = "tables_of_a_command"
+    url = postgres_server.url(name)
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        assert asked(tmp_path, "tables", "--store", url)["applied"] == ["0001_initial.pre.sql"]
+        assert "up to date" in command(tmp_path, "tables", "--finish", "--store", url).stdout
+        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    done = command(tmp_path, "tables", "--store", "sqlite:///x.db")
+    assert (done.returncode, "by itself" in done.stderr) == (2, True)
