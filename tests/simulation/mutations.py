@@ -326,8 +326,8 @@ MUTATIONS = (
     ),
     mutation(
         3, "what was ready is not dispatched at a retry", "core.decide.timers:_again_due",
-        "start_job(",
-        "(lambda *given: None)(",
+        "step.deaths)",
+        "step.deaths)[:1]",
         "run.hangs", "innocent.incident",
     ),
     mutation(

@@ -19,6 +19,13 @@ GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 STOPS = (STOP, STOP, STOP)
 CRASHES = (CRASH,) * 4
+CUT_SHORT_AGAIN: Scene = tuple(
+    (begun + at, what)
+    for begun in (0.0, 1.0, 2.0)
+    for at, what in ((0.0, CRASH), (0.2 + begun / 20, ("fault", ("read.error", 2))))
+)
+"""Who stands by cannot read what it takes up."""
+
 PAUSES = tuple[Happening, ...](("pause", (seconds,)) for seconds in (0.7, 1.1, 1.6))
 ODD = tuple[Happening, ...](("fault", ("commit.odd", 1)) for _ in range(3))
 LOST = tuple[Happening, ...](("fault", ("commit.lost", 1)) for _ in range(3))
