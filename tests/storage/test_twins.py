@@ -199,7 +199,8 @@ async def outcome(storage, batch):
     try:
         await storage.commit(batch)
     except OstinatoError as error:
-        return type(error)
+        # where two rows are wrong, each store may tell of another one first
+        return Refused if isinstance(error, Refused) else type(error)
 
 
 async def everything(storage):
