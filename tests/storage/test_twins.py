@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, structs
 
-from ostinato.errors import OstinatoError
+from ostinato.errors import OstinatoError, Refused
 from ostinato.ports import (
     Batch,
     EventQuery,
