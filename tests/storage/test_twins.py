@@ -232,7 +232,8 @@ async def outcome(storage, batch):
     except Refused:  # of several reasons each store names the one that it meets first
         return Refused
     except OstinatoError as error:
-        return type(error)
+        # where two rows are wrong, each store may tell of another one first
+        return Refused if isinstance(error, Refused) else type(error)
 
 
 async def everything(storage):
