@@ -331,7 +331,7 @@ MUTATIONS = (
         "run.hangs", "innocent.incident",
     ),
     mutation(
-        3, "a report counts for whatever attempt is open", "core.decide.reporting:_busy",
+        3, "a report counts for whatever attempt is open", "core.decide.reporting:busy_step",
         "step.attempt != attempt or",
         "",
         "error.foreign", "output.foreign",

@@ -14,7 +14,6 @@ conditions  filters joined to one statement
 values      large values, apart from their rows   arrays  arguments in binary
 announced   where the server of a store answers
 scratch     a database for a while, for measuring
-partitions  which part of the runs a row is of
 """
 
 from ostinato.storage.postgres.adapter import PostgresStorage

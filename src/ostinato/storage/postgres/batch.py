@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ostinato.core.run_ids import partition_of
 from ostinato.errors import Fenced, OstinatoError, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, TaskRow
 from ostinato.ports.jobs import JobChange
@@ -14,7 +15,6 @@ from ostinato.storage import rows
 from ostinato.storage.postgres import jobs
 from ostinato.storage.postgres import statements as sql
 from ostinato.storage.postgres.arrays import Argument, columns, number, raw, raws, text, texts
-from ostinato.storage.postgres.partitions import partition_of
 from ostinato.storage.postgres.removing import drop_replies, remove
 from ostinato.storage.postgres.values import Keeper, event_owner, reply_owner
 from ostinato.storage.postgres.wire import Ask

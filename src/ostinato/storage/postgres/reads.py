@@ -7,6 +7,7 @@ from itertools import starmap
 from typing import Any
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.run_ids import PARTITIONS
 from ostinato.core.schedules import Schedule
 from ostinato.ports import (
     AgedEvent,
@@ -31,7 +32,6 @@ from ostinato.storage import rows
 from ostinato.storage.postgres import questions as ask
 from ostinato.storage.postgres.arrays import Argument, columns, number, shorts, sought, soughts
 from ostinato.storage.postgres.link import Link
-from ostinato.storage.postgres.partitions import PARTITIONS
 from ostinato.storage.postgres.values import as_far_as_whole, up_to, whole
 from ostinato.storage.postgres.wire import Ask, Row
 from ostinato.storage.rows import EVENT_DATA, LETTER_EVENT
