@@ -783,7 +783,7 @@ MUTATIONS = (
         3, "what is over stays with its worker", "runtime.claims:_OfClaim._let_go",
         "change.rows.jobs.append(end)",
         "pass",
-        "job.left", "job.after_end", "job.two_hands", "run.hangs",
+        "job.left", "job.after_end", "job.two_hands", "run.hangs", "job.taken_away",
     ),
     # 10. One run's bad data never fails another's batch
     mutation(

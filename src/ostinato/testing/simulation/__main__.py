@@ -22,7 +22,7 @@ SHOWN = 3
 ENOUGH = 0.97
 """The share of crash points that a full run must cover."""
 
-FULL = 460
+FULL = 520
 """Seeds from which on the coverage is judged."""
 
 

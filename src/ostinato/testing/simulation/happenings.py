@@ -22,9 +22,13 @@ CRASHES = (CRASH,) * 4
 CUT_SHORT_AGAIN: Scene = tuple(
     (begun + at, what)
     for begun in (0.0, 1.0, 2.0)
-    for at, what in ((0.0, CRASH), (0.2 + begun / 20, ("fault", ("read.error", 2))))
+    for at, what in (
+        (0.0, CRASH),
+        (0.2 + begun / 20, ("fault", ("read.error", 1))),
+        (0.2 + begun / 20, ("fault", ("commit.error", 2))),
+    )
 )
-"""Who stands by cannot read what it takes up."""
+"""Who stands by cannot read what it takes up, or cannot write what it brings."""
 
 PAUSES = tuple[Happening, ...](("pause", (seconds,)) for seconds in (0.7, 1.1, 1.6))
 ODD = tuple[Happening, ...](("fault", ("commit.odd", 1)) for _ in range(3))
