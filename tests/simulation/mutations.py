@@ -484,18 +484,6 @@ MUTATIONS = (
         "zombie.recorded",
     ),
     mutation(
-        6, "a takeover takes no new epoch", "storage.memory.members:TableMembers.take",
-        "table.disk.epoch += 1",
-        "pass",
-        "zombie.recorded",
-    ),
-    mutation(
-        6, "who lost the store goes on with it", "runtime.membership:Membership._lose",
-        "await self._lay_down()",
-        "pass",
-        "begun.by_another",
-    ),
-    mutation(
         6, "a lease is not renewed", "runtime.membership:Membership._turn",
         "await self._renew()\n            if not",
         "if not",

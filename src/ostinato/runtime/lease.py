@@ -30,6 +30,9 @@ class Lease:
         self._until = until
         self._prolonged.set()
 
+    def end(self) -> None:
+        self._until = -inf
+
     @property
     def runs(self) -> bool:
         return self.now() < self._until

@@ -64,8 +64,8 @@ class Membership:
         self.members.listen(self.look)
         await self._renew()
         if not self.waits and await self.members.take():
-            await self._renew()
             self.holds = True
+            await self._renew()
         return self.holds
 
     def begin(self) -> None:
@@ -122,7 +122,8 @@ class Membership:
             said = f"the store does not answer within {self._span / 2:g} s"
             raise StoreError(f"{said}; look at its load, or make `lease` longer") from None
         self._heard(self.roll.now)
-        self.lease.prolong(began + self._span * TRUSTED)
+        if self.holds:
+            self.lease.prolong(began + self._span * TRUSTED)
 
     def _begin_to_hold(self) -> None:
         """Beside the renewals: it may take longer than a lease."""
@@ -142,6 +143,7 @@ class Membership:
     async def _lose(self, error: Fenced) -> None:
         log.error("store.lost", error=str(error), hint="it was stopped or cut off for too long")
         self.holds = False
+        self.lease.end()
         await _cancelled(self.taking)
         await self._lay_down()
         self.look()
