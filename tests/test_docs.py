@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +108,11 @@ def test_every_python_sample_compiles(page):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if has_orders(page)], ids=name)
-def test_samples_run(page, tmp_path):
-    with Terminal(tmp_path) as terminal:
+def test_samples_run(page, tmp_path, request):
+    env = ENV
+    if "$DATABASE" in page.read_text():
+        env = ENV | {"DATABASE": request.getfixturevalue("new_database")()}
+    with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:
                 path = tmp_path / fence.file
@@ -117,7 +121,7 @@ def test_samples_run(page, tmp_path):
             elif fence.order == "serve":
                 terminal.serve(fence.text)
             elif fence.order == "run":
-                run(fence, page, tmp_path, terminal.pid)
+                run(fence, page, terminal)
 
 
 ENV = os.environ | {
@@ -126,19 +130,23 @@ ENV = os.environ | {
 }
 
 
-def run(fence: Fence, page: Path, where: Path, pid: int) -> None:
+def run(fence: Fence, page: Path, terminal: "Terminal") -> None:
+    where = terminal.where
     script = where / f"sample-{fence.line}"
-    script.write_text(re.sub(r"\bPID\b", str(pid), fence.text))
-    command = [*INTERPRETERS[fence.language], str(script)]
-    done = subprocess.run(command, cwd=where, env=ENV, capture_output=True, text=True, timeout=200)
+    script.write_text(re.sub(r"\bPID\b", str(terminal.pid), fence.text))
+    done = subprocess.run(
+        [*INTERPRETERS[fence.language], str(script)],
+        cwd=where, env=terminal.env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
     assert done.returncode == 0, f"{name(page)}:{fence.line}\n{done.stdout}{done.stderr}"
 
 
 class Terminal:
     """Where a page's server runs."""
 
-    def __init__(self, where: Path) -> None:
-        self._where = where
+    def __init__(self, where: Path, env: Mapping[str, str]) -> None:
+        self.where = where
+        self.env = env
         self._server: subprocess.Popen[str] | None = None
 
     @property
@@ -147,15 +155,15 @@ class Terminal:
 
     def serve(self, command: str) -> None:
         self.stop()
-        with (self._where / "server.log").open("a") as log:
+        with (self.where / "server.log").open("a") as log:
             self._server = subprocess.Popen(
-                ["bash", "-euc", f"exec {command}"], cwd=self._where, env=ENV,
+                ["bash", "-euc", f"exec {command}"], cwd=self.where, env=self.env,
                 stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
         said = self._server.stdout
         assert said is not None
         ready = any(line.startswith("address") for line in said)
-        assert ready, (self._where / "server.log").read_text()
+        assert ready, (self.where / "server.log").read_text()
 
     def stop(self) -> None:
         if self._server is not None:
