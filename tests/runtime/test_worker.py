@@ -267,7 +267,7 @@ async def test_a_stop_lets_work_end_and_gives_back_what_has_not_begun(here):
     async with here.app(far(*jobs)) as app:
         desk = Desk(app)
         async with working(app, handlers, desk, topics={"far": 5, "near": 5}, most=5) as worker:
-            worker.executor._threads._count = 1  # so that one of the two does not begin
+            worker.executor._slots["thread"]._count = 1  # so that one of the two does not begin
             run = await app.start("w")
             await begun.wait()
             await until(lambda: len(worker._hands) == 3 and len(worker.executor) == 1)
