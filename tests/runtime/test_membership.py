@@ -84,6 +84,14 @@ async def test_the_first_process_holds_the_store_and_the_second_stands_by(table,
             await second.start_run("w", {})
 
 
+async def test_who_stands_by_reads_what_was_deployed_since(table, time):
+    async with process(table, time) as first, process(table, time) as second:
+        await first.deploy(one_job({"run": "noop"}))
+        run = await first.start("w")
+        await run.result(5)
+        assert (await second.run_view(run.id)).status == "succeeded"
+
+
 async def test_who_stands_by_goes_on_at_once_when_the_other_stops(table, time):
     first = process(table, time, one_job({"wait": {"event": "GO"}}))
     async with process(table, time) as second:

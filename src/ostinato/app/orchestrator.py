@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.bulk import Bulk
-from ostinato.app.deploying import Deploying, documents_in
+from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
@@ -37,7 +37,7 @@ from ostinato.runtime.service import Limits, Service
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Deploying, Scheduling, Bulk, Letters, Tasks, Elsewhere, Sharing):
+class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.

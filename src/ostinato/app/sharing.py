@@ -5,26 +5,37 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from ostinato.app.wired import Wired
-from ostinato.errors import NothingIsRunning, StoreLocked
+from ostinato.app.deploying import Deploying
+from ostinato.app.reading import Reading
+from ostinato.core.state import State
+from ostinato.errors import NothingIsRunning, StoreLocked, Unloadable
 from ostinato.ports import Roll, Seat, Storage
 from ostinato.runtime.clock import StoreClock
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.membership import Membership
 
 
-class Sharing(Wired):
+class Sharing(Deploying, Reading):
     """``_membership`` is None on a store of one process."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._membership: Membership | None = None
-        self._begun = False
 
     @property
     def stands_by(self) -> bool:
         """Open, and another process does the work; this one reads, and waits for its turn."""
         return self._membership is not None and self._service is None
+
+    async def _state(self, run_id: str, message: str = "") -> State:
+        """Its workflow may have been deployed since by the process that does the work."""
+        try:
+            return await super()._state(run_id, message)
+        except Unloadable:
+            if not self.stands_by:
+                raise
+            await self._read_workflows(self.storage)
+            return await super()._state(run_id, message)
 
     async def members(self) -> Roll:
         """Who is at the store, as this process has seen it last; nobody else ever on SQLite."""
