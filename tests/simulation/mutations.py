@@ -360,13 +360,6 @@ MUTATIONS = (
         "if False and",
         "begun.after_end",
     ),
-    mutation(
-        3, "a suspect begins though it is no longer wanted",
-        "runtime.service:Service._store_start",
-        "return step is not None and (step.attempt, step.status) == (number, \"running\")",
-        "return True",
-        "begun.without_start", "begun.after_end",
-    ),
     # 4. Out at least once
     mutation(
         4, "an event is taken away before the bus has it", "runtime.outbox:Outbox._send",

@@ -200,7 +200,8 @@ class Service:
         async with self._storing:
             await self._own()
             while self._task is None and not answer.done():
-                await self.engine.run_once()
+                if not await self.engine.run_once():
+                    await asyncio.sleep(0)  # nothing is queued: whoever has the post goes on
 
     async def _own(self) -> None:
         """Once, before anything is stored: an epoch, and who has a place or waits for one."""
