@@ -107,7 +107,7 @@ def test_a_program_that_forgets_to_close_its_app_ends_all_the_same(tmp_path):
     assert (done.stdout, done.returncode) == ("3 True\n", 0), done.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd_open here")
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="missing pidfd_open")
 def test_no_process_outlives_an_engine_that_is_killed(tmp_path):
     """Not one that never lets go of the interpreter, nor one that a handler has started."""
     path = tmp_path / "app.py"

@@ -63,7 +63,7 @@ async def until_file(path):
         await asyncio.sleep(0.01)
 
 
-needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no pidfd_open here")
+needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="missing pidfd_open")
 
 
 # as other handlers

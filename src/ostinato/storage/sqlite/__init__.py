@@ -5,7 +5,7 @@ owner       the lock file that makes the file one process's
 connection  how a connection is made, and what it must refuse
 schema      migrations/*.sql, applied once and in order
 batch       one batch, one transaction          removing  the part of it that takes away
-transaction  how one ends, and small ones beside the batches
+transaction  one transaction: how it ends, what its errors mean
 jobs        what is offered to workers elsewhere, and their claims
 statements_jobs  … and the SQL of it
 reads       what the engine reads               lists   what lists and pages read

@@ -12,7 +12,7 @@ from ostinato.storage import rows
 from ostinato.storage.sqlite import faults, jobs, transaction, values
 from ostinato.storage.sqlite import statements as sql
 from ostinato.storage.sqlite.removing import drop_reply, remove
-from ostinato.storage.sqlite.transaction import Finish, undo
+from ostinato.storage.sqlite.transaction import Finish
 from ostinato.storage.values import (
     EVENT,
     RECORD,
@@ -28,22 +28,7 @@ def write(
     file: Path, db: sqlite3.Connection, batch: Batch, finish: Finish = transaction.finish
 ) -> None:
     """Raises what ``Storage`` promises; after all but ``UnknownCommit`` nothing was kept."""
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        _write_all(db, batch)
-    except faults.BAD_ROW as error:
-        undo(db)
-        raise faults.refused(error) from error
-    except sqlite3.Error as error:
-        undo(db)
-        raise faults.store_error(file, error) from error
-    except BaseException:
-        undo(db)
-        raise
-    try:
-        finish(db)
-    except sqlite3.Error as error:
-        raise faults.unknown(file, error) from error
+    transaction.alone(file, db, lambda: _write_all(db, batch), finish)
 
 
 def join(file: Path, db: sqlite3.Connection) -> int:

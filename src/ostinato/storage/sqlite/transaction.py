@@ -1,4 +1,4 @@
-"""How a transaction ends, and small ones beside the batches."""
+"""One transaction: how it ends, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def undo(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")
 
 
-def alone(file: Path, db: sqlite3.Connection, work: Callable[[], T]) -> T:
-    """A transaction beside the batches, with the same promises."""
+def alone(file: Path, db: sqlite3.Connection, work: Callable[[], T], finish: Finish = finish) -> T:
+    """A transaction of its own. Raises what ``Storage.commit`` promises; after all but
+    ``UnknownCommit`` nothing was kept."""
     try:
         db.execute("BEGIN IMMEDIATE")
         done = work()
+    except faults.BAD_ROW as error:
+        undo(db)
+        raise faults.refused(error) from error
     except sqlite3.Error as error:
         undo(db)
         raise faults.store_error(file, error) from error
