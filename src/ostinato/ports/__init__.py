@@ -28,7 +28,7 @@ from ostinato.ports.jobs import (
     JobRow,
     JobStop,
 )
-from ostinato.ports.members import Members, Roll, Seat
+from ostinato.ports.members import LEFT, Members, Partitions, Roll, Seat, Taken
 from ostinato.ports.operations import (
     OUTCOMES,
     Asked,
@@ -69,6 +69,7 @@ from ostinato.ports.storage import Storage
 from ostinato.ports.world import Archive, Bus, Clock
 
 __all__ = [
+    "LEFT",
     "OUTCOMES",
     "AgedEvent",
     "Archive",
@@ -97,6 +98,7 @@ __all__ = [
     "Outgoing",
     "Owner",
     "Page",
+    "Partitions",
     "Place",
     "Record",
     "Removal",
@@ -109,6 +111,7 @@ __all__ = [
     "Settled",
     "Storage",
     "StoredEvent",
+    "Taken",
     "Tally",
     "TaskEnd",
     "TaskQuery",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.commands import Want
+from ostinato.core.run_ids import partition_of
 from ostinato.core.schedules import Schedule
 from ostinato.ports.jobs import JobChange
 from ostinato.ports.operations import Operation, Settled
@@ -205,8 +206,9 @@ Line = tuple[str, str, str, int]
 class Mail(Struct, frozen=True, gc=False):
     """What one run tells another, from the batch that says it to the batch that takes it.
 
-    ``to`` is the run that is told; ``kind`` says what ``body`` (JSON) is: call, hangup, joined or
-    answer. One per line: saying it again replaces it.
+    ``to`` is the run that is told, empty where a process is; ``kind`` says what ``body`` (JSON) is.
+    It lies in the ``partition`` of whoever takes it: that of ``to``, unless said otherwise. One per
+    line: saying it again replaces it.
     """
 
     kind: str
@@ -215,6 +217,11 @@ class Mail(Struct, frozen=True, gc=False):
     key: str
     attempt: int
     body: bytes
+    partition: int = -1
+
+    @property
+    def place(self) -> int:
+        return partition_of(self.to) if self.partition < 0 else self.partition
 
     @property
     def line(self) -> Line:

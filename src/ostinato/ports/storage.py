@@ -9,7 +9,7 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Schedule
 from ostinato.ports.choosing import RunQuery
 from ostinato.ports.jobs import Claim, JobCount, JobQuery, JobRow
-from ostinato.ports.members import Members
+from ostinato.ports.members import Members, Partitions
 from ostinato.ports.operations import Operation, Tally
 from ostinato.ports.queries import (
     EventQuery,
@@ -52,7 +52,10 @@ class Storage(Protocol):
     """
 
     members: Members | None
-    """None: one process owns it from ``open`` to ``close``, and others find it locked."""
+    """None: one process owns it from ``open`` to ``close``, and others find it locked.
+
+    Where several share it, reads that take ``partitions`` are about the runs in these; None: all.
+    """
 
     async def open(self) -> None:
         """Take ownership and bring the tables up to date; safe to repeat."""
@@ -62,7 +65,7 @@ class Storage(Protocol):
     async def join(self) -> int:
         """A new epoch for this process. Every older one is stale from now on.
 
-        Raises ``Fenced`` when the store is shared and this process does not hold it.
+        Raises ``Fenced`` when the store is shared and this process has no partition.
         """
 
     async def commit(self, batch: Batch) -> None: ...
@@ -74,16 +77,22 @@ class Storage(Protocol):
 
     async def head(self, run_id: str) -> Head | None: ...
 
-    async def busy_runs(self) -> list[str]:
+    async def busy_runs(self, partitions: Partitions | None = None) -> list[str]:
         """Runs whose work was in some process's hands."""
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """(workflow, uid) → the run that is open under it, and not in line."""
 
-    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+    async def due_timers(
+        self,
+        now: int,
+        limit: int,
+        workflow: str | None = None,
+        partitions: Partitions | None = None,
+    ) -> list[Timer]:
         """Timers due by ``now``, oldest first; those of runs of one workflow."""
 
-    async def next_timer(self) -> int | None: ...
+    async def next_timer(self, partitions: Partitions | None = None) -> int | None: ...
 
     async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
         """By id; all of them without ``ids``."""
@@ -112,7 +121,9 @@ class Storage(Protocol):
 
     async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
 
-    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+    async def outbox(
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+    ) -> list[Outgoing]:
         """What is to be sent, in the order of commits: about ``size`` bytes at most, but one."""
 
     async def versions(self) -> list[Version]:
@@ -125,8 +136,8 @@ class Storage(Protocol):
 
     async def buckets(self) -> dict[str, int]: ...
 
-    async def mail(self) -> list[Mail]:
-        """What runs have said and nobody has taken, in the order in which it was said."""
+    async def mail(self, partitions: Partitions | None = None) -> list[Mail]:
+        """What was said and nobody has taken, in the order in which it was said."""
 
     # jobs that are offered to workers elsewhere
 
@@ -143,10 +154,12 @@ class Storage(Protocol):
 
     async def job(self, job_id: str) -> JobRow | None: ...
 
-    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+    async def due_leases(
+        self, now: int, limit: int, partitions: Partitions | None = None
+    ) -> list[JobRow]:
         """Jobs whose lease is over by ``now``, the oldest first."""
 
-    async def next_lease(self) -> int | None:
+    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
         """When the next one is over."""
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
@@ -214,7 +227,14 @@ class Storage(Protocol):
 
     # what the janitor reads; everything in small lots, oldest first
 
-    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+    async def over_runs(
+        self,
+        workflow: str,
+        status: str,
+        before: int,
+        limit: int,
+        partitions: Partitions | None = None,
+    ) -> list[str]:
         """Runs of this workflow that ended before then, with this status."""
 
     async def oldest_open(self) -> dict[str, int]:

@@ -46,7 +46,7 @@ def call(at: Activation) -> list[Said]:
         return job_failed(state, at.scope, at.node, at.key, at.attempt, error)
     workflow, version, uid = _target(at)
     data, fixed = _input(at)
-    run_id = run_ids.derived(at.now, f"{state.run_id}/{at.key}/{at.attempt}")
+    run_id = run_ids.derived(at.now, f"{state.run_id}/{at.key}/{at.attempt}", _partition(at, uid))
     going = None if step is None else step.timeout_at
     timeout = timeout_at(at.job, at.now) if going is None else going
     caller = Caller(state.run_id, at.key, at.attempt, state.depth + 1, state.first)
@@ -55,6 +55,13 @@ def call(at: Activation) -> list[Said]:
         CallRun(caller, run_id, workflow, version, uid, data),
         *watch(at.key, timeout, None),
     ]
+
+
+def _partition(at: Activation, uid: str | None) -> int:
+    """Beside the run that calls, or beside the others of its uid."""
+    if uid is None:
+        return run_ids.partition_of(at.state.run_id)
+    return run_ids.partition_of_uid(uid)
 
 
 class CallBudget(Struct, frozen=True):
