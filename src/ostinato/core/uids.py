@@ -15,7 +15,7 @@ from ostinato.core.state import OVER
 from ostinato.errors import ConflictError, ExpressionError
 
 __all__ = [
-    "LINE", "START", "Move", "dedup_key", "line", "line_want", "move", "refusal", "uid_of",
+    "LINE", "START", "Move", "dedup_key", "is_line", "line", "line_want", "move", "refusal", "uid_of",
     "uid_problem",
 ]  # fmt: skip
 
@@ -66,6 +66,10 @@ def refusal(workflow: str, uid: str, run_id: str, status: str | None) -> Conflic
 def line(workflow: str, uid: str) -> str:
     """The name under which runs of one uid wait for one another."""
     return f"uid:{workflow}:{uid}"
+
+
+def is_line(name: str) -> bool:
+    return name.startswith("uid:")
 
 
 def line_want(name: str) -> Want:

@@ -1,24 +1,23 @@
-"""Runs that wait for one another: what one says is brought to the other, in the order it was said.
-
-The rows are the truth. Here are those that were not taken yet, by the run that is told; of each
-queue the first is on its way through the engine, and the next one goes when that is stored.
-"""
+"""Runs that wait for one another: what one says, the other hears by mail."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from ostinato.core import commands as c
 from ostinato.core import events as e
 from ostinato.core.callers import Caller
 from ostinato.core.decide.calls import CallBudget, answer, circle
 from ostinato.core.facts import Failure
+from ostinato.core.run_ids import in_partition
 from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, Unloadable
 from ostinato.ports import Mail
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.mail import call_in, event_in, joined, mail_of
+from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.starts import Starter, load_open, loaded_double
@@ -43,29 +42,21 @@ class Below:
 
 
 class Calls:
-    def __init__(self, engine: Engine, catalog: Catalog, starter: Starter) -> None:
+    def __init__(self, engine: Engine, catalog: Catalog, starter: Starter, room: Mailroom) -> None:
         self.engine = engine
         self.catalog = catalog
         self.starter = starter
+        self.room = room
         self.budget = CallBudget()
-        self._queues: dict[str, deque[Mail]] = {}
-        self._unreadable: set[str] = set()
         self._below: dict[str, Below] = {}
-
-    def __len__(self) -> int:
-        """What was said and is not taken."""
-        return sum(len(queue) for queue in self._queues.values())
-
-    async def refresh(self) -> None:
-        """What the store holds: an earlier process has left it."""
-        for mail in await self.engine.storage.mail():
-            if all(mail.line != one.line for one in self._queues.get(mail.to, ())):
-                self.bring(mail)
+        room.open["call"] = lambda mail: Start(self, mail)
+        for kind in ("hangup", "answer", "joined", "tell"):
+            room.open[kind] = lambda mail: Hear(self, mail)
 
     def on_said(self, run_id: str, said: c.CallRun | c.HangUp | c.AnswerCall) -> None:
         if isinstance(said, c.AnswerCall):
             self.over(said.caller, run_id)
-        self.bring(mail_of(run_id, said))
+        self.room.said(mail_of(run_id, said))
 
     def begun(self, caller: Caller, run_id: str) -> None:
         below = self._below.setdefault(caller.first, Below())
@@ -90,33 +81,6 @@ class Calls:
             return None
         return self.budget.refusal(asked.caller, below.made, len(below.open))
 
-    def bring(self, mail: Mail) -> None:
-        """It is stored: whoever is told hears it after what was said before."""
-        queue = self._queues.setdefault(mail.to, deque())
-        queue.append(mail)
-        if len(queue) == 1:
-            self._send(mail)
-
-    def _send(self, mail: Mail) -> None:
-        self.engine.post(Start(self, mail) if mail.kind == "call" else Hear(self, mail))
-
-    def taken(self, mail: Mail) -> None:
-        queue = self._queues[mail.to]
-        queue.popleft()
-        if queue:
-            self._send(queue[0])
-        else:
-            del self._queues[mail.to]
-
-    def on_readable(self, run_id: str) -> None:
-        """What it could not be told, because it could not be loaded, it is told now."""
-        if run_id in self._unreadable:
-            self._unreadable.discard(run_id)
-            self._send(self._queues[run_id][0])
-
-    def unreadable(self, run_id: str) -> None:
-        self._unreadable.add(run_id)
-
 
 class Hear(Tell):
     """Tell a run what another one has said. One that is gone hears nothing any more."""
@@ -129,6 +93,10 @@ class Hear(Tell):
         self.mail = mail
         self.gone = False
 
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
     async def ready(self, engine: Engine) -> None:
         try:
             await super().ready(engine)
@@ -140,12 +108,18 @@ class Hear(Tell):
         change.rows.mail[self.mail.line] = None
         return told
 
+    def errand(self) -> None:
+        """Whoever has its partition by now takes the mail."""
+
+    def dropped(self) -> None:
+        pass
+
     def done(self, result: Any) -> None:
-        self.calls.taken(self.mail)
+        self.calls.room.taken(self.mail)
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Unloadable):
-            self.calls.unreadable(self.run_id)
+            self.calls.room.unreadable(self.run_id)
 
 
 class Start(Post):
@@ -167,6 +141,10 @@ class Start(Post):
         self.trouble: OstinatoError | None = None
         self.replies: list[Mail] = []
 
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
     async def ready(self, engine: Engine) -> None:
         """A workflow that is there and cannot be read is the operator's to mend: it waits."""
         self.trouble = None
@@ -180,7 +158,7 @@ class Start(Post):
             self.data = self.calls.catalog.called_input(workflow, version, self.asked.input)
             one = self.calls.starter.wanted(workflow, version, self.asked.uid, self.data)
             self.wanted = one
-            if one.asks:
+            if one.asks and not one.far:
                 await self._look(engine, one)
         except StoreError:
             raise
@@ -201,6 +179,9 @@ class Start(Post):
             todo += [each for each in await _callers(engine, run_id) if each not in self.above]
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
+        if self.wanted is not None and self.wanted.far and self.trouble is None:
+            self._pass_on(change, self.wanted)
+            return
         self.replies = []
         try:
             self.replies = self._start(engine, change, now)
@@ -214,6 +195,14 @@ class Start(Post):
         change.rows.mail[self.mail.line] = None
         change.rows.mail |= {reply.line: reply for reply in self.replies}
 
+    def _pass_on(self, change: Change, one: Wanted) -> None:
+        """Another process knows what runs under its uid."""
+        change.rows.mail[self.mail.line] = replace(self.mail, partition=one.home)
+
+    def _run_id(self, one: Wanted) -> str:
+        """Where the others of its uid are; that is known only now when its document makes it."""
+        return self.asked.run_id if one.home is None else in_partition(self.asked.run_id, one.home)
+
     def _start(self, engine: Engine, change: Change, now: int) -> list[Mail]:
         if self.trouble is not None or self.wanted is None:
             raise self.trouble or NotYet
@@ -222,12 +211,19 @@ class Start(Post):
             return [self._refused(circle(holder, one.uid))]
         if not holder and (failure := self.calls.too_many(asked)) is not None:
             return [self._refused(failure)]
-        start = e.Called(asked.run_id, seed, one.uid, self.data, caller=asked.caller)
+        run_id = self._run_id(one)
+        start = e.Called(run_id, seed, one.uid, self.data, caller=asked.caller)
         begun = self.calls.starter.start(change, one, start, now)
         if begun.duplicate:
             return self._joined(engine, change, begun.run_id, now)
-        self.calls.begun(asked.caller, asked.run_id)
-        return []
+        self.calls.begun(asked.caller, run_id)
+        return [] if run_id == asked.run_id else [joined(asked.caller, run_id)]
+
+    def looks_again(self) -> bool:
+        return True
+
+    def dropped(self) -> None:
+        """Whoever has its partition by now takes the mail."""
 
     def _holder(self, engine: Engine, one: Wanted) -> str:
         """The open run that this call would wait for, or behind, if there is one."""
@@ -256,9 +252,7 @@ class Start(Post):
         return mail_of("", c.AnswerCall(self.asked.caller, error=error, refused=True))
 
     def done(self, result: Any) -> None:
-        self.calls.taken(self.mail)
-        for reply in self.replies:
-            self.calls.bring(reply)
+        self.calls.room.taken(self.mail)
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Refused):  # the store takes no such run
@@ -268,7 +262,7 @@ class Start(Post):
 async def _callers(engine: Engine, run_id: str) -> list[str]:
     """Who waits for this run. One that is over waits for nobody, nor one that is gone."""
     try:
-        state = (await engine.residents.load(run_id)).state
+        state = (await engine.residents.look(run_id)).state
     except (NotFoundError, Unloadable):  # it cannot go on, whatever it waits for
         return []
     return [] if state.ended else [caller.run for caller in state.callers]
@@ -288,5 +282,4 @@ class Refuse(Post):
         change.rows.mail |= {self.start.mail.line: None, self.reply.line: self.reply}
 
     def done(self, result: Any) -> None:
-        self.start.calls.taken(self.start.mail)
-        self.start.calls.bring(self.reply)
+        self.start.calls.room.taken(self.start.mail)

@@ -10,12 +10,16 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import Raw
+
 from ostinato.core import events as e
 from ostinato.core.state import State
 from ostinato.errors import ConflictError, NotFoundError, Refused
 from ostinato.ports import JobEnd, JobFree, JobRow
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import NotYet, Post
+from ostinato.runtime.mail import said
+from ostinato.runtime.posts import Errand, NotYet, Post
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -88,12 +92,23 @@ class EndJob(_OfClaim):
     __slots__ = ("event_of", "job_id", "token")
 
     def __init__(
-        self, job_id: str, token: str, event_of: EventOf, answer: asyncio.Future[Any]
+        self, job_id: str, token: str, event_of: EventOf, answer: asyncio.Future[Any] | None
     ) -> None:
         super().__init__(answer)
         self.job_id = job_id
         self.token = token
         self.event_of = event_of
+        self.freed = False
+
+    def errand(self) -> Errand:
+        asked = (self.job_id, self.token, Raw(said(self.event_of(self.row))))
+        return Errand("end-job", self.row.run_id, msgspec.json.encode(asked))
+
+    def report(self, result: bool) -> bool:
+        return result
+
+    def arrived(self, told: Raw) -> None:
+        self.done(msgspec.json.decode(told, type=bool))
 
     async def ready(self, engine: Engine) -> None:
         self.row = await held(engine, self.job_id, self.token)
@@ -120,7 +135,11 @@ class LoseLease(_OfClaim):
         super().__init__(None)
         self.row = row
         self.over = over
-        self.lost = False
+        self.lost = self.freed = False
+
+    def errand(self) -> Errand:
+        row = msgspec.structs.replace(self.row, brief=b"")
+        return Errand("lose-lease", row.run_id, msgspec.json.encode(row))
 
     async def ready(self, engine: Engine) -> None:
         row = await engine.storage.job(self.row.id)

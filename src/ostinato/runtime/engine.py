@@ -20,25 +20,28 @@ from typing import Any
 
 from ostinato.core import events as e
 from ostinato.core.decide import advance
+from ostinato.core.run_ids import in_partition
 from ostinato.core.state import LARGE
 from ostinato.errors import (
     Fenced,
     NotFoundError,
     OstinatoError,
+    Overtaken,
     Refused,
     StoreError,
     UnknownCommit,
     Unloadable,
     Unready,
 )
-from ostinato.ports import Batch, Clock, Storage, StoredEvent
+from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
 from ostinato.runtime.letters import note_failed
 from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell
-from ostinato.runtime.resident import GraphOf, Resident, Residents
+from ostinato.runtime.resident import Abroad, GraphOf, Resident, Residents
+from ostinato.runtime.territory import Territory
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.engine")
@@ -67,13 +70,15 @@ class Engine:
         clock: Clock,
         identity: Identity,
         inline: int = LARGE,
+        territory: Territory | None = None,
     ) -> None:
         self.storage = storage
+        self.territory = Territory() if territory is None else territory
         self.inline = inline
         self.clock = clock
         self.graph_of = graph_of
         self.identity = identity
-        self.residents = Residents(storage, graph_of)
+        self.residents = Residents(storage, graph_of, self.territory)
         self.outlets = Outlets(self.residents)
         self.epoch = 0
         self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
@@ -115,6 +120,16 @@ class Engine:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.post(make(answer))
         return await answer
+
+    def give(self, partitions: Partitions) -> None:
+        """Between two ticks: another process goes on with the runs that are there."""
+        self.residents.give(partitions)
+        self._queue = deque(post for post in self._queue if post.partition not in partitions)
+
+    def run_id(self, now: int) -> str:
+        """Of a run that may be in any partition: in one of this process's."""
+        run_id, partition = self.identity.run_id(now), self.territory.choose(self.identity.chance)
+        return run_id if partition is None else in_partition(run_id, partition)
 
     async def rest(self) -> None:
         """Wait until nothing in memory is ahead of the store."""
@@ -162,6 +177,8 @@ class Engine:
         for post in posts:
             try:
                 await post.ready(self)
+            except Abroad as error:
+                self.outlets.abroad(post, error.partition)
             except Exception as error:
                 if not _may_pass(post, error):
                     self._refuse(post, error)
@@ -288,7 +305,9 @@ class Engine:
         """Find the one change that the store refuses; the others are committed."""
         if len(applied) == 1:
             self._undo(applied[0].change)
-            if (post := applied[0].post).answer is None:
+            if isinstance(error, Overtaken) and applied[0].post.looks_again():
+                self.post_first([applied[0].post])
+            elif (post := applied[0].post).answer is None:
                 self._fail_run(post, error, f"the store refused: {error}")
             else:
                 post.failed(error)

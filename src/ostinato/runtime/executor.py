@@ -27,8 +27,10 @@ import msgspec
 from ostinato.core import events as e
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
+from ostinato.core.run_ids import partition_of
 from ostinato.core.secrets import filled, has_marks, without
 from ostinato.errors import OstinatoError
+from ostinato.ports import Partitions
 from ostinato.runtime.attempt import Attempt, Key
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report, Where
@@ -142,6 +144,16 @@ class Executor:
         if found is not None and found.task is None:
             found.reported = True
             self._forget(found)
+
+    def at_work(self) -> Partitions:
+        """Where the runs are whose jobs have begun here."""
+        begun = [key for key, one in self._attempts.items() if one.task is not None or one.asked]
+        return frozenset(partition_of(run_id) for run_id, _, _ in begun)
+
+    def give(self, partitions: Partitions) -> None:
+        """What has not begun there begins in another process."""
+        for key in [key for key in self._attempts if partition_of(key[0]) in partitions]:
+            self.withdraw(*key)
 
     def abandon(self, run_id: str, key: str, attempt: int) -> None:
         """What becomes of it is nobody's business any more: stop it, and say nothing."""

@@ -69,6 +69,9 @@ class Accept(Post):
     def pairs(self) -> list[Pair]:
         return [(event.source, event.id) for event in self.events]
 
+    def looks_again(self) -> bool:
+        return True
+
     async def ready(self, engine: Engine) -> None:
         self.known = await self.known_events(engine)
         self.found = [
@@ -138,9 +141,9 @@ class Accept(Post):
     def _start(
         self, engine: Engine, change: Change, start: Starting, one: Wanted, event: Raw, now: int
     ) -> Begun:
-        ids = engine.identity
-        begin = e.Start(ids.run_id(now), ids.seed(), one.uid, start.input, event)
-        return self.starter.start(change, one, begin, now)
+        run_id, seed = engine.run_id(now), engine.identity.seed()
+        begin = e.Start(run_id, seed, one.uid, start.input, event)
+        return self.starter.start(change, one, begin, now, start.trigger.name)
 
     def _bury(
         self, engine: Engine, change: Change, event: Event, trigger: Trigger,

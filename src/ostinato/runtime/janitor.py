@@ -143,14 +143,7 @@ class Janitor:
         done, operations = Cleaned(), set[str]()
         async with self._one_pass:
             self._warn_of_strangers()
-            for lots in (
-                self._runs,
-                self._events,
-                self._letters,
-                self._replies,
-                self._operations,
-                self._rest,
-            ):
+            for lots in self._lots():
                 self._look_if_stopping()
                 async for removal in lots(now):
                     await self._remove(removal)
@@ -161,6 +154,13 @@ class Janitor:
         if done:
             log.info("janitor.removed", **{name: getattr(done, name) for name in _COUNTS})
         return done
+
+    def _lots(self) -> list[Callable[[int], AsyncIterator[Removal]]]:
+        """Runs go where they are told everything else; what is nobody's, at the hub."""
+        if not self.engine.territory.hub:
+            return [self._runs]
+        others = [self._events, self._letters, self._replies, self._operations, self._rest]
+        return [self._runs, *others]
 
     def _look_if_stopping(self) -> None:
         """Whoever asked for a pass is told soon, however slowly the store answers."""
@@ -185,8 +185,8 @@ class Janitor:
                         yield removal
 
     async def _runs_of(self, workflow: str, status: str, old: int) -> AsyncIterator[Removal]:
-        storage = self.engine.storage
-        while runs := await storage.over_runs(workflow, status, old, RUNS):
+        storage, owned = self.engine.storage, self.engine.territory.owned
+        while runs := await storage.over_runs(workflow, status, old, RUNS, owned):
             if self._exporter is not None:
                 await self._exporter.export(runs)
             yield Removal(runs=runs, rows=ROWS, ended_before=old)

@@ -51,7 +51,9 @@ class Wish:
 
 
 class Jobs:
-    """``here`` are the names of the handlers in this process."""
+    """``here`` are the names of the handlers in this process. ``tell`` hints at what others want
+    to know. Whoever gave a job to a worker looks after its lease, whosever run it is.
+    """
 
     def __init__(
         self, engine: Engine, ask: Ask, here: Callable[[str], bool], workers: Workers
@@ -70,6 +72,7 @@ class Jobs:
         self._calm_until = 0
         self._served: dict[str, int] = {}
         self._turn = 0
+        self.tell: Callable[[str, str], None] = lambda kind, about: None
 
     # asking for work
 
@@ -140,12 +143,15 @@ class Jobs:
             counted = await self._ask(make)
         except Refused as error:
             raise ConflictError(f"job {job_id} is not yours any more") from error
-        row = posts[0].row
-        self._forget(row)
-        if posts[0].freed:
-            self._offer(row)
+        self.ended(posts[0])
         if not counted:
             raise ConflictError(f"job {job_id} is over: its run has gone on without it")
+
+    def ended(self, post: EndJob) -> None:
+        """What a worker said of it is stored."""
+        self._forget(post.row)
+        if post.freed:
+            self._offer(post.row)
 
     async def extend(self, job_id: str, token: str, lease: int, *, beat: bool) -> bool:
         """Whether it should stop. Raises as ``end`` does. ``beat``: the work itself goes on."""
@@ -170,6 +176,7 @@ class Jobs:
 
     def on_offer(self, topic: str) -> None:
         self.offers.offered(topic)
+        self.tell("offer", topic)
 
     def on_recall(self, run_id: str, key: str, attempt: int) -> None:
         """Its row is gone by now, or a worker has it and will be told."""
@@ -195,7 +202,8 @@ class Jobs:
         query, cursor = JobQuery(topic=topic, claimed=False), None
         while rows := await self.engine.storage.jobs(query, Page(MANY, cursor)):
             for row in rows:
-                self._offer(row)
+                if self.engine.territory.has_run(row.run_id):
+                    self._offer(row)
             cursor = rows[-1].id
 
     def _offer(self, row: JobRow) -> None:
@@ -203,7 +211,7 @@ class Jobs:
         if self._here(row.topic):
             self.engine.post(Tell(row.run_id, e.TakenBack(row.key, row.attempt)))
         else:
-            self.offers.offered(row.topic)
+            self.on_offer(row.topic)
 
     async def run_once(self, now: int) -> int:
         done = self._tell_starts(now)
@@ -239,7 +247,7 @@ class Jobs:
         for row in new:
             self._losing.add(row.id)
             log.warning("lease.lost", job=row.id, topic=row.topic, worker=row.worker)
-            self.engine.post(LoseLease(row, self._lost))
+            self.engine.post(LoseLease(row, self.lost))
         if due:  # more may be due by then; what is on its way may be so for long
             self._lease_at = now + (LONG if new else RETURN)
         else:
@@ -247,7 +255,7 @@ class Jobs:
             self._lease_at = inf if first is None else first
         return len(new)
 
-    def _lost(self, post: LoseLease) -> None:
+    def lost(self, post: LoseLease) -> None:
         self._losing.discard(post.row.id)
         if post.lost:
             self._forget(post.row)

@@ -174,10 +174,12 @@ class Redrive(Post):
     def _send(self, engine: Engine, change: Change, now: int) -> list[str]:
         if self.letter.kind == OUTGOING and self.letter.event is not None:
             change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))
-        ids, runs = engine.identity, []
+        runs = list[str]()
         for start, one in zip(self.fitting.starts, self.wanted, strict=True):
-            begin = e.Start(ids.run_id(now), ids.seed(), one.uid, start.input, self.fitting.encoded)
-            runs.append(self.starter.start(change, one, begin, now).run_id)
+            run_id, seed = engine.run_id(now), engine.identity.seed()
+            begin = e.Start(run_id, seed, one.uid, start.input, self.fitting.encoded)
+            name = start.trigger.name
+            runs.append(self.starter.start(change, one, begin, now, name).run_id)
         return runs
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:

@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+
+from msgspec.structs import replace
 
 from ostinato.core import events as e
 from ostinato.core.commands import TakePlaces, Want
-from ostinato.core.uids import LINE, line
-from ostinato.errors import NotFoundError, Unloadable
+from ostinato.core.uids import LINE, is_line, line
+from ostinato.errors import NotFoundError, Unloadable, Unready
 from ostinato.ports import Owner, Place, Turn
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
-from ostinato.runtime.posts import NotYet, Tell
+from ostinato.runtime.mailroom import Mailroom
+from ostinato.runtime.posts import NotYet, Post, Tell
+from ostinato.runtime.turns import FarTurns
 
 LOOKED_AT = 32
 """Turns behind a blocked one that are looked at, each time something changes under a name."""
@@ -41,9 +45,17 @@ Entry = tuple[int, int, Owner]
 
 
 class Limiter:
-    def __init__(self, engine: Engine) -> None:
+    """``stale``: what the store holds must be read anew; ``times`` counts how often it was."""
+
+    def __init__(self, engine: Engine, room: Mailroom) -> None:
         self.engine = engine
+        self.stale = False
+        self.times = 0
+        self.far = FarTurns(self, room)
+        self._clear()
         self.alarm = Alarm(engine.clock, engine.wake)
+
+    def _clear(self) -> None:
         self._holders: dict[str, dict[int, Owner]] = {}
         self._held: dict[Owner, list[Place]] = {}
         self._full_at: dict[str, int] = {}
@@ -56,6 +68,7 @@ class Limiter:
         self._fading: list[tuple[int, str]] = []  # buckets, by when they may be full
         self.changed: OrderedDict[str, None] = OrderedDict()
         self._giving: dict[Owner, Owner] = {}  # who was asked to give its place up, and to whom
+        self._first: dict[Owner, Turn] = {}  # what is the hub's to give, after a place in a line
         self._number = 0
 
     def __len__(self) -> int:
@@ -63,32 +76,77 @@ class Limiter:
         return len(self._waiting)
 
     async def refresh(self) -> None:
-        """Once: what the store holds. Nothing is known when one of these reads fails."""
+        """What the store holds. Nothing is known when one of these reads fails."""
+        self.stale = True
         storage = self.engine.storage
         places, buckets = await storage.places(), await storage.buckets()
         turns = await storage.turns()
+        self.stale = False
+        self.times += 1
+        self._clear()
+        self.far.clear()
         for place in places:
-            self._hold(place)
+            self._find(place)
         for name, taken in self._holders.items():
             self._free[name] = [n for n in range(max(taken)) if n not in taken]
         self._full_at = buckets
         self._fading = sorted((full_at, name) for name, full_at in buckets.items())
+        lines = {(place.run_id, place.key, place.name) for place in places if is_line(place.name)}
         for turn in turns:
             if turn.wants:
-                self._wait(turn)
-            else:  # it cannot be read, and nobody would ever tell who waits for it
+                self.come(turn, lines)
+            elif self.engine.territory.has_run(turn.run_id):
+                # it cannot be read, and nobody would ever tell who waits for it
                 why = f"what {turn.key or 'it'} waits its turn for cannot be read in the store"
                 self.engine.post(Tell(turn.run_id, e.Broken(why)))
 
-    def on_turn(self, run_id: str, asked: TakePlaces) -> None:
-        self._wait(Turn(run_id, asked.key, asked.priority, asked.wants))
+    def _find(self, place: Place) -> None:
+        """A line is known where its runs are, everything else at the hub."""
+        here = self.engine.territory.has_run(place.run_id)
+        if here if is_line(place.name) else self.engine.territory.hub:
+            self._hold(place)
+        elif here:
+            self.far.holds((place.run_id, place.key))
+
+    def come(self, turn: Turn, lines: Container[tuple[str, str, str]] = ()) -> None:
+        """It waits, as its row says; whoever looks after that lets it wait. ``lines`` are places
+        in lines that are held already: (run, key, name)."""
+        first = tuple(want for want in turn.wants if want.overflow == LINE)
+        others = replace(turn, wants=tuple(want for want in turn.wants if want not in first))
+        stands = all((turn.run_id, turn.key, want.name) in lines for want in first)
+        territory = self.engine.territory
+        if territory.has_run(turn.run_id):
+            self._come_here(turn, others, replace(turn, wants=() if stands else first))
+        elif territory.hub and others.wants and stands:
+            self._wait(others)
         self.engine.wake.set()
+
+    def _come_here(self, turn: Turn, others: Turn, first: Turn) -> None:
+        if self.engine.territory.hub or not others.wants:
+            self._wait(turn)
+        elif first.wants:
+            self._first[turn.owner] = others
+            self._wait(first)
+        else:
+            self.far.ask(others)
+
+    def come_from_afar(self, turn: Turn) -> bool:
+        """Whether it waits; False where it has its places already."""
+        if turn.owner in self._held:
+            return False
+        if turn.owner not in self._waiting:
+            self.come(turn)
+        return True
+
+    def on_turn(self, run_id: str, asked: TakePlaces) -> None:
+        self.come(Turn(run_id, asked.key, asked.priority, asked.wants))
 
     def on_place(self, run_id: str, name: str) -> None:
         self._hold(Place(name, 0, run_id, ""))
 
     def on_free(self, run_id: str, key: str) -> None:
         self.release((run_id, key))
+        self.far.free((run_id, key))
         self.engine.wake.set()
 
     def close(self) -> None:
@@ -120,6 +178,7 @@ class Limiter:
         for name in [want.name for want in turn.wants] if turn is not None else ():
             self.changed[name] = None
         self._giving.pop(owner, None)
+        self._first.pop(owner, None)
         for place in self._held.pop(owner, ()):
             holders = self._holders[place.name]
             del holders[place.n]
@@ -129,6 +188,9 @@ class Limiter:
                 del self._holders[place.name]
                 self._free.pop(place.name, None)
             self.changed[place.name] = None
+
+    def holds(self, owner: Owner) -> bool:
+        return owner in self._held
 
     # lines
 
@@ -246,7 +308,12 @@ class Limiter:
             else:
                 buckets |= self._faded(now)
                 buckets[want.name] = self._fill(want, want.per, now)
-        self.engine.post(Admit(self, turn, places, buckets))
+        if (others := self._first.pop(turn.owner, None)) is not None:
+            self.engine.post(HoldFirst(self, others, places))
+        elif self.engine.territory.has_run(turn.run_id):
+            self.engine.post(Admit(self, turn, places, buckets))
+        else:
+            self.far.admit(turn, places, buckets)
 
     def _fill(self, want: Want, per: int, now: int) -> int:
         full_at = self._tokens_back(want, per, now) + per * US // want.limit
@@ -307,18 +374,21 @@ class Limiter:
 class Admit(Tell):
     """It has its places: stored with what it does then. One that has ended keeps none."""
 
-    __slots__ = ("buckets", "limiter", "places", "turn")
+    __slots__ = ("buckets", "limiter", "places", "times", "turn")
 
     def __init__(
         self, limiter: Limiter, turn: Turn, places: list[Place], buckets: dict[str, int | None]
     ) -> None:
         super().__init__(turn.run_id, e.PlacesTaken(turn.key))
         self.limiter = limiter
+        self.times = limiter.times
         self.turn = turn
         self.places = places
         self.buckets = buckets
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
+        if self.times != self.limiter.times:  # all was read anew: it waits again
+            return
         if self.resident.stale:
             raise NotYet
         told = super().apply(engine, change, now)
@@ -334,6 +404,34 @@ class Admit(Tell):
         change.rows.places += self.places
         change.rows.buckets |= self.buckets
 
+    def errand(self) -> None:
+        """Whoever has its run by now has read its turn."""
+
     def failed(self, error: BaseException) -> None:
-        if isinstance(error, Unloadable | NotFoundError):  # nobody is told, and nobody comes back
+        gone = isinstance(error, Unloadable | NotFoundError | Unready)
+        if gone and self.times == self.limiter.times:  # nobody is told, and nobody comes back
             self.limiter.release(self.turn.owner)
+
+
+class HoldFirst(Post):
+    """Its place in a line is kept, and only now the hub is asked for the others: nobody passes it,
+    and it waits for nobody behind it."""
+
+    __slots__ = ("limiter", "others", "places", "times")
+
+    def __init__(self, limiter: Limiter, others: Turn, places: list[Place]) -> None:
+        super().__init__()
+        self.limiter = limiter
+        self.others = others
+        self.places = places
+        self.times = limiter.times
+
+    def apply(self, engine: Engine, change: Change, now: int) -> bool:
+        stands = self.times == self.limiter.times and self.limiter.holds(self.others.owner)
+        if stands:
+            change.rows.places += self.places
+        return stands
+
+    def done(self, result: bool) -> None:
+        if result and self.limiter.holds(self.others.owner):
+            self.limiter.far.ask(self.others)

@@ -1,18 +1,21 @@
-"""This process among those that share a store: one holds it, the others stand by.
+"""This process among those that share a store: each has its share of the partitions.
 
-The lease is renewed three times before it would be over. Who stands by takes the store as soon as
-its holder has left, or is late by the store's clock. Who has lost it is told so by the fence, lays
-down everything, and stands by again as if it had just come.
+The lease is renewed three times before it would be over. Who has fewer partitions than its share
+takes what is free, and what those had who are late by the store's clock; who has more gives some
+back. Who was buried is told so by the fence, lays down everything, and comes again as if it were
+new.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+from ostinato.core.run_ids import PARTITIONS
 from ostinato.errors import Fenced, StoreError
-from ostinato.ports import Members, Roll
+from ostinato.ports import LEFT, Members, Partitions, Roll, Taken
 from ostinato.runtime.lease import Lease
 from ostinato.telemetry.logger import logger
 
@@ -22,15 +25,25 @@ TURNS = 3
 """Renewals in the time of one lease."""
 
 TRUSTED = 0.75
-"""Part of a lease after which its holder begins nothing more, by its own clock."""
+"""Part of a lease after which nothing more is begun, by this process's own clock."""
 
-Change = Callable[[], Awaitable[None]]
+
+class Work(Protocol):
+    """What a process does with its partitions."""
+
+    async def take_up(self, taken: Taken) -> None:
+        """Go on with the runs in these, besides those that are here."""
+
+    async def let_go(self, count: int) -> Partitions:
+        """Have nothing to do any more with so many partitions, or fewer: these."""
+
+    async def lay_down(self) -> None:
+        """All are others' by now."""
 
 
 class Membership:
-    """``span`` is the length of a lease in seconds. ``take_up`` is awaited when this process has
-    come to hold the store, ``lay_down`` when it has lost it. ``heard`` gets the store's time (ms).
-    ``waits``: it takes nothing until it is told.
+    """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms), ``news``
+    what others hint at. ``waits``: it takes nothing until it is told.
     """
 
     def __init__(
@@ -39,58 +52,67 @@ class Membership:
         span: float,
         address: Callable[[], str],
         lease: Lease,
+        work: Work,
         *,
         heard: Callable[[int], None],
-        take_up: Change,
-        lay_down: Change,
+        news: Callable[[Sequence[str]], None],
         waits: bool = False,
     ) -> None:
         self.members = members
         self.lease = lease
-        self.holds = False
         self.waits = waits
+        self.owned: Partitions = frozenset()
         self.roll = Roll(0, ())
         self._span = span
         self._address = address
+        self._work = work
         self._heard = heard
-        self._take_up = take_up
-        self._lay_down = lay_down
+        self._news = news
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.taking: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
 
-    async def enter(self) -> bool:
-        """Come, and take the store if that can be. Whoever asks takes up what it finds then."""
-        self.members.listen(self.look)
+    @property
+    def holds(self) -> bool:
+        return bool(self.owned)
+
+    async def enter(self) -> Taken:
+        """Come, and take what can be had. Whoever asks takes it up itself."""
+        self.members.listen(self._listen)
         await self._renew()
-        if not self.waits and await self.members.take():
-            self.holds = True
+        taken = await self._take()
+        if self.owned:
             await self._renew()
-        return self.holds
+        return taken
 
     def begin(self) -> None:
         """Renew from now on, until ``close``."""
         self._task = asyncio.create_task(self._turn(), name="ostinato-membership")
+
+    def _listen(self, words: Sequence[str]) -> None:
+        if LEFT in words:
+            self.look()
+        self._news(words)
 
     def look(self) -> None:
         """Something may have changed: do not wait for the next turn."""
         self._wake.set()
 
     def go(self) -> None:
-        """It is told: from now on it takes the store when it can."""
+        """It is told: from now on it takes what it can."""
         self.waits = False
         self.look()
 
     async def rest(self) -> None:
-        """Take nothing more. What it holds it goes on to hold, until ``close``."""
+        """Take nothing more. What it has it keeps, until ``close``."""
         self.waits = True
-        await _cancelled(self.taking)
+        await _cancelled(self._moving)
 
     async def close(self) -> None:
-        """Leave: who stands by goes on at once. A store that fails notices it by itself."""
+        """Leave: the others go on at once. A store that fails notices it by itself."""
         await _cancelled(self._task)
-        await _cancelled(self.taking)
-        self.holds = False
+        await _cancelled(self._moving)
+        self.owned = frozenset()
         with contextlib.suppress(StoreError, Fenced, TimeoutError):
             async with asyncio.timeout(self._span):
                 await self.members.leave()
@@ -103,9 +125,7 @@ class Membership:
             self._wake.clear()
             try:
                 await self._renew()
-                if not (self.holds or self.waits) and await self.members.take():
-                    self._begin_to_hold()
-                    await self._renew()
+                self._move()
             except Fenced as error:
                 await self._lose(error)
             except StoreError as error:
@@ -114,42 +134,100 @@ class Membership:
                 log.exception("membership.broken")  # ours to mend; the lease goes on
 
     async def _renew(self) -> None:
-        began = self.lease.now()
+        began, lease = self.lease.now(), round(self._span * 1000)
         try:
             async with asyncio.timeout(self._span / 2):
-                self.roll = await self.members.renew(round(self._span * 1000), self._address())
+                self.roll = await self.members.renew(lease, self._address(), waits=self.waits)
         except TimeoutError:
             said = f"the store does not answer within {self._span / 2:g} s"
             raise StoreError(f"{said}; look at its load, or make `lease` longer") from None
         self._heard(self.roll.now)
-        if self.holds:
+        if self.owned:
             self.lease.prolong(began + self._span * TRUSTED)
 
-    def _begin_to_hold(self) -> None:
-        """Beside the renewals: it may take longer than a lease."""
-        self.holds = True
-        log.info("store.taken", member=self.members.id)
-        self.taking = asyncio.create_task(self._hold(), name="ostinato-take-up")
+    # shares
 
-    async def _hold(self) -> None:
+    def share(self) -> int:
+        """How many partitions a process should have at most, of those that are there and work."""
+        working = [one for one in self.roll.seats if not (one.waits or one.late)]
+        return -(-PARTITIONS // max(1, len(working)))
+
+    def _move(self) -> None:
+        """Beside the renewals: to take up or to let go may take longer than a lease."""
+        if self.waits or (self._moving is not None and not self._moving.done()):
+            return
+        late = any(seat.late and seat.partitions for seat in self.roll.seats)
+        here = self.roll.seat(self.members.id)
+        if here is not None and here.partitions > len(self.owned):
+            self._moving = asyncio.create_task(self._recover(), name="ostinato-recover")
+        elif late or (self.roll.free and len(self.owned) < self.share()):
+            self._moving = asyncio.create_task(self._take_more(), name="ostinato-take")
+        elif len(self.owned) > self.share():
+            self._moving = asyncio.create_task(self._give(), name="ostinato-give")
+
+    async def _take(self) -> Taken:
+        if self.waits:
+            return Taken()
+        taken = await self.members.take(max(0, self.share() - len(self.owned)))
+        if taken.partitions:
+            self.owned |= taken.partitions
+            log.info("partitions.taken", count=len(taken.partitions), member=self.members.id)
+        return taken
+
+    async def _take_more(self) -> None:
         try:
-            await self._take_up()
+            taken = await self._take()
+        except Fenced:
+            self.look()  # the next renewal says so, too
+            return
+        except StoreError as error:
+            log.warning("partitions.not_taken", error=str(error))
+            return
+        if taken.partitions:
+            self.look()  # the lease counts from the next renewal on
+            await self._take_up(taken)
+
+    async def _recover(self) -> None:
+        """The store says that it has more: an answer was lost when they were taken or given."""
+        with contextlib.suppress(StoreError, Fenced):
+            owners = await self.members.owners()
+            found = {each for each, id in owners.items() if id == self.members.id} - self.owned
+            if found:
+                self.owned |= found
+                await self._take_up(Taken(frozenset(found), orphans=True))
+
+    async def _take_up(self, taken: Taken) -> None:
+        try:
+            await self._work.take_up(taken)
         except Exception as error:
-            log.error("store.given_up", error=f"{type(error).__name__}: {error}")
-            self.holds = False
+            log.error("partitions.given_up", error=f"{type(error).__name__}: {error}")
             await self._lay_down()
-            await self.members.leave()  # whoever can, goes on; this one tries again
+            with contextlib.suppress(StoreError, Fenced):
+                await self.members.leave()  # whoever can, goes on; this one tries again
+
+    async def _give(self) -> None:
+        given = await self._work.let_go(len(self.owned) - self.share())
+        self.owned -= given
+        if given:
+            log.info("partitions.given", count=len(given))
+            with contextlib.suppress(StoreError, Fenced):  # what is kept is found again
+                await self.members.give(given)
 
     async def _lose(self, error: Fenced) -> None:
-        log.error("store.lost", error=str(error), hint="it was stopped or cut off for too long")
-        self.holds = False
-        self.lease.end()
-        await _cancelled(self.taking)
+        log.error(
+            "partitions.lost", error=str(error), hint="it was stopped or cut off for too long"
+        )
+        await _cancelled(self._moving)
         await self._lay_down()
         self.look()
 
+    async def _lay_down(self) -> None:
+        self.owned = frozenset()
+        self.lease.end()
+        await self._work.lay_down()
+
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
+    if task is not None and task is not asyncio.current_task():
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

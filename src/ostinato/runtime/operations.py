@@ -6,6 +6,7 @@ repeats nothing and forgets nothing. The rows say what is left: memory only know
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Raw
 
 from ostinato.core.decide.repairs import Asked, request
@@ -24,7 +25,7 @@ from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.operating import End
-from ostinato.runtime.posts import NotYet, Post
+from ostinato.runtime.posts import Errand, NotYet, Post
 from ostinato.runtime.repairs import holder_of, repaired
 from ostinato.runtime.reports import clipped
 from ostinato.runtime.resident import Resident, head_of
@@ -154,6 +155,16 @@ class Step(Post):
         self.gone = ""
         self.holder = ""
 
+    @property
+    def waits(self) -> bool:
+        return True
+
+    def errand(self) -> Errand:
+        return Errand("step", self.run_id, msgspec.json.encode(self.operation.id))
+
+    def arrived(self, said: Raw) -> None:
+        self.done(None)
+
     async def ready(self, engine: Engine) -> None:
         self.dealt = await engine.storage.operation_run(self.operation.id, self.run_id) != ""
         try:
@@ -197,6 +208,31 @@ class Step(Post):
         if isinstance(error, Refused) or not isinstance(error, (StoreError, Fenced, Unready)):
             log.error("operation.refused", run=self.run_id, error=str(error))
             self.role.engine.post(Spoilt(self, f"{type(error).__name__}: {error}"))
+
+
+class StepHere(Step):
+    """The same for a process that does not lead the operation, as the store has that."""
+
+    __slots__ = ("operation_id",)
+
+    def __init__(self, operation_id: str, run_id: str) -> None:
+        Post.__init__(self)
+        self.operation_id = operation_id
+        self.run_id = run_id
+        self.resident, self.dealt, self.gone, self.holder = None, False, "", ""
+
+    async def ready(self, engine: Engine) -> None:
+        found = await engine.storage.operation(self.operation_id)
+        if found is None:
+            raise NotFoundError(f"there is no operation {self.operation_id!r}")
+        self.operation = found
+        await super().ready(engine)
+
+    def done(self, result: None) -> None:
+        """Who leads it is told."""
+
+    def failed(self, error: BaseException) -> None:
+        pass
 
 
 class Spoilt(Post):

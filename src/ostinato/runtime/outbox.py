@@ -46,7 +46,7 @@ class Outbox:
             return 0
         self.waiting = False
         try:
-            outgoing = await self.engine.storage.outbox(MANY, HEAVY)
+            outgoing = await self.engine.storage.outbox(MANY, HEAVY, self.engine.territory.owned)
         except BaseException:
             self.waiting = True  # what could not be read is there still
             raise

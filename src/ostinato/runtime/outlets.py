@@ -8,9 +8,10 @@ from msgspec import Raw
 
 from ostinato.core import commands as c
 from ostinato.core.state import State
-from ostinato.ports import DeadLetter
+from ostinato.ports import Batch, DeadLetter, Mail
 from ostinato.runtime.change import Applied, Told
 from ostinato.runtime.mail import Message
+from ostinato.runtime.posts import Post
 from ostinato.runtime.resident import Residents
 from ostinato.runtime.watching import Watching
 
@@ -29,6 +30,7 @@ class Outlets:
         self.withdraw: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.on_offer: Callable[[str], None] = lambda topic: None
         self.on_recall: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
+        self.abroad: Callable[[Post, int], None] = lambda post, partition: post.dropped()
         self.on_fenced: Callable[[], None] = lambda: None
         self.on_ended: Callable[[str], None] = lambda run_id: None
         self.on_timer: Callable[[int], None] = lambda due_at: None
@@ -38,6 +40,7 @@ class Outlets:
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
+        self.on_mail: Callable[[Mail], None] = lambda mail: None
         self.on_said: Callable[[str, Message], None] = lambda run_id, said: None
         self.on_readable: Callable[[str], None] = lambda run_id: None
         self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
@@ -48,14 +51,17 @@ class Outlets:
             for told in one.change.tolds:
                 self._leave(told, jobs)
             if one.change.made is not None:
-                self._announce(one.change.made.dead_letters)
+                self._announce(one.change.made)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)
 
-    def _announce(self, letters: Iterable[DeadLetter]) -> None:
-        for letter in letters:
+    def _announce(self, rows: Batch) -> None:
+        for letter in rows.dead_letters:
             self.on_letter(letter)
+        for mail in rows.mail.values():
+            if mail is not None:
+                self.on_mail(mail)
 
     def _leave(self, told: Told, jobs: list[Job]) -> None:
         state = told.resident.state

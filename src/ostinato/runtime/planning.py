@@ -28,6 +28,9 @@ class Role(Protocol):
     def planned(self, rows: Iterable[Schedule]) -> None:
         """These rows are stored."""
 
+    def unblocked(self, run_ids: Iterable[str]) -> None:
+        """What schedules have waited for is over."""
+
 
 Rule = Callable[[Plan | None, Schedule, int], Schedule]
 """The plan is None when the schedule's document cannot be read."""
@@ -170,3 +173,7 @@ class Unblock(Alter):
             for row in self.rows
             if row.waits_for is not None and not await is_open(engine, row.waits_for)
         ]
+
+    def done(self, result: list[Schedule]) -> None:
+        self.role.unblocked([row.waits_for for row in self.rows if row.waits_for is not None])
+        super().done(result)

@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ostinato.core.events import Event
+import msgspec
+from msgspec import Raw
+
+from ostinato.core.events import Event, TakenOver
+from ostinato.errors import Unready
 from ostinato.ports import DeadLetter, Timer, Version
 from ostinato.runtime.change import Change
+from ostinato.runtime.mail import said
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -21,6 +26,14 @@ if TYPE_CHECKING:
 
 
 Pair = tuple[str, str]
+
+
+class Errand(NamedTuple):
+    """A post as it is said to another process: ``to`` is the run that it is about, if one."""
+
+    kind: str
+    to: str
+    body: bytes
 
 
 class Post(ABC):
@@ -43,6 +56,36 @@ class Post(ABC):
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
         """Say what changes. Raises ``NotYet``, or why it cannot be."""
 
+    @property
+    def partition(self) -> int | None:
+        """Where the mail lies that it takes: it goes when that is another process's."""
+        return None
+
+    @property
+    def waits(self) -> bool:
+        """Whether what comes of it elsewhere is to be told."""
+        return self.answer is not None
+
+    def looks_again(self) -> bool:
+        """Whether it can be done anew, now that another process was first."""
+        return False
+
+    def errand(self) -> Errand | None:
+        """The same, for the process whose business it is; None: that one knows already."""
+        return None
+
+    def report(self, result: Any) -> Any:
+        """What another process that has asked for this is told, as JSON can say it."""
+        return None
+
+    def arrived(self, said: Raw) -> None:
+        """What another process has reported, which did this."""
+        self.done(None)
+
+    def dropped(self) -> None:
+        """It is another process's business, and that one knows already."""
+        self.failed(Unready("another process has this by now; ask again"))
+
     def done(self, result: Any) -> None:
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(result)
@@ -50,6 +93,12 @@ class Post(ABC):
     def failed(self, error: BaseException) -> None:
         if self.answer is not None and not self.answer.done():
             self.answer.set_exception(error)
+
+
+class Afar(NamedTuple):
+    """What another process says of a run that it has told something: how many facts came of it."""
+
+    facts: int
 
 
 class Tell(Post):
@@ -76,6 +125,17 @@ class Tell(Post):
         self.resident = await engine.residents.load(self.run_id) if there is None else there
         if self.run_id in engine.unreadable:
             engine.readable_again(self.run_id)
+
+    def errand(self) -> Errand | None:
+        if self.fired is not None or isinstance(self.event, TakenOver):
+            return None
+        return Errand("tell" if self.answer is None else "ask", self.run_id, said(self.event))
+
+    def report(self, result: Any) -> Any:
+        return 0 if result is None else len(result.facts)
+
+    def arrived(self, said: Raw) -> None:
+        self.done(Afar(msgspec.json.decode(said, type=int)))
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
         if self.resident.stale:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
+from msgspec import Raw, json
 
 from ostinato.core import events as e
 from ostinato.core.decide import refuse
@@ -13,7 +13,8 @@ from ostinato.core.decide.repairs import Asked
 from ostinato.core.forks import given_to_fork
 from ostinato.core.state import State
 from ostinato.runtime.change import Change, Told
-from ostinato.runtime.posts import NotYet, Post, stored
+from ostinato.runtime.mail import said
+from ostinato.runtime.posts import Afar, Errand, NotYet, Post, stored
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.wanted import Begun
@@ -72,15 +73,24 @@ class Repair(Post):
 
     resident: Resident
 
-    def __init__(self, run_id: str, event: Asked, answer: asyncio.Future[Told]) -> None:
+    def __init__(self, run_id: str, event: Asked, answer: asyncio.Future[Any] | None) -> None:
         super().__init__(answer)
         self.run_id = run_id
         self.event = event
         self.holder = ""
 
+    def errand(self) -> Errand:
+        return Errand("repair", self.run_id, said(self.event))
+
     async def ready(self, engine: Engine) -> None:
         self.resident = await engine.residents.load(self.run_id)
         self.holder = await holder_of(engine, self.resident)
+
+    def report(self, result: Told) -> int:
+        return len(result.facts)
+
+    def arrived(self, told: Raw) -> None:
+        self.done(Afar(json.decode(told, type=int)))
 
     def apply(self, engine: Engine, change: Change, now: int) -> Told:
         return repaired(engine, change, self.resident, self.event, self.holder, now)
@@ -112,13 +122,13 @@ class Fork(Post):
         self.why = why
 
     async def ready(self, engine: Engine) -> None:
-        self.source = await engine.residents.load(self.run_id)
+        self.source = await engine.residents.look(self.run_id)
 
     def apply(self, engine: Engine, change: Change, now: int) -> Begun:
-        state, ids = self.source.state, engine.identity
+        state = self.source.state
         start = e.Start(
-            ids.run_id(now),
-            ids.seed(),
+            engine.run_id(now),
+            engine.identity.seed(),
             input=state.input if self.input is None else self.input,
             event=state.event,
             given=given_to_fork(state, self.key),

@@ -11,10 +11,21 @@ from ostinato.core.facts import Fact, RunStarted
 from ostinato.core.fold import replay_one
 from ostinato.core.fold.large import lighten
 from ostinato.core.graph import Graph
+from ostinato.core.run_ids import partition_of
 from ostinato.core.state import LARGE, State
 from ostinato.core.views import status_of
 from ostinato.errors import Damaged, NotFoundError, Unloadable
-from ostinato.ports import Head, Record, Storage
+from ostinato.ports import Head, Partitions, Record, Storage
+from ostinato.runtime.territory import Territory
+
+
+class Abroad(Exception):
+    """What is asked for lies in a partition of another process."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(partition)
+        self.partition = partition
+
 
 GraphOf = Callable[[str, int], Graph]
 """Finds the graph of (workflow, version)."""
@@ -67,8 +78,11 @@ def head_of(state: State) -> Head:
 class Residents:
     """The runs in memory. Those that only wait leave, oldest first, beyond ``limit``."""
 
-    def __init__(self, storage: Storage, graph_of: GraphOf, limit: int = 10_000) -> None:
+    def __init__(
+        self, storage: Storage, graph_of: GraphOf, territory: Territory, limit: int = 10_000
+    ) -> None:
         self._storage = storage
+        self._territory = territory
         self._graph_of = graph_of
         self._limit = limit
         self._runs: OrderedDict[str, Resident] = OrderedDict()
@@ -108,14 +122,31 @@ class Residents:
         return None if resident is None or resident.state.ended else resident
 
     async def load(self, run_id: str) -> Resident:
-        """From memory, else from its history. Raises ``NotFoundError``."""
+        """From memory, else from its history. Raises ``NotFoundError``, and ``Abroad``."""
         resident = self._runs.get(run_id)
         if resident is None:
-            resident = Resident(run_id, await load_state(self._storage, self._graph_of, run_id))
-            resident.new_head()
+            if not self._territory.has_run(run_id):
+                raise Abroad(partition_of(run_id))
+            resident = await self._read(run_id)
             if not resident.state.ended:
                 self.add(resident)
         return resident
+
+    async def look(self, run_id: str) -> Resident:
+        """To be read, and told nothing: a run of another process may go on meanwhile."""
+        if self._territory.has_run(run_id):
+            return await self.load(run_id)
+        return await self._read(run_id)
+
+    async def _read(self, run_id: str) -> Resident:
+        resident = Resident(run_id, await load_state(self._storage, self._graph_of, run_id))
+        resident.new_head()
+        return resident
+
+    def give(self, partitions: Partitions) -> None:
+        """Those that another process goes on with."""
+        for run_id in [name for name in self._runs if partition_of(name) in partitions]:
+            self.drop(run_id)
 
     def shrink(self) -> None:
         """Between two ticks. Moving the busy ones behind keeps this O(1) over time."""

@@ -22,6 +22,7 @@ from ostinato.ports import StoredEvent
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
+from ostinato.runtime.distant import Distant
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.planning import Alter, Settle, Unblock, claim, is_open, planned
@@ -38,6 +39,9 @@ STEP = 1_000
 """Milliseconds that a clock may be set back without the schedules being looked at."""
 
 MANY = 500
+
+SAFETY = 15_000
+"""Milliseconds after which one looks whether a run of another process has ended."""
 
 
 class Planned(Accept):
@@ -165,8 +169,10 @@ class Schedules:
         self.starter = starter
         self.has_room: Callable[[], bool] = lambda: True
         self.alarm = Alarm(engine.clock, engine.wake)
+        self.distant: Distant | None = None
         self._on_their_way: set[str] = set()
         self._waiting: dict[str, set[str]] = {}
+        self._far: dict[str, Callable[[], None]] = {}
 
     async def refresh(self) -> None:
         """At the start: what the documents say, and what ended while nobody looked."""
@@ -186,6 +192,7 @@ class Schedules:
             self._fire(new)
         elif not due:
             self.alarm.set(await storage.next_schedule())
+            self._look_afar(now)
         else:  # one that cannot fire must not hide those that are due after it
             self.alarm.set(now + AGAIN)
         return len(new)
@@ -226,9 +233,40 @@ class Schedules:
                 self.alarm.expect(row.due_at)
             elif row.waits_for is not None:
                 self._waiting.setdefault(row.waits_for, set()).add(row.id)
+                self._watch(row.waits_for)
                 waiting.append(row.id)
         if waiting:  # it may have ended before we began to listen
             self.engine.post(Unblock(self, waiting))
+
+    def _watch(self, run_id: str) -> None:
+        """A run of another process: whether it has ended is looked at when that one hints at it,
+        and once in a while."""
+        if self.distant is None or self.engine.territory.has_run(run_id) or run_id in self._far:
+            return
+        self._far[run_id] = lambda: self._look_at(run_id)
+        self.distant.watch(run_id, self._far[run_id])
+        self.alarm.expect(self.engine.clock.now() + SAFETY)
+
+    def _look_at(self, run_id: str) -> None:
+        if ids := self._waiting.get(run_id):
+            self.engine.post(Unblock(self, sorted(ids)))
+
+    def _look_afar(self, now: int) -> None:
+        for run_id, then in list(self._far.items()):
+            if self.distant is not None:
+                self.distant.forget(run_id, then)
+            if run_id not in self._waiting or self.distant is None:
+                del self._far[run_id]
+            else:
+                self.distant.watch(run_id, then)
+                then()
+        if self._far:
+            self.alarm.expect(now + SAFETY)
+
+    def unblocked(self, run_ids: Iterable[str]) -> None:
+        """These have ended."""
+        for run_id in run_ids:
+            self._waiting.pop(run_id, None)
 
     def run_ended(self, run_id: str) -> None:
         if (ids := self._waiting.pop(run_id, None)) is not None:

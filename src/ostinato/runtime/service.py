@@ -11,20 +11,25 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ostinato.core import events as e
 from ostinato.core.decide.calls import CallBudget
 from ostinato.core.retention import Retention
 from ostinato.core.state import LARGE
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
-from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage
+from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage, Taken
 from ostinato.runtime import letters
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.arrivals import receive
 from ostinato.runtime.attempt import Key
 from ostinato.runtime.bounds import NEAR
 from ostinato.runtime.calls import Calls
 from ostinato.runtime.catalog import Catalog
+from ostinato.runtime.change import Told
+from ostinato.runtime.distant import Distant
 from ostinato.runtime.engine import Engine
+from ostinato.runtime.errands import Errands
 from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
@@ -33,7 +38,10 @@ from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.jobs import Jobs
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.limiter import Limiter
+from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.meeting import Meeting
+from ostinato.runtime.moves import Moves
+from ostinato.runtime.news import News
 from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import Post, Tell
@@ -41,7 +49,7 @@ from ostinato.runtime.processes import Pool
 from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
-from ostinato.runtime.takeover import take_over
+from ostinato.runtime.territory import Territory
 from ostinato.runtime.timers import Timers
 from ostinato.runtime.workers import Workers
 from ostinato.telemetry.lag import LoopLag
@@ -74,6 +82,14 @@ class Limits:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+class Timed(Protocol):
+    """A role that waits for an instant."""
+
+    alarm: Alarm
+
+    async def run_once(self, now: int) -> int: ...
+
+
 class Service:
     """Everything that runs in one process, wired."""
 
@@ -92,22 +108,32 @@ class Service:
         version: str = "",
         pool: Pool | None = None,
         *,
+        news: News | None = None,
         watch_loop: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.storage = storage
         self.catalog = catalog
-        inline = self.limits.inline
-        self.engine = Engine(storage, catalog.graph, clock, identity or Identity(), inline)
+        members = storage.members
+        self.member = "" if members is None else members.id
+        territory = Territory(None if members is None else frozenset())
+        self.engine = Engine(
+            storage, catalog.graph, clock, identity or Identity(), self.limits.inline, territory
+        )
+        self.news = News(members) if news is None else news
+        self.room = Mailroom(self.engine, self.news)
+        self.errands = Errands(self.engine, self.room, self.news, self.member)
+        self.distant = Distant(self.engine, self.news)
+        self.moves = Moves(self)
         self.executor = self._executor(handlers, pool)
         self.executor.lease = lease
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
-        self.limiter = Limiter(self.engine)
+        self.limiter = Limiter(self.engine, self.room)
         self.operations = Operations(self.engine)
-        self.calls = Calls(self.engine, catalog, self.starter)
+        self.calls = Calls(self.engine, catalog, self.starter, self.room)
         self.schedules = Schedules(self.engine, catalog, self.starter)
         here = handlers.names().__contains__
         self.jobs = Jobs(self.engine, self.ask, here, Workers(clock, version))
@@ -120,7 +146,9 @@ class Service:
         self._room = asyncio.Event()
         self._near = False
         self._moment = 0
-        self._timed = (self.timers, self.schedules, self.operations, self.jobs)
+        self._timed: tuple[Timed, ...] = (
+            self.timers, self.schedules, self.operations, self.jobs, self.room, self.errands,
+        )  # fmt: skip
         self._pace_back: Callable[[], None] = lambda: None
         self._wire()
 
@@ -159,7 +187,17 @@ class Service:
         outlets.on_wait = self.meeting.on_wait
         outlets.on_event = self.meeting.on_event
         outlets.on_said = self.calls.on_said
-        outlets.on_readable = self.calls.on_readable
+        outlets.on_readable = self.room.on_readable
+        outlets.on_mail = self.room.said
+        outlets.abroad = self.errands.send
+        self.jobs.tell = self.news.tell
+        self.schedules.distant = self.distant
+        receive(self.errands, self.starter, self.jobs)
+        self.news.hearers |= {
+            "mail": self.room.hinted,
+            "reply": self.errands.hinted,
+            "offer": self.jobs.offers.offered,
+        }
         outlets.on_letter = self._count_letter
 
     def _run_ended(self, run_id: str) -> None:
@@ -184,7 +222,7 @@ class Service:
                     return False
                 await asyncio.sleep(PAUSE)
             else:
-                step = None if told is None else told.resident.state.steps.get(key)
+                step = told.resident.state.steps.get(key) if isinstance(told, Told) else None
                 return step is not None and (step.attempt, step.status) == (number, "running")
         return False
 
@@ -258,8 +296,9 @@ class Service:
 
     # living
 
-    async def start(self) -> None:
-        """Take over what was left, then begin to turn. Until then no job starts here.
+    async def start(self, taken: Taken | None = None) -> None:
+        """Take over what was left, then begin to turn. Until then no job starts here. ``taken`` are
+        the partitions that are this process's, of a store that others share.
 
         What is asked meanwhile is stored before, or waits: nobody else turns the engine by then.
         """
@@ -268,15 +307,15 @@ class Service:
             if self._task is not None:  # who stood by has taken the store meanwhile
                 return
             await self._own()
-            await take_over(self.engine)
-            await self.timers.refresh()
-            await self.schedules.refresh()
-            await self.operations.refresh()
-            await self.calls.refresh()
-            await self.jobs.refresh()
+            await (self.moves.settle_all() if taken is None else self.moves.settle(taken))
             self._pace_back = slow_down()
             self._task = asyncio.create_task(self._turn(), name="ostinato-service")
         self.ready = True
+
+    async def lead(self) -> None:
+        """What concerns all runs is looked after here from now on."""
+        await self.schedules.refresh()
+        await self.operations.refresh()
 
     async def run_once(self, now: int | None = None) -> int:
         """Every role once that has something to do: a role that only waits costs a look.
@@ -285,6 +324,8 @@ class Service:
         """
         moment = self.engine.clock.now() if now is None else now
         done = await self.engine.run_once(now)
+        if self.moves:
+            done += await self.moves.run_once()
         if moment < self._moment:
             self.schedules.clock_went_back(self._moment - moment)
         self._moment = moment
@@ -293,6 +334,8 @@ class Service:
         for role in self._timed:
             if moment >= role.alarm.due_at:
                 done += await role.run_once(moment)
+        if self.limiter.stale:
+            await self.limiter.refresh()
         if self.limiter.changed or moment >= self.limiter.alarm.due_at:
             done += self.limiter.run_once(moment)
         if self.outbox.waiting:
@@ -356,6 +399,9 @@ class Service:
         self.schedules.close()
         self.jobs.close()
         self.operations.close()
+        self.room.close()
+        self.errands.close()
+        self.moves.close()
         self.engine.close()
         if self.lag is not None:
             self.lag.close()

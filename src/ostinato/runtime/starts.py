@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ostinato.core import events as e
 from ostinato.core.graph import Graph
 from ostinato.core.model import Again, UidRule
+from ostinato.core.run_ids import in_partition
 from ostinato.core.state import State
 from ostinato.core.triggers import Found, Starting
 from ostinato.core.uids import dedup_key, uid_of
@@ -27,9 +29,10 @@ from ostinato.errors import (
     OstinatoError,
 )
 from ostinato.ports import Page, Reply, RunQuery
+from ostinato.runtime.afar import start_afar
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import Post, stored
-from ostinato.runtime.resident import Resident
+from ostinato.runtime.posts import Errand, Post, stored
+from ostinato.runtime.resident import Abroad, Resident
 from ostinato.runtime.standing import Standing
 from ostinato.runtime.wanted import Begun, Wanted
 
@@ -63,6 +66,8 @@ class Starter:
         one = Wanted(graph, uid, rule)
         if graph.uid is not None or graph.dedup is not None:
             _name(one, graph, input, event)
+        if one.home is not None:
+            one.far = not self.engine.territory.has(one.home)
         return one
 
     def all_wanted(self, found: Found) -> list[Wanted]:
@@ -90,7 +95,7 @@ class Starter:
         taken = await engine.storage.open_runs(pairs) if pairs else {}
         for one in named:
             one.taken = taken.get(one.pair)
-            if one.loads:
+            if one.loads and not one.far:
                 one.before = await self._load_before(one)
         for one in wanted:
             if one.mark is not None:
@@ -109,7 +114,14 @@ class Starter:
             run_id = next((h.run_id for h in await engine.storage.runs(query, Page(1))), None)
         return None if run_id is None else await engine.residents.load(run_id)
 
-    def start(self, change: Change, one: Wanted, event: e.Start, now: int) -> Begun:
+    def start(
+        self, change: Change, one: Wanted, event: e.Start, now: int, trigger: str = ""
+    ) -> Begun:
+        """``trigger`` is the name of the one that its event has met."""
+        if one.home is not None and not isinstance(event, e.Called):
+            event = replace(event, run_id=in_partition(event.run_id, one.home))
+        if one.far:
+            return start_afar(change, one, event, trigger)
         if one.mark is None:
             return self._start(change, one, event, now)
         stored(self.engine, change, "reply", *one.mark)
@@ -157,6 +169,24 @@ def _name(one: Wanted, graph: Graph, input: Raw | None, event: Raw | None) -> No
         one.mark = f"dedup {graph.workflow}", key
 
 
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """A start that another process is asked for; ``once`` is (scope, key, digest, expires_at)."""
+
+    workflow: str
+    version: int
+    input: Raw
+    uid: str | None
+    once: tuple[str, str, str, int] | None
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What came of it. ``answer`` as the idempotency key keeps it, of one that came again."""
+
+    run_id: str
+    duplicate: bool
+    answer: str
+
+
 class Begin(Post):
     """Start one run."""
 
@@ -184,6 +214,23 @@ class Begin(Post):
         self.wanted: Wanted
         self.early: Reply | None = None
 
+    def looks_again(self) -> bool:
+        return True
+
+    def errand(self) -> Errand:
+        once = self.idempotency
+        key = None if once is None else (once.scope, once.key, once.digest, once.expires_at)
+        asked = Asked(self.workflow, self.version, self.input, self.uid, key)
+        return Errand("begin", "", msgspec.json.encode(asked))
+
+    def report(self, result: Begun) -> Told:
+        answer = "" if result.answer is None else result.answer.decode()
+        return Told(result.run_id, result.duplicate, answer)
+
+    def arrived(self, said: Raw) -> None:
+        told = msgspec.json.decode(said, type=Told)
+        self.done(Begun(told.run_id, told.duplicate, told.answer.encode() or None))
+
     async def ready(self, engine: Engine) -> None:
         if (once := self.idempotency) is not None:
             self.early = await engine.storage.reply(once.scope, once.key, engine.now)
@@ -191,6 +238,8 @@ class Begin(Post):
             self.wanted = self.starter.wanted(self.workflow, self.version, self.uid, self.input)
         except ExpressionError as error:
             raise InvalidInput(str(error)) from error
+        if self.wanted.far and self.early is None:
+            raise Abroad(self.wanted.home or 0)
         if self.wanted.asks:
             await self.starter.look([self.wanted])
             await self._load(engine)
@@ -208,8 +257,8 @@ class Begin(Post):
             stored(engine, change, "reply", once.scope, once.key)
             if self.early is not None:
                 return replayed(once, self.early)
-        ids, one = engine.identity, self.wanted
-        start = e.Start(ids.run_id(now), ids.seed(), one.uid, self.input)
+        one = self.wanted
+        start = e.Start(engine.run_id(now), engine.identity.seed(), one.uid, self.input)
         begun = self.starter.start(change, one, start, now)
         if once is not None:
             self._remember(engine, change, once, begun, now)
@@ -238,7 +287,7 @@ async def load_open(engine: Engine, one: Wanted) -> None:
 async def loaded_double(engine: Engine, run_id: str) -> Resident:
     """The run that starts which are one are answered with. Raises ``ConflictError``."""
     try:
-        return await engine.residents.load(run_id)
+        return await engine.residents.look(run_id)
     except NotFoundError:
         why = f"this start counts as run {run_id} (`dedup`), which was removed since"
         raise ConflictError(f"{why}; it starts anew when the window is over") from None

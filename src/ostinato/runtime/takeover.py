@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ostinato.core import events as e
-from ostinato.ports import DamagedEvent, Page, RunQuery, Storage
+from ostinato.core.run_ids import partition_of
+from ostinato.ports import DamagedEvent, Page, Partitions, RunQuery, Storage
 from ostinato.runtime.damaged import Bury
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
@@ -16,23 +17,32 @@ from ostinato.telemetry.logger import logger
 log = logger("ostinato.takeover")
 
 
-async def take_over(engine: Engine) -> int:
-    """Post to every run that had work in hands, or missed an event."""
-    runs = await engine.storage.busy_runs()
+async def take_over(
+    engine: Engine, partitions: Partitions | None = None, *, orphans: bool = True
+) -> int:
+    """Post to every run in these partitions that had work in hands. ``orphans``: and to any run
+    that missed an event, for whoever had taken that in may have told nobody.
+    """
+    runs = await engine.storage.busy_runs(partitions)
     for run_id in runs:
         engine.post(Tell(run_id, e.TakenOver()))
+    if orphans:
+        await _tell_missed(engine)
+    busy = set(runs)
+    async for run_id in _in_repair(engine.storage):
+        if run_id not in busy and (partitions is None or partition_of(run_id) in partitions):
+            engine.post(Recheck(run_id))
+    if runs:
+        log.info("takeover.runs", runs=len(runs))
+    return len(runs)
+
+
+async def _tell_missed(engine: Engine) -> None:
     for wait, event in await engine.storage.missed():
         if isinstance(event, DamagedEvent):
             engine.post(Bury(event))
         else:
             engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))
-    busy = set(runs)
-    async for run_id in _in_repair(engine.storage):
-        if run_id not in busy:
-            engine.post(Recheck(run_id))
-    if runs:
-        log.info("takeover.runs", runs=len(runs))
-    return len(runs)
 
 
 async def _in_repair(storage: Storage) -> AsyncIterator[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ostinato.core import events as e
 from ostinato.core.decide.asking import refuse_answer
 from ostinato.core.tasks import Answer, refuse_second
 from ostinato.errors import NotFoundError
 from ostinato.ports import TaskRow
 from ostinato.runtime.change import Change
-from ostinato.runtime.posts import NotYet, Post, stored
+from ostinato.runtime.mail import said
+from ostinato.runtime.posts import Errand, NotYet, Post, stored
 from ostinato.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -26,11 +29,18 @@ class AnswerTask(Post):
     resident: Resident
     row: TaskRow
 
-    def __init__(self, task: TaskRow, event: e.TaskAnswered, answer: asyncio.Future[None]) -> None:
+    def __init__(
+        self, task_id: str, event: e.TaskAnswered, answer: asyncio.Future[None] | None
+    ) -> None:
         super().__init__(answer)
-        self.task_id = task.id
-        self.row = task
+        self.task_id = task_id
         self.event = event
+
+    def errand(self) -> Errand:
+        body = said(self.event)
+        return Errand(
+            "task", self.row.run_id, msgspec.json.encode((self.task_id, msgspec.Raw(body)))
+        )
 
     async def ready(self, engine: Engine) -> None:
         row = await engine.storage.task(self.task_id)

@@ -30,6 +30,10 @@ class Fire(Tell):
         self.fired = timer
         self.timers = timers
 
+    def dropped(self) -> None:
+        if self.fired is not None:
+            self.timers.arrived(self.fired)
+
     def done(self, result: Any) -> None:
         super().done(result)
         if self.fired is not None:
@@ -48,13 +52,16 @@ class Timers:
 
     async def refresh(self) -> None:
         """Ask the store when the next one is due."""
-        self.alarm.set(await self.engine.storage.next_timer())
+        owned = self.engine.territory.owned
+        self.alarm.set(await self.engine.storage.next_timer(owned))
 
     async def run_once(self, now: int) -> int:
         """Fire what is due; each is taken away in the commit of what it causes."""
         if not self.alarm.is_due(now):
             return 0
-        due = await self.engine.storage.due_timers(now, MANY + len(self._on_their_way))
+        engine, most = self.engine, MANY + len(self._on_their_way)
+        owned = engine.territory.owned
+        due = await engine.storage.due_timers(now, most, partitions=owned)
         new = [timer for timer in due if timer not in self._on_their_way]
         if new:
             self._on_their_way.update(new)

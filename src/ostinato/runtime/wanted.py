@@ -6,6 +6,7 @@ import msgspec
 
 from ostinato.core.graph import Graph
 from ostinato.core.model import Again, Meanwhile, UidRule
+from ostinato.core.run_ids import partition_of_uid
 from ostinato.core.state import State
 from ostinato.runtime.posts import Pair
 from ostinato.runtime.resident import Resident
@@ -33,7 +34,7 @@ class Wanted:
     that are one with this; ``double`` is the run of the first of them.
     """
 
-    __slots__ = ("before", "double", "graph", "mark", "rule", "taken", "uid")
+    __slots__ = ("before", "double", "far", "graph", "mark", "rule", "taken", "uid")
 
     def __init__(self, graph: Graph, uid: str | None, rule: UidRule | None) -> None:
         self.graph = graph
@@ -43,6 +44,12 @@ class Wanted:
         self.taken: str | None = None
         self.double: str | None = None
         self.before: Resident | None = None
+        self.far = False
+
+    @property
+    def home(self) -> int | None:
+        """The partition of all runs of its uid."""
+        return None if self.uid is None else partition_of_uid(self.uid)
 
     @property
     def pair(self) -> Pair:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from ostinato.core.state import State
@@ -11,14 +11,23 @@ from ostinato.core.views import history_view
 from ostinato.errors import NothingIsRunning
 from ostinato.runtime.change import Told
 
+WATCHED = 60_000
+"""Milliseconds for which another process is told of a run that it has asked for."""
+
 
 class Watching:
+    """``abroad`` are runs that other processes want to hear of, and until when (ms); ``news`` is
+    called with those of which there is some.
+    """
+
     def __init__(self) -> None:
+        self.abroad: dict[str, int] = {}
+        self.news: Callable[[str], None] = lambda run_id: None
         self._ends: dict[str, list[asyncio.Future[State]]] = {}
         self._facts: dict[str, list[asyncio.Queue[list[dict[str, Any]] | None]]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._ends or self._facts)
+        return bool(self._ends or self._facts or self.abroad)
 
     def ended(self, run_id: str) -> asyncio.Future[State]:
         """Done when the run is; ``forget`` it when nobody waits any more."""
@@ -48,6 +57,10 @@ class Watching:
 
     def tell(self, told: Told) -> None:
         run_id = told.resident.run_id
+        if run_id in self.abroad:
+            self.news(run_id)
+            if told.ended or self.abroad[run_id] < told.at:
+                del self.abroad[run_id]
         for queue in self._facts.get(run_id, ()):
             queue.put_nowait(list(history_view(told.seq, told.at, told.facts)))
             if told.ended:

@@ -1,0 +1,140 @@
+"""What other processes ask of this one: each errand as the post that does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from msgspec import Raw
+
+from ostinato.core import events as e
+from ostinato.core.decide.repairs import Asked as Repaired
+from ostinato.core.letters import problems_of
+from ostinato.core.model import UidRule
+from ostinato.errors import OstinatoError
+from ostinato.ports import DeadLetter, JobRow, Mail
+from ostinato.runtime.afar import Wish
+from ostinato.runtime.change import Change
+from ostinato.runtime.claims import EndJob, LoseLease
+from ostinato.runtime.errands import Errands
+from ostinato.runtime.jobs import Jobs
+from ostinato.runtime.letters import encoded_reasons, event_of
+from ostinato.runtime.mail import said_in
+from ostinato.runtime.operations import StepHere
+from ostinato.runtime.posts import NotYet, Post, Tell
+from ostinato.runtime.repairs import Repair
+from ostinato.runtime.starts import Asked, Begin, Idempotency, Starter
+from ostinato.runtime.tasks import AnswerTask
+from ostinato.runtime.wanted import Wanted
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+
+def receive(errands: Errands, starter: Starter, jobs: Jobs) -> None:
+    """Know what becomes of each kind."""
+    errands.does("ask", lambda mail: Tell(mail.to, said_in(mail.body)))
+    errands.does("repair", _repair)
+    errands.does("task", _answer)
+    errands.does("end-job", lambda mail: _end_job(jobs, mail))
+    errands.does("lose-lease", lambda mail: _lose_lease(jobs, mail))
+    errands.does("step", _step)
+    errands.does("begin", lambda mail: _begin(starter, mail))
+    errands.does("start", lambda mail: StartHere(starter, mail))
+
+
+def _repair(mail: Mail) -> Repair:
+    return Repair(mail.to, cast(Repaired, said_in(mail.body)), None)
+
+
+def _answer(mail: Mail) -> AnswerTask:
+    task_id, body = msgspec.json.decode(mail.body, type=tuple[str, Raw])
+    return AnswerTask(task_id, cast(e.TaskAnswered, said_in(bytes(body))), None)
+
+
+def _begin(starter: Starter, mail: Mail) -> Begin:
+    """Its answer is made by who asked, of the run as it began."""
+    asked, once = msgspec.json.decode(mail.body, type=Asked), None
+    if asked.once is not None:
+        once = Idempotency(*asked.once, lambda state, duplicate: state.run_id.encode() + b"\n")
+    return Begin(starter, asked.workflow, asked.version, asked.input, asked.uid, None, once)
+
+
+class _EndJob(EndJob):
+    """``jobs`` offers it again where that is what comes of it."""
+
+    __slots__ = ("jobs",)
+
+    jobs: Jobs
+
+    def done(self, result: Any) -> None:
+        self.jobs.ended(self)
+
+
+def _end_job(jobs: Jobs, mail: Mail) -> EndJob:
+    job_id, token, body = msgspec.json.decode(mail.body, type=tuple[str, str, Raw])
+    event = said_in(bytes(body))
+    post = _EndJob(job_id, token, lambda row: event, None)
+    post.jobs = jobs
+    return post
+
+
+def _lose_lease(jobs: Jobs, mail: Mail) -> LoseLease:
+    return LoseLease(msgspec.json.decode(mail.body, type=JobRow), jobs.lost)
+
+
+def _step(mail: Mail) -> StepHere:
+    return StepHere(msgspec.json.decode(mail.body, type=str), mail.to)
+
+
+class StartHere(Post):
+    """A start that was accepted by another process. What cannot begin leaves a dead letter."""
+
+    __slots__ = ("mail", "starter", "wanted", "wish")
+
+    wanted: Wanted
+
+    def __init__(self, starter: Starter, mail: Mail) -> None:
+        super().__init__()
+        self.starter = starter
+        self.mail = mail
+        self.wish = msgspec.json.decode(mail.body, type=Wish)
+
+    def looks_again(self) -> bool:
+        return True
+
+    @property
+    def _input(self) -> Raw | None:
+        return None if self.wish.input == b"null" else self.wish.input
+
+    @property
+    def _event(self) -> Raw | None:
+        return None if self.wish.event == b"null" else self.wish.event
+
+    async def ready(self, engine: Engine) -> None:
+        wish = self.wish
+        rule = UidRule(again=wish.again, open=wish.open)
+        named = (wish.workflow, wish.version, wish.uid, self._input)
+        self.wanted = self.starter.wanted(*named, self._event, rule)
+        await self.starter.look([self.wanted])
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        wish, one = self.wish, self.wanted
+        start = e.Start(wish.run_id, engine.identity.seed(), one.uid, self._input, self._event)
+        try:
+            return self.starter.start(change, one, start, now, wish.trigger)
+        except NotYet:
+            raise
+        except OstinatoError as error:
+            self._bury(engine, change, error, now)
+        return None
+
+    def _bury(self, engine: Engine, change: Change, error: OstinatoError, now: int) -> None:
+        event = None if self._event is None else event_of(msgspec.json.decode(self._event))
+        source, id = ("", "") if event is None else (event.source, event.id)
+        change.rows.dead_letters.append(
+            DeadLetter(
+                engine.identity.event_id(now), now, "trigger", self.wish.trigger, source, id,
+                encoded_reasons(problems_of(error)), event,
+            )
+        )  # fmt: skip

@@ -1,0 +1,67 @@
+"""Runs of other processes of which somebody here wants to hear.
+
+Whoever has such a run is asked to hint at each change of it. Since a hint may be lost, whoever waits
+looks by itself once in a while, and asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ostinato.runtime.engine import Engine
+from ostinato.runtime.news import News
+from ostinato.runtime.watching import WATCHED
+
+SAFETY = 15.0
+"""Seconds after which one looks without a hint."""
+
+Then = Callable[[], None]
+
+
+class Distant:
+    def __init__(self, engine: Engine, news: News) -> None:
+        self.engine = engine
+        self._news = news
+        self._waiting: dict[str, list[Then]] = {}
+        engine.outlets.watching.news = lambda run_id: news.tell("run", run_id)
+        news.hearers["watch"] = self._asked
+        news.hearers["run"] = self._heard
+
+    def _asked(self, run_id: str) -> None:
+        """Another process wants to hear of it; at once, for it may have changed already."""
+        if self.engine.territory.has_run(run_id):
+            until = self.engine.clock.now() + WATCHED
+            self.engine.outlets.watching.abroad[run_id] = until
+            self._news.tell("run", run_id)
+
+    def _heard(self, run_id: str) -> None:
+        for then in list(self._waiting.get(run_id, ())):
+            then()
+
+    def watch(self, run_id: str, then: Then) -> None:
+        """``then`` is called when it has changed, or may have."""
+        self._waiting.setdefault(run_id, []).append(then)
+        self._news.tell("watch", run_id)
+
+    def ask_again(self, run_id: str) -> None:
+        self._news.tell("watch", run_id)
+
+    def forget(self, run_id: str, then: Then) -> None:
+        waiting = self._waiting.get(run_id, [])
+        if then in waiting:
+            waiting.remove(then)
+        if not waiting:
+            self._waiting.pop(run_id, None)
+
+    async def changed(self, run_id: str, seconds: float | None) -> None:
+        """Wait until it may have changed; for at most ``seconds``."""
+        heard = asyncio.Event()
+        self.watch(run_id, heard.set)
+        try:
+            async with asyncio.timeout(SAFETY if seconds is None else min(seconds, SAFETY)):
+                await heard.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.forget(run_id, heard.set)

@@ -1,0 +1,231 @@
+"""What is another process's to do: said there by mail, done there, and answered.
+
+Whoever asks is answered by a row: it is kept with what was done, and a hint says that it is there.
+So nothing is done twice, and an answer is not lost with a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ostinato import errors
+from ostinato.errors import OstinatoError, Refused, Unready
+from ostinato.ports import Mail, Reply
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.change import Change
+from ostinato.runtime.mailroom import Mailroom
+from ostinato.runtime.news import News
+from ostinato.runtime.posts import Errand, Post
+from ostinato.runtime.resident import Abroad
+from ostinato.telemetry.logger import logger
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+log = logger("ostinato.errands")
+
+SCOPE = "errand"
+"""Of the answers, among those to idempotency keys."""
+
+KEPT = 600_000
+"""Milliseconds for which an answer is kept: whoever asked has died, or has it by then."""
+
+SAFETY = 15_000
+"""Milliseconds after which one looks for answers without a hint."""
+
+Done = Callable[[Mail], Post]
+
+
+class Answer(Struct, frozen=True, omit_defaults=True):
+    """``error`` is the name of one of ours."""
+
+    result: Raw = Raw(b"null")
+    error: str = ""
+    message: str = ""
+
+
+class Errands:
+    """``does`` says what becomes of an errand that comes here, by its kind."""
+
+    def __init__(self, engine: Engine, room: Mailroom, news: News, member: str) -> None:
+        self.engine = engine
+        self.room = room
+        self.news = news
+        self.member = member
+        self.alarm = Alarm(engine.clock, engine.wake)
+        self._waiting: dict[str, Post] = {}
+        self._hinted: dict[str, None] = {}
+
+    def does(self, kind: str, make: Done) -> None:
+        self.room.open[kind] = lambda mail: Serve(self, mail, make(mail))
+
+    # what is said to others
+
+    def send(self, post: Post, partition: int) -> None:
+        """A post that cannot be done here."""
+        errand = post.errand()
+        if errand is None:
+            post.dropped()
+        else:
+            self.engine.post(Send(self, post, errand, partition))
+
+    def sent(self, key: str, post: Post) -> None:
+        if post.waits:
+            self._waiting[key] = post
+            self.alarm.expect(self.engine.clock.now() + SAFETY)
+
+    # what is answered
+
+    def hinted(self, key: str) -> None:
+        if key in self._waiting:
+            self._hinted[key] = None
+            self.alarm.expect(0)
+
+    async def run_once(self, now: int) -> int:
+        if not self.alarm.is_due(now):
+            return 0
+        done = 0
+        for key in list(self._hinted or self._waiting):
+            reply = await self.engine.storage.reply(SCOPE, key, now)
+            self._hinted.pop(key, None)
+            if reply is not None and (post := self._waiting.pop(key, None)) is not None:
+                _hand(post, reply.answer)
+                done += 1
+        self.alarm.set(now + SAFETY if self._waiting else None)
+        return done
+
+    def close(self) -> None:
+        self.alarm.close()
+        for post in self._waiting.values():
+            post.failed(Unready("the engine has stopped before the answer came; ask again"))
+
+
+def _hand(post: Post, body: bytes) -> None:
+    answer = msgspec.json.decode(body, type=Answer)
+    if answer.error:
+        kind = getattr(errors, answer.error, OstinatoError)
+        post.failed(kind(answer.message))
+    else:
+        post.arrived(answer.result)
+
+
+class Send(Post):
+    """Keep an errand where another process finds it. Whoever waits is told what comes back."""
+
+    __slots__ = ("errand_", "errands", "mail", "post", "to")
+
+    def __init__(self, errands: Errands, post: Post, errand: Errand, partition: int) -> None:
+        super().__init__(post.answer)
+        self.errands = errands
+        self.post = post
+        self.errand_ = errand
+        self.to = partition
+        self.mail: Mail
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        kind, run_id, body = self.errand_
+        key, waits = engine.identity.event_id(now), self.post.waits
+        self.mail = Mail(kind, run_id, self.errands.member, key, int(waits), body, self.to)
+        change.rows.mail[self.mail.line] = self.mail
+
+    def done(self, result: Any) -> None:
+        """Not the end: that is the answer."""
+        if not self.post.waits:
+            self.post.done(None)
+        else:
+            self.errands.sent(self.mail.key, self.post)
+
+    def failed(self, error: BaseException) -> None:
+        self.post.failed(error)
+
+
+class Serve(Post):
+    """Do what another process was asked for, and answer it, as one."""
+
+    __slots__ = ("errands", "error", "mail", "post")
+
+    def __init__(self, errands: Errands, mail: Mail, post: Post) -> None:
+        super().__init__()
+        self.errands = errands
+        self.mail = mail
+        self.post = post
+        self.error: OstinatoError | None = None
+
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
+    def looks_again(self) -> bool:
+        return self.post.looks_again()
+
+    async def ready(self, engine: Engine) -> None:
+        self.error = None
+        try:
+            await self.post.ready(engine)
+        except Abroad:
+            raise
+        except OstinatoError as error:
+            if isinstance(error, errors.StoreError) and not isinstance(error, Refused):
+                raise
+            self.error = error
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        result = None
+        if self.error is None:
+            try:
+                result = self.post.apply(engine, change, now)
+            except OstinatoError as error:  # nothing was changed
+                self.error = error
+        change.rows.mail[self.mail.line] = None
+        self._answer(change, result, self.error, now)
+        return result
+
+    def _answer(self, change: Change, result: Any, error: OstinatoError | None, now: int) -> None:
+        if not self.mail.attempt:
+            if error is not None:
+                log.warning("errand.refused", kind=self.mail.kind, error=str(error))
+            return
+        told = (
+            Answer(Raw(msgspec.json.encode(self.post.report(result))))
+            if error is None
+            else Answer(error=error.code, message=error.message)
+        )
+        body = msgspec.json.encode(told)
+        change.rows.replies.append(Reply(SCOPE, self.mail.key, "", body, now, now + KEPT))
+
+    def done(self, result: Any) -> None:
+        if self.error is None:
+            self.post.done(result)
+        self.errands.room.taken(self.mail)
+        if self.mail.attempt:
+            self.errands.news.tell("reply", self.mail.key)
+
+    def dropped(self) -> None:
+        """Whoever has the partition by now takes the mail."""
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Refused):  # the store takes nothing of it
+            self.errands.engine.post(Undone(self, error))
+
+
+class Undone(Post):
+    """An errand that came to nothing is answered all the same."""
+
+    __slots__ = ("error", "serve")
+
+    def __init__(self, serve: Serve, error: Refused) -> None:
+        super().__init__()
+        self.serve = serve
+        self.error = error
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.rows.mail[self.serve.mail.line] = None
+        self.serve._answer(change, None, self.error, now)
+
+    def done(self, result: Any) -> None:
+        self.serve.error = self.error
+        self.serve.done(None)

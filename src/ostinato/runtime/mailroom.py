@@ -1,0 +1,193 @@
+"""What was said to runs here and is not taken: each run hears it in the order it was said.
+
+The rows are the truth. Here are those that were not taken yet, by whom they are for; of each queue
+the first is on its way through the engine, and the next one goes when that is stored.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ostinato.ports import Line, Mail, Partitions
+from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.change import Change
+from ostinato.runtime.posts import Post
+from ostinato.telemetry.logger import logger
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+
+log = logger("ostinato.mailroom")
+
+SAFETY = 15_000
+"""Milliseconds after which one looks without a hint, where other processes may have said
+something."""
+
+Open = Callable[[Mail], Post]
+
+
+class Sender(Protocol):
+    def tell(self, kind: str, about: str = "") -> None: ...
+
+
+class Mailroom:
+    """``open`` says what becomes of mail, by its kind. ``unhinted`` counts what was found without
+    a hint: each was late.
+    """
+
+    def __init__(self, engine: Engine, news: Sender) -> None:
+        self.engine = engine
+        self.alarm = Alarm(engine.clock, engine.wake)
+        self.open: dict[str, Open] = {}
+        self.unhinted = 0
+        self._news = news
+        self._queues: dict[str, deque[Mail]] = {}
+        self._lines: set[Line] = set()
+        self._unreadable: set[str] = set()
+        self._hinted: set[int] = set()
+
+    def __len__(self) -> int:
+        """What was said and is not taken."""
+        return len(self._lines)
+
+    # what comes
+
+    def said(self, mail: Mail) -> None:
+        """It is stored. Mail for others is taken there."""
+        if self.engine.territory.has(mail.place):
+            self.bring(mail)
+        else:
+            self._news.tell("mail", str(mail.place))
+
+    def bring(self, mail: Mail) -> None:
+        """Whoever is told hears it after what was said before."""
+        if mail.line in self._lines:
+            return
+        self._lines.add(mail.line)
+        queue = self._queues.setdefault(_whose(mail), deque())
+        queue.append(mail)
+        if len(queue) == 1:
+            self._send(mail)
+
+    def hinted(self, partition: str) -> None:
+        """Something lies there, as another process says."""
+        if partition.isdigit() and self.engine.territory.has(int(partition)):
+            self._hinted.add(int(partition))
+            self.alarm.expect(0)
+
+    async def refresh(self, partitions: Partitions | None) -> None:
+        """What the store holds: who had these partitions before has left it."""
+        for mail in await self.engine.storage.mail(partitions):
+            self.bring(mail)
+        self._set_alarm()
+
+    async def run_once(self, now: int) -> int:
+        """Between two ticks, when memory and store agree."""
+        if not self.alarm.is_due(now):
+            return 0
+        hinted, owned = frozenset(self._hinted), self.engine.territory.owned
+        self._hinted.clear()
+        before = len(self)
+        try:
+            for mail in await self.engine.storage.mail(hinted or owned):
+                self.bring(mail)
+        except BaseException:
+            self._hinted |= hinted
+            raise
+        new = len(self) - before
+        if new and not hinted:
+            self.unhinted += new
+            log.warning("hint.lost", letters=new)
+        self._set_alarm()
+        return new
+
+    def _set_alarm(self) -> None:
+        whole = self.engine.territory.owned is None
+        self.alarm.set(None if whole else self.engine.clock.now() + SAFETY)
+        if self._hinted:
+            self.alarm.expect(0)
+
+    # what goes
+
+    def _send(self, mail: Mail) -> None:
+        if (open := self.open.get(mail.kind)) is not None:
+            self.engine.post(open(mail))
+        else:
+            log.error("mail.unknown", kind=mail.kind, hint="a newer version has written it")
+
+    def taken(self, mail: Mail) -> None:
+        self._lines.discard(mail.line)
+        queue = self._queues.get(_whose(mail))
+        if queue is None or queue[0].line != mail.line:
+            return  # its partition is another process's by now
+        queue.popleft()
+        if queue:
+            self._send(queue[0])
+        else:
+            del self._queues[_whose(mail)]
+
+    def give(self, partitions: Partitions) -> None:
+        """Another process takes what lies there."""
+        for name, queue in list(self._queues.items()):
+            if queue[0].place in partitions:
+                self._lines -= {mail.line for mail in queue}
+                self._unreadable.discard(name)
+                del self._queues[name]
+
+    def on_readable(self, run_id: str) -> None:
+        """What it could not be told, because it could not be loaded, it is told now."""
+        if run_id in self._unreadable:
+            self._unreadable.discard(run_id)
+            self._send(self._queues[run_id][0])
+
+    def unreadable(self, run_id: str) -> None:
+        self._unreadable.add(run_id)
+
+    def close(self) -> None:
+        self.alarm.close()
+
+
+class Say(Post):
+    """Put mail where whoever has its partition takes it."""
+
+    __slots__ = ("mail",)
+
+    def __init__(self, mail: Mail) -> None:
+        super().__init__()
+        self.mail = mail
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.rows.mail[self.mail.line] = self.mail
+
+
+class Take(Post):
+    """Take mail that only this process's memory is about: ``then`` is called when that is stored.
+
+    Of it the rows are the truth, too: whoever starts anew reads them.
+    """
+
+    __slots__ = ("mail", "room", "then")
+
+    def __init__(self, room: Mailroom, mail: Mail, then: Callable[[Mail], None]) -> None:
+        super().__init__()
+        self.room = room
+        self.mail = mail
+        self.then = then
+
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.rows.mail[self.mail.line] = None
+
+    def done(self, result: Any) -> None:
+        self.then(self.mail)
+        self.room.taken(self.mail)
+
+
+def _whose(mail: Mail) -> str:
+    """What is for a process is heard in the order in which each run says it."""
+    return mail.to or f"{mail.place} {mail.caller}"

@@ -1,0 +1,200 @@
+"""Turns that cross processes: the limits of all runs are looked after by whoever has the hub.
+
+The row of a turn is written with its run. What is said here besides (a turn is asked for, a place
+is given, or free again) goes by mail, so nothing of it is lost. Only what a process was about to
+say when it died is not said: then the hub counts anew, and whoever takes its runs asks again.
+
+A turn has a number of its own: an answer to one that was given up meanwhile is none to the next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostinato.core import events as e
+from ostinato.core.commands import Want
+from ostinato.core.run_ids import HUB
+from ostinato.errors import NotFoundError
+from ostinato.ports import Mail, Owner, Place, Turn
+from ostinato.runtime.change import Change
+from ostinato.runtime.mailroom import Mailroom, Say, Take
+from ostinato.runtime.posts import Post, Tell
+
+if TYPE_CHECKING:
+    from ostinato.runtime.engine import Engine
+    from ostinato.runtime.limiter import Limiter
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    priority: int
+    wants: tuple[Want, ...]
+
+
+class FarTurns:
+    """``_mine``: turns and places of runs here that the hub knows of, by the number of the turn; 0
+    of one that was found in the store."""
+
+    def __init__(self, limiter: Limiter, room: Mailroom) -> None:
+        self.limiter = limiter
+        self.engine = limiter.engine
+        self._mine: dict[Owner, int] = {}
+        self._theirs: dict[Owner, int] = {}
+        self._number = 0
+        room.open["turn"] = lambda mail: Take(room, mail, self._come)
+        room.open["free"] = lambda mail: Free(room, mail, self._gone)
+        room.open["recount"] = lambda mail: Take(room, mail, self._recount)
+        room.open["admit"] = lambda mail: Admitted(self, room, mail)
+
+    def clear(self) -> None:
+        self._mine.clear()
+        self._theirs.clear()
+
+    # on the side of the run
+
+    def ask(self, turn: Turn) -> None:
+        """Its places are the hub's to give."""
+        number = self._next()
+        self._mine[turn.owner] = number
+        body = msgspec.json.encode(Asked(turn.priority, turn.wants))
+        run_id, key = turn.owner
+        self.engine.post(Say(Mail("turn", "", run_id, key, number, body, HUB)))
+
+    def holds(self, owner: Owner) -> None:
+        """It has places that the hub knows of."""
+        self._mine.setdefault(owner, 0)
+
+    def free(self, owner: Owner) -> None:
+        """It wants none any more, and its rows are gone."""
+        if self._mine.pop(owner, None) is not None:
+            run_id, key = owner
+            self.engine.post(Say(Mail("free", "", run_id, key, self._next(), b"null", HUB)))
+
+    def recount(self, member: str) -> None:
+        """Somebody has died who may have had something to say."""
+        self.engine.post(Say(Mail("recount", "", member, "", self._next(), b"null", HUB)))
+
+    def counts(self, owner: Owner, number: int) -> bool:
+        """Whether it waits for this very turn, as far as one knows here."""
+        known = self._mine.get(owner, 0)
+        return not (known and number) or known == number
+
+    def _next(self) -> int:
+        """Later than all that processes before this one have used."""
+        self._number = max(self._number + 1, self.engine.clock.now())
+        return self._number
+
+    # on the side of the hub
+
+    def _come(self, mail: Mail) -> None:
+        asked, owner = msgspec.json.decode(mail.body, type=Asked), (mail.caller, mail.key)
+        self._theirs[owner] = mail.attempt
+        turn = Turn(*owner, asked.priority, asked.wants)
+        if not self.limiter.come_from_afar(turn):  # it was told, and asked again before it heard
+            self.admit(turn, [], {})
+
+    def _gone(self, mail: Mail) -> None:
+        owner = mail.caller, mail.key
+        self._theirs.pop(owner, None)
+        self.limiter.release(owner)
+        self.engine.wake.set()
+
+    def _recount(self, mail: Mail) -> None:
+        self.limiter.stale = True
+        self.engine.wake.set()
+
+    def admit(self, turn: Turn, places: list[Place], buckets: dict[str, int | None]) -> None:
+        """Its run is another process's, and is told by mail."""
+        number = self._theirs.pop(turn.owner, 0)
+        self.engine.post(AdmitAfar(self.limiter, turn, places, buckets, number))
+
+
+class Free(Take):
+    """Places of runs of others are free: also those that were given while this was on its way."""
+
+    __slots__ = ()
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        super().apply(engine, change, now)
+        change.rows.freed.append((self.mail.caller, self.mail.key))
+
+
+class AdmitAfar(Post):
+    """Give places to a run of another process: with them its turn is over, and a letter says so."""
+
+    __slots__ = ("buckets", "limiter", "mail", "places", "times", "turn")
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        turn: Turn,
+        places: list[Place],
+        buckets: dict[str, int | None],
+        number: int,
+    ) -> None:
+        super().__init__()
+        self.limiter = limiter
+        self.times = limiter.times
+        self.turn = turn
+        self.places = places
+        self.buckets = buckets
+        run_id, key = turn.owner
+        self.mail = Mail("admit", run_id, run_id, key, number, b"null")
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        if self.times != self.limiter.times:  # all was read anew: it waits again
+            return
+        rows = change.rows
+        rows.served.append(self.turn.owner)
+        rows.places += self.places
+        rows.buckets |= self.buckets
+        rows.mail[self.mail.line] = self.mail
+
+
+class Admitted(Tell):
+    """A run hears that it has its places. What it does not want any more goes back."""
+
+    __slots__ = ("far", "gone", "mail", "room")
+
+    def __init__(self, far: FarTurns, room: Mailroom, mail: Mail) -> None:
+        super().__init__(mail.to, e.PlacesTaken(mail.key))
+        self.far = far
+        self.room = room
+        self.mail = mail
+        self.gone = False
+
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
+    async def ready(self, engine: Engine) -> None:
+        try:
+            await super().ready(engine)
+        except NotFoundError:
+            self.gone = True
+
+    def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        owner, told = (self.mail.to, self.mail.key), None
+        change.rows.mail[self.mail.line] = None
+        if not self.far.counts(owner, self.mail.attempt):
+            return None
+        if not self.gone:
+            told = super().apply(engine, change, now)
+        self.far.holds(owner)
+        if told is None or not told.facts:
+            change.rows.freed.append(owner)
+            return owner
+        state = self.resident.state
+        if state.uid is not None:  # what waited in a line is the open one from now on
+            engine.residents.add(self.resident)
+            engine.fresh["uid", state.workflow, state.uid] = change
+        return None
+
+    def done(self, result: Owner | None) -> None:
+        if result is not None:
+            self.far.free(result)
+        self.room.taken(self.mail)
+
+    def dropped(self) -> None:
+        """Whoever has its partition by now takes the mail."""
