@@ -45,7 +45,7 @@ async def opened(url, **more):
     await storage.open()
     try:
         await storage.members.renew(60_000, "http://here")
-        await storage.members.take()
+        await storage.members.take(1)
         yield storage
     finally:
         await storage.close()

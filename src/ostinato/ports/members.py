@@ -91,7 +91,7 @@ class Members(Protocol):
         """Partition → the process that has it."""
 
     async def leave(self) -> None:
-        """Have nothing any more, and be gone; the others hear ``LEFT``. Harmless when it has gone."""
+        """Have nothing any more, and be gone; the others hear ``LEFT``. Harmless when gone."""
 
     async def hint(self, news: Iterable[str]) -> None:
         """Tell the others, and not this process: words without a comma, any number of them."""

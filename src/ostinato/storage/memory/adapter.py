@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Literal
 
 from ostinato.core.cloudevents import Event
+from ostinato.core.run_ids import partition_of
 from ostinato.core.schedules import Schedule
 from ostinato.core.state import OPEN_STATUSES
 from ostinato.errors import Fenced, StoreError, StoreLocked, UnknownCommit
@@ -26,6 +27,7 @@ from ostinato.ports import (
     Operation,
     Outgoing,
     Page,
+    Partitions,
     Place,
     Record,
     Reply,
@@ -74,14 +76,19 @@ class MemoryStorage:
 
     async def commit(self, batch: Batch) -> None:
         disk = self._disk
-        if batch.epoch != disk.epoch:
-            raise Fenced(f"epoch {batch.epoch} is stale, the store is at {disk.epoch}; join again")
+        if batch.epoch != self._epoch:
+            raise Fenced(f"epoch {batch.epoch} is stale, the store is at {self._epoch}; join again")
         check(disk, batch)
         outcome, self.next_commit = self.next_commit, None
         if outcome != "lost":
             disk.keep(batch)
         if outcome is not None:
             raise UnknownCommit("the store did not say whether it kept the batch; read it again")
+
+    @property
+    def _epoch(self) -> int:
+        """That of a batch that is taken."""
+        return self._kept.epoch
 
     @property
     def _disk(self) -> Disk:
@@ -101,21 +108,30 @@ class MemoryStorage:
     async def head(self, run_id: str) -> Head | None:
         return self._disk.heads.get(run_id)
 
-    async def busy_runs(self) -> list[str]:
-        return sorted(head.run_id for head in self._disk.heads.values() if head.busy)
+    async def busy_runs(self, partitions: Partitions | None = None) -> list[str]:
+        busy = (head.run_id for head in self._disk.heads.values() if head.busy)
+        return sorted(run_id for run_id in busy if _is_in(partitions, run_id))
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         open_uids = self._disk.open_uids
         return {pair: open_uids[pair] for pair in pairs if pair in open_uids}
 
-    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+    async def due_timers(
+        self,
+        now: int,
+        limit: int,
+        workflow: str | None = None,
+        partitions: Partitions | None = None,
+    ) -> list[Timer]:
         heads, due = self._disk.heads, self._disk.due
+        if partitions is not None:
+            due = [one for one in due if _is_in(partitions, one[1])]
         if workflow is not None:
             due = [one for one in due if one[1] in heads and heads[one[1]].workflow == workflow]
         return [Timer(run, key, kind, at) for at, run, key, kind in due[:limit] if at <= now]
 
-    async def next_timer(self) -> int | None:
-        return self._disk.due[0][0] if self._disk.due else None
+    async def next_timer(self, partitions: Partitions | None = None) -> int | None:
+        return next((one[0] for one in self._disk.due if _is_in(partitions, one[1])), None)
 
     async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
         kept = self._disk.schedules
@@ -156,9 +172,12 @@ class MemoryStorage:
         found = disk.replies.get((scope, key))
         return disk.values.reply(*found) if found and found[0].expires_at > now else None
 
-    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+    async def outbox(
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+    ) -> list[Outgoing]:
         disk, found = self._disk, list[Outgoing]()
-        for one in islice(disk.outbox.values(), limit):
+        waiting = (one for one in disk.outbox.values() if _is_in(partitions, one.run_id))
+        for one in islice(waiting, limit):
             whole = disk.values.outgoing(one)
             size -= len(bytes(whole.event.data))
             if found and size < 0:
@@ -179,8 +198,9 @@ class MemoryStorage:
     async def buckets(self) -> dict[str, int]:
         return dict(self._disk.buckets)
 
-    async def mail(self) -> list[Mail]:
-        return list(self._disk.mail.values())
+    async def mail(self, partitions: Partitions | None = None) -> list[Mail]:
+        said = self._disk.mail.values()
+        return [mail for mail in said if partitions is None or mail.place in partitions]
 
     # jobs that are offered to workers elsewhere
 
@@ -193,11 +213,16 @@ class MemoryStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return self._disk.jobs.one(job_id)
 
-    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
-        return self._disk.jobs.due(now, limit)
+    async def due_leases(
+        self, now: int, limit: int, partitions: Partitions | None = None
+    ) -> list[JobRow]:
+        jobs, whole = self._disk.jobs, self._disk.values.job
+        due = (row for row in jobs.due(now) if _is_in(partitions, row.run_id))
+        return list(map(whole, islice(due, limit)))
 
-    async def next_lease(self) -> int | None:
-        return next((row.lease_until for row in self._disk.jobs.leases()), None)
+    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
+        leases = self._disk.jobs.leases()
+        return next((row.lease_until for row in leases if _is_in(partitions, row.run_id)), None)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
         return self._disk.jobs.page(query, page)
@@ -286,13 +311,21 @@ class MemoryStorage:
 
     # what the janitor reads
 
-    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+    async def over_runs(
+        self,
+        workflow: str,
+        status: str,
+        before: int,
+        limit: int,
+        partitions: Partitions | None = None,
+    ) -> list[str]:
         found = sorted(
             (head.ended_at, head.run_id)
             for head in self._disk.heads.values()
             if (head.workflow, head.status) == (workflow, status)
             and head.ended_at is not None
             and head.ended_at < before
+            and _is_in(partitions, head.run_id)
         )
         return [run_id for _, run_id in found[:limit]]
 
@@ -321,6 +354,10 @@ class MemoryStorage:
 
     async def unswept(self) -> bool:
         return False  # records and values go with their run
+
+
+def _is_in(partitions: Partitions | None, run_id: str) -> bool:
+    return partitions is None or partition_of(run_id) in partitions
 
 
 def _aged(number: int, stored: StoredEvent) -> AgedEvent:

@@ -1,7 +1,7 @@
 """The store for many machines: one PostgreSQL database, shared by members.
 
 adapter     PostgresStorage: open and close, which connection is asked
-members     who is there and holds the store      membership  the SQL of that
+members     who is there and has what              membership  the SQL of that
 url         where the server is, and how a connection is made
 wire        one connection, spoken to in pipelines
 link        a connection that comes back          faults  PostgreSQL's errors in our words

@@ -29,6 +29,7 @@ from ostinato.ports import (
     Operation,
     Outgoing,
     Page,
+    Partitions,
     Place,
     Record,
     Reply,
@@ -46,7 +47,7 @@ from ostinato.ports import (
 from ostinato.ports.storage import ANY
 from ostinato.storage.postgres import faults, jobs, lists, reads, schema, statements
 from ostinato.storage.postgres import membership as sql
-from ostinato.storage.postgres.arrays import text
+from ostinato.storage.postgres.arrays import number, text
 from ostinato.storage.postgres.batch import Pipeline
 from ostinato.storage.postgres.link import PATIENCE, Growth, Link, Purpose
 from ostinato.storage.postgres.members import PostgresMembers
@@ -60,11 +61,9 @@ Read = Callable[Concatenate[Link, P], Coroutine[Any, Any, T]]
 TRIES = 5
 """How often a batch is sent that stood in the way of another."""
 
-_DIVISION_BY_ZERO = "22012"
-
 
 class PostgresStorage:
-    """One process's way to a database that several share; ``members`` says which of them holds it.
+    """One process's way to a database that several share; ``members`` says who has which part.
 
     ``claims``: "skip-locked", or "recheck" where a database cannot pass over rows that are locked.
     ``patience`` is seconds for which the server may be away before whoever asks is told.
@@ -114,9 +113,11 @@ class PostgresStorage:
             link.close()
 
     async def _enter(self, wire: Wire) -> None:
-        wire.heard = lambda channel, payload: self._seat.heard()
+        wire.heard = lambda channel, payload: self._seat.notified(payload)
         me = [text(self.member)]
-        await wire.ask(Ask(sql.LISTEN, kept=False), Ask(sql.ENTER, me), Ask(sql.FORGET_MEMBERS, me))
+        await wire.ask(Ask(sql.LISTEN, kept=False), Ask(sql.FORGET_MEMBERS, me))
+        _, [(life,)] = await wire.ask(Ask(sql.ENTER, me), Ask(sql.LIFE, me))
+        self._seat.enter(life)
 
     async def _learn(self, wire: Wire) -> None:
         """Which era it is: it may be another server than the last time."""
@@ -126,9 +127,10 @@ class PostgresStorage:
         self._era = int(era)
 
     async def join(self) -> int:
-        [joined] = await self._writer.ask(Ask(sql.JOIN, [text(self.member)]))
+        me = [text(self.member), number(self._seat.life)]
+        joined = await self._writer.rows(Ask(sql.JOIN, me))
         if not joined:
-            raise Fenced("this process does not hold the store; another may")
+            raise Fenced("this process has no partition of the store; others may")
         return int(joined[0][0])
 
     async def commit(self, batch: Batch) -> None:
@@ -149,7 +151,7 @@ class PostgresStorage:
             return
 
     def _meaning(self, pipeline: Pipeline, fault: Fault) -> OstinatoError:
-        if fault.code == _DIVISION_BY_ZERO and fault.place in pipeline.otherwise:
+        if fault.code == faults.DIVISION_BY_ZERO and fault.place in pipeline.otherwise:
             return pipeline.otherwise[fault.place]()
         return self._writer.told(fault)
 
@@ -175,17 +177,23 @@ class PostgresStorage:
     async def head(self, run_id: str) -> Head | None:
         return await self._read(reads.head, run_id)
 
-    async def busy_runs(self) -> list[str]:
-        return await self._read(reads.busy_runs)
+    async def busy_runs(self, partitions: Partitions | None = None) -> list[str]:
+        return await self._read(reads.busy_runs, partitions)
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         return await self._read(reads.open_runs, pairs)
 
-    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
-        return await self._read(reads.due_timers, now, limit, workflow)
+    async def due_timers(
+        self,
+        now: int,
+        limit: int,
+        workflow: str | None = None,
+        partitions: Partitions | None = None,
+    ) -> list[Timer]:
+        return await self._read(reads.due_timers, now, limit, workflow, partitions)
 
-    async def next_timer(self) -> int | None:
-        return await self._read(reads.next_timer)
+    async def next_timer(self, partitions: Partitions | None = None) -> int | None:
+        return await self._read(reads.next_timer, partitions)
 
     async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
         return await self._read(reads.schedules, ids)
@@ -222,11 +230,13 @@ class PostgresStorage:
     async def buckets(self) -> dict[str, int]:
         return await self._read(reads.buckets)
 
-    async def mail(self) -> list[Mail]:
-        return await self._read(reads.mail)
+    async def mail(self, partitions: Partitions | None = None) -> list[Mail]:
+        return await self._read(reads.mail, partitions)
 
-    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
-        return await self._read(reads.outbox, limit, size)
+    async def outbox(
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+    ) -> list[Outgoing]:
+        return await self._read(reads.outbox, limit, size, partitions)
 
     async def versions(self) -> list[Version]:
         return await self._read(reads.versions)
@@ -251,11 +261,13 @@ class PostgresStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return await self._read(jobs.job, job_id)
 
-    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
-        return await self._read(jobs.due_leases, now, limit)
+    async def due_leases(
+        self, now: int, limit: int, partitions: Partitions | None = None
+    ) -> list[JobRow]:
+        return await self._read(jobs.due_leases, now, limit, partitions)
 
-    async def next_lease(self) -> int | None:
-        return await self._read(jobs.next_lease)
+    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
+        return await self._read(jobs.next_lease, partitions)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
         return await self._list(jobs.jobs, query, page)
@@ -326,8 +338,15 @@ class PostgresStorage:
 
     # what the janitor reads
 
-    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
-        return await self._list(reads.over_runs, workflow, status, before, limit)
+    async def over_runs(
+        self,
+        workflow: str,
+        status: str,
+        before: int,
+        limit: int,
+        partitions: Partitions | None = None,
+    ) -> list[str]:
+        return await self._list(reads.over_runs, workflow, status, before, limit, partitions)
 
     async def oldest_open(self) -> dict[str, int]:
         return await self._list(reads.oldest_open)

@@ -56,7 +56,7 @@ class Pipeline:
 
     def _fence(self, member: str, epoch: int) -> None:
         self._add(sql.FENCE, [text(member), number(epoch)])
-        said = f"epoch {epoch} is stale: another process owns what this one did; join again"
+        said = f"epoch {epoch} is stale: others have what this process had; join again"
         self._or_else(lambda: Fenced(said))
 
     def _write_all(self, batch: Batch) -> None:
@@ -271,7 +271,7 @@ class Pipeline:
         taken = [line for line, mail in batch.mail.items() if mail is None]
         self._rows(sql.TAKE_MAIL, "ttti", taken)
         said = [mail for mail in batch.mail.values() if mail is not None]
-        written = [(*rows.mail_row(mail), partition_of(mail.to)) for mail in said]
+        written = [(*rows.mail_row(mail), mail.place) for mail in said]
         self._rows(sql.ADD_MAIL, "ttttibi", written)
 
 

@@ -12,6 +12,9 @@ BAD_ROW = (
 )  # fmt: skip
 """What making an argument of a value may raise."""
 
+DIVISION_BY_ZERO = "22012"
+"""What a statement ends with that is there to refuse."""
+
 AGAIN = ("40001", "40P01")
 """Two transactions stood in each other's way; one was undone, and may be tried again."""
 

@@ -85,8 +85,8 @@ TURNS = "SELECT run_id, key, priority, wants FROM turn ORDER BY number"
 PLACES = "SELECT name, n, run_id, key FROM place ORDER BY name, n"
 BUCKETS = "SELECT name, full_at FROM bucket"
 MAIL = """
-SELECT kind, told, caller, key, attempt, body FROM mail WHERE partition = ANY ($1::int2[])
-ORDER BY number
+SELECT kind, told, caller, key, attempt, body, partition FROM mail
+WHERE partition = ANY ($1::int2[]) ORDER BY number
 """
 ONE_REPLY = """
 SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
@@ -115,8 +115,11 @@ ONE_TASK = f"SELECT {TASK} FROM task WHERE id = $1::text"
 # what the janitor reads
 
 OVER_RUNS = """
-SELECT run_id FROM run WHERE workflow = $1::text AND status = $2::text AND ended_at < $3::int8
-ORDER BY ended_at LIMIT $4::int8
+SELECT over.run_id FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (
+    SELECT run_id, ended_at FROM run WHERE run.partition = mine.partition
+    AND workflow = $2::text AND status = $3::text AND ended_at < $4::int8
+    ORDER BY ended_at LIMIT $5::int8
+) AS over ORDER BY over.ended_at LIMIT $5::int8
 """
 OLDEST_OPEN = f"""
 SELECT workflow, min(started_at) FROM run

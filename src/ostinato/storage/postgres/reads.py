@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import starmap
 from typing import Any
 
+from msgspec import structs
+
 from ostinato.core.cloudevents import Event
 from ostinato.core.run_ids import PARTITIONS
 from ostinato.core.schedules import Schedule
@@ -17,6 +19,7 @@ from ostinato.ports import (
     Operation,
     Outgoing,
     Page,
+    Partitions,
     Place,
     Record,
     Reply,
@@ -36,16 +39,14 @@ from ostinato.storage.postgres.values import as_far_as_whole, up_to, whole
 from ostinato.storage.postgres.wire import Ask, Row
 from ostinato.storage.rows import EVENT_DATA, LETTER_EVENT
 
-Partitions = Sequence[int] | None
-
 _WAIT_COLUMNS = 5
 _BEHIND_ALL = chr(0x10FFFF)
 _RECORD_DATA, _REPLY_ANSWER, _OUTGOING_EVENT = 4, 3, 2
 _ALL = shorts(range(PARTITIONS))
 
 
-def _mine(partitions: Partitions) -> Argument:
-    return _ALL if partitions is None else shorts(partitions)
+def mine(partitions: Partitions | None) -> Argument:
+    return _ALL if partitions is None else shorts(sorted(partitions))
 
 
 async def _one(link: Link, sql: str, *arguments: Argument) -> Any:
@@ -68,8 +69,8 @@ async def head(link: Link, run_id: str) -> Head | None:
     return rows.head(found[0]) if found else None
 
 
-async def busy_runs(link: Link, partitions: Partitions = None) -> list[str]:
-    return await _firsts(link, ask.BUSY_RUNS, _mine(partitions))
+async def busy_runs(link: Link, partitions: Partitions | None = None) -> list[str]:
+    return await _firsts(link, ask.BUSY_RUNS, mine(partitions))
 
 
 async def open_runs(link: Link, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -78,17 +79,21 @@ async def open_runs(link: Link, pairs: Sequence[tuple[str, str]]) -> dict[tuple[
 
 
 async def due_timers(
-    link: Link, now: int, limit: int, workflow: str | None = None, partitions: Partitions = None
+    link: Link,
+    now: int,
+    limit: int,
+    workflow: str | None = None,
+    partitions: Partitions | None = None,
 ) -> list[Timer]:
-    asked = [_mine(partitions), number(now), number(limit)]
+    asked = [mine(partitions), number(now), number(limit)]
     if workflow is None:
         return list(starmap(Timer, await link.rows(Ask(ask.DUE_TIMERS, asked))))
     of_it = Ask(ask.DUE_TIMERS_OF, [*asked, sought(workflow)])
     return list(starmap(Timer, await link.rows(of_it)))
 
 
-async def next_timer(link: Link, partitions: Partitions = None) -> int | None:
-    due_at: int | None = await _one(link, ask.NEXT_TIMER, _mine(partitions))
+async def next_timer(link: Link, partitions: Partitions | None = None) -> int | None:
+    due_at: int | None = await _one(link, ask.NEXT_TIMER, mine(partitions))
     return due_at
 
 
@@ -117,8 +122,8 @@ async def early_events(link: Link, type: str, values_key: str, since: int) -> li
     return list(map(rows.event, await as_far_as_whole(link, asked, EVENT_DATA)))
 
 
-async def missed(link: Link, partitions: Partitions = None) -> list[tuple[Wait, Event]]:
-    asked = Ask(ask.MISSED, [_mine(partitions)])
+async def missed(link: Link, partitions: Partitions | None = None) -> list[tuple[Wait, Event]]:
+    asked = Ask(ask.MISSED, [mine(partitions)])
     return [
         (Wait(*row[:_WAIT_COLUMNS]), rows.event(row[_WAIT_COLUMNS:]))
         for row in await as_far_as_whole(link, asked, _WAIT_COLUMNS + EVENT_DATA)
@@ -151,15 +156,21 @@ async def buckets(link: Link) -> dict[str, int]:
     return dict(await link.rows(Ask(ask.BUCKETS)))
 
 
-async def mail(link: Link, partitions: Partitions = None) -> list[Mail]:
-    found = await link.rows(Ask(ask.MAIL, [_mine(partitions)]))
-    return list(filter(None, map(rows.mail, found)))
+async def mail(link: Link, partitions: Partitions | None = None) -> list[Mail]:
+    found = await link.rows(Ask(ask.MAIL, [mine(partitions)]))
+    return [_placed(told, row[-1]) for row in found if (told := rows.mail(row[:-1])) is not None]
+
+
+def _placed(mail: Mail, partition: int) -> Mail:
+    return (
+        mail if mail.to and partition == mail.place else structs.replace(mail, partition=partition)
+    )
 
 
 async def outbox(
-    link: Link, limit: int, size: int, partitions: Partitions = None
+    link: Link, limit: int, size: int, partitions: Partitions | None = None
 ) -> list[Outgoing]:
-    asked = Ask(ask.OUTBOX, [_mine(partitions), number(limit), number(size)])
+    asked = Ask(ask.OUTBOX, [mine(partitions), number(limit), number(size)])
     return list(map(rows.outgoing, await up_to(link, asked, _OUTGOING_EVENT, size)))
 
 
@@ -223,8 +234,16 @@ async def aged_operations(link: Link, now: int, before: int | None, limit: int) 
 # what the janitor reads
 
 
-async def over_runs(link: Link, workflow: str, status: str, before: int, limit: int) -> list[str]:
-    asked = [sought(workflow), sought(status), number(before), number(limit)]
+async def over_runs(
+    link: Link,
+    workflow: str,
+    status: str,
+    before: int,
+    limit: int,
+    partitions: Partitions | None = None,
+) -> list[str]:
+    named = [sought(workflow), sought(status)]
+    asked = [mine(partitions), *named, number(before), number(limit)]
     return await _firsts(link, ask.OVER_RUNS, *asked)
 
 

@@ -36,6 +36,7 @@ from ostinato.ports import (
     Operation,
     Outgoing,
     Page,
+    Partitions,
     Place,
     Record,
     Reply,
@@ -209,16 +210,22 @@ class SqliteStorage:
     async def head(self, run_id: str) -> Head | None:
         return self._read(reads.head, run_id)
 
-    async def busy_runs(self) -> list[str]:
+    async def busy_runs(self, partitions: Partitions | None = None) -> list[str]:
         return self._read(reads.busy_runs)
 
     async def open_runs(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         return self._read(reads.open_runs, pairs)
 
-    async def due_timers(self, now: int, limit: int, workflow: str | None = None) -> list[Timer]:
+    async def due_timers(
+        self,
+        now: int,
+        limit: int,
+        workflow: str | None = None,
+        partitions: Partitions | None = None,
+    ) -> list[Timer]:
         return self._read(reads.due_timers, now, limit, workflow)
 
-    async def next_timer(self) -> int | None:
+    async def next_timer(self, partitions: Partitions | None = None) -> int | None:
         return self._read(reads.next_timer)
 
     async def schedules(self, ids: Sequence[str] | None = None) -> list[Schedule]:
@@ -256,10 +263,12 @@ class SqliteStorage:
     async def buckets(self) -> dict[str, int]:
         return self._read(reads.buckets)
 
-    async def mail(self) -> list[Mail]:
+    async def mail(self, partitions: Partitions | None = None) -> list[Mail]:
         return self._read(reads.mail)
 
-    async def outbox(self, limit: int, size: int = ANY) -> list[Outgoing]:
+    async def outbox(
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+    ) -> list[Outgoing]:
         return self._read(reads.outbox, limit, size)
 
     async def versions(self) -> list[Version]:
@@ -276,10 +285,12 @@ class SqliteStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return self._read(jobs.job, job_id)
 
-    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+    async def due_leases(
+        self, now: int, limit: int, partitions: Partitions | None = None
+    ) -> list[JobRow]:
         return self._read(jobs.due_leases, now, limit)
 
-    async def next_lease(self) -> int | None:
+    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
         return self._read(jobs.next_lease)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
@@ -351,7 +362,14 @@ class SqliteStorage:
 
     # what the janitor reads
 
-    async def over_runs(self, workflow: str, status: str, before: int, limit: int) -> list[str]:
+    async def over_runs(
+        self,
+        workflow: str,
+        status: str,
+        before: int,
+        limit: int,
+        partitions: Partitions | None = None,
+    ) -> list[str]:
         return await self._list(reads.over_runs, workflow, status, before, limit)
 
     async def oldest_open(self) -> dict[str, int]:

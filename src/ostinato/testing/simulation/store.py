@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
-from ostinato.ports import Batch, Claim, JobRow, Members, Roll, Storage
+from ostinato.ports import Batch, Claim, JobRow, Members, Roll, Storage, Taken
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
 
@@ -157,26 +157,52 @@ class UnreliableMembers:
         self.id = inner.id
         self._inner = inner
         self._store = store
+        self._untold = Taken()
 
-    async def renew(self, lease: int, address: str) -> Roll:
-        return await self._asked(lambda: self._inner.renew(lease, address))
+    async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
+        return await self._asked(lambda: self._renew(lease, address, waits))
 
-    async def take(self) -> bool:
-        return await self._asked(self._take)
+    async def _renew(self, lease: int, address: str, waits: bool) -> Roll:
+        try:
+            return await self._inner.renew(lease, address, waits=waits)
+        except Fenced:
+            self._untold = Taken()
+            raise
 
-    async def _take(self) -> bool:
-        taken = await self._inner.take()
-        if taken:
-            self._store.is_newest()
-            self._store._process.taken += 1
+    async def take(self, most: int, *, hub: bool = True) -> Taken:
+        taken = await self._asked(lambda: self._take(most, hub))
+        self._untold = Taken()
         return taken
 
-    async def leave(self) -> None:
-        await self._asked(self._inner.leave)
+    async def _take(self, most: int, hub: bool) -> Taken:
+        """What was taken and not told, as the answer was lost, is told the next time."""
+        new, old = await self._inner.take(most, hub=hub), self._untold
+        if new.partitions:
+            self._store.is_newest()
+            self._store._process.taken += 1
+        self._untold = Taken(new.partitions | old.partitions, new.orphans or old.orphans)
+        return self._untold
 
-    def listen(self, heard: Callable[[], None]) -> None:
+    async def give(self, partitions: Iterable[int]) -> None:
+        await self._asked(lambda: self._inner.give(partitions))
+
+    async def owners(self) -> dict[int, str]:
+        return await self._asked(self._inner.owners)
+
+    async def leave(self) -> None:
+        await self._asked(self._leave)
+
+    async def _leave(self) -> None:
+        self._untold = Taken()
+        await self._inner.leave()
+
+    async def hint(self, news: Iterable[str]) -> None:
+        with suppress(StoreError):
+            await self._asked(lambda: self._inner.hint(news))
+
+    def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
         chance = self._store._world.chance
-        self._inner.listen(lambda: heard() if chance.random() < HEARD else None)
+        self._inner.listen(lambda news: heard(news) if chance.random() < HEARD else None)
 
     async def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._store._travel()

@@ -17,7 +17,8 @@ values   large values, kept once
 jobs     offered, claimed once, held, given back, ended by who holds them
 tasks    put, ended once, listed, gone with their run
 operations  repairs of many runs, each settled once
-sharing  one process holds it, by a lease
+sharing  who has which partition, by leases          shared  what is filled in there
+dying    who is late, has left, or was buried        partitioned  reads by partitions, hints
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
+from ostinato.core.run_ids import PARTITIONS
 from ostinato.ports import Batch, Storage
 
 E = TypeVar("E", bound=Exception)
@@ -39,7 +40,8 @@ class Hooks(ABC):
         try:
             if storage.members is not None:
                 await storage.members.renew(LONG, "http://here")
-                assert await storage.members.take()
+                taken = await storage.members.take(PARTITIONS)
+                assert len(taken.partitions) == PARTITIONS
             yield storage
         finally:
             await storage.close()

@@ -1,4 +1,4 @@
-"""Processes that share a store: one holds it, and the clock of the store says for how long.
+"""Processes that share a store: each has some partitions, and only it writes about their runs.
 
 class TestMySharedStorage(SharingContract):
     def place(self): return a new, empty place for data
@@ -9,134 +9,137 @@ class TestMySharedStorage(SharingContract):
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-from ostinato.errors import Fenced, UnknownCommit
-from ostinato.ports import Batch, Members, Storage
+from ostinato.core.run_ids import HUB, PARTITIONS
+from ostinato.errors import Fenced
+from ostinato.ports import LEFT, Batch, Taken
+from ostinato.testing.storage_contract.dying import DyingPromises
 from ostinato.testing.storage_contract.hooks import raises
+from ostinato.testing.storage_contract.partitioned import PartitionedPromises
 from ostinato.testing.storage_contract.samples import record
+from ostinato.testing.storage_contract.shared import LEASE, Ears, come, members, take
 
-LEASE = 1_500
+HALF = PARTITIONS // 2
+ALL = frozenset(range(PARTITIONS))
 
 
-class SharingContract(ABC):
-    @abstractmethod
-    def place(self) -> Any:
-        """A new, empty place for data: a path, an address."""
-
-    @abstractmethod
-    def make(self, place: Any) -> Storage:
-        """Another process's way to the place, not yet open."""
-
-    @abstractmethod
-    async def pass_by(self, place: Any, seconds: float) -> None:
-        """So much time goes by at the store."""
-
-    @asynccontextmanager
-    async def processes(self, count: int, place: Any = None) -> AsyncIterator[list[Storage]]:
-        where = self.place() if place is None else place
-        found = [self.make(where) for _ in range(count)]
-        for storage in found:
-            await storage.open()
-            await members(storage).renew(LEASE, f"http://{members(storage).id}")
-        try:
-            yield found
-        finally:
-            for storage in found:
-                await storage.close()
-
-    async def test_one_process_holds_the_store(self) -> None:
+class SharingContract(DyingPromises, PartitionedPromises):
+    async def test_partitions_are_dealt_out(self) -> None:
         async with self.processes(2) as (first, second):
-            assert await members(first).take()
-            assert not await members(second).take()
-            assert await members(first).take()
-            roll = await members(second).renew(LEASE, "http://second")
-            assert roll.holder is not None
-            assert roll.holder.id == members(first).id
-            assert roll.holder.address == f"http://{members(first).id}"
-            assert {seat.id for seat in roll.seats} == {members(first).id, members(second).id}
+            one, other = await take(first, HALF), await take(second, PARTITIONS)
+            assert (len(one), len(other), one | other) == (HALF, HALF, ALL)
+            names = dict.fromkeys(one, members(first).id) | dict.fromkeys(other, members(second).id)
+            assert await members(first).owners() == names
+            assert await members(second).owners() == names
 
-    async def test_who_does_not_hold_it_writes_nothing(self) -> None:
+    async def test_the_hub_comes_first(self) -> None:
+        async with self.processes(2) as (first, second):
+            assert await take(first, 1) == {HUB}
+            assert HUB not in await take(second, 1)
+
+    async def test_who_does_not_want_the_hub_leaves_it_to_others(self) -> None:
+        async with self.processes(2) as (first, second):
+            taken = await members(first).take(PARTITIONS, hub=False)
+            assert taken.partitions == ALL - {HUB}
+            assert await take(second, 3) == {HUB}
+
+    async def test_what_was_taken_is_told_once(self) -> None:
+        async with self.processes(2) as (first, second):
+            before = await take(first, 3)
+            after = await take(first, 2)
+            assert (len(before), len(after), len(before | after)) == (3, 2, 5)
+            assert await members(first).take(0) == Taken()
+            assert len(await take(second, PARTITIONS)) == PARTITIONS - 5
+            assert await take(first, PARTITIONS) == set()
+
+    async def test_of_many_that_take_at_once_each_partition_has_one(self) -> None:
+        async with self.processes(4) as several:
+            got = await asyncio.gather(*[take(one, 20) for one in several])
+            assert sorted(map(len, got)) == [4, 20, 20, 20]
+            assert frozenset().union(*got) == ALL
+            names = [members(one).id for one in several]
+            owners = {part: name for name, mine in zip(names, got, strict=True) for part in mine}
+            assert await members(several[0]).owners() == owners
+
+    async def test_the_roll_says_who_is_there_and_has_how_much(self) -> None:
+        async with self.processes(2) as (first, second):
+            roll = await come(second)
+            assert (roll.hub, roll.free) == (None, PARTITIONS)
+            await take(first, 40)
+            await take(second, 4)
+            roll = await members(second).renew(LEASE, "http://second", waits=True)
+            assert (roll.hub, roll.free) == (members(first).id, PARTITIONS - 44)
+            assert len(roll.seats) == 2
+            one, other = roll.seat(members(first).id), roll.seat(members(second).id)
+            assert one is not None
+            assert other is not None
+            assert one.address == f"http://{members(first).id}"
+            assert (one.partitions, one.waits, one.late, one.since) == (40, False, False, roll.now)
+            assert (other.address, other.partitions, other.waits) == ("http://second", 4, True)
+            roll = await come(second)
+            assert [seat.waits for seat in roll.seats] == [False, False]
+
+    async def test_who_has_nothing_joins_not(self) -> None:
         async with self.processes(2) as (first, second):
             await raises(Fenced, second.join())
-            await members(first).take()
+            await take(first, PARTITIONS)
             await first.commit(Batch(epoch=await first.join(), records=[record()]))
             await raises(Fenced, second.join())
             assert await second.history("r1") == [record()]
 
-    async def test_who_leaves_is_followed_at_once_and_others_hear_of_it(self) -> None:
+    async def test_who_joins_fences_nobody_but_its_own_past(self) -> None:
         async with self.processes(2) as (first, second):
-            heard = asyncio.Event()
-            members(second).listen(heard.set)
-            await members(first).take()
-            epoch = await first.join()
-            await members(first).leave()
-            await members(first).leave()
-            await asyncio.wait_for(heard.wait(), 10)
-            await raises(Fenced, first.commit(Batch(epoch=epoch, records=[record()])))
-            assert await members(second).take()
-            await second.commit(Batch(epoch=await second.join(), records=[record()]))
+            await take(first, HALF)
+            await take(second, HALF)
+            one, other = await first.join(), await second.join()
+            assert one != other
+            await first.commit(Batch(epoch=one, records=[record("a")]))
+            again = await first.join()
+            assert again > one
+            await raises(Fenced, first.commit(Batch(epoch=one, records=[record("a", 1)])))
+            await second.commit(Batch(epoch=other, records=[record("b")]))
+            await first.commit(Batch(epoch=again, records=[record("a", 1)]))
 
-    async def test_a_lease_that_is_over_is_taken_and_its_holder_is_told_once(self) -> None:
-        place = self.place()
-        async with self.processes(2, place) as (first, second):
-            await members(first).take()
+    async def test_an_epoch_is_that_of_one_process(self) -> None:
+        async with self.processes(2) as (first, second):
+            await take(first, HALF)
+            await take(second, HALF)
+            of_first, of_second = await first.join(), await second.join()
+            await raises(Fenced, second.commit(Batch(epoch=of_first)))
+            await raises(Fenced, first.commit(Batch(epoch=of_second)))
+
+    async def test_what_is_given_is_free_and_nobodys_orphan(self) -> None:
+        async with self.processes(2) as (first, second):
+            ears = Ears(second)
+            await take(first, PARTITIONS)
             epoch = await first.join()
-            await self.pass_by(place, LEASE / 1000 + 0.1)
-            await members(second).renew(LEASE, "http://second")
-            assert await members(second).take()
-            late = first.commit(Batch(epoch=epoch, records=[record()]))
-            await raises((Fenced, UnknownCommit), late)  # its connection may have been cut, too
+            await members(first).give([3, 4, HUB])
+            await ears.until(lambda heard: heard == [LEFT])
+            assert await members(second).take(PARTITIONS) == Taken(frozenset({3, 4, HUB}))
+            await first.commit(Batch(epoch=epoch, records=[record()]))
+            await come(first)
+
+    async def test_nobody_gives_what_another_has(self) -> None:
+        async with self.processes(2) as (first, second):
+            has = await take(first, 5)
+            await members(second).give(has)
+            assert set(await members(second).owners()) == has
+
+    async def test_who_has_given_everything_is_there_as_before(self) -> None:
+        async with self.processes(2) as (first, second):
+            has = await take(first, 5)
+            await first.join()
+            await members(first).give(has)
+            assert await take(second, 5) == has
+            roll = await come(first)
+            counts = {seat.id: seat.partitions for seat in roll.seats}
+            assert counts == {members(first).id: 0, members(second).id: 5}
             await raises(Fenced, first.join())
-            await raises(Fenced, members(first).renew(LEASE, "http://first"))
-            roll = await members(first).renew(LEASE, "http://first")
-            assert roll.holder is not None
-            assert roll.holder.id == members(second).id
-            assert not await members(first).take()
-            await second.commit(Batch(epoch=await second.join(), records=[record()]))
+            assert len(await take(first, 2)) == 2
+            await first.commit(Batch(epoch=await first.join(), records=[record()]))
 
-    async def test_a_lease_that_is_renewed_is_not_taken(self) -> None:
-        place = self.place()
-        async with self.processes(2, place) as (first, second):
-            await members(first).take()
-            for _ in range(3):
-                await self.pass_by(place, LEASE / 1000 * 0.6)
-                await members(first).renew(LEASE, "http://first")
-                await members(second).renew(LEASE, "http://second")
-                assert not await members(second).take()
-
-    async def test_a_holder_that_is_late_and_not_followed_goes_on(self) -> None:
-        place = self.place()
-        async with self.processes(1, place) as (only,):
-            await members(only).take()
-            epoch = await only.join()
-            await self.pass_by(place, LEASE / 1000 + 0.1)
-            await only.commit(Batch(epoch=epoch, records=[record()]))
-            roll = await members(only).renew(LEASE, "http://only")
-            assert roll.holder is not None
-            assert not roll.holder.late
-
-    async def test_a_clock_that_is_set_back_keeps_nobody_in_its_place(self) -> None:
-        """No process can be relied on to say how long another one's lease may still be."""
-        place = self.place()
-        async with self.processes(2, place) as (first, second):
-            await members(first).take()
-            await self.pass_by(place, -3_600)
-            await members(second).renew(LEASE, "http://second")
-            assert not await members(second).take()
-            await self.pass_by(place, LEASE / 1000 + 0.1)
-            await members(second).renew(LEASE, "http://second")
-            assert await members(second).take()
-
-    async def test_of_many_that_take_at_once_one_gets_it(self) -> None:
-        async with self.processes(4) as several:
-            got = await asyncio.gather(*[members(one).take() for one in several])
-            assert sorted(got) == [False, False, False, True]
-
-
-def members(storage: Storage) -> Members:
-    assert storage.members is not None
-    return storage.members
+    async def test_what_was_given_may_be_taken_back(self) -> None:
+        async with self.processes(1) as (only,):
+            await take(only, PARTITIONS)
+            await members(only).give([7])
+            assert await members(only).take(9) == Taken(frozenset({7}))
