@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from ostinato.app.hub import at_hub
 from ostinato.app.reading import check_words
 from ostinato.app.repairing import Repairing
 from ostinato.core.decide.repairs import ACTIONS
@@ -123,6 +124,7 @@ class Bulk(Repairing):
     async def _keep(self, found: Operation, runs: list[str]) -> None:
         await self.service.ask(lambda answer: KeepMatched(found, runs, answer))
 
+    @at_hub
     async def start_bulk(
         self, token: str, *, rate: float = 10.0, by: str = "", why: str = "",
         action: str | None = None, where: RunFilter | None = None, job: str | None = None,
@@ -167,6 +169,7 @@ class Bulk(Repairing):
             raise NotFoundError(f"there is no operation {operation_id!r}")
         return await self._seen(found)
 
+    @at_hub
     async def stop_operation(
         self, operation_id: str, *, by: str = "", why: str = ""
     ) -> OperationView:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.app.catalog import DeployedWorkflows, plans_of
+from ostinato.app.hub import AtHub, at_hub
 from ostinato.app.run import Deployed
-from ostinato.app.wired import Wired
 from ostinato.core.codec import encode_value
 from ostinato.core.outline import outline
 from ostinato.core.schedules import Plan
@@ -24,7 +24,7 @@ from ostinato.telemetry.logger import logger
 log = logger("ostinato.deploying")
 
 
-class Deploying(Wired):
+class Deploying(AtHub):
     async def deploy(self, document: Any) -> int:
         """The version of a document (a mapping, its text, or the path of a file)."""
         deployed = await self.deploy_documents(
@@ -54,8 +54,12 @@ class Deploying(Wired):
         return deployed[0].name
 
     async def deploy_documents(self, documents: Sequence[Any]) -> list[Deployed]:
+        return list(await self._deploy_all([document.data for document in documents]))
+
+    @at_hub
+    async def _deploy_all(self, documents: list[dict[str, Any]]) -> list[Deployed]:
         async with self._deploying:
-            return await self._deploy_now(documents)
+            return await self._deploy_now([read(data) for data in documents])
 
     async def _deploy_now(self, documents: Sequence[Any]) -> list[Deployed]:
         proposals = self._registry.propose(documents, self._clock.now())
@@ -68,6 +72,7 @@ class Deploying(Wired):
                 one.row["workflow"]: plans_of(Version(**one.row), one.document) for one in proposals
             }
             await self._settle(plans, lambda: self._add(rows), versions=rows)
+            self.service.news.tell("deployed")
         return [self._deployed(Version(**one.row), one.new) for one in proposals]
 
     def _add(self, rows: Sequence[Version]) -> None:
@@ -140,11 +145,13 @@ class Deploying(Wired):
     async def versions(self, name: str) -> list[Version]:
         return self._registry.versions(name)
 
+    @at_hub
     async def delete_workflow(self, name: str) -> None:
         """Found no more and started no more, by events or by the clock; its runs go on."""
         versions = self._registry.versions(name)
         await self._retire(versions, {versions[0].workflow: {}})
 
+    @at_hub
     async def delete_version(self, name: str, version: int) -> None:
         """Found no more; its runs go on. Raises ``ConflictError`` for the latest version."""
         row = self._registry.find(name, version)
@@ -166,6 +173,19 @@ class Deploying(Wired):
         async with self._deploying:
             retired = [(row.workflow, row.version) for row in rows]
             await self._settle(plans, known, retired=retired)
+            self.service.news.tell("deployed")
+
+    async def _learn_deployed(self) -> bool:
+        registry = self._registry
+        rows = await self.storage.versions()
+        new = [row for row in rows if not registry.knows(row)]
+        retired = [row for row in rows if row.retired and not registry.is_retired(row)]
+        if new:
+            self._add(new)
+        if retired:
+            registry.retire(retired)
+            self._catalog.refresh()
+        return bool(new or retired)
 
     def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
         return outline(self._catalog.graph(*self._catalog.resolve(name, version)))

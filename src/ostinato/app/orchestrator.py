@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ostinato.app.bulk import Bulk
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
+from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
 from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of, name_of
@@ -23,9 +24,10 @@ from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.config import Settings
 from ostinato.core.cloudevents import Event
 from ostinato.core.decide.calls import CallBudget
+from ostinato.core.run_ids import HUB
 from ostinato.definitions import read
 from ostinato.errors import UsageError
-from ostinato.ports import Archive, Clock, Storage
+from ostinato.ports import Archive, Clock, Storage, Taken
 from ostinato.runtime.clock import StoreClock, SystemClock
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
@@ -33,6 +35,9 @@ from ostinato.runtime.janitor import Cleaned
 from ostinato.runtime.letters import event_of
 from ostinato.runtime.processes import Pool, Processes, cores
 from ostinato.runtime.service import Limits, Service
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.app")
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -55,6 +60,8 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         **overrides: Any,
     ) -> None:
         super().__init__(settings, storage=storage, clock=clock, identity=identity, **overrides)
+        self._taken: Taken | None = None
+        self._learning: set[asyncio.Task[bool]] = set()
         self.handlers.provide(Event, _event_of)
         self.handlers.provide(App, lambda job: self)
         self.handlers.provide(Run, lambda job: Run(self, job.run_id))
@@ -154,24 +161,26 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             self._clock = StoreClock(self._steady)
         await storage.open()
         try:
-            if await self._enter(storage):
-                await self._take_up()
-            elif stand_by:
-                await self._read_workflows(storage)
+            self._taken = taken = await self._enter(storage, alone=not stand_by)
+            if taken is None or taken.partitions:
+                await self._begin_to_work(leads=taken is None or HUB in taken.partitions)
             else:
-                raise self._held_by_another()
+                await self._read_workflows(storage)
         except BaseException:
             self._service = None
             await self._leave()
             await storage.close()
             raise
 
-    async def _take_up(self) -> None:
+    async def _begin_to_work(self, *, leads: bool) -> None:
         await self._read_workflows(self.storage)
         self.bus = MemoryBus()
         await self.bus.subscribe(EVERY, self._from_bus)
-        self._service = self._make_service(self.storage)
-        if self._documents:
+        self._service = service = self._make_service(self.storage)
+        service.engine.learn = self._learn_deployed
+        service.errands.serve(self._serve_verb)
+        service.news.hearers["deployed"] = self._hear_deployed
+        if self._documents and leads:
             await self._deploy_now([read(data) for data in self._documents])
 
     def _make_service(self, storage: Storage) -> Service:
@@ -202,6 +211,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             None if self._membership is None else self._membership.lease,
             importlib.import_module("ostinato").__version__,
             self._processes(),
+            news=self._news,
             watch_loop=isinstance(self._clock, SystemClock | StoreClock),
         )
 
@@ -209,15 +219,30 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         export = self.settings.retention.export
         return None if export is None else open_archive(export)
 
+    @at_hub
     async def clean(self) -> Cleaned:
         """Remove now what `[retention]` says is too old; a server does so once an hour."""
         return await self.service.janitor.clean(self.now())
 
     async def begin(self) -> None:
         """Let the runs go on; what a dead process left is taken over first."""
+        taken, self._taken = self._taken, None
         if not self.stands_by:
-            await self.service.start()
+            await self.service.start(taken)
+            if taken is not None:
+                await self._bring_documents(HUB in taken.partitions)
         self._loop = asyncio.get_running_loop()
+
+    def _hear_deployed(self, about: str) -> None:
+        task = asyncio.create_task(self._learn_deployed(), name="ostinato-learn")
+        self._learning.add(task)
+        task.add_done_callback(self._learned)
+
+    def _learned(self, task: asyncio.Task[bool]) -> None:
+        """What cannot be read now is read when it is needed."""
+        self._learning.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("deployed.not_read", error=str(error))
 
     async def _from_bus(self, events: Sequence[Event]) -> None:
         await self.accept(events)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+from ostinato.app.hub import AtHub
 from ostinato.app.pages import LOT, heavy_page, place_of, seq_of, weight_of_event, weight_of_fact
-from ostinato.app.wired import Wired
 from ostinato.core.codec import decode_facts
 from ostinato.core.outline import outline
 from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
@@ -19,7 +19,7 @@ from ostinato.runtime.resident import load_state
 from ostinato.runtime.watching import until_end
 
 
-class Reading(Wired):
+class Reading(AtHub):
     async def _state(self, run_id: str, message: str = "") -> State:
         """As it is stored: a run in memory may be ahead of that for the time of a commit."""
         if (service := self._service) is not None:  # it may be gone by the next line

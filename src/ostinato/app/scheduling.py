@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from ostinato.app.doing import Doing
+from ostinato.app.hub import at_hub
 from ostinato.core.schedules import (
     Plan,
     Schedule,
@@ -81,11 +82,13 @@ class Scheduling(Doing):
         """
         return self._shown(await self._find_schedule(name), upcoming)
 
+    @at_hub
     async def pause_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
         """Nothing starts until it is resumed; what comes due meanwhile never does."""
         check_text("why", why)
         return await self._alter(name, lambda plan, row, now: paused(row, by, why, now))
 
+    @at_hub
     async def resume_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
         """From now on. With the pause its reason goes; the log keeps this one."""
         check_text("why", why)
@@ -102,6 +105,7 @@ class Scheduling(Doing):
             raise NotFoundError(f"there is no schedule {name!r} any more")
         return self._shown(rows[0])
 
+    @at_hub
     async def fire_schedule(
         self, name: str, *, by: str = "", why: str = "", wait: bool = True
     ) -> Accepted:
@@ -115,6 +119,7 @@ class Scheduling(Doing):
         accepted: Accepted = answers[0]
         return accepted
 
+    @at_hub
     async def backfill_schedule(
         self, name: str, since: int, until: int | None = None, *, by: str = "",
         dry_run: bool = False, wait: bool = True,

@@ -1,4 +1,5 @@
-"""An app on a store that others share: it goes on where the one before it has ended."""
+"""An app on a store that others share: each does its part of the work, and goes on where another
+has ended."""
 
 from __future__ import annotations
 
@@ -7,12 +8,16 @@ from typing import Any
 
 from ostinato.app.deploying import Deploying
 from ostinato.app.reading import Reading
+from ostinato.core.run_ids import HUB, PARTITIONS
 from ostinato.core.state import State
+from ostinato.definitions import read
 from ostinato.errors import NothingIsRunning, StoreLocked, Unloadable
-from ostinato.ports import Roll, Seat, Storage
+from ostinato.ports import Partitions, Roll, Seat, Storage, Taken
+from ostinato.ports.members import NONE
 from ostinato.runtime.clock import StoreClock
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.membership import Membership
+from ostinato.runtime.news import News
 
 
 class Sharing(Deploying, Reading):
@@ -21,6 +26,7 @@ class Sharing(Deploying, Reading):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._membership: Membership | None = None
+        self._news: News | None = None
 
     @property
     def stands_by(self) -> bool:
@@ -28,61 +34,81 @@ class Sharing(Deploying, Reading):
         return self._membership is not None and self._service is None
 
     async def _state(self, run_id: str, message: str = "") -> State:
-        """Its workflow may have been deployed since by the process that does the work."""
+        """Its workflow may have been deployed since by another process."""
         try:
             return await super()._state(run_id, message)
         except Unloadable:
-            if not self.stands_by:
+            if not await self._learn_deployed():
                 raise
-            await self._read_workflows(self.storage)
             return await super()._state(run_id, message)
 
     async def members(self) -> Roll:
         """Who is at the store, as this process has seen it last; nobody else ever on SQLite."""
         if self._membership is None:
-            alone = Seat("here", self.address, _version(), self.now(), holds=True)
-            return Roll(self.now(), (alone,))
+            alone = Seat("here", self.address, _version(), self.now(), PARTITIONS)
+            return Roll(self.now(), (alone,), "here")
         return self._membership.roll
 
     def promote(self) -> None:
-        """End ``standby``: take the store as soon as nobody holds it."""
+        """End ``standby``: take this process's share of the runs."""
         if self._membership is not None:
             self._membership.go()
 
-    async def _enter(self, storage: Storage) -> bool:
-        """Whether this process may use the store as its own from now on."""
+    async def _enter(self, storage: Storage, *, alone: bool) -> Taken | None:
+        """What this process may go on with; None: everything, on a store that nobody shares.
+
+        Raises ``StoreLocked`` when it is to be ``alone``, and is not.
+        """
         if storage.members is None:
-            return True
-        settings = self.settings
+            return None
+        settings, lease = self.settings, Lease(self._steady)
+        self._news = News(storage.members)
         self._membership = Membership(
             storage.members,
             settings.lease.total_seconds(),
             lambda: self.address,
-            Lease(self._steady),
+            lease,
+            self,
             heard=self._hear_time,
-            take_up=self._go_on,
-            lay_down=self._lay_down,
+            news=self._news.heard,
             waits=settings.standby,
         )
-        held = await self._membership.enter()
+        await self._membership.come()
+        if alone and (other := self._membership.other()) is not None:
+            raise self._held_by(other)
+        taken = await self._membership.enter()
         self._membership.begin()
-        return held
+        return taken
 
     def _hear_time(self, now: int) -> None:
         if isinstance(self._clock, StoreClock):
             self._clock.hear(now)
 
     @abstractmethod
-    async def _take_up(self) -> None:
-        """Know the workflows, and make the engine."""
+    async def _begin_to_work(self, *, leads: bool) -> None:
+        """Know the workflows, and make the engine. ``leads``: this process has the hub."""
 
-    async def _go_on(self) -> None:
-        """What the one before has left goes on here."""
-        await self._take_up()
-        await self.service.start()
+    # what membership asks for
 
-    async def _lay_down(self) -> None:
-        """Another goes on with everything."""
+    async def take_up(self, taken: Taken) -> None:
+        if self._service is not None:
+            await self._service.moves.take(taken)
+            return
+        leads = HUB in taken.partitions
+        await self._begin_to_work(leads=leads)
+        await self.service.start(taken)
+        await self._bring_documents(leads)
+
+    async def _bring_documents(self, leads: bool) -> None:
+        """Its own, where another process deploys what all are to know."""
+        if not leads and self._documents:
+            await self.deploy_documents([read(data) for data in self._documents])
+
+    async def let_go(self, count: int) -> Partitions:
+        return NONE if self._service is None else await self._service.moves.give(count)
+
+    async def lay_down(self) -> None:
+        """Others go on with everything."""
         service, self._service = self._service, None
         if service is not None:
             await service.abandon()
@@ -92,22 +118,17 @@ class Sharing(Deploying, Reading):
         if membership is not None:
             await membership.close()
 
-    def _held_by_another(self) -> StoreLocked:
-        holder = None if self._membership is None else self._membership.roll.holder
-        who = "another process" if holder is None else f"process {holder.id} at {holder.address}"
-        address = None if holder is None else holder.address
-        said = f"{who} holds the store; talk to that one, or stop it"
-        return StoreLocked(said, address=address)
+    def _held_by(self, other: Seat) -> StoreLocked:
+        said = f"process {other.id} at {other.address} works on the store"
+        return StoreLocked(f"{said}; talk to that one, or stop it", address=other.address)
 
     def _nobody(self) -> NothingIsRunning:
         if not self.stands_by or self._membership is None:
             return super()._nobody()
-        holder = self._membership.roll.holder
-        if holder is None:
-            return NothingIsRunning("this process stands by, and nobody holds the store yet")
-        return NothingIsRunning(
-            f"this process stands by: {holder.address} does the work, ask there"
-        )
+        other = self._membership.other()
+        if other is None:
+            return NothingIsRunning("this process stands by, and nobody does the work yet")
+        return NothingIsRunning(f"this process stands by: {other.address} does the work, ask there")
 
 
 def _version() -> str:

@@ -173,7 +173,7 @@ class Tasks(Reading):
             raise
         check_size("the data", answer, self.settings.limits.result, "limits.result")
         event = e.TaskAnswered(row.key, row.attempt, answer, outcome, by)
-        await self.service.ask(lambda told: AnswerTask(row, event, told))
+        await self.service.ask(lambda told: AnswerTask(row.id, event, told))
         return await self.task(row.id)
 
 

@@ -61,11 +61,15 @@ class CallAnswered(Event, frozen=True):
 
 
 class CallMoved(Event, frozen=True):
-    """A run was open already under the uid that a step has called: it waits for that one."""
+    """A run was open already under the uid that a step has called: it waits for that one.
+
+    ``own``: none was, and its own has begun under this name.
+    """
 
     key: str
     attempt: int
     run: str
+    own: bool = False
 
 
 class Completed(Event, frozen=True):

@@ -15,8 +15,8 @@ from ostinato.core.state import OVER
 from ostinato.errors import ConflictError, ExpressionError
 
 __all__ = [
-    "LINE", "START", "Move", "dedup_key", "is_line", "line", "line_want", "move", "refusal", "uid_of",
-    "uid_problem",
+    "LINE", "START", "Move", "dedup_key", "is_line", "line", "line_want", "move", "refusal",
+    "uid_of", "uid_problem",
 ]  # fmt: skip
 
 Move = Literal["begin", "same", "signal", "queue", "resume", "refuse"]

@@ -150,10 +150,21 @@ class Registry(Generic[R]):
             self._names[plain] = self._names[row.workflow_id] = plain
             if row.retired:
                 self._retired.add((plain, row.version))
+            else:
+                self._retired.discard((plain, row.version))
 
     def retire(self, rows: Iterable[R]) -> None:
         """These versions are found no more."""
         self._retired.update((_plain(row.workflow), row.version) for row in rows)
+
+    def knows(self, row: R) -> bool:
+        """Also as retired or not, as it is stored."""
+        plain = _plain(row.workflow)
+        there = row.version in self._rows.get(plain, {})
+        return there and (row.retired or (plain, row.version) not in self._retired)
+
+    def is_retired(self, row: R) -> bool:
+        return (_plain(row.workflow), row.version) in self._retired
 
     def _found(self, plain: str) -> dict[int, R]:
         """The versions that are not retired."""

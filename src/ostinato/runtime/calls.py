@@ -149,7 +149,7 @@ class Start(Post):
         """A workflow that is there and cannot be read is the operator's to mend: it waits."""
         self.trouble = None
         try:
-            workflow, version = self.calls.catalog.resolve(self.asked.workflow, self.asked.version)
+            workflow, version = await self._resolved(engine)
         except NotFoundError as error:
             self.trouble = error
             return
@@ -164,6 +164,15 @@ class Start(Post):
             raise
         except OstinatoError as error:
             self.trouble = error
+
+    async def _resolved(self, engine: Engine) -> tuple[str, int]:
+        named = (self.asked.workflow, self.asked.version)
+        try:
+            return self.calls.catalog.resolve(*named)
+        except NotFoundError:
+            if not await engine.learn():
+                raise
+            return self.calls.catalog.resolve(*named)
 
     async def _look(self, engine: Engine, one: Wanted) -> None:
         """Who has this uid, or is next to have it, and who waits for the run that calls."""
@@ -217,7 +226,7 @@ class Start(Post):
         if begun.duplicate:
             return self._joined(engine, change, begun.run_id, now)
         self.calls.begun(asked.caller, run_id)
-        return [] if run_id == asked.run_id else [joined(asked.caller, run_id)]
+        return [] if run_id == asked.run_id else [joined(asked.caller, run_id, own=True)]
 
     def looks_again(self) -> bool:
         return True

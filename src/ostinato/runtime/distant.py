@@ -1,6 +1,6 @@
 """Runs of other processes of which somebody here wants to hear.
 
-Whoever has such a run is asked to hint at each change of it. Since a hint may be lost, whoever waits
+Whoever has such a run is asked to hint at each change of it. A hint may be lost, so whoever waits
 looks by itself once in a while, and asks again.
 """
 

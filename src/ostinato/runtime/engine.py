@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from ostinato.core import events as e
@@ -32,6 +32,7 @@ from ostinato.errors import (
     UnknownCommit,
     Unloadable,
     Unready,
+    WorkflowNotFound,
 )
 from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
@@ -59,8 +60,9 @@ NOTHING = Batch()
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
-    ``first_in_line`` is the run that comes next, or has just come, under (workflow, uid).
-    ``inline`` is in bytes: the store keeps larger values apart.
+    ``learn`` says whether workflows are known now that were not before. ``first_in_line`` is the
+    run that comes next, or has just come, under (workflow, uid). ``inline`` is in bytes: the store
+    keeps larger values apart.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Engine:
         self._at_rest.set()
         self._backoff = 0.0
         self.commits = 0
+        self.learn: Callable[[], Awaitable[bool]] = _nothing_new
 
     def __len__(self) -> int:
         """Posts that wait for the next tick."""
@@ -176,7 +179,7 @@ class Engine:
         failure: Exception | None = None
         for post in posts:
             try:
-                await post.ready(self)
+                await self._ready(post)
             except Abroad as error:
                 self.outlets.abroad(post, error.partition)
             except Exception as error:
@@ -188,6 +191,15 @@ class Engine:
             else:
                 ready.append(post)
         return ready, unread, failure
+
+    async def _ready(self, post: Post) -> None:
+        """What cannot be found may have been deployed by another process just now."""
+        try:
+            await post.ready(self)
+        except (WorkflowNotFound, Unloadable):
+            if not await self.learn():
+                raise
+            await post.ready(self)
 
     async def known_events(self) -> dict[tuple[str, str], StoredEvent]:
         """Of the events that this tick brings, those that are stored: one read for all posts."""
@@ -393,6 +405,10 @@ class Engine:
     def backoff(self) -> float:
         """Seconds to wait before the next tick, after a store that failed."""
         return self._backoff
+
+
+async def _nothing_new() -> bool:
+    return False
 
 
 def _may_pass(post: Post, error: Exception) -> bool:

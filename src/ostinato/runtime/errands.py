@@ -6,13 +6,15 @@ So nothing is done twice, and an answer is not lost with a process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from ostinato import errors
+from ostinato.core.run_ids import HUB
 from ostinato.errors import OstinatoError, Refused, Unready
 from ostinato.ports import Mail, Reply
 from ostinato.runtime.alarm import Alarm
@@ -38,6 +40,7 @@ SAFETY = 15_000
 """Milliseconds after which one looks for answers without a hint."""
 
 Done = Callable[[Mail], Post]
+Call = Callable[[str, Raw], Awaitable[Raw]]
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):
@@ -59,9 +62,32 @@ class Errands:
         self.alarm = Alarm(engine.clock, engine.wake)
         self._waiting: dict[str, Post] = {}
         self._hinted: dict[str, None] = {}
+        self._calls: set[asyncio.Task[None]] = set()
 
     def does(self, kind: str, make: Done) -> None:
         self.room.open[kind] = lambda mail: Serve(self, mail, make(mail))
+
+    def serve(self, call: Call) -> None:
+        """``call`` does a verb: its name, what it is given, and what comes of it, as JSON."""
+        self.room.open["verb"] = lambda mail: self._call(call, mail)
+
+    def _call(self, call: Call, mail: Mail) -> None:
+        task = asyncio.create_task(self._called(call, mail), name="ostinato-verb")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _called(self, call: Call, mail: Mail) -> None:
+        name, body = msgspec.json.decode(mail.body, type=tuple[str, Raw])
+        try:
+            told = Answer(await call(name, body))
+        except (errors.Unready, errors.Fenced, errors.NothingIsRunning):
+            return  # the next hub does it
+        except OstinatoError as error:
+            told = Answer(error=error.code, message=error.message)
+        except Exception as error:
+            log.exception("verb.broken", verb=name)
+            told = Answer(error="OstinatoError", message=f"{type(error).__name__}: {error}")
+        self.engine.post(Finish(self, mail, told))
 
     # what is said to others
 
@@ -100,6 +126,8 @@ class Errands:
 
     def close(self) -> None:
         self.alarm.close()
+        for task in self._calls:
+            task.cancel()
         for post in self._waiting.values():
             post.failed(Unready("the engine has stopped before the answer came; ask again"))
 
@@ -111,6 +139,53 @@ def _hand(post: Post, body: bytes) -> None:
         post.failed(kind(answer.message))
     else:
         post.arrived(answer.result)
+
+
+class Verb(Post):
+    """Ask whoever has the hub for something that is more than a post."""
+
+    __slots__ = ("body", "name")
+
+    def __init__(self, name: str, body: bytes, answer: asyncio.Future[Raw]) -> None:
+        super().__init__(answer)
+        self.name = name
+        self.body = body
+
+    async def ready(self, engine: Engine) -> None:
+        raise Abroad(HUB)
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        raise NotImplementedError("it is always said to somebody")
+
+    def errand(self) -> Errand:
+        return Errand("verb", "", msgspec.json.encode((self.name, Raw(self.body))))
+
+    def arrived(self, said: Raw) -> None:
+        self.done(said)
+
+
+class Finish(Post):
+    """The answer to a verb. It is done again by the next hub where this is not stored."""
+
+    __slots__ = ("body", "errands", "mail")
+
+    def __init__(self, errands: Errands, mail: Mail, told: Answer) -> None:
+        super().__init__()
+        self.errands = errands
+        self.mail = mail
+        self.body = msgspec.json.encode(told)
+
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        change.rows.mail[self.mail.line] = None
+        change.rows.replies.append(Reply(SCOPE, self.mail.key, "", self.body, now, now + KEPT))
+
+    def done(self, result: Any) -> None:
+        self.errands.room.taken(self.mail)
+        self.errands.news.tell("reply", self.mail.key)
 
 
 class Send(Post):

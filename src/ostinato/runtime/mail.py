@@ -23,9 +23,10 @@ def _is_event(kind: object) -> bool:
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """The run that is open under the uid that was called."""
+    """The run that is open under the uid that was called; ``own``: it was begun for this call."""
 
     run_id: str
+    own: bool = False
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
@@ -76,8 +77,8 @@ def _member(raw: msgspec.Raw, hint: Any) -> Any:
     return msgspec.json.decode(raw, type=hint)
 
 
-def joined(caller: Caller, run_id: str) -> Mail:
-    body = msgspec.json.encode(Joined(run_id))
+def joined(caller: Caller, run_id: str, *, own: bool = False) -> Mail:
+    body = msgspec.json.encode(Joined(run_id, own))
     return Mail("joined", caller.run, caller.run, caller.key, caller.attempt, body)
 
 
@@ -92,8 +93,8 @@ def event_in(mail: Mail) -> e.Event:
             said = msgspec.json.decode(mail.body, type=c.AnswerCall)
             return e.CallAnswered(mail.key, mail.attempt, said.output, said.error, said.refused)
         case "joined":
-            run_id = msgspec.json.decode(mail.body, type=Joined).run_id
-            return e.CallMoved(mail.key, mail.attempt, run_id)
+            told = msgspec.json.decode(mail.body, type=Joined)
+            return e.CallMoved(mail.key, mail.attempt, told.run_id, told.own)
         case "tell":
             return said_in(mail.body)
         case _:

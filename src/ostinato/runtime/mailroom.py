@@ -25,7 +25,7 @@ SAFETY = 15_000
 """Milliseconds after which one looks without a hint, where other processes may have said
 something."""
 
-Open = Callable[[Mail], Post]
+Open = Callable[[Mail], Post | None]
 
 
 class Sender(Protocol):
@@ -33,8 +33,8 @@ class Sender(Protocol):
 
 
 class Mailroom:
-    """``open`` says what becomes of mail, by its kind. ``unhinted`` counts what was found without
-    a hint: each was late.
+    """``open`` says what becomes of mail, by its kind: mostly a post. ``unhinted`` counts what
+    was found without a hint: each was late.
     """
 
     def __init__(self, engine: Engine, news: Sender) -> None:
@@ -113,7 +113,8 @@ class Mailroom:
 
     def _send(self, mail: Mail) -> None:
         if (open := self.open.get(mail.kind)) is not None:
-            self.engine.post(open(mail))
+            if (post := open(mail)) is not None:
+                self.engine.post(post)
         else:
             log.error("mail.unknown", kind=mail.kind, hint="a newer version has written it")
 

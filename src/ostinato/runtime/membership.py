@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ostinato.core.run_ids import PARTITIONS
 from ostinato.errors import Fenced, StoreError
-from ostinato.ports import LEFT, Members, Partitions, Roll, Taken
+from ostinato.ports import LEFT, Members, Partitions, Roll, Seat, Taken
 from ostinato.runtime.lease import Lease
 from ostinato.telemetry.logger import logger
 
@@ -76,11 +76,26 @@ class Membership:
     def holds(self) -> bool:
         return bool(self.owned)
 
-    async def enter(self) -> Taken:
-        """Come, and take what can be had. Whoever asks takes it up itself."""
+    async def come(self) -> None:
+        """Be there, and know who else is."""
         self.members.listen(self._listen)
         await self._renew()
+
+    def other(self) -> Seat | None:
+        """A process that does work: the hub, if that is another one."""
+        others = [
+            seat
+            for seat in self.roll.seats
+            if seat.partitions and not seat.late and seat.id != self.members.id
+        ]
+        hub = [seat for seat in others if seat.id == self.roll.hub]
+        return next(iter(hub + others), None)
+
+    async def enter(self) -> Taken:
+        """Take what can be had. Whoever asks takes it up itself."""
         taken = await self._take()
+        if not (self.waits or self.owned):
+            await self.members.hint([LEFT])  # who has more than its share looks at once
         if self.owned:
             await self._renew()
         return taken

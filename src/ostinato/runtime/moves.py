@@ -1,4 +1,4 @@
-"""Partitions that this process takes up, or lets go: between two ticks, when memory and store agree."""
+"""Partitions that are taken up, or let go: between two ticks, when memory and store agree."""
 
 from __future__ import annotations
 

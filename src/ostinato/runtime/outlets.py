@@ -48,10 +48,10 @@ class Outlets:
     def leave(self, applied: Iterable[Applied]) -> None:
         jobs: list[Job] = []
         for one in applied:
-            for told in one.change.tolds:
-                self._leave(told, jobs)
             if one.change.made is not None:
                 self._announce(one.change.made)
+            for told in one.change.tolds:
+                self._leave(told, jobs)
             one.post.done(one.result)
         if jobs:
             self.dispatch(jobs)

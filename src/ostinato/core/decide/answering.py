@@ -40,11 +40,14 @@ def _concluded(state: State, step: Step, event: e.CallAnswered, now: int) -> lis
 
 
 def moved(state: State, event: e.CallMoved, now: int) -> list[Said]:
-    """The other run is not its own: nothing keeps it from ending at once."""
+    """A run that is not its own does not keep it from ending at once."""
     step = _calling(state, event.key, event.attempt)
     if step is None or step.kind == "joined":
         return []
-    joined = JobJoined(event.key, event.attempt, event.run)
+    joined = JobJoined(event.key, event.attempt, event.run, event.own)
+    if event.own:
+        hung_up = [HangUp(step.key, step.attempt, event.run)] if step.kind == "ending" else []
+        return [joined, *hung_up]
     return [joined, *cancelled(step)] if step.kind == "ending" else [joined]
 
 

@@ -21,11 +21,15 @@ class JobCalled(Fact, frozen=True, tag="job.called"):
 
 
 class JobJoined(Fact, frozen=True, tag="job.joined"):
-    """A run was open under the uid that it called: it waits for that one, which is not its own."""
+    """A run was open under the uid that it called: it waits for that one, which is not its own.
+
+    ``own``: it is, and has begun under another name, beside the other runs of its uid.
+    """
 
     key: str
     attempt: int
     run: str
+    own: bool = False
 
 
 class CallRefused(Fact, frozen=True, tag="job.refused"):

@@ -26,10 +26,14 @@ def job_called(state: State, fact: f.JobCalled, at: int) -> None:
 
 def job_joined(state: State, fact: f.JobJoined, at: int) -> None:
     step = state.steps[fact.key]
-    (own,) = step.types
-    step.kind, step.types = "joined", (fact.run,)
+    (own,), step.types = step.types, (fact.run,)
+    if not fact.own:
+        step.kind = "joined"
     if isinstance(state.children, dict):
-        state.children[own] = state.children[own]._replace(run=fact.run, joined=True)
+        if fact.own:
+            state.children[fact.run] = state.children.pop(own)._replace(run=fact.run)
+        else:
+            state.children[own] = state.children[own]._replace(run=fact.run, joined=True)
 
 
 def call_refused(state: State, fact: f.CallRefused, at: int) -> None:
