@@ -95,7 +95,7 @@ async def at_rest(app):
         await asyncio.sleep(0.001)
     await app.service.engine.rest()
     assert await app.storage.mail() == []
-    assert len(app.service.calls) == 0
+    assert len(app.service.room) == 0
 
 
 async def test_a_run_calls_another_and_goes_on_with_its_output(stage):

@@ -181,6 +181,6 @@ async def test_a_run_that_is_gone_is_told_nothing(stage):
     gate = Gate()
     async with both(stage, gate) as app:
         lost = Mail("hangup", "nobody", "gone", "p/j", 1, b'{"key":"p/j","attempt":1,"run_id":"x"}')
-        app.service.calls.bring(lost)
+        app.service.room.bring(lost)
         while len(app.service.calls):
             await asyncio.sleep(0)

@@ -384,7 +384,7 @@ async def test_a_takeover_that_fails_leaves_the_store_free(stage):
     store = stage.place.store()
     busy_runs = store.busy_runs
 
-    async def failing():
+    async def failing(partitions=None):
         raise StoreError("the disk is gone")
 
     store.busy_runs = failing
