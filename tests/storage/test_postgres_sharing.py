@@ -8,9 +8,9 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from ostinato.errors import Fenced, UnknownCommit
-from ostinato.ports import Batch, Removal
-from ostinato.storage.postgres import PostgresStorage, questions, statements
+from ostinato.errors import Fenced, StoreError, UnknownCommit
+from ostinato.ports import Batch, Removal, Taken
+from ostinato.storage.postgres import PostgresStorage, questions, statements, statements_jobs
 from ostinato.storage.postgres.link import Growth
 from ostinato.storage.values import RECORD, cut, text_of
 from ostinato.testing.storage_contract.hooks import raises
@@ -22,6 +22,7 @@ from ostinato.testing.storage_contract.samples import (
     record,
     wait,
 )
+from ostinato.testing.storage_contract.shared import Ears
 from ostinato.testing.storage_contract.values import LARGE, facts
 
 pytestmark = pytest.mark.real
@@ -163,6 +164,63 @@ async def test_who_was_stopped_in_the_middle_of_a_batch_is_turned_out(other):
         assert await second.history("r1") == []
 
 
+async def test_what_was_taken_is_told_also_when_the_answer_was_lost(other):
+    """And that its last process has left, too: once, by the next call that is answered."""
+    url, _ = other
+    async with opened(url) as first, opened(url) as second:
+        for storage in (first, second):
+            await storage.members.renew(60_000, "here")
+        assert len((await first.members.take(3)).partitions) == 3
+        await first.members.leave()
+        repeat = second._watch.repeat
+
+        async def answer_nothing(asks):
+            second._watch.repeat = repeat
+            await repeat(asks)
+            raise StoreError("the connection was lost")
+
+        second._watch.repeat = answer_nothing
+        await raises(StoreError, second.members.take(2))
+        assert set(await second.members.owners()) == {0, 1}
+        assert await second.members.take(0) == Taken(frozenset({0, 1}), orphans=True)
+        assert await second.members.take(0) == Taken()
+        assert await second.members.take(2) == Taken(frozenset({2, 3}), orphans=True)
+        assert await second.members.take(1) == Taken(frozenset({4}))
+
+
+async def test_who_is_buried_while_it_joins_gets_no_epoch(other):
+    """It waits for the one that buries, and finds then that it is another."""
+    url, db = other
+    async with opened(url) as storage:
+        await storage.members.renew(60_000, "here")
+        await storage.members.take(1)
+        burying = "UPDATE ostinato.member SET epoch = epoch + 1, life = life + 1 WHERE id = %s"
+        db.execute(burying, (storage.member,))
+        joining = asyncio.ensure_future(storage.join())
+        with psycopg.connect(url, autocommit=True) as onlooker:
+            while not onlooker.execute(WAITING).fetchone():
+                await asyncio.sleep(0)
+        db.commit()
+        await raises(Fenced, joining)
+        await raises(Fenced, storage.members.renew(60_000, "here"))
+        assert await storage.join() > 0
+
+
+async def test_news_that_another_program_sends_are_no_hints(other):
+    url, db = other
+    async with opened(url) as storage:
+        ears = Ears(storage)
+        for payload in ("", "left", f"{storage.member},mine", "somebody,r1,r2"):
+            db.execute("SELECT pg_notify('ostinato', %s)", (payload,))
+            db.commit()
+        await ears.until(lambda heard: heard == ["r1", "r2"])
+
+
+WAITING = """
+SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
 async def _lease_is_over(db):
     await asyncio.sleep(0)
     over = "SELECT bool_or(expires_at <= ostinato.clock_ms()) FROM ostinato.lease"
@@ -177,7 +235,7 @@ async def _until_locked(db, member):
 
 
 BY_ROWS = {"Seq Scan", "Join Filter"}
-WHOLE = {"SCHEDULES", "TURNS", "PLACES", "BUCKETS", "VERSIONS", "OLDEST_OPEN"}
+WHOLE = {"SCHEDULES", "TURNS", "PLACES", "BUCKETS", "VERSIONS", "OLDEST_OPEN", "SOME", "COUNTS"}
 """What reads all that there is."""
 
 
@@ -193,7 +251,11 @@ def _constants(module):
             yield name, text
 
 
-CONSTANTS = dict(_constants(questions)) | dict(_constants(statements))
+CONSTANTS = {
+    name: text
+    for module in (questions, statements, statements_jobs)
+    for name, text in _constants(module)
+}
 
 
 @pytest.mark.parametrize("name", sorted(CONSTANTS))

@@ -2,6 +2,7 @@
 
 adapter     SqliteStorage: open and close, whose turn it is, which thread does it
 owner       the lock file that makes the file one process's
+opened      its readers and threads
 connection  how a connection is made, and what it must refuse
 schema      migrations/*.sql, applied once and in order
 batch       one batch, one transaction          removing  the part of it that takes away

@@ -1,5 +1,7 @@
 """SqliteStorage: one file, one owner, one transaction at a time.
 
+Where partitions of runs are asked for, all are read: one process has them.
+
 Three connections: ``main`` writes, and reads for the engine on the loop's thread; ``aside`` does
 those reads while a thread is writing; ``lists`` belongs to a thread of its own, so that a long
 list stalls nobody.
@@ -11,7 +13,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -54,16 +56,13 @@ from ostinato.ports import (
 from ostinato.ports.storage import ANY
 from ostinato.storage.sqlite import batch as batches
 from ostinato.storage.sqlite import connection, faults, jobs, lists, reads, schema, transaction
+from ostinato.storage.sqlite.opened import Opened
 from ostinato.storage.sqlite.owner import Owner
 from ostinato.storage.sqlite.pace import Pace
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Read = Callable[Concatenate[sqlite3.Connection, P], T]
-
-
-STEPS = 10_000
-"""Instructions of SQLite after which a list looks whether the store closes: about 0.1 ms."""
 
 
 class SqliteStorage:
@@ -80,7 +79,7 @@ class SqliteStorage:
         self._writing: Future[None] | None = None
         self._main: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
-        self._open: _Open | None = None
+        self._open: Opened | None = None
 
     def announce(self, address: str) -> None:
         self._owner.announce(address)
@@ -93,7 +92,7 @@ class SqliteStorage:
         try:
             self._main = self._connect()
             self._inode = inode(self.file)
-            self._open = _Open(self.file)
+            self._open = Opened(self.file)
         except BaseException:
             self._let_go()
             raise
@@ -163,7 +162,7 @@ class SqliteStorage:
                 self._main.close()
             self._main = None
 
-    def _opened(self) -> _Open:
+    def _opened(self) -> Opened:
         if self._open is None:
             raise StoreError(f"{self.file} is not open; call open() first")
         return self._open
@@ -395,23 +394,3 @@ def inode(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-class _Open:
-    """What exists between open and close, beside the connection that writes."""
-
-    def __init__(self, file: Path) -> None:
-        self.aside = connection.reader(file)
-        self.lists = connection.reader(file)
-        self.closing = False
-        # Asked as it goes: an interrupt that comes before the statement has begun is lost.
-        self.lists.set_progress_handler(lambda: self.closing, STEPS)
-        self.writing = ThreadPoolExecutor(1, "sqlite-write")
-        self.listing = ThreadPoolExecutor(1, "sqlite-list")
-
-    def close(self) -> None:
-        self.closing = True  # nobody waits for a list of a store that closes
-        self.writing.shutdown()
-        self.listing.shutdown(cancel_futures=True)
-        self.aside.close()
-        self.lists.close()
