@@ -1,6 +1,7 @@
 """Processes that share a store: one holds it, the others stand by."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -67,8 +68,24 @@ async def kill(app):
         service.timers.close()
 
 
-async def holds(app):
-    await until(lambda: app._service is not None and app._service.ready)
+async def holds(app, count=64):
+    """It goes on with so many partitions."""
+    await until(lambda: has(app) == count and app.service.ready)
+
+
+def has(app):
+    service = app._service
+    return 0 if service is None else len(service.engine.territory.owned)
+
+
+@contextlib.asynccontextmanager
+async def two(table, time, document=None, handlers=None, **settings):
+    """Both at work, each with a half."""
+    async with process(table, time, document, handlers, **settings) as first:
+        async with process(table, time, None, handlers, **settings) as second:
+            await holds(first, 32)
+            await holds(second, 32)
+            yield first, second
 
 
 async def test_the_first_process_holds_the_store_and_the_second_stands_by(table, time):

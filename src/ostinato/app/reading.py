@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
-from ostinato.runtime.resident import load_state
+from ostinato.runtime.resident import Abroad, load_state
 from ostinato.runtime.watching import until_end
 
 
@@ -68,21 +69,40 @@ class Reading(AtHub):
         return run_view(await self.state_at_end(run_id, timeout))
 
     async def state_at_end(self, run_id: str, timeout: float | None) -> State:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._until_end(run_id)
+        except TimeoutError:
+            return await self._state(run_id)
+
+    async def _until_end(self, run_id: str) -> State:
+        """Whoever has the run: it may change hands meanwhile."""
+        while True:
+            engine = self.service.engine
+            if engine.territory.has_run(run_id):
+                with contextlib.suppress(Abroad):
+                    return await self._end_here(run_id)
+            elif (state := await self._end_afar(run_id)) is not None:
+                return state
+
+    async def _end_here(self, run_id: str) -> State:
         watching = self.service.engine.outlets.watching
         future = watching.ended(run_id)
         try:
             state = await self._state(run_id)
-            if state.ended:
-                return state
-            if timeout is None:
-                return await future
-            async with asyncio.timeout(timeout):
-                return await future
-        except TimeoutError:
-            return await self._state(run_id)
+            return state if state.ended else await future
         finally:
             watching.forget(run_id, future)
             future.cancel()
+
+    async def _end_afar(self, run_id: str) -> State | None:
+        """None: it has changed, and goes on."""
+        with self.service.distant.changes(run_id) as changed:
+            state = await self._state(run_id)
+            if state.ended:
+                return state
+            await changed()
+        return None
 
     async def history(
         self, run_id: str, after: int = -1, limit: int | None = None
@@ -110,14 +130,27 @@ class Reading(AtHub):
 
     async def stream(self, run_id: str, after: int = -1) -> AsyncIterator[dict[str, Any]]:
         """Facts as they are stored, from the past on; ends with the run."""
+        seen = after
+        while True:
+            here = self.service.engine.territory.has_run(run_id)
+            ended = not here and (await self._state(run_id)).ended
+            try:
+                async for view in (self._told if here else self._told_afar)(run_id, seen):
+                    seen = view["seq"]
+                    yield view
+            except Abroad:
+                continue
+            if here or ended:
+                return
+
+    async def _told(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
         watching = self.service.engine.outlets.watching
         queue = watching.open(run_id)
         try:
             seen = after
-            while past := await self.history(run_id, seen, LOT):
-                for view in past:
-                    yield view
-                seen = past[-1]["seq"]
+            async for view in self._kept(run_id, seen):
+                seen = view["seq"]
+                yield view
             if (await self._state(run_id)).ended and queue.empty():
                 for view in await self.history(run_id, seen):
                     yield view
@@ -127,6 +160,23 @@ class Reading(AtHub):
                     yield view
         finally:
             watching.close(run_id, queue)
+
+    async def _told_afar(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
+        """What there is by now, and then nothing until there may be more."""
+        with self.service.distant.changes(run_id) as changed:
+            new = False
+            async for view in self._kept(run_id, after):
+                new = True
+                yield view
+            if not (new or (await self._state(run_id)).ended):
+                await changed()
+
+    async def _kept(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
+        seen = after
+        while past := await self.history(run_id, seen, LOT):
+            for view in past:
+                yield view
+            seen = past[-1]["seq"]
 
     async def runs(self, query: RunQuery, page: Page) -> list[Head]:
         check_words(query)

@@ -7,7 +7,8 @@ looks by itself once in a while, and asks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.news import News
@@ -44,8 +45,11 @@ class Distant:
         self._waiting.setdefault(run_id, []).append(then)
         self._news.tell("watch", run_id)
 
-    def ask_again(self, run_id: str) -> None:
-        self._news.tell("watch", run_id)
+    def look(self) -> None:
+        """Who has what is another matter by now."""
+        for waiting in list(self._waiting.values()):
+            for then in list(waiting):
+                then()
 
     def forget(self, run_id: str, then: Then) -> None:
         waiting = self._waiting.get(run_id, [])
@@ -54,14 +58,18 @@ class Distant:
         if not waiting:
             self._waiting.pop(run_id, None)
 
-    async def changed(self, run_id: str, seconds: float | None) -> None:
-        """Wait until it may have changed; for at most ``seconds``."""
+    @contextmanager
+    def changes(self, run_id: str) -> Iterator[Callable[[], Awaitable[None]]]:
+        """Look at it inside, then await what is given: until it may have changed since."""
         heard = asyncio.Event()
         self.watch(run_id, heard.set)
+
+        async def changed() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAFETY):
+                    await heard.wait()
+
         try:
-            async with asyncio.timeout(SAFETY if seconds is None else min(seconds, SAFETY)):
-                await heard.wait()
-        except TimeoutError:
-            pass
+            yield changed
         finally:
             self.forget(run_id, heard.set)

@@ -85,6 +85,7 @@ class Moves:
         await service.room.refresh(partitions)
         await service.jobs.refresh()
         service.outbox.expect()
+        service.distant.look()
 
     def _idle(self, most: int) -> Partitions:
         service, owned = self._service, self._service.engine.territory.owned or frozenset()
@@ -98,6 +99,7 @@ class Moves:
             service.engine.give(given)
             service.room.give(given)
             service.executor.give(given)
+            service.engine.outlets.watching.give(given)
             await service.limiter.refresh()
 
     def close(self) -> None:

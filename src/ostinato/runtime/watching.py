@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from ostinato.core.run_ids import partition_of
 from ostinato.core.state import State
 from ostinato.core.views import history_view
 from ostinato.errors import NothingIsRunning
+from ostinato.ports import Partitions
 from ostinato.runtime.change import Told
+from ostinato.runtime.resident import Abroad
 
 WATCHED = 60_000
 """Milliseconds for which another process is told of a run that it has asked for."""
@@ -70,6 +73,16 @@ class Watching:
                 if not future.done():
                     future.set_result(told.resident.state)
 
+    def give(self, partitions: Partitions) -> None:
+        """Whoever waits for a run there asks the process that has it from now on."""
+        for run_id in [name for name in self._facts if partition_of(name) in partitions]:
+            for queue in self._facts.pop(run_id):
+                queue.put_nowait(MOVED)
+        for run_id in [name for name in self._ends if partition_of(name) in partitions]:
+            for future in self._ends.pop(run_id):
+                if not future.done():
+                    future.set_exception(Abroad(partition_of(run_id)))
+
     def stop(self) -> None:
         """Nothing more will come from this process."""
         for queues in self._facts.values():
@@ -83,9 +96,16 @@ class Watching:
                     )
 
 
+MOVED: list[dict[str, Any]] = []
+"""In place of facts: what comes is known to another process."""
+
+
 async def until_end(
     queue: asyncio.Queue[list[dict[str, Any]] | None],
 ) -> AsyncIterator[dict[str, Any]]:
+    """Raises ``Abroad`` when another process goes on with it."""
     while (views := await queue.get()) is not None:
+        if views is MOVED:
+            raise Abroad(0)
         for view in views:
             yield view

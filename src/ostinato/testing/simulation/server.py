@@ -12,7 +12,7 @@ from ostinato.config import Settings
 from ostinato.config.settings import LimitSettings, SlotSettings
 from ostinato.core.graph import Graph
 from ostinato.errors import DefinitionError
-from ostinato.ports import Archive, Storage
+from ostinato.ports import Archive, Storage, Taken
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.processes import InLine
 from ostinato.runtime.service import Service
@@ -96,8 +96,8 @@ class SimulatedApp(App):
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
         return super()._make_service(storage)
 
-    async def _go_on(self) -> None:
-        await super()._go_on()
+    async def take_up(self, taken: Taken) -> None:
+        await super().take_up(taken)
         self.goes_on.set()
 
     def _open_archive(self) -> Archive | None:

@@ -1,0 +1,157 @@
+"""Two processes at work on one store: what one is asked, the other does where the run is its own."""
+
+import asyncio
+
+import pytest
+
+from ostinato.errors import ConflictError, NotFoundError
+from ostinato.ports import RunQuery
+from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
+from tests.stage import Gate, one_job, reached, until
+
+__all__ = ["Time", "table", "time"]
+
+
+async def started(app, count, workflow="w", **more):
+    return [await app.start_run(workflow, {}, **more) for _ in range(count)]
+
+
+async def test_each_has_a_half_and_begins_its_own_runs(table, time):
+    async with two(table, time, one_job({"run": "noop"})) as apps:
+        for app in apps:
+            for run in await started(app, 8):
+                assert app.service.engine.territory.has_run(run.id)
+                assert await run.result(5) == {"j": None}
+        assert await apps[0].count_runs(RunQuery(status=("succeeded",))) == 16
+
+
+async def test_an_event_finds_the_waits_of_both(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as apps:
+        runs = [run for app in apps for run in await started(app, 4)]
+        for run in runs:
+            await reached(apps[0], run.id, "job.waiting")
+        await apps[1].emit("GO", {"n": 1})
+        for run in runs:
+            assert (await run.result(5))["j"]["data"] == {"n": 1}
+
+
+async def test_a_run_of_the_other_is_cancelled_and_refuses_what_it_refuses(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as (first, second):
+        [run] = await started(first, 1)
+        assert (await second.cancel(run.id)).status == "cancelled"
+        with pytest.raises(ConflictError):
+            await second.cancel(run.id)
+        with pytest.raises(NotFoundError):
+            await second.cancel("01m80t6j9qnarqsx6x230d28ja")
+
+
+async def test_the_end_of_a_run_of_the_other_is_heard(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as (first, second):
+        [run] = await started(first, 1)
+        waiting = asyncio.create_task(second.wait_ended(run.id, 60))
+        stream = second.stream(run.id)
+        facts = [await anext(stream) for _ in range(2)]
+        await reached(second, run.id, "job.waiting")
+        await second.emit("GO")
+        assert (await waiting).status == "succeeded"
+        facts += [fact async for fact in stream]
+        assert [fact["seq"] for fact in facts] == list(range(len(facts)))
+        assert facts[-1]["type"] == "run.succeeded"
+
+
+async def test_of_one_uid_there_is_one_run_whoever_is_asked(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as apps:
+        for n in range(6):
+            runs = [(await started(app, 1, uid=f"u{n}"))[0] for app in apps]
+            assert runs[0].id == runs[1].id
+            assert [run.duplicate for run in runs] == [False, True]
+
+
+async def test_a_workflow_that_one_deploys_both_know(table, time):
+    async with two(table, time) as (first, second):
+        for n, app in enumerate((second, first)):
+            assert await app.deploy(one_job({"set": {"n": n}})) == n + 1
+            assert await (await app.start_run("w", {})).result(5) == {"j": {"n": n}}
+        await until(lambda: second._catalog.resolve("w")[1] == 2)
+
+
+async def test_what_a_process_that_stops_had_goes_on_in_the_other(table, time):
+    async with process(table, time, one_job({"wait": {"event": "GO"}})) as first:
+        second = await process(table, time).__aenter__()
+        await holds(second, 32)
+        [run] = await started(second, 1)
+        await reached(first, run.id, "job.waiting")
+        await second.close()
+        await holds(first, 64)
+        await first.emit("GO")
+        assert (await first.wait_ended(run.id, 5)).status == "succeeded"
+
+
+async def test_what_a_dead_process_had_goes_on_in_the_other(table, time):
+    gate, again = Gate(), Gate()
+    async with process(table, time, one_job({"run": "gate"}), {"gate": again}) as first:
+        second = await process(table, time, None, {"gate": gate}).__aenter__()
+        await holds(second, 32)
+        [run] = await started(second, 1)
+        await gate.begun.wait()
+        await kill(second)
+        pass_by(time, first, seconds=7)
+        await holds(first, 64)
+        await again.begun.wait()
+        again.open.set()
+        assert (await first.wait_ended(run.id, 5)).status == "succeeded"
+
+
+async def test_a_job_at_work_keeps_its_partition_where_it_is(table, time):
+    gate = Gate()
+    async with process(table, time, one_job({"run": "gate"}), {"gate": gate}) as first:
+        runs = await started(first, 1)
+        await gate.begun.wait()
+        async with process(table, time, None, {"gate": gate}) as second:
+            await holds(first, 32)
+            await holds(second, 32)
+            assert first.service.engine.territory.has_run(runs[0].id)
+            gate.open.set()
+            assert (await second.wait_ended(runs[0].id, 5)).status == "succeeded"
+
+
+LIMITED = one_job({"run": "gate"}) | {"concurrency": {"limit": 1}}
+
+
+async def test_a_limit_holds_for_both(table, time):
+    gate = Gate()
+    async with two(table, time, LIMITED, {"gate": gate}) as apps:
+        runs = [(await started(app, 2)) for app in apps]
+        await gate.begun.wait()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert len(await apps[0].storage.places()) == 1
+        gate.open.set()
+        for run in [*runs[0], *runs[1]]:
+            await run.result(5)
+        await until_true(lambda: nothing_held(apps[0]))
+
+
+async def nothing_held(app):
+    return not (await app.storage.places() or await app.storage.turns() or await app.storage.mail())
+
+
+async def until_true(look):
+    for _ in range(2_000):
+        if await look():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came true")
+
+
+QUEUED = one_job({"run": "gate"}) | {"uid": {"open": "queue"}, "concurrency": {"limit": 1}}
+
+
+async def test_runs_of_one_uid_wait_in_line_for_places_of_the_hub(table, time):
+    gate = Gate()
+    gate.open.set()
+    async with two(table, time, QUEUED, {"gate": gate}) as apps:
+        runs = [(await app.start_run("w", {}, uid=f"u{n}")) for n in range(4) for app in apps]
+        for run in runs:
+            await run.result(5)
+        await until_true(lambda: nothing_held(apps[0]))
