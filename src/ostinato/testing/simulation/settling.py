@@ -148,7 +148,8 @@ async def _until_quiet(world: World) -> None:
 
 def quiet(world: World) -> bool:
     sent = len(world.ledger.taken_away) == world.ledger.stored
-    return not open_runs(world) and sent and not world.ledger.bulk.busy
+    heard = not world.ledger.lines.unheard
+    return not open_runs(world) and sent and heard and not world.ledger.bulk.busy
 
 
 def open_runs(world: World) -> list[str]:
