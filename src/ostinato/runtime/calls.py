@@ -268,9 +268,7 @@ class Start(Post):
             self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
 
 
-def _join(
-    engine: Engine, change: Change, there: Resident, caller: Caller, now: int
-) -> list[Mail]:
+def _join(engine: Engine, change: Change, there: Resident, caller: Caller, now: int) -> list[Mail]:
     """Let it answer a caller that did not begin it."""
     if there.state.ended:  # a double, or the last of its uid: it has answered already
         return [mail_of("", answer(there.state, caller))]

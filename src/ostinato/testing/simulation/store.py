@@ -111,9 +111,10 @@ class UnreliableStore:
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
-        task = asyncio.current_task()
-        if task is not None and task.get_name() != REQUEST:
-            self._world.ledger.read(self._process, run_id)
+        task, world = asyncio.current_task(), self._world
+        asked = task is not None and task.get_name() == REQUEST
+        if not asked and world.owns(self._process, run_id):
+            world.ledger.read(self._process, run_id)
 
     async def _travel(self) -> None:
         await asyncio.sleep(self._faults.latency())
