@@ -244,7 +244,7 @@ class Serve(Post):
     async def ready(self, engine: Engine) -> None:
         self.error = None
         try:
-            await self.post.ready(engine)
+            await engine.make_ready(self.post)
         except Abroad:
             raise
         except OstinatoError as error:

@@ -209,8 +209,13 @@ class UnreliableMembers:
             await self._asked(lambda: self._inner.hint(news))
 
     def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
-        chance = self._store._world.chance
-        self._inner.listen(lambda news: heard(news) if chance.random() < HEARD else None)
+        world = self._store._world
+
+        def perhaps(news: Sequence[str]) -> None:
+            if world.is_calm or world.chance.random() < HEARD:
+                heard(news)
+
+        self._inner.listen(perhaps)
 
     async def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._store._travel()
