@@ -86,6 +86,7 @@ class Moves:
         await service.jobs.refresh()
         service.outbox.expect()
         service.distant.look()
+        service.schedules.moved()
 
     def _idle(self, most: int) -> Partitions:
         service, owned = self._service, self._service.engine.territory.owned or frozenset()
@@ -100,6 +101,7 @@ class Moves:
             service.room.give(given)
             service.executor.give(given)
             service.engine.outlets.watching.give(given)
+            service.schedules.moved()
             await service.limiter.refresh()
 
     def close(self) -> None:

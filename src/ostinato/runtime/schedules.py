@@ -247,6 +247,12 @@ class Schedules:
         self.distant.watch(run_id, self._far[run_id])
         self.alarm.expect(self.engine.clock.now() + SAFETY)
 
+    def moved(self) -> None:
+        """Other runs are here than before."""
+        for run_id in list(self._waiting):
+            self._watch(run_id)
+            self._look_at(run_id)
+
     def _look_at(self, run_id: str) -> None:
         if ids := self._waiting.get(run_id):
             self.engine.post(Unblock(self, sorted(ids)))
