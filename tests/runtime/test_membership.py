@@ -81,11 +81,13 @@ def has(app):
 @contextlib.asynccontextmanager
 async def two(table, time, document=None, handlers=None, **settings):
     """Both at work, each with a half."""
-    async with process(table, time, document, handlers, **settings) as first:
-        async with process(table, time, None, handlers, **settings) as second:
-            await holds(first, 32)
-            await holds(second, 32)
-            yield first, second
+    async with (
+        process(table, time, document, handlers, **settings) as first,
+        process(table, time, None, handlers, **settings) as second,
+    ):
+        await holds(first, 32)
+        await holds(second, 32)
+        yield first, second
 
 
 async def still(turns=100):
@@ -128,10 +130,12 @@ async def test_a_process_that_joins_is_not_ready_before_it_has_a_partition(table
         async with process(table, time) as second:
             await still()
             assert second.stands_by
-            assert second.health() == {"ready": False, "reason": "standing by"}
+            assert second.health() == {"ready": False, "reason": "joining"}
             assert await second.count_runs(RunQuery()) == 1
             assert (await second.run_view(run.id)).status == "running"
-            with pytest.raises(NothingIsRunning, match=f"stands by: {first.address}"):
+            with pytest.raises(
+                NothingIsRunning, match=f"no part of the runs yet; ask {first.address}"
+            ):
                 await second.start_run("w", {})
             del first.service.executor.at_work
             first._membership.look()
@@ -260,7 +264,9 @@ async def test_on_standby_it_takes_nothing_until_it_is_told(table, time):
     async with process(table, time, standby=True) as app:
         app._membership.look()
         await still()
-        assert app.stands_by
+        assert app.health() == {"ready": False, "reason": "standing by"}
+        with pytest.raises(NothingIsRunning, match="stands by; nobody does the work yet"):
+            await app.start_run("w", {})
         app.promote()
         await holds(app)
 

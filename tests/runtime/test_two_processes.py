@@ -1,4 +1,4 @@
-"""Two processes at work on one store: what one is asked, the other does where the run is its own."""
+"""Two processes at work on one store: one is asked, and the other does what is its own."""
 
 import asyncio
 

@@ -30,8 +30,14 @@ class Sharing(Deploying, Reading):
 
     @property
     def stands_by(self) -> bool:
-        """Open, and another process does the work; this one reads, and waits for its turn."""
+        """Open, and others do the work; this one reads, and has no part of the runs yet."""
         return self._membership is not None and self._service is None
+
+    def _idle(self) -> str:
+        """Why it does nothing."""
+        if self._membership is None:
+            return "not started"
+        return "standing by" if self._membership.waits else "joining"
 
     async def _state(self, run_id: str, message: str = "") -> State:
         """Its workflow may have been deployed since by another process."""
@@ -125,10 +131,10 @@ class Sharing(Deploying, Reading):
     def _nobody(self) -> NothingIsRunning:
         if not self.stands_by or self._membership is None:
             return super()._nobody()
+        does = "stands by" if self._membership.waits else "has no part of the runs yet"
         other = self._membership.other()
-        if other is None:
-            return NothingIsRunning("this process stands by, and nobody does the work yet")
-        return NothingIsRunning(f"this process stands by: {other.address} does the work, ask there")
+        where = "nobody does the work yet" if other is None else f"ask {other.address}"
+        return NothingIsRunning(f"this process {does}; {where}")
 
 
 def _version() -> str:
