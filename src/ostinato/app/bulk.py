@@ -55,13 +55,13 @@ class Reason(View, omit_defaults=False):
     example: str
 
 
-class OperationView(View, omit_defaults=False):
+class OperationView(View, omit_defaults=False, kw_only=True):
     """``passed`` are runs that no longer fitted ``where`` when their turn came."""
 
     id: str
     action: str
     where: RunFilter
-    job: str | UnsetType
+    job: str | UnsetType = UNSET
     status: str
     rate: float
     by: str

@@ -27,6 +27,7 @@ from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
 from ostinato.runtime.repairs import Repair
 from ostinato.runtime.reports import failure_from
+from ostinato.runtime.resident import load_state
 from ostinato.runtime.starts import Begin, Idempotency
 from ostinato.runtime.wanted import Begun
 
@@ -69,20 +70,26 @@ class Doing(Finding):
         Raises ``NotFoundError``, ``InvalidInput``, and ``ConflictError`` when ``once`` has been
         used for another request.
         """
-        service = self.service
-        name, number = self._catalog.resolve(workflow, version)
+        name, number = await self._resolved(workflow, version)
         if uid is not None and (why := uid_problem(uid)):
             raise InvalidInput(why)
         data = self._catalog.called_input(name, number, input)
         await self._room(wait)
         post = self._idempotency(once)
+        service = self.service
         begun: Begun = await service.ask(
             lambda answer: Begin(service.starter, name, number, data, uid, answer, post)
         )
         if begun.answer is not None:
             run_id, _, body = begun.answer.partition(b"\n")
+            if not body and once is not None:  # another process has kept it, and did not make it
+                body = once.answer(run_view(await self._state_at_start(run_id.decode())))
             return Run(self, run_id.decode(), duplicate=True, answer=body, replayed=True)
         return Run(self, begun.run_id, duplicate=begun.duplicate)
+
+    async def _state_at_start(self, run_id: str) -> State:
+        """As it was when whoever started it was answered."""
+        return await load_state(self.storage, self._catalog.graph, run_id, records=1)
 
     def _idempotency(self, once: Once | None) -> Idempotency | None:
         if once is None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from ostinato.app.wired import Wired
-from ostinato.errors import NotFoundError
+from ostinato.errors import NotFoundError, WorkflowNotFound
 from ostinato.runtime.errands import Verb
 
 P = ParamSpec("P")
@@ -62,6 +62,15 @@ class AtHub(Wired):
             for each, raw in msgspec.json.decode(body, type=dict[str, Raw]).items()
         }
         return Raw(msgspec.json.encode(await verb(self, **given)))
+
+    async def _resolved(self, workflow: str, version: int | None) -> tuple[str, int]:
+        """Of what another process has deployed just now, too. Raises ``WorkflowNotFound``."""
+        try:
+            return self._catalog.resolve(workflow, version)
+        except WorkflowNotFound:
+            if not await self._learn_deployed():
+                raise
+            return self._catalog.resolve(workflow, version)
 
     async def _learn_deployed(self) -> bool:
         """Know what other processes have deployed; whether there was any."""

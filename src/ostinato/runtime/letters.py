@@ -203,7 +203,10 @@ class Redrive(Post):
             )
         )
 
+    def looks_again(self) -> bool:
+        return True
+
     def done(self, result: Redriven) -> None:
         super().done(result)
         if result.outcome == "redriven" and self.letter.kind == OUTGOING:
-            self.starter.engine.outlets.on_outgoing()
+            self.starter.engine.outlets.on_outgoing(self.letter.run_id or "")

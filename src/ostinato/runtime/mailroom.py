@@ -34,7 +34,7 @@ class Sender(Protocol):
 
 class Mailroom:
     """``open`` says what becomes of mail, by its kind: mostly a post. ``unhinted`` counts what
-    was found without a hint: each was late.
+    was found without a hint: each was late. ``on_safety`` is called when one looks without a hint.
     """
 
     def __init__(self, engine: Engine, news: Sender) -> None:
@@ -42,6 +42,7 @@ class Mailroom:
         self.alarm = Alarm(engine.clock, engine.wake)
         self.open: dict[str, Open] = {}
         self.unhinted = 0
+        self.on_safety: Callable[[], None] = lambda: None
         self._news = news
         self._queues: dict[str, deque[Mail]] = {}
         self._lines: set[Line] = set()
@@ -100,6 +101,8 @@ class Mailroom:
         if new and not hinted:
             self.unhinted += new
             log.warning("hint.lost", letters=new)
+        if not hinted:
+            self.on_safety()
         self._set_alarm()
         return new
 

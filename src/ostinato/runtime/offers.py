@@ -84,6 +84,12 @@ class Offers:
                 if not one.done():
                     one.set_result(None)
 
+    def look_again(self) -> None:
+        """Other processes may have offered something."""
+        self.forget()
+        for topic in self._waiting:
+            self._wake(topic)
+
     def forget(self) -> None:
         """What is there is not known."""
         self._empty.clear()

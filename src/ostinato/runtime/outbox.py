@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from operator import attrgetter
 
+from ostinato.core.run_ids import partition_of
 from ostinato.errors import DefinitionError, NothingIsRunning, Problem, Refused, Unready, UsageError
 from ostinato.ports import Bus, DamagedEvent, DeadLetter, Outgoing
 from ostinato.runtime.damaged import unsent
@@ -36,10 +38,20 @@ class Outbox:
         self.engine = engine
         self.bus = bus
         self.waiting = True  # an earlier process may have left something
+        self.tell: Callable[[str, str], None] = lambda kind, about: None
         self._sending: asyncio.Task[None] | None = None
 
-    def expect(self) -> None:
+    def expect(self, run_id: str = "") -> None:
+        """Something of this run is to be sent."""
+        if not run_id or self.engine.territory.has_run(run_id):
+            self.waiting = True
+        else:
+            self.tell("outbox", str(partition_of(run_id)))
+
+    def hinted(self, partition: str) -> None:
+        """Something lies there, as another process says."""
         self.waiting = True
+        self.engine.wake.set()
 
     async def run_once(self, now: int) -> int:
         if not self.waiting or self._sending is not None:

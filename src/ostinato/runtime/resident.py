@@ -169,25 +169,27 @@ LOT = 64 << 20
 """Bytes of records that are read at once, as far as those before tell."""
 
 
-async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
-    """From its history, a lot of records at a time."""
-    state, lot = None, FIRST
+async def load_state(
+    storage: Storage, graph_of: GraphOf, run_id: str, records: int | None = None
+) -> State:
+    """From its history, a lot of records at a time; or from so many of the first ones."""
+    state, lot = None, FIRST if records is None else records
     while True:
         after = -1 if state is None else state.seq - 1
         try:
-            records = await storage.history(run_id, after, lot)
+            read = await storage.history(run_id, after, lot)
         except Damaged as error:
             raise _unloadable(run_id, error) from error
-        if not records:  # never there, or removed in between
+        if not read:  # never there, or removed in between
             raise NotFoundError(f"there is no run {run_id!r}")
-        new = records if state is None else [one for one in records if one.seq >= state.seq]
+        new = read if state is None else [one for one in read if one.seq >= state.seq]
         try:
             state = _replayed(state, new, graph_of)
         except Exception as error:
             raise _unloadable(run_id, error) from error
-        if len(records) < lot or not new:
+        if len(read) < lot or not new or records is not None:
             return state
-        lot = _next_lot(records)
+        lot = _next_lot(read)
 
 
 def _next_lot(records: Sequence[Record]) -> int:

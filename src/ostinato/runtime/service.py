@@ -190,15 +190,22 @@ class Service:
         outlets.on_readable = self.room.on_readable
         outlets.on_mail = self.room.said
         outlets.abroad = self.errands.send
-        self.jobs.tell = self.news.tell
+        self.jobs.tell = self.outbox.tell = self.news.tell
+        self.room.on_safety = self._look_around
         self.schedules.distant = self.distant
         receive(self.errands, self.starter, self.jobs)
         self.news.hearers |= {
             "mail": self.room.hinted,
             "reply": self.errands.hinted,
             "offer": self.jobs.offers.offered,
+            "outbox": self.outbox.hinted,
         }
         outlets.on_letter = self._count_letter
+
+    def _look_around(self) -> None:
+        """Hints of others may have been lost."""
+        self.outbox.expect()
+        self.jobs.offers.look_again()
 
     def _run_ended(self, run_id: str) -> None:
         self.schedules.run_ended(run_id)

@@ -116,7 +116,7 @@ def _check_redriven(disk: Disk, batch: Batch) -> None:
     for letter in batch.redriven:
         kept = letters.get(letter.id)
         if kept is None or kept.redriven_at is not None:
-            raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")
+            raise Overtaken(f"dead letter {letter.id!r} is gone, or was redriven already")
         letters[letter.id] = letter
 
 

@@ -249,7 +249,7 @@ class Pipeline:
     def _redriven(self, row: Row, name: str) -> None:
         self._add(sql.REDRIVE, _arguments("biittt", row))
         said = f"dead letter {name!r} is gone, or was redriven already"
-        self._or_else(lambda: Refused(said))
+        self._or_else(lambda: Overtaken(said))
 
     def _schedules(self, batch: Batch) -> None:
         if batch.dropped_schedules:

@@ -234,7 +234,7 @@ def _write_versions(db: sqlite3.Connection, batch: Batch) -> None:
 def _write_redriven(db: sqlite3.Connection, batch: Batch) -> None:
     for letter in batch.redriven:
         if db.execute(sql.REDRIVE, rows.redriven_row(letter)).rowcount != 1:
-            raise Refused(f"dead letter {letter.id!r} is gone, or was redriven already")
+            raise Overtaken(f"dead letter {letter.id!r} is gone, or was redriven already")
 
 
 def _write_operations(db: sqlite3.Connection, batch: Batch) -> None:

@@ -69,8 +69,8 @@ class Workshop:
 
     def _begin(self, job: Job) -> Random:
         attempt = (job.run_id, job.key, job.attempt)
-        newest = self._world.newest
-        self._world.ledger.begins(attempt, job.idempotency_key, self._process, newest)
+        owns = self._world.owns(self._process, attempt[0])
+        self._world.ledger.begins(attempt, job.idempotency_key, self._process, owns=owns)
         self._world.trace("begins", f"{job.run_id[-6:]} {job.key} #{job.attempt}")
         number = job.input.get("n") if isinstance(job.input, dict) else None
         return Random(f"{self._world.seed}:{job.workflow}:{number}:{job.key}:{job.attempt}")

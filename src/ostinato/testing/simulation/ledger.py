@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -94,11 +94,11 @@ class Ledger:
 
     # what the store keeps
 
-    def kept(self, batch: Batch, process: Process, newest: int) -> None:
-        if process.number != newest and _writes(batch):
-            self.breaks(
-                "zombie.recorded", f"process {process.number} wrote after {newest} took over"
-            )
+    def kept(self, batch: Batch, process: Process, owns: Callable[[str], bool]) -> None:
+        for run_id in _written(batch):
+            if not owns(run_id):
+                text = f"process {process.number} wrote of it, and another has it"
+                self.breaks("zombie.recorded", text, run_id)
         self.commits += 1
         self._writer = process.number
         self.broken += self.clockwork.kept(batch)
@@ -238,11 +238,11 @@ class Ledger:
 
     # what handlers and the bus see
 
-    def begins(self, one: Attempt, idempotency_key: str, process: Process, newest: int) -> None:
+    def begins(self, one: Attempt, idempotency_key: str, process: Process, *, owns: bool) -> None:
         run_id, key, attempt = one
         self.begun_by[one] = process.number
-        if process.number != newest:
-            text = f"{key}, attempt {attempt}, in process {process.number}: {newest} has the store"
+        if not owns:
+            text = f"{key}, attempt {attempt}, in process {process.number}: another has the run"
             self.breaks("begun.by_another", text, run_id)
         if one not in self.ready and one not in self.started:
             self.breaks("begun.unrecorded", f"{key}, attempt {attempt}, is not stored", run_id)
@@ -252,7 +252,7 @@ class Ledger:
         # What ends a step is kept before its process hears so: until then a slot may come free for
         # it, and it begins as it would have begun a moment earlier.
         untold = (run_id, key) in self._untold.get(process.number, ())
-        if (run_id, key) in self.over and not untold and process.number == newest:
+        if (run_id, key) in self.over and not untold and owns:
             self.breaks("begun.after_end", f"{key}, attempt {attempt}, is over", run_id)
         if (run_id, key) in self._given:
             self.breaks("fork.again", f"{key} was done before, in {self._forked[run_id]}", run_id)
@@ -319,8 +319,7 @@ def _shown(head: Head) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _writes(batch: Batch) -> bool:
-    return bool(
-        batch.records or batch.events or batch.heads or batch.timers or batch.replies
-        or batch.schedules or batch.redriven or batch.removal or batch.settled or batch.jobs
-    )  # fmt: skip
+def _written(batch: Batch) -> set[str]:
+    """The runs of which it says something."""
+    timers = {run_id for run_id, _, _ in batch.timers}
+    return {record.run_id for record in batch.records} | set(batch.heads) | timers

@@ -61,10 +61,14 @@ class Action:
         return f"{self.at:7.3f}  {self.kind} {' '.join(map(str, self.args))}".rstrip()
 
 
+CREWS = (1, 2, 2, 3)
+"""Processes at a store that they share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``forgets``: what is old goes after seconds, not never. ``own`` are documents of this plan's
-    own.
+    own. ``crew``: so many processes work at once.
     """
 
     seed: int
@@ -75,6 +79,7 @@ class Plan:
     actions: tuple[Action, ...]
     forgets: bool = False
     own: Mapping[str, Data] = field(default_factory=dict)
+    crew: int = 1
 
     def only(self, actions: tuple[Action, ...]) -> Plan:
         return replace(self, actions=actions)
@@ -83,7 +88,7 @@ class Plan:
         head = (
             f"store {self.store}, tasks {'shuffled' if self.shuffled else 'in order'}, "
             f"limits {'small' if self.small else 'large'}, "
-            f"what is old {'goes' if self.forgets else 'stays'}, "
+            f"what is old {'goes' if self.forgets else 'stays'}, processes {self.crew}, "
             f"workflows {', '.join(self.documents)}"
         )
         return "\n".join([head, *map(str, self.actions)])
@@ -112,6 +117,7 @@ def plan_of(seed: int) -> Plan:
     return Plan(
         seed=seed,
         store="sqlite" if sqlite else "memory",
+        crew=1 if sqlite else Random(f"crew:{seed}").choice(CREWS),
         shuffled=chance.random() < 0.7,
         small=small,
         documents=(*documents, *own),

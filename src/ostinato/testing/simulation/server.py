@@ -80,6 +80,7 @@ class SimulatedApp(App):
             identity=Identity(world.chance.getrandbits),
         )
         self._world = world
+        self.process = process
         self._steady = world.loop.time
         self._blind = blind
         self.goes_on = asyncio.Event()

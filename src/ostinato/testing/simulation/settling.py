@@ -53,12 +53,12 @@ async def settle(world: World) -> None:
     await _until_quiet(world)
     await _until_old(world)
     world.end()
-    process = world.current
-    if process.up:
-        process.spawn(world.stop(process, None), "stop")
-        await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
-    if process.state != "dead":
-        world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
+    for process in world.processes:
+        if process.up:
+            process.spawn(world.stop(process, None), "stop")
+            await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
+        if process.state not in ("dead", "paused") and process.app is not None and process.up:
+            world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
 
 
 async def _until_old(world: World) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
-from ostinato.ports import Batch, Claim, JobRow, Members, Roll, Storage, Taken
+from ostinato.ports import Batch, Claim, JobRow, Members, Partitions, Roll, Storage, Taken
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
 
@@ -106,7 +106,8 @@ class UnreliableStore:
             self._fault("fenced")
             self._world.faults.met["fenced"] += 1
             raise
-        self._world.ledger.kept(batch, self._process, self._world.newest)
+        world, process = self._world, self._process
+        world.ledger.kept(batch, process, lambda run_id: world.owns(process, run_id))
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
@@ -178,13 +179,19 @@ class UnreliableMembers:
         """What was taken and not told, as the answer was lost, is told the next time."""
         new, old = await self._inner.take(most, hub=hub), self._untold
         if new.partitions:
-            self._store.is_newest()
-            self._store._process.taken += 1
+            process = self._store._process
+            self._store._world.owner |= dict.fromkeys(new.partitions, process.number)
+            process.taken += 1
         self._untold = Taken(new.partitions | old.partitions, new.orphans or old.orphans)
         return self._untold
 
     async def give(self, partitions: Iterable[int]) -> None:
-        await self._asked(lambda: self._inner.give(partitions))
+        await self._asked(lambda: self._give(frozenset(partitions)))
+
+    async def _give(self, partitions: Partitions) -> None:
+        await self._inner.give(partitions)
+        for each in partitions:
+            self._store._world.owner.pop(each, None)
 
     async def owners(self) -> dict[int, str]:
         return await self._asked(self._inner.owners)

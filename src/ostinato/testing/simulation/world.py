@@ -12,6 +12,7 @@ from contextvars import Context
 from random import Random
 from typing import Any
 
+from ostinato.core.run_ids import partition_of
 from ostinato.errors import Fenced, StoreError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
@@ -47,7 +48,9 @@ PATIENCE = 600.0
 
 
 class World:
-    """``newest`` is the number of the process that has taken over last."""
+    """``owner`` says which process (its number) has a partition; where nobody shares the store,
+    the one that has taken it over last, ``newest``.
+    """
 
     def __init__(self, plan: Plan, *, traced: bool = False) -> None:
         self.plan = plan
@@ -61,6 +64,7 @@ class World:
         self.clients = Clients(self)
         self.hands = Hands(self)
         self.newest = -1
+        self.owner: dict[int, int] = {}
         self.processes: list[Process] = []
         self.covered: Counter[Point] = Counter()
         self.crashes: Counter[str] = Counter()
@@ -74,7 +78,20 @@ class World:
 
     @property
     def current(self) -> Process:
-        return self.processes[-1]
+        """The last that has come up, and is there."""
+        there = (process for process in reversed(self.processes) if process.up)
+        return next(there, self.processes[-1])
+
+    def owns(self, process: Process, run_id: str) -> bool:
+        """Whether only this process may write of the run, and begin its jobs."""
+        if not self.place.shared:
+            return process.number == self.newest
+        return self.owner.get(partition_of(run_id)) == process.number
+
+    def any_process(self) -> Process:
+        """One of those that are there."""
+        there = [process for process in self.processes if process.state == "running"]
+        return self.chance.choice(there) if len(there) > 1 else self.processes[-1]
 
     def trace(self, what: str, text: str) -> None:
         self.lines.append((self.loop.time(), what, text))
@@ -92,7 +109,7 @@ class World:
         """A new process whenever one has ended, or seems to have; ever later if none comes up."""
         longest = 0.1
         while not self._over:
-            if len(self.processes) == MOST_PROCESSES:
+            if len(self.processes) >= MOST_PROCESSES * self.plan.crew:
                 self.ledger.breaks("process.restarts", "each process is taken down again")
                 return
             process = Process(self.loop, len(self.processes))
@@ -127,24 +144,22 @@ class World:
                 await app.begin()
                 await app.goes_on.wait()  # the one before is dead, or sleeps: its lease runs
                 return
-            await asyncio.gather(*[self._hello(app, n) for n in range(app.manner.before)])
-            beside = [self._hello(app, n) for n in range(app.manner.beside)]
+            await asyncio.gather(*[_hello(app, n) for n in range(app.manner.before)])
+            beside = [_hello(app, n) for n in range(app.manner.beside)]
             await asyncio.gather(*beside, app.begin())
         except Exception:  # not when it is dead
             await app.close(drain=0)
             raise
 
-    async def _hello(self, app: SimulatedApp, n: int) -> None:
-        await app.emit("HELLO", id=f"{self.current.number}-{n}")
-
     async def serving(self) -> Process:
-        while not (self.processes and self.current.up):
-            self._came_up.clear()
-            await self._came_up.wait()
-        if self.current.app.stands_by:  # an older one has woken up, and has the store for a while
-            await asyncio.sleep(AGAIN)
-            return await self.serving()
-        return self.current
+        """One that does work."""
+        while not (found := [each for each in self.processes if _serves(each)]):
+            if any(process.up for process in self.processes):
+                await asyncio.sleep(AGAIN)  # an older one has woken up, and has all for a while
+            else:
+                self._came_up.clear()
+                await self._came_up.wait()
+        return self.chance.choice(found) if len(found) > 1 else found[0]
 
     def crash(self, process: Process, how: str) -> None:
         if process.state == "dead":
@@ -203,7 +218,7 @@ class World:
             if action.kind == "aim":
                 self._aim = ((action.args[0], action.args[1]), action.args[2])
                 self.loop.watch = self._look_at_aim
-        supervising = self.outside(self.supervise())
+        supervising = [self.outside(self.supervise()) for _ in range(self.plan.crew)]
         known = DOCUMENTS | dict(self.plan.own)
         await self._deploy([known[name] for name in self.plan.documents])
         if set(FAR_AWAY) & set(self.plan.documents):
@@ -213,8 +228,9 @@ class World:
         self.calm()
         for task in asked:
             await self._answered(task)
-        if supervising.done():
-            supervising.result()
+        for task in supervising:
+            if task.done():
+                task.result()
 
     async def _answered(self, task: asyncio.Task[Any]) -> None:
         _, late = await asyncio.wait({task}, timeout=PATIENCE)
@@ -229,8 +245,9 @@ class World:
         self.faults.calm()
         self._aim = self.loop.watch = None
         self.blind = ""
-        if self.current.blind:
-            self.crash(self.current, "kill")
+        for process in self.processes:
+            if process.blind:
+                self.crash(process, "kill")
 
     @property
     def is_calm(self) -> bool:
@@ -259,15 +276,15 @@ class World:
         """It was taken when the plan began."""
 
     def _do_crash(self) -> None:
-        self.crash(self.current, "kill")
+        self.crash(self.any_process(), "kill")
 
     def _do_stop(self, drain: float) -> None:
-        if self.current.up:
-            self.current.spawn(self.stop(self.current, drain), "stop")
+        if (process := self.any_process()).up:
+            process.spawn(self.stop(process, drain), "stop")
 
     def _do_pause(self, seconds: float) -> None:
-        if self.place.shared and self.current.up:
-            self._pause(self.current, seconds)
+        if self.place.shared and (process := self.any_process()).up:
+            self._pause(process, seconds)
 
     def _do_jump(self, milliseconds: int) -> None:
         self.clock.offset += milliseconds
@@ -281,7 +298,15 @@ class World:
     def _do_blind(self) -> None:
         """The next process cannot read the workflow that most runs have."""
         self.blind = self.plan.documents[0]
-        self.crash(self.current, "kill")
+        self.crash(self.any_process(), "kill")
 
     def _do_deploy(self, name: str) -> Coroutine[Any, Any, None]:
         return self._deploy([SECOND[name]])
+
+
+async def _hello(app: SimulatedApp, n: int) -> None:
+    await app.emit("HELLO", id=f"{app.process.number}-{n}")
+
+
+def _serves(process: Process) -> bool:
+    return process.up and not process.app.stands_by
