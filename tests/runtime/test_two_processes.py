@@ -102,6 +102,20 @@ async def test_what_a_dead_process_had_goes_on_in_the_other(table, time):
         assert (await first.wait_ended(run.id, 5)).status == "succeeded"
 
 
+async def test_what_was_asked_of_a_process_that_dies_is_answered_by_who_takes_its_runs(table, time):
+    async with process(table, time, one_job({"wait": {"event": "GO"}})) as first:
+        second = await process(table, time).__aenter__()
+        await holds(second, 32)
+        [run] = await started(second, 1)
+        await reached(first, run.id, "job.waiting")
+        await kill(second)
+        asked = asyncio.create_task(first.cancel(run.id))
+        await until(lambda: first.service.errands._waiting)
+        pass_by(time, first, seconds=7)
+        await holds(first, 64)
+        assert (await asyncio.wait_for(asked, 5)).status == "cancelled"
+
+
 async def test_a_job_at_work_keeps_its_partition_where_it_is(table, time):
     gate = Gate()
     async with process(table, time, one_job({"run": "gate"}), {"gate": gate}) as first:
