@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError
 from ostinato.ports import RunQuery
 from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
@@ -65,6 +66,26 @@ async def test_of_one_uid_there_is_one_run_whoever_is_asked(table, time):
             runs = [(await started(app, 1, uid=f"u{n}"))[0] for app in apps]
             assert runs[0].id == runs[1].id
             assert [run.duplicate for run in runs] == [False, True]
+
+
+async def test_what_came_while_a_start_was_on_its_way_to_the_home_of_its_uid_is_heard(table, time):
+    ordered = one_job({"wait": {"event": "PAID"}}) | {"on": [{"event": "ORDER", "uid": "event.id"}]}
+    async with two(table, time, ordered) as (first, second):
+        hinted = []
+        second.service.news.hearers["mail"] = hinted.append
+        far = next(f"o{n}" for n in range(99) if not first.service.engine.territory.has(home(n)))
+        [run_id] = (await first.emit("ORDER", id=far)).runs
+        await until(lambda: hinted)
+        time.now += 1_000
+        await first.emit("PAID")
+        time.now += 1_000
+        second.service.room.hinted(hinted[0])
+        await until(lambda: second.service.engine.residents.get(run_id))
+        assert (await first.wait_ended(run_id, 5)).status == "succeeded"
+
+
+def home(n):
+    return partition_of_uid(f"o{n}")
 
 
 async def test_a_workflow_that_one_deploys_both_know(table, time):
