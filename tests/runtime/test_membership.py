@@ -266,7 +266,7 @@ async def test_on_standby_it_takes_nothing_until_it_is_told(table, time):
         await still()
         assert app.health() == {"ready": False, "reason": "standing by"}
         with pytest.raises(NothingIsRunning, match="stands by; nobody does the work yet"):
-            await app.start_run("w", {})
+            await app.clean()
         app.promote()
         await holds(app)
 
@@ -290,7 +290,7 @@ async def test_who_cannot_take_up_leaves_it_to_who_can(table, time):
         async def fail(taken):
             raise StoreError("cannot read")
 
-        second.take_up = fail
+        second._membership._work.take_up = fail
         await first.close()
         await until(lambda: second.stands_by)
         async with process(table, time) as third:

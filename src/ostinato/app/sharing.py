@@ -74,7 +74,7 @@ class Sharing(Deploying, Reading):
             settings.lease.total_seconds(),
             lambda: self.address,
             lease,
-            self,
+            _Share(self),
             heard=self._hear_time,
             news=self._news.heard,
             waits=settings.standby,
@@ -96,7 +96,7 @@ class Sharing(Deploying, Reading):
 
     # what membership asks for
 
-    async def take_up(self, taken: Taken) -> None:
+    async def _take_up(self, taken: Taken) -> None:
         if self._service is not None:
             await self._service.moves.take(taken)
             return
@@ -110,10 +110,10 @@ class Sharing(Deploying, Reading):
         if not leads and self._documents:
             await self.deploy_documents([read(data) for data in self._documents])
 
-    async def let_go(self, count: int) -> Partitions:
+    async def _let_go(self, count: int) -> Partitions:
         return NONE if self._service is None else await self._service.moves.give(count)
 
-    async def lay_down(self) -> None:
+    async def _lay_down(self) -> None:
         """Others go on with everything."""
         service, self._service = self._service, None
         if service is not None:
@@ -135,6 +135,15 @@ class Sharing(Deploying, Reading):
         other = self._membership.other()
         where = "nobody does the work yet" if other is None else f"ask {other.address}"
         return NothingIsRunning(f"this process {does}; {where}")
+
+
+class _Share:
+    """What membership asks for: no verbs of the app."""
+
+    def __init__(self, app: Sharing) -> None:
+        self.take_up = app._take_up
+        self.let_go = app._let_go
+        self.lay_down = app._lay_down
 
 
 def _version() -> str:
