@@ -18,8 +18,10 @@ log = logger("ostinato.web")
 
 @doors.get("/members", may="member:read", answers={200: Roll})
 async def members(request: Request) -> Response:
-    """The processes at the store, as this one saw them last, and how many of the 64 partitions of
-    runs each has; times are by the store's clock."""
+    """The processes at the store, as this one saw them last; times are by the store's clock.
+
+    `partitions` is how many of the 64 partitions of runs each has; `free`, how many nobody has.
+    """
     return json_answer(await door_of(request).app.members())
 
 
