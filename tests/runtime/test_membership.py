@@ -266,7 +266,7 @@ async def test_on_standby_it_takes_nothing_until_it_is_told(table, time):
         await still()
         assert app.health() == {"ready": False, "reason": "standing by"}
         with pytest.raises(NothingIsRunning, match="stands by; nobody does the work yet"):
-            await app.clean()
+            await app.start_run("w", {})
         app.promote()
         await holds(app)
 
