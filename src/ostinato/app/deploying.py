@@ -176,16 +176,16 @@ class Deploying(AtHub):
             self.service.news.tell("deployed")
 
     async def _learn_deployed(self) -> bool:
-        registry = self._registry
+        if self.storage.members is None:
+            return False
         rows = await self.storage.versions()
-        new = [row for row in rows if not registry.knows(row)]
-        retired = [row for row in rows if row.retired and not registry.is_retired(row)]
-        if new:
+        registry = self._registry  # which it is only now: it may have been read anew meanwhile
+        if new := [row for row in rows if not registry.knows(row)]:
             self._add(new)
-        if retired:
+        if retired := [row for row in rows if row.retired and not registry.is_retired(row)]:
             registry.retire(retired)
             self._catalog.refresh()
-        return bool(new or retired)
+        return True
 
     def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
         return outline(self._catalog.graph(*self._catalog.resolve(name, version)))

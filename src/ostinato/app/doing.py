@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -150,6 +151,14 @@ class Doing(Finding):
         for event in events:
             check_size(f"event {event.id}", event.data, limit, "limits.event")
         await self._room(wait)
+        if service.engine.territory.whole:
+            return await self._accept(events)
+        # each where its uid is known; what fails here, its sender sends again
+        found = await asyncio.gather(*[self._accept([event]) for event in events])
+        return [accepted for [accepted] in found]
+
+    async def _accept(self, events: Sequence[Event]) -> list[Accepted]:
+        service = self.service
         answers: list[Accepted] = await service.ask(
             lambda answer: Accept(service.starter, self._catalog, events, answer)
         )

@@ -73,5 +73,5 @@ class AtHub(Wired):
             return self._catalog.resolve(workflow, version)
 
     async def _learn_deployed(self) -> bool:
-        """Know what other processes have deployed; whether there was any."""
+        """Know what other processes have deployed, if there are any: whether it may be more now."""
         return False

@@ -16,6 +16,7 @@ from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
+from ostinato.runtime.afar import MOVED
 from ostinato.runtime.resident import Abroad, load_state
 from ostinato.runtime.watching import until_end
 
@@ -31,7 +32,21 @@ class Reading(AtHub):
         try:
             return await load_state(self.storage, self._catalog.graph, run_id)
         except NotFoundError as error:
-            raise NotFoundError(message or error.message) from None
+            there = await self._pointed(run_id)
+            if there is None:
+                raise NotFoundError(message or error.message) from None
+        return await self._state(there, message)
+
+    async def _pointed(self, run_id: str) -> str | None:
+        """The run that stands for one that was promised, and did not begin."""
+        found = await self.storage.reply(MOVED, run_id, self.now())
+        if found is None:
+            return None
+        kind, _, letter = found.answer.decode().partition(" ")
+        if letter:
+            said = f"run {run_id} could not begin: dead letter {letter} says why"
+            raise NotFoundError(said)
+        return kind
 
     async def find_run(self, name: str) -> Head:
         """By id, unique prefix, uid (the newest), or ``last``."""
@@ -39,6 +54,8 @@ class Reading(AtHub):
             found = await self.storage.runs(RunQuery(), Page(1))
         elif (head := await self.storage.head(name)) is not None:
             return head
+        elif (there := await self._pointed(name)) is not None:
+            return await self.find_run(there)
         else:
             found = await self.storage.runs(RunQuery(uid=name), Page(1))
             found = found or await self._by_prefix(name)

@@ -16,6 +16,13 @@ from ostinato.ports import Mail
 from ostinato.runtime.change import Change
 from ostinato.runtime.wanted import Begun, Wanted
 
+MOVED = "moved"
+"""The scope of what points from a run that was promised to the one that there is, or to the dead
+letter (``letter ID``): among the answers to idempotency keys."""
+
+POINTED = 7 * 86_400_000
+"""Milliseconds for which it points there."""
+
 
 class Wish(msgspec.Struct, frozen=True):
     """``again`` and ``open`` are the rule for a uid that is taken."""

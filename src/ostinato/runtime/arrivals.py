@@ -8,15 +8,18 @@ import msgspec
 from msgspec import Raw
 
 from ostinato.core import events as e
+from ostinato.core.cloudevents import Event
 from ostinato.core.decide.repairs import Asked as Repaired
 from ostinato.core.letters import problems_of
 from ostinato.core.model import UidRule
 from ostinato.errors import OstinatoError
-from ostinato.ports import DeadLetter, JobRow, Mail
-from ostinato.runtime.afar import Wish
+from ostinato.ports import DeadLetter, JobRow, Mail, Reply
+from ostinato.runtime.afar import MOVED, POINTED, Wish
+from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.claims import EndJob, LoseLease
 from ostinato.runtime.errands import Errands
+from ostinato.runtime.inbox import Accept
 from ostinato.runtime.jobs import Jobs
 from ostinato.runtime.letters import encoded_reasons, event_of
 from ostinato.runtime.mail import said_in
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
 
 
-def receive(errands: Errands, starter: Starter, jobs: Jobs) -> None:
+def receive(errands: Errands, starter: Starter, catalog: Catalog, jobs: Jobs) -> None:
     """Know what becomes of each kind."""
     errands.does("ask", lambda mail: Tell(mail.to, said_in(mail.body)))
     errands.does("repair", _repair)
@@ -40,6 +43,7 @@ def receive(errands: Errands, starter: Starter, jobs: Jobs) -> None:
     errands.does("lose-lease", lambda mail: _lose_lease(jobs, mail))
     errands.does("step", _step)
     errands.does("begin", lambda mail: _begin(starter, mail))
+    errands.does("accept", lambda mail: _accept(starter, catalog, mail))
     errands.does("start", lambda mail: StartHere(starter, mail))
 
 
@@ -58,6 +62,10 @@ def _begin(starter: Starter, mail: Mail) -> Begin:
     if asked.once is not None:
         once = Idempotency(*asked.once, lambda state, duplicate: state.run_id.encode() + b"\n")
     return Begin(starter, asked.workflow, asked.version, asked.input, asked.uid, None, once)
+
+
+def _accept(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:
+    return Accept(starter, catalog, msgspec.json.decode(mail.body, type=list[Event]), None)
 
 
 class _EndJob(EndJob):
@@ -122,19 +130,28 @@ class StartHere(Post):
         wish, one = self.wish, self.wanted
         start = e.Start(wish.run_id, engine.identity.seed(), one.uid, self._input, self._event)
         try:
-            return self.starter.start(change, one, start, now, wish.trigger)
+            begun = self.starter.start(change, one, start, now, wish.trigger)
         except NotYet:
             raise
         except OstinatoError as error:
-            self._bury(engine, change, error, now)
-        return None
+            self._point(change, f"letter {self._bury(engine, change, error, now)}", now)
+        else:
+            if begun.run_id != wish.run_id:
+                self._point(change, begun.run_id, now)
 
-    def _bury(self, engine: Engine, change: Change, error: OstinatoError, now: int) -> None:
+    def _point(self, change: Change, where: str, now: int) -> None:
+        """Whoever was told of its run finds what has become of it."""
+        row = Reply(MOVED, self.wish.run_id, "", where.encode(), now, now + POINTED)
+        change.rows.replies.append(row)
+
+    def _bury(self, engine: Engine, change: Change, error: OstinatoError, now: int) -> str:
         event = None if self._event is None else event_of(msgspec.json.decode(self._event))
         source, id = ("", "") if event is None else (event.source, event.id)
+        letter_id = engine.identity.event_id(now)
         change.rows.dead_letters.append(
             DeadLetter(
-                engine.identity.event_id(now), now, "trigger", self.wish.trigger, source, id,
+                letter_id, now, "trigger", self.wish.trigger, source, id,
                 encoded_reasons(problems_of(error)), event,
             )
         )  # fmt: skip
+        return letter_id

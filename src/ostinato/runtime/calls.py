@@ -16,7 +16,7 @@ from ostinato.errors import NotFoundError, OstinatoError, Refused, StoreError, U
 from ostinato.ports import Mail
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
-from ostinato.runtime.mail import call_in, event_in, joined, mail_of
+from ostinato.runtime.mail import call_in, caller_in, event_in, join, joined, mail_of
 from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.resident import Resident
@@ -52,6 +52,7 @@ class Calls:
         room.open["call"] = lambda mail: Start(self, mail)
         for kind in ("hangup", "answer", "joined", "tell"):
             room.open[kind] = lambda mail: Hear(self, mail)
+        room.open["join"] = lambda mail: Join(room, mail)
 
     def on_said(self, run_id: str, said: c.CallRun | c.HangUp | c.AnswerCall) -> None:
         if isinstance(said, c.AnswerCall):
@@ -238,18 +239,17 @@ class Start(Post):
         """The open run that this call would wait for, or behind, if there is one."""
         there = None if one.uid is None else engine.residents.open_under(*one.pair)
         run_id = one.double or (there.run_id if there is not None else one.taken) or ""
-        resident = engine.residents.get(run_id)
+        resident = engine.residents.get(run_id) or self._before(run_id)
         return "" if resident is None or resident.state.ended else run_id
 
     def _joined(self, engine: Engine, change: Change, run_id: str, now: int) -> list[Mail]:
+        if not engine.territory.has_run(run_id):  # who has it tells it, and answers if it is over
+            return [joined(self.asked.caller, run_id), join(self.asked.caller, run_id)]
         there = engine.residents.get(run_id) or self._before(run_id)
         if there is None or there.stale:
             raise NotYet
-        moved = joined(self.asked.caller, run_id)
-        if there.state.ended:  # a double, or the last of its uid: it has answered already
-            return [moved, mail_of("", answer(there.state, self.asked.caller))]
-        engine.tell(change, there, e.CallJoined(self.asked.caller), now)
-        return [moved]
+        caller = self.asked.caller
+        return [joined(caller, run_id), *_join(engine, change, there, caller, now)]
 
     def _before(self, run_id: str) -> Resident | None:
         before = None if self.wanted is None else self.wanted.before
@@ -266,6 +266,59 @@ class Start(Post):
     def failed(self, error: BaseException) -> None:
         if isinstance(error, Refused):  # the store takes no such run
             self.calls.engine.post(Refuse(self, f"the store refused it: {error}"))
+
+
+def _join(engine: Engine, change: Change, there: Resident, caller: Caller, now: int) -> list[Mail]:
+    """Let it answer a caller that did not begin it."""
+    if there.state.ended:  # a double, or the last of its uid: it has answered already
+        return [mail_of("", answer(there.state, caller))]
+    engine.tell(change, there, e.CallJoined(caller), now)
+    return []
+
+
+class Join(Post):
+    """A run that another process has is called: it answers when it ends, or now."""
+
+    __slots__ = ("caller", "mail", "resident", "room")
+
+    def __init__(self, room: Mailroom, mail: Mail) -> None:
+        super().__init__()
+        self.room = room
+        self.mail = mail
+        self.caller = caller_in(mail)
+        self.resident: Resident | None = None
+
+    @property
+    def partition(self) -> int:
+        return self.mail.place
+
+    async def ready(self, engine: Engine) -> None:
+        try:
+            self.resident = await engine.residents.load(self.mail.to)
+        except NotFoundError:
+            self.resident = None
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        there, replies = self.resident, list[Mail]()
+        if there is None:
+            gone = Failure("NotFoundError", f"run {self.mail.to} was removed")
+            replies = [mail_of("", c.AnswerCall(self.caller, error=gone, refused=True))]
+        elif there.stale:
+            raise NotYet
+        else:
+            replies = _join(engine, change, there, self.caller, now)
+        change.rows.mail[self.mail.line] = None
+        change.rows.mail |= {reply.line: reply for reply in replies}
+
+    def dropped(self) -> None:
+        """Whoever has its partition by now takes the mail."""
+
+    def done(self, result: Any) -> None:
+        self.room.taken(self.mail)
+
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, Unloadable):
+            self.room.unreadable(self.mail.to)
 
 
 async def _callers(engine: Engine, run_id: str) -> list[str]:

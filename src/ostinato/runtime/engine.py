@@ -60,7 +60,7 @@ NOTHING = Batch()
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
-    ``learn`` says whether workflows are known now that were not before. ``first_in_line`` is the
+    ``learn`` says whether workflows may be known now that were not before. ``first_in_line`` is the
     run that comes next, or has just come, under (workflow, uid). ``inline`` is in bytes: the store
     keeps larger values apart.
     """
@@ -179,7 +179,7 @@ class Engine:
         failure: Exception | None = None
         for post in posts:
             try:
-                await self._ready(post)
+                await self.make_ready(post)
             except Abroad as error:
                 self.outlets.abroad(post, error.partition)
             except Exception as error:
@@ -192,7 +192,7 @@ class Engine:
                 ready.append(post)
         return ready, unread, failure
 
-    async def _ready(self, post: Post) -> None:
+    async def make_ready(self, post: Post) -> None:
         """What cannot be found may have been deployed by another process just now."""
         try:
             await post.ready(self)

@@ -7,7 +7,7 @@ So nothing is done twice, and an answer is not lost with a process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,7 +21,7 @@ from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
 from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.news import News
-from ostinato.runtime.posts import Errand, Post
+from ostinato.runtime.posts import Errand, Pair, Post
 from ostinato.runtime.resident import Abroad
 from ostinato.telemetry.logger import logger
 
@@ -239,13 +239,17 @@ class Serve(Post):
     def partition(self) -> int:
         return self.mail.place
 
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        return self.post.pairs
+
     def looks_again(self) -> bool:
         return self.post.looks_again()
 
     async def ready(self, engine: Engine) -> None:
         self.error = None
         try:
-            await self.post.ready(engine)
+            await engine.make_ready(self.post)
         except Abroad:
             raise
         except OstinatoError as error:

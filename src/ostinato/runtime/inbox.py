@@ -19,7 +19,8 @@ from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
-from ostinato.runtime.posts import Pair, Post, stored
+from ostinato.runtime.posts import Errand, Pair, Post, stored
+from ostinato.runtime.resident import Abroad
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.wanted import Begun, Wanted
 
@@ -48,7 +49,7 @@ LONGEST = 500
 class Accept(Post):
     """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
+    __slots__ = ("catalog", "events", "found", "known", "starter", "taken_at", "wanted")
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Accept(Post):
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
+        self.taken_at = 0
 
     @property
     def pairs(self) -> list[Pair]:
@@ -72,12 +74,29 @@ class Accept(Post):
     def looks_again(self) -> bool:
         return True
 
+    def _look_for_home(self) -> None:
+        """Raises ``Abroad`` where another process knows the uid that it starts a run under."""
+        homes = [one.home for several in self.wanted for one in several if one.far]
+        if homes:
+            raise Abroad(homes[0] or 0)
+
+    def errand(self) -> Errand:
+        return Errand("accept", "", msgspec.json.encode(self.events))
+
+    def report(self, result: list[Accepted]) -> list[Accepted]:
+        return result
+
+    def arrived(self, said: Raw) -> None:
+        self.done(msgspec.json.decode(said, type=list[Accepted]))
+
     async def ready(self, engine: Engine) -> None:
         self.known = await self.known_events(engine)
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
         self.wanted = [self.starter.all_wanted(found) for found in self.found]
+        if self.answer is not None and len(self.events) == 1:
+            self._look_for_home()
         if asked := [one for several in self.wanted for one in several if one.asks]:
             await self.starter.look(asked)
 
@@ -89,6 +108,7 @@ class Accept(Post):
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}
+        self.taken_at = now
         for found, wanted in zip(self.found, self.wanted, strict=True):
             pair = (found.event.source, found.event.id)
             if pair not in answers:
@@ -162,7 +182,9 @@ class Accept(Post):
         engine = self.starter.engine
         for found in self.found:
             if found.values_keys:
-                engine.outlets.on_event(found.event.type, found.values_keys, found.encoded)
+                engine.outlets.on_event(
+                    found.event.type, found.values_keys, found.encoded, self.taken_at
+                )
 
 
 def encoded(event: Event) -> Raw:

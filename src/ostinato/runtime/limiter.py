@@ -105,6 +105,8 @@ class Limiter:
         here = self.engine.territory.has_run(place.run_id)
         if here if is_line(place.name) else self.engine.territory.hub:
             self._hold(place)
+            if not here:
+                self.far.given.add((place.run_id, place.key))
         elif here:
             self.far.holds((place.run_id, place.key))
 
@@ -122,21 +124,22 @@ class Limiter:
         self.engine.wake.set()
 
     def _come_here(self, turn: Turn, others: Turn, first: Turn) -> None:
-        if self.engine.territory.hub or not others.wants:
+        if not others.wants:
             self._wait(turn)
+        elif self.engine.territory.hub:
+            self._wait(turn if first.wants else others)
         elif first.wants:
             self._first[turn.owner] = others
             self._wait(first)
         else:
             self.far.ask(others)
 
-    def come_from_afar(self, turn: Turn) -> bool:
-        """Whether it waits; False where it has its places already."""
-        if turn.owner in self._held:
-            return False
-        if turn.owner not in self._waiting:
+    def come_from_afar(self, turn: Turn) -> None:
+        """It may wait already, or have its places, or be here by now, where its row was read."""
+        if self.engine.territory.has_run(turn.run_id):
+            return
+        if turn.owner not in self._held and turn.owner not in self._waiting:
             self.come(turn)
-        return True
 
     def on_turn(self, run_id: str, asked: TakePlaces) -> None:
         self.come(Turn(run_id, asked.key, asked.priority, asked.wants))

@@ -82,6 +82,15 @@ def joined(caller: Caller, run_id: str, *, own: bool = False) -> Mail:
     return Mail("joined", caller.run, caller.run, caller.key, caller.attempt, body)
 
 
+def join(caller: Caller, run_id: str) -> Mail:
+    body = msgspec.json.encode(caller)
+    return Mail("join", run_id, caller.run, caller.key, caller.attempt, body)
+
+
+def caller_in(mail: Mail) -> Caller:
+    return msgspec.json.decode(mail.body, type=Caller)
+
+
 def call_in(mail: Mail) -> c.CallRun:
     return msgspec.json.decode(mail.body, type=c.CallRun)
 

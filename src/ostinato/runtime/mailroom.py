@@ -64,7 +64,7 @@ class Mailroom:
 
     def bring(self, mail: Mail) -> None:
         """Whoever is told hears it after what was said before."""
-        if mail.line in self._lines:
+        if mail.line in self._lines or not self.engine.territory.has(mail.place):
             return
         self._lines.add(mail.line)
         queue = self._queues.setdefault(_whose(mail), deque())
@@ -134,6 +134,7 @@ class Mailroom:
 
     def give(self, partitions: Partitions) -> None:
         """Another process takes what lies there."""
+        self._hinted -= partitions
         for name, queue in list(self._queues.items()):
             if queue[0].place in partitions:
                 self._lines -= {mail.line for mail in queue}

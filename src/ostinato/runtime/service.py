@@ -193,7 +193,7 @@ class Service:
         self.jobs.tell = self.outbox.tell = self.news.tell
         self.room.on_safety = self._look_around
         self.schedules.distant = self.distant
-        receive(self.errands, self.starter, self.jobs)
+        receive(self.errands, self.starter, self.catalog, self.jobs)
         self.news.hearers |= {
             "mail": self.room.hinted,
             "reply": self.errands.hinted,

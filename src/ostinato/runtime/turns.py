@@ -34,15 +34,18 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 
 class FarTurns:
     """``_mine``: turns and places of runs here that the hub knows of, by the number of the turn; 0
-    of one that was found in the store."""
+    of one that was found in the store. At the hub, ``_theirs`` are the turns of runs elsewhere, and
+    ``given`` those who have their places, as is stored.
+    """
 
     def __init__(self, limiter: Limiter, room: Mailroom) -> None:
         self.limiter = limiter
         self.engine = limiter.engine
         self._mine: dict[Owner, int] = {}
         self._theirs: dict[Owner, int] = {}
+        self.given: set[Owner] = set()
         self._number = 0
-        room.open["turn"] = lambda mail: Take(room, mail, self._come)
+        room.open["turn"] = lambda mail: Come(self, room, mail)
         room.open["free"] = lambda mail: Free(room, mail, self._gone)
         room.open["recount"] = lambda mail: Take(room, mail, self._recount)
         room.open["admit"] = lambda mail: Admitted(self, room, mail)
@@ -50,6 +53,7 @@ class FarTurns:
     def clear(self) -> None:
         self._mine.clear()
         self._theirs.clear()
+        self.given.clear()
 
     # on the side of the run
 
@@ -87,16 +91,23 @@ class FarTurns:
 
     # on the side of the hub
 
-    def _come(self, mail: Mail) -> None:
-        asked, owner = msgspec.json.decode(mail.body, type=Asked), (mail.caller, mail.key)
-        self._theirs[owner] = mail.attempt
-        turn = Turn(*owner, asked.priority, asked.wants)
-        if not self.limiter.come_from_afar(turn):  # it was told, and asked again before it heard
-            self.admit(turn, [], {})
+    def come(self, mail: Mail) -> None:
+        """It waits from now on, if it did not before."""
+        owner = mail.caller, mail.key
+        asked = msgspec.json.decode(mail.body, type=Asked)
+        self.limiter.come_from_afar(Turn(*owner, asked.priority, asked.wants))
+
+    def asks(self, owner: Owner, number: int) -> None:
+        """What it is told from now on is about this turn."""
+        self._theirs[owner] = number
+
+    def number(self, owner: Owner) -> int:
+        return self._theirs.get(owner, 0)
 
     def _gone(self, mail: Mail) -> None:
         owner = mail.caller, mail.key
         self._theirs.pop(owner, None)
+        self.given.discard(owner)
         self.limiter.release(owner)
         self.engine.wake.set()
 
@@ -106,8 +117,31 @@ class FarTurns:
 
     def admit(self, turn: Turn, places: list[Place], buckets: dict[str, int | None]) -> None:
         """Its run is another process's, and is told by mail."""
-        number = self._theirs.pop(turn.owner, 0)
-        self.engine.post(AdmitAfar(self.limiter, turn, places, buckets, number))
+        self.engine.post(AdmitAfar(self.limiter, turn, places, buckets))
+
+
+class Come(Take):
+    """A run of another process waits for its turn. One that has its places, and has asked again
+    before it heard of that, is told once more."""
+
+    __slots__ = ("far",)
+
+    def __init__(self, far: FarTurns, room: Mailroom, mail: Mail) -> None:
+        super().__init__(room, mail, far.come)
+        self.far = far
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        super().apply(engine, change, now)
+        owner = self.mail.caller, self.mail.key
+        self.far.asks(owner, self.mail.attempt)
+        if owner in self.far.given:
+            told = admitted(owner, self.mail.attempt)
+            change.rows.mail[told.line] = told
+
+
+def admitted(owner: Owner, number: int) -> Mail:
+    run_id, key = owner
+    return Mail("admit", run_id, run_id, key, number, b"null")
 
 
 class Free(Take):
@@ -123,7 +157,7 @@ class Free(Take):
 class AdmitAfar(Post):
     """Give places to a run of another process: with them its turn is over, and a letter says so."""
 
-    __slots__ = ("buckets", "limiter", "mail", "places", "times", "turn")
+    __slots__ = ("buckets", "limiter", "places", "times", "turn")
 
     def __init__(
         self,
@@ -131,7 +165,6 @@ class AdmitAfar(Post):
         turn: Turn,
         places: list[Place],
         buckets: dict[str, int | None],
-        number: int,
     ) -> None:
         super().__init__()
         self.limiter = limiter
@@ -139,8 +172,6 @@ class AdmitAfar(Post):
         self.turn = turn
         self.places = places
         self.buckets = buckets
-        run_id, key = turn.owner
-        self.mail = Mail("admit", run_id, run_id, key, number, b"null")
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         if self.times != self.limiter.times:  # all was read anew: it waits again
@@ -149,7 +180,10 @@ class AdmitAfar(Post):
         rows.served.append(self.turn.owner)
         rows.places += self.places
         rows.buckets |= self.buckets
-        rows.mail[self.mail.line] = self.mail
+        far, owner = self.limiter.far, self.turn.owner
+        told = admitted(owner, far.number(owner))
+        rows.mail[told.line] = told
+        far.given.add(owner)
 
 
 class Admitted(Tell):

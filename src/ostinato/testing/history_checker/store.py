@@ -144,7 +144,7 @@ async def unheard(storage: Storage, open_runs: set[str]) -> list[Violation]:
 async def _acknowledged(storage: Storage, journal: Journal) -> list[Violation]:
     found = []
     for run_id in sorted(journal.starts.union(*journal.events.values()) - journal.removed):
-        if await storage.head(run_id) is None:
+        if await storage.head(run_id) is None and not await _pointed(storage, run_id):
             found.append(Violation(run_id, -1, "start.lost", "it was acknowledged"))
     known: dict[Pair, StoredEvent] = await storage.known_events(list(journal.events))
     for pair, runs in journal.events.items():
@@ -155,3 +155,8 @@ async def _acknowledged(storage: Storage, journal: Journal) -> list[Violation]:
         elif tuple(msgspec.json.decode(known[pair].answer)["runs"]) != runs:
             found.append(Violation("", -1, "answer.differs", f"{pair} was answered {runs}"))
     return found
+
+
+async def _pointed(storage: Storage, run_id: str) -> bool:
+    """Whether something stands for a run that was promised before its uid was looked at."""
+    return await storage.reply("moved", run_id, 0) is not None

@@ -143,6 +143,11 @@ class Lines:
     def _ending(self, run_id: str) -> bool:
         return run_id in self._cancelled or run_id in self._ends
 
+    @property
+    def unheard(self) -> bool:
+        """Somebody has said something that is on its way."""
+        return bool(self._kept)
+
     async def left(self, storage: Storage) -> Iterable[Violation]:
         """At rest everything that was said has been heard."""
         return [

@@ -32,6 +32,7 @@ SOON = 5
 async def settle(world: World) -> None:
     """Every run ends, every client is told again what it was told, then the process stops."""
     await asyncio.sleep(ROUND)
+    await _until_heard(world)
     await _look_for_unheard(world)
     await _until_awake(world)
     await _until_on_time(world)
@@ -66,6 +67,14 @@ async def _until_old(world: World) -> None:
     if world.plan.forgets:
         world.ledger.attic.settled_at = world.clock.now()
         await asyncio.sleep(HOURLY)
+
+
+async def _until_heard(world: World) -> None:
+    """Processes that were not told of something look by themselves in the end."""
+    for _ in range(SOON):
+        if not world.ledger.lines.unheard:
+            return
+        await asyncio.sleep(ROUND)
 
 
 async def _look_for_unheard(world: World) -> None:
@@ -148,7 +157,8 @@ async def _until_quiet(world: World) -> None:
 
 def quiet(world: World) -> bool:
     sent = len(world.ledger.taken_away) == world.ledger.stored
-    return not open_runs(world) and sent and not world.ledger.bulk.busy
+    heard = not world.ledger.lines.unheard
+    return not open_runs(world) and sent and heard and not world.ledger.bulk.busy
 
 
 def open_runs(world: World) -> list[str]:

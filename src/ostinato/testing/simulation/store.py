@@ -111,9 +111,10 @@ class UnreliableStore:
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
-        task = asyncio.current_task()
-        if task is not None and task.get_name() != REQUEST:
-            self._world.ledger.read(self._process, run_id)
+        task, world = asyncio.current_task(), self._world
+        asked = task is not None and task.get_name() == REQUEST
+        if not asked and world.owns(self._process, run_id):
+            world.ledger.read(self._process, run_id)
 
     async def _travel(self) -> None:
         await asyncio.sleep(self._faults.latency())
@@ -208,8 +209,13 @@ class UnreliableMembers:
             await self._asked(lambda: self._inner.hint(news))
 
     def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
-        chance = self._store._world.chance
-        self._inner.listen(lambda news: heard(news) if chance.random() < HEARD else None)
+        world = self._store._world
+
+        def perhaps(news: Sequence[str]) -> None:
+            if world.is_calm or world.chance.random() < HEARD:
+                heard(news)
+
+        self._inner.listen(perhaps)
 
     async def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
         await self._store._travel()
