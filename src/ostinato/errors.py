@@ -24,7 +24,7 @@ OstinatoError
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
 │   │   └── Refused          the store will never take this data
 │   │       └── Overtaken    another process was first; look again
-│   ├── StoreLocked          another process owns the file
+│   ├── StoreLocked          another process works on the store
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit

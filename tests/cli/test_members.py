@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ostinato.cli import members
 from tests.cli.live import serving
 
 ASKED = "workflow: ask\nphases: [{phase: p, jobs: [{job: a, wait: {event: X}}]}]\n"
@@ -17,8 +18,34 @@ def _document(tmp_path):
 def test_on_a_file_there_is_one(ostinato, tmp_path):
     ostinato("deploy", "ask.yaml")
     [seat] = json.loads(ostinato("members", "--json").out)["seats"]
-    assert seat["holds"]
-    assert "holds the store" in ostinato("members").out
+    assert seat["partitions"] == 64
+    head, line = ostinato("members").out.splitlines()
+    assert head.split() == ["member", "address", "version", "partitions", "is", "for"]
+    assert line.split()[3:5] == ["64", "hub"]
+
+
+SEATS = [
+    {"id": "a", "partitions": 30, "waits": False, "late": False},
+    {"id": "b", "partitions": 0, "waits": True, "late": False},
+    {"id": "c", "partitions": 0, "waits": False, "late": False},
+    {"id": "d", "partitions": 12, "waits": False, "late": True},
+    {"id": "e", "partitions": 9, "waits": True, "late": False},
+]
+
+
+def test_what_each_is_and_what_nobody_has(ostinato, monkeypatch):
+    more = {"address": "http://x", "version": "1", "since": 0}
+    roll = {"now": 2_000, "seats": [seat | more for seat in SEATS], "hub": "a", "free": 13}
+
+    async def asked(settings, *, promote):
+        return roll
+
+    monkeypatch.setattr(members, "_asked", asked)
+    done = ostinato("members")
+    assert [line.split()[3:-2] for line in done.out.splitlines()[1:]] == [
+        ["30", "hub"], ["0", "on", "standby"], ["0", "joining"], ["12", "late"], ["9", "stopping"],
+    ]  # fmt: skip
+    assert "13 of 64 partitions have no process" in done.err
 
 
 def test_whom_to_promote_must_be_said(ostinato):
@@ -32,5 +59,5 @@ def test_a_server_is_asked(ostinato, tmp_path):
     with serving(tmp_path, "ask.yaml", "--port", 0, "--json") as server:
         url = server.facts()["address"]
         [seat] = json.loads(ostinato("members", "--url", url, "--json").out)["seats"]
-        assert (seat["address"], seat["holds"]) == (url, True)
-        assert "holds the store" in ostinato("members", "promote", "--url", url).out
+        assert (seat["address"], seat["partitions"]) == (url, 64)
+        assert "hub" in ostinato("members", "promote", "--url", url).out

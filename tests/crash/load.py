@@ -25,6 +25,9 @@ from tests.crash import flows
 
 CLIENTS = 8
 
+LOGS = os.environ.get("CRASH_LOGS", "")
+"""A folder in which the servers' logs are kept."""
+
 HERE = Path(__file__).parents[2]
 STEPS = {
     "order": {"first/a", "first/b", "spread[0]/part", "spread[1]/part", "spread[2]/part",
@@ -67,6 +70,9 @@ class Server:
         self.settings = {f"OSTINATO_{name.upper()}": value for name, value in settings.items()}
         self.up = asyncio.Event()
         self.address = ""
+        self.log = asyncio.subprocess.DEVNULL
+        if LOGS:  # who looks for a cause wants to see it
+            self.log = (Path(LOGS) / f"server-{id(self):x}.log").open("ab")
 
     async def start(self):
         self.up.clear()
@@ -76,7 +82,7 @@ class Server:
         self.process = await asyncio.create_subprocess_exec(
             *command, "--store", self.store, "--port", "0", "--json",
             cwd=HERE, env=environment, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=1 << 20,
+            stderr=self.log, limit=1 << 20,
         )  # fmt: skip
         self.reading = asyncio.create_task(self._read())
         await self.up.wait()
@@ -118,11 +124,10 @@ class Server:
 
 
 class Load:
-    """Clients that repeat each request until it is answered, by whichever server that does."""
+    """Clients that repeat each request until it is answered. Each one may go to another server."""
 
     def __init__(self, servers, notes, seed):
         self.servers = servers
-        self.server = servers[0]
         self.notes = notes
         self.chance = random.Random(seed)
         self.journal = Journal()
@@ -132,25 +137,23 @@ class Load:
 
     async def send(self, path, body, **headers):
         while True:
-            server = self.server
-            await self._one_up()
+            server = await self._one_up()
             with suppress(httpx2.TransportError):
                 answer = await self.http.post(
                     server.address + path, json=body, headers=headers, timeout=10
                 )
                 if answer.status_code not in (429, 503):
                     return answer
-            if server is self.server:
-                self.server = self.servers[self.servers.index(server) - 1]
             await asyncio.sleep(0)
 
     async def _one_up(self):
-        """A server that is not up is asked in vain; where all are down, one must come first."""
-        if not any(server.up.is_set() for server in self.servers):
+        """Any of those that are up; where all are down, one must come first."""
+        while not (up := [server for server in self.servers if server.up.is_set()]):
             waiting = [asyncio.create_task(server.up.wait()) for server in self.servers]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in waiting:
                 task.cancel()
+        return self.chance.choice(up)
 
     async def emit(self, type, event_id, data):
         body = {"specversion": "1.0", "id": event_id, "source": "load", "type": type, "data": data}
@@ -229,10 +232,19 @@ async def finish_here(store, load):
     async with app:
         while opened := await open_runs(app):
             await answer_all(app)
-            await asyncio.gather(*(Run(app, head.run_id).result(30) for head in opened))
+            await asyncio.gather(*(end_of(app, head.run_id) for head in opened))
         found = await check_store(app.storage, app._catalog.graph, load.journal, app.now())
         assert [str(violation) for violation in found] == []
         await judge(app, load.notes.begun, load)
+
+
+async def end_of(app, run_id):
+    try:
+        await Run(app, run_id).result(30)
+    except TimeoutError:
+        waits = (await app.run_view(run_id)).waits
+        facts = await app.history(run_id)
+        raise AssertionError(f"{run_id} does not end: {waits}\n{facts}") from None
 
 
 async def answer_all(app):
@@ -247,9 +259,9 @@ async def answer_all(app):
 
 
 async def open_runs(app):
-    """Runs that are open, or will be: what was emitted becomes one."""
+    """Runs that are open, or will be: what was emitted becomes one, and so does a letter."""
     service = app.service
-    while await app.storage.outbox(1):
+    while await app.storage.outbox(1) or await app.storage.mail():
         await service.engine.rest()
         await asyncio.sleep(0)
     return await all_runs(app, RunQuery(status=("running", "waiting", "pending")))

@@ -1,4 +1,4 @@
-"""Processes that share a store: one holds it, the others stand by."""
+"""Processes that share a store: each has its share of the partitions, by a lease."""
 
 import asyncio
 import contextlib
@@ -81,45 +81,78 @@ def has(app):
 @contextlib.asynccontextmanager
 async def two(table, time, document=None, handlers=None, **settings):
     """Both at work, each with a half."""
-    async with process(table, time, document, handlers, **settings) as first:
-        async with process(table, time, None, handlers, **settings) as second:
-            await holds(first, 32)
+    async with (
+        process(table, time, document, handlers, **settings) as first,
+        process(table, time, None, handlers, **settings) as second,
+    ):
+        await holds(first, 32)
+        await holds(second, 32)
+        yield first, second
+
+
+async def still(turns=100):
+    """Long enough for whatever would come by itself."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def test_the_first_process_has_all_and_gives_the_second_its_half(table, time):
+    async with process(table, time) as first:
+        assert has(first) == 64
+        async with process(table, time) as second:
             await holds(second, 32)
-            yield first, second
+            await holds(first, 32)
+            assert not first.service.engine.territory.owned & second.service.engine.territory.owned
 
 
-async def test_the_first_process_holds_the_store_and_the_second_stands_by(table, time):
-    first = process(table, time, one_job({"run": "noop"}))
-    async with first, process(table, time) as second:
-        assert (first.stands_by, second.stands_by) == (False, True)
+async def test_three_have_a_third_each_and_nobody_more_than_a_partition_above_it(table, time):
+    async with two(table, time) as (first, second), process(table, time) as third:
+        await until(lambda: sum(map(has, (first, second, third))) == 64 and has(third) > 0)
+        for app in (first, second, third):
+            app._membership.look()
+        await until(lambda: sorted(map(has, (first, second, third))) == [20, 22, 22])
+
+
+async def test_the_hub_stays_with_who_has_it(table, time):
+    async with two(table, time) as (first, second):
+        assert first.service.engine.territory.hub
+        roll = await second.members()
+        assert (roll.hub, second._membership.other().id) == (first.storage.members.id,) * 2
+
+
+async def test_a_process_that_joins_is_not_ready_before_it_has_a_partition(table, time):
+    gate = Gate()
+    first = process(table, time, one_job({"run": "gate"}), {"gate": gate})
+    async with first:
         run = await first.start("w")
-        await run.result(5)
-        assert (await second.run_view(run.id)).status == "succeeded"
-        assert await second.count_runs(RunQuery()) == 1
-        assert second.health() == {"ready": False, "reason": "standing by"}
-        with pytest.raises(NothingIsRunning, match=f"stands by: {first.address}"):
-            await second.start_run("w", {})
+        await gate.begun.wait()
+        first.service.executor.at_work = lambda: set(range(64))  # it can give none
+        async with process(table, time) as second:
+            await still()
+            assert second.stands_by
+            assert second.health() == {"ready": False, "reason": "joining"}
+            assert await second.count_runs(RunQuery()) == 1
+            assert (await second.run_view(run.id)).status == "running"
+            with pytest.raises(
+                NothingIsRunning, match=f"no part of the runs yet; ask {first.address}"
+            ):
+                await second.start_run("w", {})
+            del first.service.executor.at_work
+            first._membership.look()
+            await holds(second, 32)
+            gate.open.set()
+            assert (await second.wait_ended(run.id, 5)).status == "succeeded"
+            assert second.health()["ready"]
 
 
-async def test_who_stands_by_reads_what_was_deployed_since(table, time):
-    async with process(table, time) as first, process(table, time) as second:
-        await first.deploy(one_job({"run": "noop"}))
-        run = await first.start("w")
-        await run.result(5)
-        assert (await second.run_view(run.id)).status == "succeeded"
-
-
-async def test_who_stands_by_goes_on_at_once_when_the_other_stops(table, time):
-    first = process(table, time, one_job({"wait": {"event": "GO"}}))
-    async with process(table, time) as second:
-        await second.close()
-    await first.__aenter__()
-    async with process(table, time) as second:
-        run = await first.start("w")
+async def test_what_a_process_had_that_stops_goes_on_at_once_in_the_other(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as (first, second):
+        runs = [await first.start_run("w", {}) for _ in range(4)]
         await first.close()
         await holds(second)
         await second.emit("GO")
-        assert (await second.wait_ended(run.id, 5)).status == "succeeded"
+        for run in runs:
+            assert (await second.wait_ended(run.id, 5)).status == "succeeded"
 
 
 async def test_a_process_that_dies_is_followed_when_its_lease_is_over(table, time):
@@ -127,13 +160,13 @@ async def test_a_process_that_dies_is_followed_when_its_lease_is_over(table, tim
     first = process(table, time, one_job({"run": "gate"}), {"gate": gate})
     await first.__aenter__()
     async with process(table, time, None, {"gate": again}) as second:
+        await holds(second, 32)
         run = await first.start("w")
         await gate.begun.wait()
         await kill(first)
         pass_by(time, second, seconds=5)
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert second.stands_by
+        await still()
+        assert has(second) == 32
         pass_by(time, second, seconds=2)
         await holds(second)
         await again.begun.wait()
@@ -145,6 +178,8 @@ async def test_a_process_that_slept_past_its_lease_records_nothing_when_it_wakes
     gate, again = Gate(), Gate()
     first = process(table, time, one_job({"run": "gate"}), {"gate": gate})
     async with first, process(table, time, None, {"gate": again}) as second:
+        await holds(second, 32)
+        await holds(first, 32)
         run = await first.start("w")
         await gate.begun.wait()
         pass_by(time, second, seconds=7)
@@ -153,13 +188,26 @@ async def test_a_process_that_slept_past_its_lease_records_nothing_when_it_wakes
         gate.open.set()  # it wakes, and its handler ends
         with pytest.raises((Fenced, StoreError, NothingIsRunning)):
             await first.start_run("w", {})
-        first._membership.look()
-        await until(lambda: first.stands_by)
         assert (await second.run_view(run.id)).status == "running"
         again.open.set()
         assert (await second.wait_ended(run.id, 5)).status == "succeeded"
-        assert (await first.run_view(run.id)).status == "succeeded"
         assert await second.count_runs(RunQuery()) == 1
+
+
+async def test_who_was_buried_comes_again_as_if_it_were_new(table, time):
+    async with two(table, time, one_job({"run": "noop"})) as (first, second):
+        before = first.service
+        pass_by(time, second, seconds=7)
+        await holds(second)
+        first._membership.look()
+        await until(lambda: first._service is not before)
+        await holds(first, 32)
+        await holds(second, 32)
+        assert (second.service.engine.territory.hub, first.service.engine.territory.hub) == (
+            True,
+            False,
+        )
+        assert await (await first.start_run("w", {})).result(5) == {"j": None}
 
 
 async def test_no_job_begins_by_a_lease_that_is_over_in_the_eyes_of_its_holder(table, time):
@@ -205,41 +253,56 @@ async def test_what_was_timed_by_one_process_is_due_for_the_next(table, time):
         assert (await second.wait_ended(run.id, 5)).status == "succeeded"
 
 
-async def test_an_opened_store_that_another_process_holds_is_locked(table, time):
-    async with process(table, time):
-        with pytest.raises(StoreLocked, match="holds the store"):
+async def test_a_store_on_which_another_process_works_is_not_opened_alone(table, time):
+    async with process(table, time) as app:
+        with pytest.raises(StoreLocked, match="works on the store; talk to that one") as found:
             await process(table, time).open()
+        assert found.value.details == {"address": app.address}
 
 
 async def test_on_standby_it_takes_nothing_until_it_is_told(table, time):
     async with process(table, time, standby=True) as app:
         app._membership.look()
-        for _ in range(100):
-            await asyncio.sleep(0)
-        assert app.stands_by
+        await still()
+        assert app.health() == {"ready": False, "reason": "standing by"}
+        with pytest.raises(NothingIsRunning, match="stands by; nobody does the work yet"):
+            await app.start_run("w", {})
         app.promote()
         await holds(app)
 
 
-async def test_who_cannot_take_up_gives_the_store_to_who_can(table, time):
-    async with process(table, time) as first, process(table, time) as second:
+async def test_nobody_gives_anything_to_who_is_on_standby(table, time):
+    async with process(table, time) as first, process(table, time, standby=True) as second:
+        for app in (first, second):
+            app._membership.look()
+        await still()
+        assert (has(first), has(second)) == (64, 0)
+        await first._membership._renew()
+        assert [seat.waits for seat in (await first.members()).seats] == [False, True]
+        second.promote()
+        await holds(second, 32)
+        await holds(first, 32)
 
-        async def fail():
+
+async def test_who_cannot_take_up_leaves_it_to_who_can(table, time):
+    async with two(table, time, one_job({"run": "noop"})) as (first, second):
+
+        async def fail(taken):
             raise StoreError("cannot read")
 
-        second._membership._take_up = fail
+        second._membership._work.take_up = fail
         await first.close()
-        await until(lambda: second._membership.taking is not None)
-        async with process(table, time, one_job({"run": "noop"})) as third:
+        await until(lambda: second.stands_by)
+        async with process(table, time) as third:
             await holds(third)
-            assert (await (await third.start("w")).result(5)) == {"j": None}
+            assert await (await third.start("w")).result(5) == {"j": None}
 
 
 async def test_a_store_that_does_not_answer_in_time_is_an_error_that_says_so(table, time):
     app = process(table, time, lease=timedelta(seconds=1))
     never = asyncio.Event()
 
-    async def renew(lease, address):
+    async def renew(lease, address, *, waits):
         await never.wait()
 
     app.storage.members.renew = renew

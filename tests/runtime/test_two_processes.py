@@ -1,9 +1,10 @@
-"""Two processes at work on one store: what one is asked, the other does where the run is its own."""
+"""Two processes at work on one store: one is asked, and the other does what is its own."""
 
 import asyncio
 
 import pytest
 
+from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError
 from ostinato.ports import RunQuery
 from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
@@ -67,6 +68,26 @@ async def test_of_one_uid_there_is_one_run_whoever_is_asked(table, time):
             assert [run.duplicate for run in runs] == [False, True]
 
 
+async def test_what_came_while_a_start_was_on_its_way_to_the_home_of_its_uid_is_heard(table, time):
+    ordered = one_job({"wait": {"event": "PAID"}}) | {"on": [{"event": "ORDER", "uid": "event.id"}]}
+    async with two(table, time, ordered) as (first, second):
+        hinted = []
+        second.service.news.hearers["mail"] = hinted.append
+        far = next(f"o{n}" for n in range(99) if not first.service.engine.territory.has(home(n)))
+        [run_id] = (await first.emit("ORDER", id=far)).runs
+        await until(lambda: hinted)
+        time.now += 1_000
+        await first.emit("PAID")
+        time.now += 1_000
+        second.service.room.hinted(hinted[0])
+        await until(lambda: second.service.engine.residents.get(run_id))
+        assert (await first.wait_ended(run_id, 5)).status == "succeeded"
+
+
+def home(n):
+    return partition_of_uid(f"o{n}")
+
+
 async def test_a_workflow_that_one_deploys_both_know(table, time):
     async with two(table, time) as (first, second):
         for n, app in enumerate((second, first)):
@@ -100,6 +121,20 @@ async def test_what_a_dead_process_had_goes_on_in_the_other(table, time):
         await again.begun.wait()
         again.open.set()
         assert (await first.wait_ended(run.id, 5)).status == "succeeded"
+
+
+async def test_what_was_asked_of_a_process_that_dies_is_answered_by_who_takes_its_runs(table, time):
+    async with process(table, time, one_job({"wait": {"event": "GO"}})) as first:
+        second = await process(table, time).__aenter__()
+        await holds(second, 32)
+        [run] = await started(second, 1)
+        await reached(first, run.id, "job.waiting")
+        await kill(second)
+        asked = asyncio.create_task(first.cancel(run.id))
+        await until(lambda: first.service.errands._waiting)
+        pass_by(time, first, seconds=7)
+        await holds(first, 64)
+        assert (await asyncio.wait_for(asked, 5)).status == "cancelled"
 
 
 async def test_a_job_at_work_keeps_its_partition_where_it_is(table, time):

@@ -1,4 +1,4 @@
-"""``/members``: who shares the store, and what a server does that stands by."""
+"""``/members``: who shares the store, and what a server does that has no part of it."""
 
 from datetime import timedelta
 
@@ -27,28 +27,54 @@ def server(table, **more):
 async def test_a_store_of_one_process_has_one_member(http):
     answer = await http.get("/members")
     [seat] = answer.json()["seats"]
-    assert (seat["holds"], seat["late"]) == (True, False)
+    assert (seat["partitions"], seat["late"]) == (64, False)
+    assert (answer.json()["hub"], answer.json()["free"]) == (seat["id"], 0)
 
 
-async def test_a_server_that_stands_by_reads_and_says_who_does_the_work(table):
+def partitions(app):
+    return 0 if app._service is None else len(app.service.engine.territory.owned)
+
+
+async def test_each_of_two_servers_answers_for_both(table):
     async with server(table) as first, server(table, port=8086) as second:
+        await until(lambda: (partitions(first), partitions(second)) == (32, 32))
+        for one, other in ((first, second), (second, first)):
+            async with client_of(application(one)) as http:
+                run = (await http.post("/runs?wait=5s", json={"workflow": "w", "input": {}})).json()
+            async with client_of(application(other)) as http:
+                assert (await http.get(f"/runs/{run['id']}")).json()["status"] == "succeeded"
+                assert (await http.get("/runs")).json()[0]["id"] == run["id"]
+                assert (await http.get("/readyz")).status_code == 200
+        await second._membership._renew()
+        async with client_of(application(second)) as http:
+            roll = (await http.get("/members")).json()
+        assert [(seat["address"], seat["partitions"]) for seat in roll["seats"]] == [
+            ("http://127.0.0.1:8085", 32),
+            ("http://127.0.0.1:8086", 32),
+        ]
+        assert (roll["hub"], roll["free"]) == (roll["seats"][0]["id"], 0)
+
+
+async def test_a_server_without_a_partition_reads_and_says_who_does_the_work(table):
+    async with server(table) as first, server(table, port=8086, standby=True) as second:
         async with client_of(application(first)) as http:
             run = (await http.post("/runs?wait=5s", json={"workflow": "w", "input": {}})).json()
         async with client_of(application(second)) as http:
             assert (await http.get(f"/runs/{run['id']}")).json()["status"] == "succeeded"
-            assert (await http.get("/runs")).json()[0]["id"] == run["id"]
             assert (await http.get("/healthz")).status_code == 200
             ready = await http.get("/readyz")
             assert (ready.status_code, ready.json()) == (503, {"status": "standing by"})
             refused = await http.post("/runs", json={"workflow": "w", "input": {}})
             assert refused.status_code == 503
-            assert "http://127.0.0.1:8085 does the work" in refused.json()["detail"]
-            second._membership.look()
-            seats = (await http.get("/members")).json()["seats"]
-            assert [(seat["address"], seat["holds"]) for seat in seats] == [
-                ("http://127.0.0.1:8085", True),
-                ("http://127.0.0.1:8086", False),
-            ]
+            assert "stands by; ask http://127.0.0.1:8085" in refused.json()["detail"]
+
+
+async def test_a_server_that_joins_is_not_ready(table):
+    async with server(table) as first:
+        first.service.executor.at_work = lambda: set(range(64))  # it can give none
+        async with server(table, port=8086) as second, client_of(application(second)) as http:
+            ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()) == (503, {"status": "joining"})
 
 
 async def test_a_standby_is_ended_by_a_word(table):
@@ -57,4 +83,4 @@ async def test_a_standby_is_ended_by_a_word(table):
         assert (await http.post("/members/promote")).status_code == 200
         await until(lambda: app._service is not None and app._service.ready)
         assert (await http.post("/runs", json={"workflow": "w", "input": {}})).status_code == 201
-        assert (await http.get("/members")).json()["seats"][0]["holds"]
+        assert (await http.get("/members")).json()["seats"][0]["partitions"] == 64

@@ -71,13 +71,13 @@ class Doing(Finding):
         Raises ``NotFoundError``, ``InvalidInput``, and ``ConflictError`` when ``once`` has been
         used for another request.
         """
+        service = self.service  # who does no work cannot say that there is no such workflow
         name, number = await self._resolved(workflow, version)
         if uid is not None and (why := uid_problem(uid)):
             raise InvalidInput(why)
         data = self._catalog.called_input(name, number, input)
         await self._room(wait)
         post = self._idempotency(once)
-        service = self.service
         begun: Begun = await service.ask(
             lambda answer: Begin(service.starter, name, number, data, uid, answer, post)
         )

@@ -280,7 +280,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         """``ready`` says whether starts are taken."""
         service = self._service
         if service is None:
-            return {"ready": False, "reason": "standing by" if self.stands_by else "not started"}
+            return {"ready": False, "reason": self._idle()}
         reason = service.unready
         return {
             "ready": not reason,

@@ -30,8 +30,14 @@ class Sharing(Deploying, Reading):
 
     @property
     def stands_by(self) -> bool:
-        """Open, and another process does the work; this one reads, and waits for its turn."""
+        """Open, and others do the work; this one reads, and has no part of the runs yet."""
         return self._membership is not None and self._service is None
+
+    def _idle(self) -> str:
+        """Why it does nothing."""
+        if self._membership is None:
+            return "not started"
+        return "standing by" if self._membership.waits else "joining"
 
     async def _state(self, run_id: str, message: str = "") -> State:
         """Its workflow may have been deployed since by another process."""
@@ -68,7 +74,7 @@ class Sharing(Deploying, Reading):
             settings.lease.total_seconds(),
             lambda: self.address,
             lease,
-            self,
+            _Share(self),
             heard=self._hear_time,
             news=self._news.heard,
             waits=settings.standby,
@@ -90,7 +96,7 @@ class Sharing(Deploying, Reading):
 
     # what membership asks for
 
-    async def take_up(self, taken: Taken) -> None:
+    async def _take_up(self, taken: Taken) -> None:
         if self._service is not None:
             await self._service.moves.take(taken)
             return
@@ -104,10 +110,10 @@ class Sharing(Deploying, Reading):
         if not leads and self._documents:
             await self.deploy_documents([read(data) for data in self._documents])
 
-    async def let_go(self, count: int) -> Partitions:
+    async def _let_go(self, count: int) -> Partitions:
         return NONE if self._service is None else await self._service.moves.give(count)
 
-    async def lay_down(self) -> None:
+    async def _lay_down(self) -> None:
         """Others go on with everything."""
         service, self._service = self._service, None
         if service is not None:
@@ -125,10 +131,19 @@ class Sharing(Deploying, Reading):
     def _nobody(self) -> NothingIsRunning:
         if not self.stands_by or self._membership is None:
             return super()._nobody()
+        does = "stands by" if self._membership.waits else "has no part of the runs yet"
         other = self._membership.other()
-        if other is None:
-            return NothingIsRunning("this process stands by, and nobody does the work yet")
-        return NothingIsRunning(f"this process stands by: {other.address} does the work, ask there")
+        where = "nobody does the work yet" if other is None else f"ask {other.address}"
+        return NothingIsRunning(f"this process {does}; {where}")
+
+
+class _Share:
+    """What membership asks for: no verbs of the app."""
+
+    def __init__(self, app: Sharing) -> None:
+        self.take_up = app._take_up
+        self.let_go = app._let_go
+        self.lay_down = app._lay_down
 
 
 def _version() -> str:

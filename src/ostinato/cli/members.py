@@ -1,4 +1,4 @@
-"""``ostinato members``: which processes share the store, and who holds it."""
+"""``ostinato members``: which processes share the store, and what each of them has of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ostinato.cli.failure import USAGE, Stop
 from ostinato.cli.options import Json, Store, Url, settings_from
 from ostinato.cli.words import span
 from ostinato.config import Settings
+from ostinato.core.run_ids import PARTITIONS
+
+COLUMNS = ("member", "address", "version", "partitions", "is", "for")
 
 
 def members(
@@ -26,7 +29,7 @@ def members(
 ) -> None:
     """List the processes that share a store. On SQLite there is one.
 
-    `promote` tells the server at --url to take the store as soon as nobody holds it.
+    `promote` tells the server at --url to take its share of the runs, as the others do.
     """
     if action not in ("list", "promote"):
         raise Stop(f"{action!r} is not `list` or `promote`", code=USAGE)
@@ -38,12 +41,10 @@ def members(
     if json:
         output.data(found)
         return
-    now = found["now"]
-    rows = (
-        (each["id"], each["address"], each["version"], _is(each), span(now - each["since"]))
-        for each in found["seats"]
-    )
-    output.table(("member", "address", "version", "is", "for"), rows, empty="nobody is there")
+    rows = (_row(each, found) for each in found["seats"])
+    output.table(COLUMNS, rows, empty="nobody is there")
+    if free := found["free"]:
+        output.note(f"{free} of {PARTITIONS} partitions have no process: their runs wait for one")
 
 
 async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:
@@ -53,6 +54,17 @@ async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:
         return await client.members()
 
 
-def _is(seat: dict[str, Any]) -> str:
-    said = "holds the store" if seat["holds"] else "stands by"
-    return f"{said}, late" if seat["late"] else said
+def _row(seat: dict[str, Any], roll: dict[str, Any]) -> tuple[str, ...]:
+    there = span(roll["now"] - seat["since"])
+    count = str(seat["partitions"])
+    return seat["id"], seat["address"], seat["version"], count, _is(seat, roll["hub"]), there
+
+
+def _is(seat: dict[str, Any], hub: str | None) -> str:
+    """What is said of it besides that it works."""
+    said = ["hub"] if seat["id"] == hub else []
+    if seat["waits"]:
+        said.append("on standby" if not seat["partitions"] else "stopping")
+    elif not seat["partitions"]:
+        said.append("joining")
+    return ", ".join([*said, "late"] if seat["late"] else said)

@@ -28,7 +28,7 @@ def serve(
     ] = None,
     store: Store = None,
     standby: Annotated[
-        bool, typer.Option("--standby", help="Read only, until told to take the store.")
+        bool, typer.Option("--standby", help="Read only, until told to take its share of the runs.")
     ] = False,
     json: Json = False,
 ) -> None:

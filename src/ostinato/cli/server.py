@@ -141,8 +141,7 @@ def _place_hint(settings: Settings) -> str:
 
 
 def _locked(settings: Settings, error: StoreLocked) -> Stop:
-    if settings.store_is_server:
-        return Stop(str(error), hint="one server per database: use that one, or another database")
+    """Of a file: a database takes as many servers as come."""
     pid = owner(settings)
     hint = "one server per file: use that one, or take another file: --store sqlite:///other.db"
     named = f" (process {pid})" if pid and str(pid) not in str(error) else ""
@@ -206,7 +205,7 @@ def _tell(app: App, url: str, json: bool) -> None:
     data = str(file.resolve()) if file else _elsewhere(settings)
     if json:
         facts = {"address": url, "page": f"{url}/", "data": data, "pid": os.getpid()}
-        facts |= {"standsBy": True} if app.stands_by else {}
+        facts |= {"standsBy": True} if settings.standby else {}
         print(_json(facts), flush=True)
         return
     over = f"; to start over, stop it and: rm {_shown(file)}*" if file else ""
@@ -214,8 +213,10 @@ def _tell(app: App, url: str, json: bool) -> None:
     output.line(f"address  {url}")
     output.line(f"page     {url}/")
     output.line(f"data     {data}")
-    if app.stands_by:
-        output.line("role     stands by: another process holds the store (ostinato members)")
+    if settings.standby:
+        output.line("role     stands by, until it is told: ostinato members promote")
+    elif app.stands_by:
+        output.line("role     joins others, who give it its share of the runs (ostinato members)")
     output.line(f"stop     Ctrl-C, or kill {os.getpid()}{over}")
     print(end="", flush=True)
 

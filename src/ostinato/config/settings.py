@@ -115,14 +115,14 @@ class Settings:
     )
     key: str | None = _setting(None, SECRET, "the API key that commands send")
     lease: timedelta = _setting(  # noqa: RUF009
-        timedelta(seconds=6), LEASE, "how long a process that is not heard of keeps the store"
+        timedelta(seconds=6), LEASE, "how long a process that is not heard of keeps its runs"
     )
     claims: str = _setting(
         "skip-locked",
         one_of("skip-locked", "recheck"),
         "how workers' jobs are claimed in PostgreSQL",
     )
-    standby: bool = _setting(False, FLAG, "read only, until told to take the store (PostgreSQL)")
+    standby: bool = _setting(False, FLAG, "read only, until told to take its share (PostgreSQL)")
     drain: timedelta = _setting(  # noqa: RUF009 - gives a field, no shared value
         timedelta(seconds=30), DURATION, "how long a stop waits for jobs at work"
     )

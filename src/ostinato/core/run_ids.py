@@ -9,10 +9,14 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no letter that looks like a digit."""
 
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+_BASE_32 = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 SHIFTS = range(120, -1, -10)
 """Ten bits, a pair of digits, at a time."""
 
 LATEST = (1 << 48) - 1
+
+LENGTH, TIME = 26, 10
+"""Digits, and how many of them are the time."""
 
 
 PARTITIONS = 64
@@ -41,6 +45,13 @@ def in_partition(run_id: str, partition: int) -> str:
         if crc32(pair.encode(), before) % PARTITIONS == partition:
             return first + pair
     raise AssertionError("1,024 pairs reach all of the partitions")
+
+
+def chosen_at(run_id: str) -> int:
+    """When this id was chosen (ms); ``LATEST`` for one that does not say."""
+    if len(run_id) != LENGTH:
+        return LATEST
+    return int(run_id[:TIME].translate(_BASE_32), 32)
 
 
 def derived(now: int, name: str, partition: int) -> str:

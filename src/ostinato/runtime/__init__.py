@@ -45,6 +45,11 @@ bounds     how large what users send and return may be
 identity   new ids and seeds
 clock      the time of this machine, or of the store
 membership this process among those that share a store     lease  how long it may trust that
+territory  which runs are this process's    moves      partitions come and go
+mailroom   what was said to runs here       news       what processes hint at to each other
+errands    what is another process's to do  arrivals   … as the post that does it here
+afar       starts under a uid of another's  turns      turns and places across processes
+distant    who wants to hear of a run of another's
 garbage    the pace of Python's garbage collector
 watching   who wants to hear of a run
 """

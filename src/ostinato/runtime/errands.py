@@ -106,6 +106,11 @@ class Errands:
 
     # what is answered
 
+    def answered(self, key: str) -> None:
+        """Its answer is stored. Whoever asked may be here: the partition may have come since."""
+        self.hinted(key)
+        self.news.tell("reply", key)
+
     def hinted(self, key: str) -> None:
         if key in self._waiting:
             self._hinted[key] = None
@@ -185,7 +190,7 @@ class Finish(Post):
 
     def done(self, result: Any) -> None:
         self.errands.room.taken(self.mail)
-        self.errands.news.tell("reply", self.mail.key)
+        self.errands.answered(self.mail.key)
 
 
 class Send(Post):
@@ -281,7 +286,7 @@ class Serve(Post):
             self.post.done(result)
         self.errands.room.taken(self.mail)
         if self.mail.attempt:
-            self.errands.news.tell("reply", self.mail.key)
+            self.errands.answered(self.mail.key)
 
     def dropped(self) -> None:
         """Whoever has the partition by now takes the mail."""

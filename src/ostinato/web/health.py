@@ -53,12 +53,12 @@ async def is_alive(request: Request) -> Response:
 @doors.get("/health/ready", may=PUBLIC, answers={200: Health, 503: Health})
 @doors.get("/readyz", may=PUBLIC, answers={200: Health, 503: Health})
 async def is_ready(request: Request) -> Response:
-    """200 only when starts are taken; 503 while starting, standing by or stopping."""
+    """200 only when starts are taken; 503 while starting, joining, on standby or stopping."""
     door = door_of(request)
     if door.stopping:
         return json_answer({"status": "stopping"}, 503)
     if door.app.stands_by:
-        return json_answer({"status": "standing by"}, 503)
+        return json_answer({"status": _health(door)["reason"]}, 503)
     if not _health(door).get("ready"):
         return json_answer({"status": "not ready"}, 503)
     return json_answer({"status": "ok"})

@@ -18,13 +18,16 @@ log = logger("ostinato.web")
 
 @doors.get("/members", may="member:read", answers={200: Roll})
 async def members(request: Request) -> Response:
-    """The processes at the store, as this one saw them last; times are by the store's clock."""
+    """The processes at the store, as this one saw them last; times are by the store's clock.
+
+    `partitions` is how many of the 64 partitions of runs each has; `free`, how many nobody has.
+    """
     return json_answer(await door_of(request).app.members())
 
 
 @doors.post("/members/promote", may="member:write", answers={200: Roll})
 async def promote(request: Request) -> Response:
-    """End this server's `standby`: it takes the store as soon as nobody holds it."""
+    """End this server's `standby`: it takes its share of the runs, as the others do."""
     log.info("members.promoted", by=caller_of(request).name)
     app = door_of(request).app
     app.promote()

@@ -17,6 +17,7 @@ from ostinato.core.instants import moment
 from ostinato.core.model import WaitEvent, WaitUntil
 from ostinato.core.patterns import Pattern
 from ostinato.core.patterns.parse import OURS
+from ostinato.core.run_ids import chosen_at
 from ostinato.errors import ExpressionError, PatternError
 
 
@@ -43,10 +44,13 @@ def event(at: Activation) -> list[Said]:
 
 
 def _since(at: Activation, action: WaitEvent) -> int | None:
-    """From when on an event may have come: never before the run's own trigger."""
+    """From when on an event may have come: never before the run's own trigger.
+
+    That came when the run's id was chosen, where another process took it in and this one was told.
+    """
     if action.look_back == 0:
         return None
-    begun = at.state.started_at
+    begun = min(at.state.started_at, chosen_at(at.state.run_id))
     return begun if action.look_back is None else max(begun, at.now - action.look_back)
 
 

@@ -97,8 +97,8 @@ class SimulatedApp(App):
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
         return super()._make_service(storage)
 
-    async def take_up(self, taken: Taken) -> None:
-        await super().take_up(taken)
+    async def _take_up(self, taken: Taken) -> None:
+        await super()._take_up(taken)
         self.goes_on.set()
 
     def _open_archive(self) -> Archive | None:
