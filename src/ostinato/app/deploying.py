@@ -16,7 +16,7 @@ from ostinato.definitions import Document, check, compile, load, read
 from ostinato.definitions.calls import Find, finding
 from ostinato.definitions.registry import Registry, id_of
 from ostinato.definitions.source import too_long
-from ostinato.errors import ConflictError, DefinitionError, UsageError
+from ostinato.errors import ConflictError, DefinitionError, Overtaken, UsageError
 from ostinato.ports import Storage, Version
 from ostinato.runtime.planning import Settle
 from ostinato.telemetry.logger import logger
@@ -62,6 +62,13 @@ class Deploying(AtHub):
             return await self._deploy_now([read(data) for data in documents])
 
     async def _deploy_now(self, documents: Sequence[Any]) -> list[Deployed]:
+        try:
+            return await self._propose(documents)
+        except Overtaken:  # whoever led before has deployed something that is not known here
+            await self._learn_deployed()
+            return await self._propose(documents)
+
+    async def _propose(self, documents: Sequence[Any]) -> list[Deployed]:
         proposals = self._registry.propose(documents, self._clock.now())
         find = finding(documents, self._registry.newest)
         for document in documents:

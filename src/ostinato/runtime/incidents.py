@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from ostinato.core import events as e
 from ostinato.core.decide import armed
+from ostinato.core.run_ids import partition_of
 from ostinato.ports import Head
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Post, Tell
-from ostinato.runtime.resident import head_of
+from ostinato.runtime.resident import Abroad, head_of
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -34,7 +35,14 @@ class Unreadable(Post):
         self.head: Head | None = None
 
     async def ready(self, engine: Engine) -> None:
+        if not engine.territory.has_run(self.post.run_id):
+            raise Abroad(partition_of(self.post.run_id))
         self.head = await engine.storage.head(self.post.run_id)
+
+    def dropped(self) -> None:
+        """Whoever has the run by now sees for itself."""
+        if self.post.fired is not None:
+            self.post.dropped()
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         if self.post.fired is not None:

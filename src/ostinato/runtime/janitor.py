@@ -76,6 +76,8 @@ class Remove(Post):
         self.answer = answer
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
+        has_run = engine.territory.has_run
+        self.removal.runs = [run_id for run_id in self.removal.runs if has_run(run_id)]
         change.rows.removal = self.removal
 
 

@@ -409,6 +409,7 @@ class Service:
         self.room.close()
         self.errands.close()
         self.moves.close()
+        self.distant.look()
         self.engine.close()
         if self.lag is not None:
             self.lag.close()

@@ -13,6 +13,7 @@ from typing import Any
 from ostinato.core import facts as f
 from ostinato.core.callers import Caller
 from ostinato.core.codec import decode_facts
+from ostinato.core.run_ids import partition_of
 from ostinato.ports import Batch, Head, Storage
 from ostinato.testing.history_checker import ENDS, STEP_ENDS, Violation
 
@@ -34,6 +35,7 @@ class Lines:
         self._by_hand: set[tuple[str, str]] = set()
         self._unwanted: set[Line] = set()
         self._kept: dict[tuple[str, str, str, int], str] = {}
+        self._passed_on: set[tuple[str, str, str, int]] = set()
 
     def kept(self, batch: Batch) -> Iterator[Violation]:
         """After the heads of this batch have become ``heads``."""
@@ -128,12 +130,17 @@ class Lines:
                 if self._says(batch, kind, (run_id, key, attempt)):
                     text = f"{kind} of {key} was taken before"
                     yield Violation(run_id, -1, "mail.twice", text)
-            elif kind == "hangup" and ("call", run_id, key, attempt) in self._kept:
+            elif kind == "hangup" and self._not_called(("call", run_id, key, attempt)):
                 yield Violation(told, -1, "mail.order", "it is not wanted before it was called")
             elif kind == "hangup" and told in self.heads and not self._ending(told):
                 yield Violation(told, -1, "call.orphan", "it is not wanted, and goes on")
         said = [mail for mail in batch.mail.values() if mail is not None]
         self._kept.update((mail.line, mail.to) for mail in said)
+        self._passed_on |= {mail.line for mail in said if mail.place != partition_of(mail.to)}
+
+    def _not_called(self, line: tuple[str, str, str, int]) -> bool:
+        """One that was passed on to another process begins under another name, and is told then."""
+        return line in self._kept and line not in self._passed_on
 
     def _says(self, batch: Batch, kind: str, line: Line) -> bool:
         """Whoever is told has something to say to it: what changes nothing may come twice."""
