@@ -3,6 +3,7 @@ has ended."""
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from typing import Any
 
@@ -11,13 +12,16 @@ from ostinato.app.reading import Reading
 from ostinato.core.run_ids import HUB, PARTITIONS
 from ostinato.core.state import State
 from ostinato.definitions import read
-from ostinato.errors import NothingIsRunning, StoreLocked, Unloadable
+from ostinato.errors import NothingIsRunning, OstinatoError, StoreLocked, Unloadable
 from ostinato.ports import Partitions, Roll, Seat, Storage, Taken
 from ostinato.ports.members import NONE
 from ostinato.runtime.clock import StoreClock
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.membership import Membership
 from ostinato.runtime.news import News
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.app")
 
 
 class Sharing(Deploying, Reading):
@@ -27,6 +31,7 @@ class Sharing(Deploying, Reading):
         super().__init__(*args, **more)
         self._membership: Membership | None = None
         self._news: News | None = None
+        self._bringing: asyncio.Task[None] | None = None
 
     @property
     def stands_by(self) -> bool:
@@ -103,7 +108,14 @@ class Sharing(Deploying, Reading):
         leads = HUB in taken.partitions
         await self._begin_to_work(leads=leads)
         await self.service.start(taken)
-        await self._bring_documents(leads)
+        self._bringing = asyncio.create_task(self._try_to_bring(leads), name="ostinato-deploy")
+
+    async def _try_to_bring(self, leads: bool) -> None:
+        """Beside what membership does: whoever leads may have died, and is to be followed."""
+        try:
+            await self._bring_documents(leads)
+        except OstinatoError as error:
+            log.error("documents.not_deployed", error=str(error))
 
     async def _bring_documents(self, leads: bool) -> None:
         """Its own, where another process deploys what all are to know."""
@@ -120,6 +132,8 @@ class Sharing(Deploying, Reading):
             await service.abandon()
 
     async def _leave(self) -> None:
+        if self._bringing is not None:
+            self._bringing.cancel()
         membership, self._membership = self._membership, None
         if membership is not None:
             await membership.close()

@@ -49,7 +49,7 @@ LONGEST = 500
 class Accept(Post):
     """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "events", "found", "known", "starter", "taken_at", "wanted")
+    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
 
     def __init__(
         self,
@@ -65,7 +65,6 @@ class Accept(Post):
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
-        self.taken_at = 0
 
     @property
     def pairs(self) -> list[Pair]:
@@ -108,7 +107,6 @@ class Accept(Post):
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}
-        self.taken_at = now
         for found, wanted in zip(self.found, self.wanted, strict=True):
             pair = (found.event.source, found.event.id)
             if pair not in answers:
@@ -182,9 +180,7 @@ class Accept(Post):
         engine = self.starter.engine
         for found in self.found:
             if found.values_keys:
-                engine.outlets.on_event(
-                    found.event.type, found.values_keys, found.encoded, self.taken_at
-                )
+                engine.outlets.on_event(found.event.type, found.values_keys, found.encoded)
 
 
 def encoded(event: Event) -> Raw:

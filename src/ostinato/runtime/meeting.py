@@ -25,14 +25,14 @@ class Meeting:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.events: deque[tuple[int, str, Sequence[str], Raw, int]] = deque()
+        self.events: deque[tuple[int, str, Sequence[str], Raw]] = deque()
         self._last = self._late = 0
         self._begun: dict[tuple[str, str], int] = {}
         self.waits: deque[tuple[str, OpenWait]] = deque()
 
-    def on_event(self, type: str, values_keys: Sequence[str], event: Raw, at: int) -> None:
+    def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
         self._last += 1
-        self.events.append((self._last, type, values_keys, event, at))
+        self.events.append((self._last, type, values_keys, event))
         self.engine.wake.set()
 
     def on_wait(self, run_id: str, wait: OpenWait) -> None:
@@ -58,14 +58,9 @@ class Meeting:
             self.waits.popleft()
         return done
 
-    async def _find_waits(
-        self, number: int, type: str, keys: Sequence[str], event: Raw, at: int
-    ) -> None:
-        """A wait of another process that began since then looks back by its own rule, too."""
+    async def _find_waits(self, number: int, type: str, keys: Sequence[str], event: Raw) -> None:
         for wait in await self.engine.storage.find_waits(type, keys):
-            here = self.engine.territory.has_run(wait.run_id)
-            since = at if here or wait.since is None else wait.since
-            if since <= at and self._begun.get((wait.run_id, wait.key), 0) < number:
+            if self._begun.get((wait.run_id, wait.key), 0) < number:
                 self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
 
     async def _look_back(self, run_id: str, wait: OpenWait) -> None:

@@ -43,7 +43,7 @@ class Outlets:
         self.on_mail: Callable[[Mail], None] = lambda mail: None
         self.on_said: Callable[[str, Message], None] = lambda run_id, said: None
         self.on_readable: Callable[[str], None] = lambda run_id: None
-        self.on_event: Callable[[str, Sequence[str], Raw, int], None] = _nobody_waits
+        self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
 
     def leave(self, applied: Iterable[Applied]) -> None:
         jobs: list[Job] = []
@@ -104,7 +104,3 @@ class Outlets:
                 self.on_wait(state.run_id, command)
             case c.CallRun() | c.HangUp() | c.AnswerCall():
                 self.on_said(state.run_id, command)
-
-
-def _nobody_waits(type: str, keys: Sequence[str], event: Raw, at: int) -> None:
-    pass
