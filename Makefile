@@ -24,8 +24,8 @@ bench: core-set         ## measure every workload beside DBOS, write docs/benchm
 bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line is JSON
 	@$(BIN)/ostinato bench W1 W3 --peer dbos --rounds 3 --json $(ARGS)
 
-simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
-	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
+simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again; ARGS="--store postgres")
+	@$(BIN)/python -m tests.simulation.served --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutations: test-set     ## remove the code behind each promise: the simulation must turn red (minutes)
 	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)

@@ -67,14 +67,20 @@ class PostgresStorage:
     """One process's way to a database that several share; ``members`` says which of them holds it.
 
     ``claims``: "skip-locked", or "recheck" where a database cannot pass over rows that are locked.
-    ``patience`` is seconds for which the server may be away before whoever asks is told.
+    ``patience`` is seconds for which the server may be away before whoever asks is told; ``member``
+    an id among the members, else one is made by chance.
     """
 
     def __init__(
-        self, url: str, *, claims: str = "skip-locked", patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        claims: str = "skip-locked",
+        patience: float = PATIENCE,
+        member: str | None = None,
     ) -> None:
         self._passing = claims == "skip-locked"
-        self.member = secrets.token_hex(8)
+        self.member = member or secrets.token_hex(8)
         self.address = address(url)
         self._era = 0
         self._opened = False

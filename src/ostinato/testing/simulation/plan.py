@@ -48,6 +48,14 @@ FORGETS = 0.15
 SQLITE = 0.1
 """The share of seeds whose data is in a SQLite file."""
 
+STORES = ("memory", "sqlite", "postgres")
+
+ANY = "any"
+"""A seed's own choice of all stores; elsewhere it chooses among those that need no server."""
+
+POSTGRES = 0.05
+"""The share of the others whose data is on a PostgreSQL server, where there is one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -89,9 +97,10 @@ class Plan:
         return "\n".join([head, *map(str, self.actions)])
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int, store: str = "") -> Plan:
+    """``store``: one of ``STORES``, or ``ANY``."""
     chance = Random(f"plan:{seed}")
-    sqlite = chance.random() < SQLITE
+    sqlite = chance.random() < SQLITE and store not in ("memory", "postgres")
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
     forgets = chance.random() < FORGETS
     if seed % AIMLESS != AIMLESS - 1:
@@ -111,7 +120,7 @@ def plan_of(seed: int) -> Plan:
     own = SPOILT if mending else {}
     return Plan(
         seed=seed,
-        store="sqlite" if sqlite else "memory",
+        store=store if store in STORES else _store(seed, store, sqlite=sqlite),
         shuffled=chance.random() < 0.7,
         small=small,
         documents=(*documents, *own),
@@ -119,6 +128,13 @@ def plan_of(seed: int) -> Plan:
         forgets=forgets,
         own=own,
     )
+
+
+def _store(seed: int, among: str, *, sqlite: bool) -> str:
+    if sqlite:
+        return "sqlite"
+    on_server = among == ANY and Random(f"store:{seed}").random() < POSTGRES
+    return "postgres" if on_server else "memory"
 
 
 def _needed(chance: Random, need: Need) -> list[Action]:

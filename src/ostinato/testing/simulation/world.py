@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextvars import Context
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ostinato.errors import Fenced, StoreError
+from ostinato.errors import Fenced, StoreError, UsageError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -27,6 +27,9 @@ from ostinato.testing.simulation.points import Point, suspended_at
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.server import SimulatedApp
 from ostinato.testing.simulation.store import UnreliableStore
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.databases import Databases
 
 MOST_PROCESSES = 60
 """Nothing in a plan makes so many: something takes each of them down."""
@@ -49,7 +52,7 @@ PATIENCE = 600.0
 class World:
     """``newest`` is the number of the process that has taken over last."""
 
-    def __init__(self, plan: Plan, *, traced: bool = False) -> None:
+    def __init__(self, plan: Plan, databases: Databases | None = None) -> None:
         self.plan = plan
         self.seed = plan.seed
         self.chance = Random(f"world:{plan.seed}")
@@ -57,7 +60,7 @@ class World:
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
         self.ledger = Ledger(self.clock)
-        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace(self.clock.now)
+        self.place = self._place(databases)
         self.clients = Clients(self)
         self.hands = Hands(self)
         self.newest = -1
@@ -71,6 +74,20 @@ class World:
         self._over = self._calm = False
         self._aim: tuple[Point, int] | None = None
         self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def _place(self, databases: Databases | None) -> Place:
+        if self.plan.store == "sqlite":
+            return SqlitePlace()
+        if self.plan.store == "memory":
+            return MemoryPlace(self.clock.now)
+        if databases is None:
+            raise UsageError(
+                f"the data of seed {self.seed} is on PostgreSQL, and there is no server for it; "
+                "give simulate() its databases, or the command --server"
+            )
+        from ostinato.testing.simulation.postgres import PostgresPlace
+
+        return PostgresPlace(databases.make(), self.clock.now, self.ledger.breaks)
 
     @property
     def current(self) -> Process:
