@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ostinato.testing.simulation.fleet import databases_for, play
+from ostinato.testing.simulation.fleet import database_for, play
 from ostinato.testing.simulation.outcome import Outcome, simulate
 from ostinato.testing.simulation.plan import ANY, STORES, plan_of
 from ostinato.testing.simulation.shrinking import shrink
@@ -48,7 +48,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--server",
         default="",
-        help="URL of a PostgreSQL, for those seeds whose store is there; databases are made on it",
+        help="URL of a PostgreSQL, for those seeds whose store is there; it gets a database for the time",
     )
     parser.add_argument("--jobs", type=int, help="processes at once; all cores when not given")
     return parser
@@ -61,8 +61,8 @@ def say(*lines: str) -> None:
 
 def _one(options: argparse.Namespace) -> int:
     plan = plan_of(options.seed, options.store)
-    with databases_for([plan], options.server) as databases:
-        outcome = simulate(plan, databases)
+    with database_for([plan], options.server) as database:
+        outcome = simulate(plan, database)
     if outcome.broken:
         show(outcome, options.server)
         return 1
@@ -111,8 +111,8 @@ def _progress(count: int, started: float) -> Callable[[Tally], None]:
 def show_seed(seed: int, store: str = "", server: str = "") -> None:
     """Play a red one again, and show it."""
     plan = plan_of(seed, store)
-    with databases_for([plan], server) as databases:
-        outcome = simulate(plan, databases)
+    with database_for([plan], server) as database:
+        outcome = simulate(plan, database)
     show(outcome, server)
 
 
@@ -120,8 +120,8 @@ def show(outcome: Outcome, server: str = "") -> None:
     """The rules that broke, the least plan that breaks the first of them, and its trace."""
     seed, store = outcome.plan.seed, outcome.plan.store
     say(f"seed {seed} breaks {', '.join(sorted(outcome.rules))}; looking for the least plan …")
-    with databases_for([outcome.plan], server) as databases:
-        least = shrink(outcome, partial(simulate, databases=databases))
+    with database_for([outcome.plan], server) as database:
+        least = shrink(outcome, partial(simulate, database=database))
     say(
         "",
         f"{len(least.plan.actions)} of {len(outcome.plan.actions)} actions are enough:",

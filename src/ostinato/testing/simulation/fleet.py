@@ -17,34 +17,34 @@ from ostinato.testing.simulation.plan import Plan, plan_of
 from ostinato.testing.simulation.tally import Tally
 
 if TYPE_CHECKING:
-    from ostinato.testing.simulation.databases import Databases
+    from ostinato.testing.simulation.database import Database
 
 LOT = 25
 """Seeds that a worker plays at a time; its garbage is collected between two lots."""
 
 
-def databases_for(plans: Sequence[Plan], server: str) -> AbstractContextManager[Databases | None]:
+def database_for(plans: Sequence[Plan], server: str) -> AbstractContextManager[Database | None]:
     """Where those of them play that are on PostgreSQL. ``server`` is a URL."""
     if not server or all(plan.store != "postgres" for plan in plans):
         return nullcontext()
-    from ostinato.testing.simulation.databases import databases
+    from ostinato.testing.simulation.database import database
 
-    return databases(server)
+    return database(server)
 
 
 def play_lot(first: int, count: int, store: str = "", server: str = "") -> Tally:
     plans = [plan_of(seed, store) for seed in range(first, first + count)]
-    with databases_for(plans, server) as databases:
-        return _played(plans, databases)
+    with database_for(plans, server) as database:
+        return _played(plans, database)
 
 
-def _played(plans: Sequence[Plan], databases: Databases | None) -> Tally:
+def _played(plans: Sequence[Plan], database: Database | None) -> Tally:
     tally, started = Tally(), time.process_time()
     collecting = gc.isenabled()
     gc.disable()
     try:
         for plan in plans:
-            tally.add(simulate(plan, databases))
+            tally.add(simulate(plan, database))
     finally:
         gc.collect()
         if collecting:

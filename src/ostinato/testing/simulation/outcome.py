@@ -24,7 +24,7 @@ from ostinato.testing.simulation.settling import settle
 from ostinato.testing.simulation.world import World
 
 if TYPE_CHECKING:
-    from ostinato.testing.simulation.databases import Databases
+    from ostinato.testing.simulation.database import Database
 
 BROKEN = ("decide.broken", "post.broken")
 """What the log says when the engine itself has raised."""
@@ -49,12 +49,12 @@ class Outcome:
         return {violation.rule for violation in self.broken}
 
 
-def simulate(plan: Plan, databases: Databases | None = None) -> Outcome:
+def simulate(plan: Plan, database: Database | None = None) -> Outcome:
     """Play a plan, let everything come to rest, and judge what is left.
 
-    ``databases`` are for a plan whose store is on PostgreSQL.
+    ``database`` is for a plan whose store is on PostgreSQL.
     """
-    world = World(plan, databases)
+    world = World(plan, database)
     with _in_peace(world), documents_remembered():
         try:
             broken = _played(world)

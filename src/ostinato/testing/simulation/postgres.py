@@ -19,7 +19,7 @@ from ostinato.ports import Members, Storage
 from ostinato.storage.postgres import PostgresStorage
 from ostinato.storage.postgres.arrays import number
 from ostinato.storage.postgres.wire import Ask
-from ostinato.testing.simulation.databases import SET_CLOCK, Database, Stuck
+from ostinato.testing.simulation.database import SET_CLOCK, Database, Stuck
 from ostinato.testing.simulation.store import READS
 
 Breaks = Callable[[str, str], None]
@@ -89,6 +89,8 @@ class PostgresPlace:
         self._now = now
         self._breaks = breaks
         self._all: list[Connected] = []
+        self._stuck = False
+        database.empty()
 
     def store(self) -> Storage:
         storage = PostgresStorage(self._database.url, member=f"m{len(self._all)}")
@@ -96,11 +98,12 @@ class PostgresPlace:
         return cast(Storage, OnServer(self, self._all[-1]))
 
     def ask(self, asking: Connected, name: str, call: Call, *, beside: bool) -> Any:
-        if asking.gone:
-            raise StoreError("its process is dead")
+        if asking.gone or self._stuck:
+            raise StoreError("this process is dead, or the server is stuck (simulated)")
         try:
             return self._database.loop.wait_for(self._asked(asking, name, call, beside))
         except Stuck as error:
+            self._stuck = True
             self._breaks("store.stuck", f"{name}: {error}")
             raise StoreError(str(error)) from error
         except StoreError as error:
@@ -137,7 +140,6 @@ class PostgresPlace:
     def remove(self) -> None:
         for connected in self._all:
             self._let_go(connected)
-        self._database.remove()
 
 
 class Standing:

@@ -29,7 +29,7 @@ from ostinato.testing.simulation.server import SimulatedApp
 from ostinato.testing.simulation.store import UnreliableStore
 
 if TYPE_CHECKING:
-    from ostinato.testing.simulation.databases import Databases
+    from ostinato.testing.simulation.database import Database
 
 MOST_PROCESSES = 60
 """Nothing in a plan makes so many: something takes each of them down."""
@@ -52,7 +52,7 @@ PATIENCE = 600.0
 class World:
     """``newest`` is the number of the process that has taken over last."""
 
-    def __init__(self, plan: Plan, databases: Databases | None = None) -> None:
+    def __init__(self, plan: Plan, database: Database | None = None) -> None:
         self.plan = plan
         self.seed = plan.seed
         self.chance = Random(f"world:{plan.seed}")
@@ -60,7 +60,7 @@ class World:
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
         self.ledger = Ledger(self.clock)
-        self.place = self._place(databases)
+        self.place = self._place(database)
         self.clients = Clients(self)
         self.hands = Hands(self)
         self.newest = -1
@@ -75,19 +75,19 @@ class World:
         self._aim: tuple[Point, int] | None = None
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
-    def _place(self, databases: Databases | None) -> Place:
+    def _place(self, database: Database | None) -> Place:
         if self.plan.store == "sqlite":
             return SqlitePlace()
         if self.plan.store == "memory":
             return MemoryPlace(self.clock.now)
-        if databases is None:
+        if database is None:
             raise UsageError(
                 f"the data of seed {self.seed} is on PostgreSQL, and there is no server for it; "
-                "give simulate() its databases, or the command --server"
+                "give simulate() its database, or the command --server"
             )
         from ostinato.testing.simulation.postgres import PostgresPlace
 
-        return PostgresPlace(databases.make(), self.clock.now, self.ledger.breaks)
+        return PostgresPlace(database, self.clock.now, self.ledger.breaks)
 
     @property
     def current(self) -> Process:

@@ -1,6 +1,6 @@
-"""Databases of simulations' own on a PostgreSQL server: one for each world, dropped afterwards.
+"""A database of simulations' own on a PostgreSQL server; it is dropped afterwards.
 
-What talks to them turns on a real loop; the simulation stands still meanwhile.
+What talks to it turns on a real loop; the simulation stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import psycopg
 
@@ -23,16 +21,20 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds in which a server must have answered: a thousand times what it needs."""
 
-CLOCK = f"""
-CREATE SEQUENCE {SCHEMA}.simulated_clock;
-CREATE OR REPLACE FUNCTION {SCHEMA}.clock_ms() RETURNS bigint LANGUAGE sql VOLATILE
-    AS 'SELECT last_value FROM {SCHEMA}.simulated_clock'
+CLOCK = """
+CREATE SEQUENCE simulated_clock;
+CREATE OR REPLACE FUNCTION clock_ms() RETURNS bigint LANGUAGE sql VOLATILE
+    AS 'SELECT last_value FROM simulated_clock'
 """
 """Leases are judged by the world's clock, which is told to the database before it may look."""
 
-SET_CLOCK = f"SELECT setval('{SCHEMA}.simulated_clock', $1::int8)"
+SET_CLOCK = "SELECT setval('simulated_clock', $1::int8)"
 
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+TABLES = """
+SELECT relname, pg_relation_size(oid) > 0 FROM pg_class
+WHERE relnamespace = current_schema::regnamespace AND relkind = 'r'
+"""
+SEQUENCES = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
 
 
 class Stuck(Exception):
@@ -77,55 +79,48 @@ def _nowhere() -> Iterator[None]:
             asyncio.tasks._enter_task(loop, task)
 
 
-class Databases:
-    """``url`` names where databases can be made, ``template`` the one that they are copies of."""
+class Database:
+    """One for many worlds, one after the other. Each finds it as if it had just been made: no row,
+    no statistics, every number from its beginning.
+    """
 
-    def __init__(self, url: str, template: str) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.loop = RealLoop()
-        self._template = urlsplit(template)
-        self._number = count()
+        self.loop.wait_for(migrate(address(url), shipped()))
         self._db = psycopg.connect(url, autocommit=True)
-        self.loop.wait_for(migrate(address(template), shipped()))
-        _prepare(template)
+        self._db.execute(f"SET search_path = {SCHEMA}".encode())
+        self._db.execute(CLOCK.encode())
+        self._first = list(self._keep())
 
-    def make(self) -> Database:
-        name = f"{self._template.path[1:]}_{next(self._number)}"
-        self._db.execute(f"CREATE DATABASE {name} TEMPLATE {self._template.path[1:]}".encode())
-        self._db.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
-        return Database(self, name, self._template._replace(path=f"/{name}").geturl())
+    def _keep(self) -> Iterator[str]:
+        """Tables with rows that migrations have brought. What a server does by itself, and when,
+        would be no part of a seed.
+        """
+        self._db.execute("CREATE SCHEMA first; SET synchronous_commit = off")
+        for table, used in self._db.execute(TABLES).fetchall():
+            self._db.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)".encode())
+            if used:
+                self._db.execute(f"CREATE TABLE first.{table} AS TABLE {table}".encode())
+                yield table
 
-    def drop(self, name: str) -> None:
-        self._db.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    def empty(self) -> None:
+        used = [table for table, used in self._db.execute(TABLES) if used]
+        steps = [f"TRUNCATE {', '.join(used)}"] if used else []
+        steps += [f"INSERT INTO {table} TABLE first.{table}" for table in self._first]
+        self._db.execute("; ".join([*steps, SEQUENCES]).encode())
 
     def close(self) -> None:
         self._db.close()
         self.loop.end()
 
 
-class Database:
-    """One world's."""
-
-    def __init__(self, databases: Databases, name: str, url: str) -> None:
-        self.url = url
-        self.loop = databases.loop
-        self.remove = lambda: databases.drop(name)
-
-
 @contextmanager
-def databases(url: str) -> Iterator[Databases]:
+def database(url: str) -> Iterator[Database]:
     """On the server of ``url``, whose role may create databases. What is there stays untouched."""
-    with scratch(url) as template:
-        made = Databases(url, template)
+    with scratch(url) as made:
+        its = Database(made)
         try:
-            yield made
+            yield its
         finally:
-            made.close()
-
-
-def _prepare(template: str) -> None:
-    """What the server does by itself, and when, is no part of a seed."""
-    with psycopg.connect(template, autocommit=True) as db:
-        db.execute(CLOCK.encode())
-        for (table,) in db.execute(TABLES, (SCHEMA,)).fetchall():
-            quiet = f"ALTER TABLE {SCHEMA}.{table} SET (autovacuum_enabled = false)"
-            db.execute(quiet.encode())
+            its.close()
