@@ -48,7 +48,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--server",
         default="",
-        help="URL of a PostgreSQL, for those seeds whose store is there; it gets a database for the time",
+        help="URL of a PostgreSQL for those seeds whose store is there; a database is made on it",
     )
     parser.add_argument("--jobs", type=int, help="processes at once; all cores when not given")
     return parser
