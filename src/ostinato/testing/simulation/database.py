@@ -110,6 +110,22 @@ class Database:
         steps += [f"INSERT INTO {table} TABLE first.{table}" for table in self._first]
         self._db.execute("; ".join([*steps, SEQUENCES]).encode())
 
+    def end(self, *processes: int) -> None:
+        """The server's, by their ids: their connections are gone."""
+        self._db.execute("SELECT pg_terminate_backend(one) FROM unnest(%s) AS one", [[*processes]])
+
+    @contextmanager
+    def locked(self, member: str) -> Iterator[None]:
+        """Its row: whoever has to pass the fence waits."""
+        with self._db.transaction():
+            self._db.execute("SELECT 1 FROM member WHERE id = %s FOR UPDATE", [member])
+            yield
+
+    def waits(self, process: int) -> bool:
+        """One of the server's, for a lock."""
+        asked = self._db.execute("SELECT pg_blocking_pids(%s) <> '{}'", [process])
+        return bool((asked.fetchone() or [False])[0])
+
     def close(self) -> None:
         self._db.close()
         self.loop.end()

@@ -118,9 +118,11 @@ def plan_of(seed: int, store: str = "") -> Plan:
     mending = _mending(Random(f"mending:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     own = SPOILT if mending else {}
+    store = store if store in STORES else _store(seed, store, sqlite=sqlite)
+    actions += _cuts(Random(f"cuts:{seed}")) if store == "postgres" else []
     return Plan(
         seed=seed,
-        store=store if store in STORES else _store(seed, store, sqlite=sqlite),
+        store=store,
         shuffled=chance.random() < 0.7,
         small=small,
         documents=(*documents, *own),
@@ -283,6 +285,12 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
     if chance.random() < 0.06:
         actions += _stop_while_the_store_is_away(chance)
     return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
+
+
+def _cuts(chance: Random) -> list[Action]:
+    """Connections break, and come back."""
+    whens = [chance.choice(("now", "commit")) for _ in range(chance.choice((0, 0, 1, 3)))]
+    return [Action(_moment(chance), "cut", (when,)) for when in whens]
 
 
 def _stop_while_the_store_is_away(chance: Random) -> list[Action]:

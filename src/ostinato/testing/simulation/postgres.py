@@ -9,74 +9,90 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from psycopg.pq import TransactionStatus
 
-from ostinato.errors import StoreError
+from ostinato.errors import StoreError, UnknownCommit
 from ostinato.ports import Members, Storage
 from ostinato.storage.postgres import PostgresStorage
 from ostinato.storage.postgres.arrays import number
-from ostinato.storage.postgres.wire import Ask
+from ostinato.storage.postgres.link import Link
+from ostinato.storage.postgres.wire import Ask, Row, Wire
 from ostinato.testing.simulation.database import SET_CLOCK, Database, Stuck
-from ostinato.testing.simulation.store import READS
 
 Breaks = Callable[[str, str], None]
 Call = Callable[[], Coroutine[Any, Any, Any]]
-
-TIMELESS = frozenset(READS)
-"""They ask for no time of the server's."""
-
-TELLS_NOBODY = TIMELESS | {"renew"}
-"""Everything else may send hints to other processes."""
 
 
 class Connected:
     """What one process has of the adapter. ``heard`` is called for each hint that has come."""
 
-    def __init__(self, storage: PostgresStorage) -> None:
+    def __init__(self, storage: PostgresStorage, now: Callable[[], int]) -> None:
         self.storage = storage
         self.gone = False
-        self.heard: Callable[[], None] = lambda: None
-        self._hints = 0
+        self.heard: Callable[..., None] = lambda *news: None
+        self.cut_next = False
+        self._hints: list[tuple[Any, ...]] = []
+        _set_clock(storage._watch, now)
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self.heard = heard
-
-    def hint(self) -> None:
-        self._hints += 1
+    def hint(self, *news: Any) -> None:
+        self._hints.append(news)
 
     def deliver(self) -> None:
-        hints, self._hints = self._hints, 0
-        for _ in range(hints):
-            self.heard()
+        hints, self._hints = self._hints, []
+        for news in hints:
+            self.heard(*news)
 
     async def catch_up(self) -> None:
         """Hints that were sent before this is asked come before its answer."""
         await self.storage._watch.now(Ask("SELECT 1"))
 
-    async def set_clock(self, now: int, *, beside: bool) -> None:
-        """Before what is asked next on the same connection, or ``beside`` it on another one."""
-        wire = self.storage._watch._wire
-        if wire is not None and wire.broken is None:
-            told = wire.send(Ask(SET_CLOCK, [number(now)]))
-            if beside:
-                await told
-
-    def left_open(self) -> list[str]:
-        """What those connections are for that are in a transaction."""
+    def _wires(self) -> list[tuple[str, Wire]]:
+        """What they are for, and those that are there."""
         its = self.storage
         links = (its._watch, its._writer, its._reader, its._lists)
         wires = [(link._purpose.name, link._wire) for link in links]
-        return [name for name, wire in wires if wire is not None and _is_open(wire)]
+        return [(name, wire) for name, wire in wires if wire is not None and not wire.broken]
+
+    def left_open(self) -> list[str]:
+        """What those connections are for that are in a transaction."""
+        idle = TransactionStatus.IDLE
+        return [name for name, wire in self._wires() if wire._pq.transaction_status != idle]
+
+    async def cut(self, database: Database) -> None:
+        """All that is connected; who listens connects again by itself."""
+        wires = [wire for _, wire in self._wires()]
+        database.end(*[wire.process_id for wire in wires])
+        while not all(wire.broken for wire in wires):  # noqa: ASYNC110 - a socket says it
+            await asyncio.sleep(0)
+        if wires:
+            await self.storage._watch._connected()
+
+    async def cut_within(self, call: Call, database: Database) -> Any:
+        """Call, and cut the connection that writes when the server has begun, and kept nothing."""
+        self.cut_next = False
+        writer = (await self.storage._writer._connected()).process_id
+        with database.locked(self.storage.member):
+            called = asyncio.ensure_future(call())
+            while not (called.done() or database.waits(writer)):  # noqa: ASYNC110 - a server does
+                await asyncio.sleep(0)
+            database.end(writer)
+            return await called
 
     async def hang_up(self) -> None:
         self.storage._close()
 
 
-def _is_open(wire: Any) -> bool:
-    return not wire.broken and wire._pq.transaction_status != TransactionStatus.IDLE
+def _set_clock(link: Link, now: Callable[[], int]) -> None:
+    """In front of all that is asked there: it is where leases are judged, and nowhere else."""
+    repeat = link.repeat
+
+    async def on_time(asks: Sequence[Ask]) -> list[list[Row]]:
+        return (await repeat([Ask(SET_CLOCK, [number(now())]), *asks]))[1:]
+
+    link.repeat = on_time  # type: ignore[method-assign]
 
 
 class PostgresPlace:
@@ -94,18 +110,21 @@ class PostgresPlace:
 
     def store(self) -> Storage:
         storage = PostgresStorage(self._database.url, member=f"m{len(self._all)}")
-        self._all.append(Connected(storage))
+        self._all.append(Connected(storage, self._now))
         return cast(Storage, OnServer(self, self._all[-1]))
 
-    def ask(self, asking: Connected, name: str, call: Call, *, beside: bool) -> Any:
+    def ask(self, asking: Connected, name: str, call: Call, *, tells: bool) -> Any:
+        """``tells``: it may send hints to other processes."""
         if asking.gone or self._stuck:
             raise StoreError("this process is dead, or the server is stuck (simulated)")
         try:
-            return self._database.loop.wait_for(self._asked(asking, name, call, beside))
+            return self._database.loop.wait_for(self._asked(asking, name, call, tells))
         except Stuck as error:
             self._stuck = True
             self._breaks("store.stuck", f"{name}: {error}")
             raise StoreError(str(error)) from error
+        except UnknownCommit as error:  # how it tells depends on how soon it reads
+            raise UnknownCommit("the connection was cut during COMMIT (simulated)") from error
         except StoreError as error:
             place = asking.storage.address.place  # has a port and a name that are of no seed
             error.args = tuple(str(arg).replace(place, "PostgreSQL") for arg in error.args)
@@ -113,16 +132,16 @@ class PostgresPlace:
         finally:
             for purpose in asking.left_open():
                 self._breaks("store.left_open", f"{name} has left a transaction open: {purpose}")
-            for one in self._here() if name not in TELLS_NOBODY else ():
+            for one in self._here() if tells else ():
                 one.deliver()
 
-    async def _asked(self, asking: Connected, name: str, call: Call, beside: bool) -> Any:
-        if name not in TIMELESS:
-            await asking.set_clock(self._now(), beside=beside)
+    async def _asked(self, asking: Connected, name: str, call: Call, tells: bool) -> Any:
         try:
+            if name == "commit" and asking.cut_next:
+                return await asking.cut_within(call, self._database)
             return await call()
         finally:
-            if name not in TELLS_NOBODY:
+            if tells:
                 await asyncio.gather(*[one.catch_up() for one in self._here()])
 
     def _here(self) -> list[Connected]:
@@ -137,6 +156,13 @@ class PostgresPlace:
             connected.gone = True
             self._database.loop.wait_for(connected.hang_up())
 
+    def cut(self, store: Any, when: str) -> None:
+        """Its connections are gone: ``now``, or in the middle of the next ``commit``."""
+        if when == "commit":
+            store.connected.cut_next = True
+        elif not self._stuck:
+            self._database.loop.wait_for(store.connected.cut(self._database))
+
     def remove(self) -> None:
         for connected in self._all:
             self._let_go(connected)
@@ -144,9 +170,6 @@ class PostgresPlace:
 
 class Standing:
     """An object of the adapter's: while it does what it is asked, the simulation stands still."""
-
-    beside = True
-    """It has other connections than the one that sets the clock."""
 
     def __init__(self, place: PostgresPlace, connected: Connected, inner: Any) -> None:
         self.connected = connected
@@ -162,20 +185,24 @@ class Standing:
             def call() -> Coroutine[Any, Any, Any]:
                 return cast(Coroutine[Any, Any, Any], method(*args, **kwargs))
 
-            return self._place.ask(self.connected, name, call, beside=self.beside)
+            return self._place.ask(self.connected, name, call, tells=self._tells(name))
 
         setattr(self, name, ask)
         return ask
+
+    def _tells(self, name: str) -> bool:
+        return name == "close"
 
 
 class AtServer(Standing):
     """``Members``."""
 
-    beside = False
-
-    def listen(self, heard: Callable[[], None]) -> None:
-        self.connected.listen(heard)
+    def listen(self, heard: Callable[..., None]) -> None:
+        self.connected.heard = heard
         self._inner.listen(self.connected.hint)
+
+    def _tells(self, name: str) -> bool:
+        return name != "renew"
 
 
 class OnServer(Standing):

@@ -286,6 +286,11 @@ class World:
         if self.place.shared and self.current.up:
             self._pause(self.current, seconds)
 
+    def _do_cut(self, when: str) -> None:
+        if self.current.up:
+            self.current.store_failed = True
+            self.place.cut(self.current.inner, when)
+
     def _do_jump(self, milliseconds: int) -> None:
         self.clock.offset += milliseconds
 
