@@ -66,7 +66,7 @@ class Connected:
         wires = [wire for _, wire in self._wires()]
         database.end(*[wire.process_id for wire in wires])
         while not all(wire.broken for wire in wires):  # noqa: ASYNC110 - a socket says it
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         if wires:
             await self.storage._watch._connected()
 
@@ -77,7 +77,7 @@ class Connected:
         with database.locked(self.storage.member):
             called = asyncio.ensure_future(call())
             while not (called.done() or database.waits(writer)):  # noqa: ASYNC110 - a server does
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
             database.end(writer)
             return await called
 
@@ -96,12 +96,17 @@ def _set_clock(link: Link, now: Callable[[], int]) -> None:
 
 
 class PostgresPlace:
-    """``now`` is the world's clock; ``breaks`` is told of a rule that was broken, and how."""
+    """``now`` is the world's clock; ``breaks`` is told of a rule that was broken, and how.
+    ``claims`` is how jobs are claimed.
+    """
 
     shared = True
 
-    def __init__(self, database: Database, now: Callable[[], int], breaks: Breaks) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], int], breaks: Breaks, claims: str
+    ) -> None:
         self._database = database
+        self._claims = claims
         self._now = now
         self._breaks = breaks
         self._all: list[Connected] = []
@@ -109,7 +114,8 @@ class PostgresPlace:
         database.empty()
 
     def store(self) -> Storage:
-        storage = PostgresStorage(self._database.url, member=f"m{len(self._all)}")
+        member = f"m{len(self._all)}"
+        storage = PostgresStorage(self._database.url, claims=self._claims, member=member)
         self._all.append(Connected(storage, self._now))
         return cast(Storage, OnServer(self, self._all[-1]))
 

@@ -45,6 +45,9 @@ LAST_WORDS = 2.0
 AGAIN = 0.1
 """Seconds until one looks again whether a process goes on."""
 
+CLAIMS = ("skip-locked", "recheck")
+"""Seeds take turns."""
+
 PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
 
@@ -87,7 +90,8 @@ class World:
             )
         from ostinato.testing.simulation.postgres import PostgresPlace
 
-        return PostgresPlace(database, self.clock.now, self.ledger.breaks)
+        claims = CLAIMS[self.seed % len(CLAIMS)]
+        return PostgresPlace(database, self.clock.now, self.ledger.breaks, claims)
 
     @property
     def current(self) -> Process:
