@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from ostinato.errors import StoreError, UsageError
+from ostinato.errors import StoreError, UnknownCommit, UsageError
+from ostinato.ports import Batch
 from ostinato.storage.postgres import questions, statements, statements_jobs
 from ostinato.storage.postgres.wire import Ask
 from ostinato.testing.simulation import database as databases
@@ -19,6 +20,7 @@ from ostinato.testing.simulation.loop import VirtualLoop
 from ostinato.testing.simulation.outcome import simulate
 from ostinato.testing.simulation.plan import ANY, POSTGRES, plan_of
 from ostinato.testing.simulation.postgres import PostgresPlace
+from ostinato.testing.storage_contract.samples import record
 from tests.servers.postgres import Missing
 from tests.simulation import served
 
@@ -215,6 +217,45 @@ def test_a_dead_process_asks_nothing_and_its_seat_stays(two):
         return [seat.id for seat in roll.seats]
 
     assert played(work()) == ["m0", "m1"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("when", ["now", "all"])
+def test_connections_that_break_between_two_calls_come_back_and_nobody_notices(two, when):
+    async def work():
+        epoch = await _begun(two)
+        two.place.cut(two.first, when)
+        await two.first.commit(Batch(epoch=epoch, records=[record()]))
+        two.second.members.listen(lambda: heard.append(True))
+        await two.first.members.leave()
+        return await two.second.history("r1")
+
+    heard = []
+    assert played(work()) == [record()]
+    assert heard == [True]
+    assert two.broken == []
+
+
+@pytest.mark.real
+def test_a_connection_that_breaks_during_commit_leaves_it_unknown_and_nothing_kept(two):
+    async def work():
+        epoch = await _begun(two)
+        two.place.cut(two.first, "commit")
+        batch = Batch(epoch=epoch, records=[record()])
+        with pytest.raises(UnknownCommit, match="cut during COMMIT"):
+            await two.first.commit(batch)
+        assert await two.first.history("r1") == []
+        await two.first.commit(batch)
+        return await two.second.history("r1")
+
+    assert played(work()) == [record()]
+    assert two.broken == []
+
+
+async def _begun(two):
+    await _opened(two)
+    assert await two.first.members.take()
+    return await two.first.join()
 
 
 @pytest.mark.real

@@ -26,7 +26,7 @@ class Place(Protocol):
         """The process of this store is dead: what the kernel does with its files and locks."""
 
     def cut(self, store: Any, when: str) -> None:
-        """Where there are connections: they break."""
+        """Where there are connections, they break; ``when`` is one of ``plan.CUTS``."""
 
     def remove(self) -> None: ...
 

@@ -56,6 +56,11 @@ ANY = "any"
 POSTGRES = 0.05
 """The share of the others whose data is on a PostgreSQL server, where there is one."""
 
+CUTS = ("now", "commit", "all")
+"""When connections break: those of a process, at once or in the middle of its next COMMIT; or those
+of all processes.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -289,7 +294,7 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
 
 def _cuts(chance: Random) -> list[Action]:
     """Connections break, and come back."""
-    whens = [chance.choice(("now", "commit")) for _ in range(chance.choice((0, 0, 1, 3)))]
+    whens = [chance.choice(CUTS) for _ in range(chance.choice((0, 0, 1, 3)))]
     return [Action(_moment(chance), "cut", (when,)) for when in whens]
 
 

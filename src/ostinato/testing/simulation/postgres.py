@@ -163,11 +163,14 @@ class PostgresPlace:
             self._database.loop.wait_for(connected.hang_up())
 
     def cut(self, store: Any, when: str) -> None:
-        """Its connections are gone: ``now``, or in the middle of the next ``commit``."""
+        """Its connections are gone: ``now``, or in the middle of the next ``commit``; or ``all``
+        that anybody has.
+        """
         if when == "commit":
             store.connected.cut_next = True
-        elif not self._stuck:
-            self._database.loop.wait_for(store.connected.cut(self._database))
+            return
+        for one in self._here() if when == "all" else [store.connected]:
+            self._database.loop.wait_for(one.cut(self._database))
 
     def remove(self) -> None:
         for connected in self._all:
