@@ -296,7 +296,7 @@ class World:
             self.place.cut(self.current.inner, when)
 
     def _do_jump(self, milliseconds: int) -> None:
-        self.clock.offset += milliseconds
+        self.clock.set(milliseconds)
 
     def _do_fault(self, kind: str, amount: float) -> None:
         self.faults.arm(kind, amount)
