@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ostinato.app.checking.rules import RULES, Entry, given_up_in_time
+from ostinato.app.checking.violation import Violation
 from ostinato.core.codec import decode_facts
 from ostinato.core.fold import replay
 from ostinato.core.graph import Graph
 from ostinato.core.state import State
 from ostinato.ports import Record
-from ostinato.testing.history_checker.rules import RULES, Entry, given_up_in_time
-from ostinato.testing.history_checker.violation import Violation
 
 GraphOf = Callable[[str, int], Graph]
 
 
 def check_history(graph_of: GraphOf, run_id: str, records: Sequence[Record]) -> list[Violation]:
-    entries = [
-        Entry(record.seq + place, record.at, fact)
-        for record in records
-        for place, fact in enumerate(decode_facts(record.data, record.version))
-    ]
+    try:
+        entries = [
+            Entry(record.seq + place, record.at, fact)
+            for record in records
+            for place, fact in enumerate(decode_facts(record.data, record.version))
+        ]
+    except Exception as error:
+        return [Violation(run_id, -1, "history.unreadable", f"{type(error).__name__}: {error}")]
     found = [Violation(run_id, *one) for rule in RULES for one in rule(entries)]
     state, broken = replayed(graph_of, run_id, records)
     if state is not None:
