@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from ostinato.app.checking import GraphOf, Violation, check_history, replayed, shown_differs
+from ostinato.app.checking import GraphOf, Violation, judge_history, shown_differs
 from ostinato.errors import Damaged
 from ostinato.ports import Head, Record
 from ostinato.storage import rows
@@ -69,8 +69,7 @@ def _headless(told: Judged, records: Sequence[Record], removed: set[str]) -> Non
 def _judge(told: Judged, graph_of: GraphOf, head: Head, records: Sequence[Record]) -> None:
     told.runs += 1
     told.open += head.ended_at is None
-    found = check_history(graph_of, head.run_id, records)
-    state, _ = replayed(graph_of, head.run_id, records)
+    state, found = judge_history(graph_of, head.run_id, records)
     if state is not None and (differs := shown_differs(head, state)):
         found.append(Violation(head.run_id, -1, "head.differs", differs))
     told.note(found)

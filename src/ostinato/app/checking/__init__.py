@@ -10,7 +10,7 @@ heads      what lists show of it
 """
 
 from ostinato.app.checking.heads import shown_differs
-from ostinato.app.checking.history import GraphOf, check_history, replayed
+from ostinato.app.checking.history import GraphOf, check_history, judge_history, replayed
 from ostinato.app.checking.rules import ENDS, STEP_ENDS
 from ostinato.app.checking.violation import Journal, Pair, Violation
 
@@ -22,6 +22,7 @@ __all__ = [
     "Pair",
     "Violation",
     "check_history",
+    "judge_history",
     "replayed",
     "shown_differs",
 ]

@@ -17,6 +17,13 @@ GraphOf = Callable[[str, int], Graph]
 
 
 def check_history(graph_of: GraphOf, run_id: str, records: Sequence[Record]) -> list[Violation]:
+    return judge_history(graph_of, run_id, records)[1]
+
+
+def judge_history(
+    graph_of: GraphOf, run_id: str, records: Sequence[Record]
+) -> tuple[State | None, list[Violation]]:
+    """The state that it makes, if it makes one, and what is wrong."""
     try:
         entries = [
             Entry(record.seq + place, record.at, fact)
@@ -24,13 +31,14 @@ def check_history(graph_of: GraphOf, run_id: str, records: Sequence[Record]) -> 
             for place, fact in enumerate(decode_facts(record.data, record.version))
         ]
     except Exception as error:
-        return [Violation(run_id, -1, "history.unreadable", f"{type(error).__name__}: {error}")]
+        reason = f"{type(error).__name__}: {error}"
+        return None, [Violation(run_id, -1, "history.unreadable", reason)]
     found = [Violation(run_id, *one) for rule in RULES for one in rule(entries)]
     state, broken = replayed(graph_of, run_id, records)
     if state is not None:
         most = state.graph.most_deaths
         found += [Violation(run_id, *one) for one in given_up_in_time(entries, most)]
-    return found + broken
+    return state, found + broken
 
 
 def replayed(
