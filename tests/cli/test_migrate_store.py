@@ -135,5 +135,7 @@ def _at_it(folder, url):
     if url.startswith("sqlite"):
         return (folder / "new.db.filling").exists()
     with psycopg.connect(url) as db:
-        asked = "SELECT 1 FROM pg_stat_activity WHERE position('INTO run' in query) > 0 AND pid <> %s"
+        asked = (
+            "SELECT 1 FROM pg_stat_activity WHERE position('INTO run' in query) > 0 AND pid <> %s"
+        )
         return db.execute(asked, (db.info.backend_pid,)).fetchone() is not None

@@ -1,5 +1,0 @@
--- One row when all of this was moved to another store: then nobody opens this one by mistake.
-CREATE TABLE moved (
-    place text NOT NULL,
-    at    bigint NOT NULL
-);
