@@ -91,7 +91,7 @@ KINDS = (
     _kind("turn", "number:i run_id:t key:t priority:i wants:b"),
     _kind("place", "name:t n:i run_id:t key:t", key=2),
     _kind("bucket", "name:t full_at:i"),
-    _kind("mail", "number:i kind:t told:t caller:t key:t attempt:i body:b"),
+    _kind("mail", "number:i kind:t told:t caller:t key:t attempt:i body:b partition:i"),
     _kind("task", "id:t run_id:t key:t attempt:i workflow:t name:t assignee:t due_at:i "
           "opened_at:i asked:b asked_holes:t status:t ended_at:i done_by:t outcome:t answer:b "
           "answer_holes:t"),

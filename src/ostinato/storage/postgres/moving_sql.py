@@ -18,7 +18,7 @@ STAYS = {
 
 DERIVED = {
     "run": ("partition",), "timer": ("partition",), "outbox": ("partition",),
-    "mail": ("partition",), "wait": ("partition", "era", "by", "opened"),
+    "wait": ("partition", "era", "by", "opened"),
     "event_key": ("era", "by"), "dead_letter": ("event_type",),
     "task": ("candidates", "groups"), "value_loose": ("lot",),
 }  # fmt: skip

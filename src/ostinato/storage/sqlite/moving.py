@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import starmap
 from pathlib import Path
 
+from ostinato.core.run_ids import partition_of
 from ostinato.errors import StoreError
 from ostinato.storage.moving import COUNTER, TABLES, Kind, Moved, Row, ValueOf
 from ostinato.storage.sqlite import connection, faults, moved, schema
@@ -20,6 +21,10 @@ STAYS = {
     "moved": "it says where from, not what",
 }
 """Tables that are not moved, and why."""
+
+ABSENT = {"mail": ("partition",)}
+"""Columns at the end of a kind that a file does not have: there is one process, so nothing says
+whose part of the store a row is in."""
 
 # Owners as PostgreSQL has them: without the number of an event, which is found by its identity.
 _OWNERS = """
@@ -82,11 +87,11 @@ class SqliteSource:
         return _counts(self._opened())
 
     async def rows(self, kind: Kind) -> AsyncIterator[Sequence[Row]]:
-        flags = [at for at, letter in enumerate(kind.types) if letter == "f"]
+        common = _common(kind)
         with faults.told(self.file):
             cursor = self._opened().execute(_select(kind))
             while lot := cursor.fetchmany(kind.lot):
-                yield [_flagged(row, flags) for row in lot] if flags else lot
+                yield lot if common is None else list(map(common, lot))
 
     async def value(self, digest: bytes) -> bytes | None:
         asked = "SELECT data FROM value WHERE digest = ?"
@@ -122,7 +127,8 @@ class SqliteTarget(SqliteSource):
         return {} if self._db is None else _counts(self._db)
 
     def fitting(self, kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
-        return rows
+        """Mail lies here for the one process that there is, whoever was to take it."""
+        return [_placed(row[:-1]) for row in rows] if kind.name == "mail" else rows
 
     async def write(self, kind: Kind, rows: Sequence[Row], value: ValueOf) -> None:
         db = self._begun()
@@ -132,6 +138,7 @@ class SqliteTarget(SqliteSource):
                 self._count(dict(rows))
             else:
                 given = list(starmap(self._used, rows)) if kind.name == "value_use" else rows
+                given = [row[:-1] for row in rows] if kind.name in ABSENT else given
                 db.executemany(_insert(kind), given)
             db.execute("COMMIT")
 
@@ -197,12 +204,12 @@ def _select(kind: Kind) -> str:
     if kind.name == "value_use":
         return _OWNERS
     order = ", ".join(kind.columns[: kind.key])
-    return f"SELECT {', '.join(kind.columns)} FROM {kind.name} ORDER BY {order}"
+    return f"SELECT {', '.join(_columns(kind))} FROM {kind.name} ORDER BY {order}"
 
 
 def _insert(kind: Kind) -> str:
-    places = ", ".join("?" * len(kind.columns))
-    return f"INSERT INTO {kind.name} ({', '.join(kind.columns)}) VALUES ({places})"
+    places = ", ".join("?" * len(_columns(kind)))
+    return f"INSERT INTO {kind.name} ({', '.join(_columns(kind))}) VALUES ({places})"
 
 
 def _counts(db: sqlite3.Connection) -> dict[str, int]:
@@ -210,11 +217,24 @@ def _counts(db: sqlite3.Connection) -> dict[str, int]:
     return {name: int(db.execute(one).fetchone()[0]) for name, one in asked}
 
 
-def _flagged(row: Row, flags: Sequence[int]) -> Row:
-    held = list(row)
-    for at in flags:
-        held[at] = bool(held[at])
-    return tuple(held)
+def _columns(kind: Kind) -> Sequence[str]:
+    return [name for name in kind.columns if name not in ABSENT.get(kind.name, ())]
+
+
+def _common(kind: Kind) -> Callable[[Row], Row] | None:
+    """What makes the common form of a row, where it is another one here."""
+    if kind.name == "mail":
+        return _placed
+    flags = [at for at, letter in enumerate(kind.types) if letter == "f"]
+
+    def flagged(row: Row) -> Row:
+        return tuple(bool(one) if at in flags else one for at, one in enumerate(row))
+
+    return flagged if flags else None
+
+
+def _placed(row: Row) -> Row:
+    return (*row, partition_of(row[2]))
 
 
 def _sync(file: Path) -> None:
