@@ -96,7 +96,7 @@ class _Move:
         self._may(moved, held)
         if not held:
             await self._copy(counts)
-        await self._compare(counts, moved)
+        await self._compare(counts, moved if held else None)
         view = await self._judge(counts, again=bool(held))
         if not held:
             await self._finish()
@@ -143,7 +143,7 @@ class _Move:
                 )
 
     async def _compare(self, counts: dict[str, int], moved: Moved | None) -> None:
-        """Both are read again, side by side."""
+        """Both are read again, side by side; ``moved``: long ago."""
         held = await self._target.counts()
         differ = [name for name, count in counts.items() if held.get(name, 0) != count]
         for kind in KINDS:

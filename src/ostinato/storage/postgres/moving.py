@@ -52,6 +52,9 @@ class PostgresSource:
         await self._ask("BEGIN ISOLATION LEVEL READ COMMITTED")
         for setting in sql.SETTINGS.split(";"):
             await self._ask(setting)
+        if await self._ask(sql.ALONE) != [(True,)]:
+            why = "a store is being moved from or to it"
+            raise self._locked(why, "name two databases, if that is this command; else let it end")
         names = [name for (name,) in await self._ask(sql.TABLES_THERE, text(SCHEMA))]
         try:
             await self._ask(sql.HOLD.format(", ".join(f'"{name}"' for name in names)))

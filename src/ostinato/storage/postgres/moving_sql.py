@@ -28,12 +28,16 @@ SEQUENCES = ("event", "outbox", "turn", "mail", "job")
 """Tables whose column ``number`` is given by the server."""
 
 # Nobody else, for as long as this lasts. Readers wait, too: they would see an empty store.
+# The table of migrations stays free: who starts meanwhile looks into it first.
+ALONE = "SELECT pg_try_advisory_xact_lock(1330861126)"
 HOLD = "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE"
 SETTINGS = """
 SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL jit = off
 """
-TABLES_THERE = "SELECT tablename FROM pg_tables WHERE schemaname = $1::text ORDER BY 1"
+TABLES_THERE = """
+SELECT tablename FROM pg_tables WHERE schemaname = $1::text AND tablename <> 'migration' ORDER BY 1
+"""
 AT_WORK = """
 SELECT address, expires_at - clock_ms() FROM lease WHERE expires_at > clock_ms() LIMIT 1
 """
