@@ -46,10 +46,14 @@ ERRORS: dict[int, type[OstinatoError]] = {
 
 
 class HttpDesk:
-    """``look`` is asked when the server does not answer, or does no work: it may be elsewhere."""
+    """``look`` is asked when the server does not answer, or does no work: it may be elsewhere.
+
+    Without it there are two places: ``url``, and the one that a server which stands by names as
+    that of whoever does the work. When that one does not answer, ``url`` is asked again.
+    """
 
     def __init__(self, url: str, key: str | None = None, look: Look | None = None) -> None:
-        self.url = url
+        self.url = self._home = url
         self._headers = {"content-type": "application/json"}
         if key:
             self._headers["authorization"] = f"Bearer {key}"
@@ -89,23 +93,32 @@ class HttpDesk:
         if answer.status == NO_CONTENT:
             return nothing
         if answer.status >= SERVER_ERRORS:
-            await self._look_again(wire)
+            await self._look_again(wire, _named_in(answer))
         if answer.status >= REFUSED:
             raise error_of(answer)
         found: T = msgspec.json.decode(answer.body, type=kind)
         return found
 
-    async def _look_again(self, asked: Wire) -> None:
+    async def _look_again(self, asked: Wire, named: str = "") -> None:
         """Whoever asks next asks there. One looks for all who were asking in vain."""
         async with self._looking:
-            if self._look is None or self._wire is not asked:
+            if self._wire is not asked:
                 return
-            url = await self._look()
+            url = (named or self._home) if self._look is None else await self._look()
             if url is None or url == self.url:
                 return
             log.info("server.found", server=url, before=self.url)
             self._left.append(asked)
             self._wire, self.url = Wire(url, self._headers, PATIENCE), url
+
+
+def _named_in(answer: Answer) -> str:
+    """Where to ask instead, when a server that stands by says so."""
+    try:
+        found = str(msgspec.json.decode(answer.body)["error"]["address"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
+    return found if found.startswith(("http://", "https://")) else ""
 
 
 encode = msgspec.json.Encoder().encode
