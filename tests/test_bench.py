@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -21,6 +20,7 @@ from ostinato.cli import run
 from ostinato.cli.bench.binary import Binary
 from ostinato.cli.bench.crowd import KINDS
 from ostinato.cli.bench.environment import Unobtainable
+from ostinato.cli.bench.fleet import until_ready
 from ostinato.cli.bench.load import Caller, Refused, answer_in, request
 from ostinato.cli.bench.meter import family_cpu
 from ostinato.cli.bench.peers import PEERS
@@ -134,11 +134,22 @@ def test_a_round_on_a_database_server(name, tmp_path, new_database):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.real
-def test_servers_that_stand_by_are_not_measured(tmp_path, new_database):
-    """Of several processes that share a store, those that take no work would take half of it."""
-    with pytest.raises(Stop, match="1 of 2 servers stand by"):
-        measure("fleet-noop", replace(TINY, fleet=2), tmp_path, new_database())
+class Standing:
+    """A server that is ready at the look with this number."""
+
+    def __init__(self, at):
+        self.looks = at
+
+    def ready(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_servers_that_stand_by_are_not_measured():
+    """Those that take no work would be sent a share of it."""
+    until_ready([Standing(0), Standing(2)], 60)
+    with pytest.raises(RuntimeError, match="1 of 2 servers stand by"):
+        until_ready([Standing(0), Standing(2)], 0)
 
 
 @pytest.mark.real

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from ostinato.cli.bench.server import Server, ended
 BATCH = 50
 SENDERS = 2
 """Connections to each server."""
-SETTLED = 5.0
-"""Seconds, at most, in which servers that have just met share out what there is."""
+READY = 20.0
+"""Seconds in which a server that has just come must take work."""
+SETTLED = 3.0
+"""Seconds in which servers that have just met share out what there is."""
+_LOOK_AGAIN = 0.050
 
 APP = """\
 import time
@@ -65,13 +69,22 @@ def _app(handler: str) -> str:
 async def _measured(place: Path, count: int, runs: int, scale: Scale) -> Figures:
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(ended(Server(place, "fleet:app"))) for _ in range(count)]
-        if idle := [each for each in servers if each.said.get("standsBy")]:
-            raise RuntimeError(f"{len(idle)} of {count} servers stand by: they take no work")
+        until_ready(servers, READY)
         await asyncio.sleep(min(SETTLED, scale.idle))
         await _done(servers, count * BATCH)
         meter = Meter(lambda: sum(each.commits() for each in servers), [s.pid for s in servers])
         await _done(servers, runs)
         return meter.rates("step", runs * STEPS, runs)
+
+
+def until_ready(servers: Sequence[Server], seconds: float) -> None:
+    """All of them take work. Raises ``RuntimeError`` when some still stand by."""
+    until = time.monotonic() + seconds
+    while idle := [each for each in servers if not each.ready()]:
+        if time.monotonic() > until:
+            told = f"{len(idle)} of {len(servers)} servers stand by: they take no work"
+            raise RuntimeError(told)
+        time.sleep(_LOOK_AGAIN)
 
 
 async def _done(servers: Sequence[Server], runs: int) -> None:

@@ -85,6 +85,14 @@ class Server(Process):
         self.host, self.port = str(where.hostname), int(where.port or 0)
         self.peak_mib = 0.0
 
+    def ready(self) -> bool:
+        """It takes work."""
+        try:
+            self.get("/readyz")
+        except RuntimeError:
+            return False
+        return True
+
     def get(self, path: str) -> bytes:
         link = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
