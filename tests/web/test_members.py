@@ -43,6 +43,7 @@ async def test_a_server_that_stands_by_reads_and_says_who_does_the_work(table):
             refused = await http.post("/runs", json={"workflow": "w", "input": {}})
             assert refused.status_code == 503
             assert "http://127.0.0.1:8085 does the work" in refused.json()["detail"]
+            assert refused.json()["error"]["address"] == "http://127.0.0.1:8085"
             second._membership.look()
             seats = (await http.get("/members")).json()["seats"]
             assert [(seat["address"], seat["holds"]) for seat in seats] == [

@@ -105,9 +105,8 @@ class Sharing(Deploying, Reading):
         holder = self._membership.roll.holder
         if holder is None:
             return NothingIsRunning("this process stands by, and nobody holds the store yet")
-        return NothingIsRunning(
-            f"this process stands by: {holder.address} does the work, ask there"
-        )
+        said = f"this process stands by: {holder.address} does the work, ask there"
+        return NothingIsRunning(said, address=holder.address)
 
 
 def _version() -> str:

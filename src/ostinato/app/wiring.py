@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from ostinato.errors import SettingsError
 from ostinato.ports import Archive, Storage
+from ostinato.storage.moving import Source, Target
+
+SERVERS = ("postgresql://", "postgres://")
 
 
 def _sqlite(url: str) -> Storage:
@@ -105,6 +108,37 @@ def open_store(url: str, claims: str = "skip-locked") -> Storage:
         f"store = {url!r}: no store is known for {scheme or 'an empty scheme'!r}; known are "
         f"{known}, as in sqlite:///ostinato.db"
     )
+
+
+def source_of(url: str) -> Source:
+    """The store that is moved; nothing is opened yet."""
+    if url.startswith(SERVERS):
+        with _psycopg_named():
+            from ostinato.storage.postgres.moving import PostgresSource
+        return PostgresSource(url)
+    from ostinato.storage.sqlite.moving import SqliteSource
+
+    return SqliteSource(_file_in(url))
+
+
+def target_of(url: str) -> Target:
+    """Where it is moved to."""
+    if url.startswith(SERVERS):
+        with _psycopg_named():
+            from ostinato.storage.postgres.moving import PostgresTarget
+        return PostgresTarget(url)
+    from ostinato.storage.sqlite.moving import SqliteTarget
+
+    return SqliteTarget(_file_in(url))
+
+
+def _file_in(url: str) -> str:
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise SettingsError(
+            f"{url!r} is not a store that can be moved: those are sqlite:///FILE and postgresql://…"
+        )
+    return path
 
 
 def open_archive(folder: str) -> Archive:

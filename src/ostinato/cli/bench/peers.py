@@ -118,6 +118,6 @@ PEERS = {
             shares=False,
             binary=Binary(SCRIPTS / "restate-server.json", Path(".cache/peers/restate-server")),
         ),
-        Peer("pgbench", {"W1": 4}, pinned=False, server_only=True),
+        Peer("pgbench", {"W1": 2}, pinned=False, server_only=True),
     )
 }

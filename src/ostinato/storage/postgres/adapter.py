@@ -44,7 +44,7 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.postgres import faults, jobs, lists, reads, schema, statements
+from ostinato.storage.postgres import faults, jobs, lists, moved, reads, schema, statements
 from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import text
 from ostinato.storage.postgres.batch import Pipeline
@@ -96,6 +96,7 @@ class PostgresStorage:
         try:
             for link in (self._watch, self._writer, self._reader):
                 await link.open()
+            moved.refuse(self.address, await self._watch.rows(Ask(moved.ASK, kept=False)))
         except BaseException:
             self._close()
             raise
