@@ -50,13 +50,18 @@ def scratch_store(url: str) -> AbstractContextManager[str]:
     return scratch(url)
 
 
-def server_processes(url: str) -> list[int]:
-    """Of the database server, if that is on this machine; a file has none."""
-    if not url.startswith(SERVERS):
-        return []
+def server_process(url: str) -> int | None:
+    """Of the database server, if that is on this machine."""
     with _psycopg_named():
-        from ostinato.storage.postgres.scratch import server_processes
-    return server_processes(url)
+        from ostinato.storage.postgres.scratch import server_process
+    return server_process(url)
+
+
+def server_shown(url: str) -> str:
+    """Version and durability of the database server."""
+    with _psycopg_named():
+        from ostinato.storage.postgres.scratch import server_shown
+    return server_shown(url)
 
 
 async def bring_tables_up(url: str, *, finish: bool) -> list[str]:
