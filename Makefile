@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench bench-quick test test-quick check format docs lock clean core-set test-set simulate vectors mutations
+.PHONY: help demo serve bench bench-quick bench-pg test test-quick check format docs lock clean core-set test-set simulate vectors mutations
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -24,8 +24,13 @@ bench: core-set         ## measure every workload beside DBOS, write docs/benchm
 bench-quick: core-set   ## W1 and W3 beside DBOS, under a minute; the last line is JSON
 	@$(BIN)/ostinato bench W1 W3 --peer dbos --rounds 3 --json $(ARGS)
 
-simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again)
-	@$(BIN)/python -m ostinato.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
+bench-pg: test-set       ## the same on PostgreSQL, beside DBOS, Restate and pgbench (ARGS="--rounds 3")
+	@mkdir -p .cache
+	@$(BIN)/python -m benchmarks.postgresql $(ARGS) >.cache/bench-postgresql.json
+	@$(BIN)/python -m benchmarks.report .cache/bench-postgresql.json docs/benchmarks
+
+simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEED=123 plays one again; ARGS="--store postgres")
+	@$(BIN)/python -m tests.simulation.served --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 mutations: test-set     ## remove the code behind each promise: the simulation must turn red (minutes)
 	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)
@@ -60,6 +65,7 @@ lock:                   ## write requirements/ again after a change of pyproject
 	@$(LOCK) --group build -c requirements/test.txt -o requirements/build.txt
 	@$(LOCK) --group bench -o requirements/bench.txt
 	@$(LOCK) --group dbos -o requirements/dbos.txt
+	@$(LOCK) --group restate -o requirements/restate.txt
 
 vectors: test-set       ## ask moto and event-ruler for their answers again (needs Java and Maven)
 	@$(BIN)/python -m tests.core.patterns.moto_sns

@@ -15,8 +15,12 @@ mpl.use("Agg")
 
 from matplotlib import pyplot
 
-OURS, PEER = "ostinato_sqlite", "dbos_sqlite"
-LOOKS = {OURS: ("#0b6e4f", "o", "Ostinato"), PEER: ("#c1440e", "D", "DBOS")}
+LOOKS = {
+    "ostinato": ("#0b6e4f", "o", "Ostinato"),
+    "dbos": ("#c1440e", "D", "DBOS"),
+    "restate": ("#3a5fa8", "s", "Restate"),
+}
+"""By the first word of a column."""
 PANELS = {"per second: more is better": "/s", "milliseconds: less is better": "ms "}
 
 mpl.rcParams |= {
@@ -46,28 +50,32 @@ def panel(axes, title, found):
     axes.grid(axis="x", color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     for height, (_, each) in enumerate(found):
-        between(axes, height, each)
-        for who, (colour, marker, _) in LOOKS.items():
-            if each.get(who) is not None:
-                axes.plot(each["range"][who], [height] * 2, color=colour, linewidth=3, alpha=0.35)
-                axes.plot(each[who], height, marker, color=colour, markersize=7)
+        ours, *peers = (who for who in each["figures"] if looks(who))
+        ratios = each.get("ratios") or dict.fromkeys(peers[:1], each["ratio"])
+        for peer in peers:
+            between(axes, height, each[ours], each[peer], ratios[peer])
+        for who in (ours, *peers):
+            colour, marker, _ = looks(who)
+            axes.plot(each["range"][who], [height] * 2, color=colour, linewidth=3, alpha=0.35)
+            axes.plot(each[who], height, marker, color=colour, markersize=7)
 
 
-def between(axes, height, each):
-    """A thin line from one to the other with the ratio above it."""
-    if not each.get("ratio"):
-        return
-    ends = [each[OURS], each[PEER]]
-    axes.plot(ends, [height] * 2, color="#999999", linewidth=0.8, linestyle=":")
-    middle = (ends[0] * ends[1]) ** 0.5
-    text = f"{each['ratio']:,.0f} ×" if each["ratio"] >= 10 else f"{each['ratio']:,.1f} ×"
+def looks(who):
+    return LOOKS.get(who.partition("_")[0])
+
+
+def between(axes, height, ours, theirs, ratio):
+    """A thin line from one to the other, with the ratio above theirs."""
+    axes.plot([ours, theirs], [height] * 2, color="#999999", linewidth=0.8, linestyle=":")
+    text = f"{ratio:,.0f} ×" if ratio >= 10 else f"{ratio:,.1f} ×"
     axes.annotate(
-        text, (middle, height), (0, 4), textcoords="offset points", ha="center", fontsize=9
+        text, (theirs, height), (0, 6), textcoords="offset points", ha="center", fontsize=9
     )
 
 
 def draw(answer, target):
     panels = {title: rows(answer, mark) for title, mark in PANELS.items()}
+    shown = [row for found in panels.values() for row in found]
     heights = [max(1, len(found)) for found in panels.values()]
     figure, axes = pyplot.subplots(
         2, 1, figsize=(8, 1.6 + 0.55 * sum(heights)), height_ratios=heights, layout="constrained"
@@ -76,9 +84,10 @@ def draw(answer, target):
         panel(axis, title, found)
     handles = [
         pyplot.Line2D([], [], color=colour, marker=marker, linestyle="", label=label)
-        for colour, marker, label in LOOKS.values()
+        for name, (colour, marker, label) in LOOKS.items()
+        if any(who.partition("_")[0] == name for _, each in shown for who in each["figures"])
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
+    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
     metadata = {"Date": None} if target.suffix == ".svg" else None
     figure.savefig(target, metadata=metadata, dpi=110)
     if target.suffix == ".svg":  # no blanks at the end of lines

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-OURS = "ostinato_sqlite"
 Answer = dict[str, Any]
 
 
@@ -29,7 +28,19 @@ class Target:
 
 
 def figure(workload: str, name: str) -> Callable[[Answer], float]:
-    return lambda answer: answer[workload]["figures"][OURS][name]
+    """Of ours, which stands first."""
+    return lambda answer: next(iter(answer[workload]["figures"].values()))[name]
+
+
+def beside(workload: str, peer: str) -> Callable[[Answer], float | None]:
+    """The ratio with this peer, if it was measured."""
+    return lambda answer: ratios(answer[workload]).get(peer)
+
+
+def ratios(each: Answer) -> dict[str, float]:
+    """By the columns of the peers; there was one peer once, and its ratio had no name."""
+    peers = list(each["figures"])[1:]
+    return each.get("ratios") or dict.fromkeys(peers[:1], each["ratio"])
 
 
 def between(one: Callable[[Answer], float], other: Callable[[Answer], float]):
@@ -54,8 +65,14 @@ def idle(answer: Answer) -> float:
 
 _memory = between(figure("items", "kib_second"), figure("items", "kib_first"))
 
+
+def joined_by_workers(answer: Answer) -> float:
+    crowded = figure("idle", "queries_per_second_with_workers")(answer)
+    return crowded - figure("idle", "queries_per_second")(answer)
+
+
 TARGETS = [
-    Target("W1", "steps/s, × DBOS", lambda answer: answer["W1"]["ratio"], 60, least=True),
+    Target("W1", "steps/s, × DBOS", beside("W1", "dbos_sqlite"), 60, least=True),
     Target("W1", "µs CPU a step", figure("W1", "cpu_us_per_step"), 60),
     Target("W1b-600", "steps/s", figure("W1b-600", "steps_per_second"), 8_000, least=True),
     Target("W1b-600", "× W1b-50's steps/s", gained("W1b-600", "W1b-50"), 1, least=True),
@@ -86,9 +103,35 @@ TARGETS = [
     Target("patterns", "CPU among 10,000 ÷ among 10", figure("patterns", "times_few"), 5),
 ]
 
+ON_SERVER = [
+    Target("W1", "steps/s, × DBOS", beside("W1", "dbos_postgresql"), 40, least=True),
+    Target("W1", "steps/s, × Restate", beside("W1", "restate"), 8, least=True),
+    Target("W1", "µs CPU a step, PostgreSQL's included", figure("W1", "cpu_us_per_step"), 120),
+    Target(
+        "W1",
+        "steps/s ÷ the commits/s of 8 clients",
+        beside("W1", "pgbench_postgresql"),
+        1,
+        least=True,
+    ),
+    Target("W2", "ms p50", figure("W2", "p50_ms"), 8),
+    Target("W3", "ms p50", figure("W3", "p50_ms"), 2),
+    Target("W4", "runs/s completed", figure("W4", "runs_per_second"), 5_000, least=True),
+    Target("W5-worker", "ms makespan", figure("W5-worker", "makespan_ms"), 120),
+    Target("fleet-busy", "× one server", figure("fleet-busy", "times_one"), 1.5, least=True),
+    Target("fleet-noop", "× one server", figure("fleet-noop", "times_one"), 0.9, least=True),
+    Target("idle", "queries/s beside its lease", figure("idle", "queries_per_second"), 1),
+    Target("idle", "queries/s more with three workers", joined_by_workers, 0),
+]
+"""With PostgreSQL as the store."""
+
+
+def is_on_server(answer: Answer) -> bool:
+    return any("ostinato_postgresql" in each for each in answer.values() if isinstance(each, dict))
+
 
 def judged(answer: Answer) -> Iterator[tuple[Target, float, bool]]:
     """Each target that has a figure, the figure, whether it is met."""
-    for target in TARGETS:
+    for target in ON_SERVER if is_on_server(answer) else TARGETS:
         if target.workload in answer and (value := target.value(answer)) is not None:
             yield target, value, target.met(value)

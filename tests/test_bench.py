@@ -1,18 +1,28 @@
 """`ostinato bench`: what it prints has the members that others read. How fast is not tested."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from ostinato.app.wiring import server_process
 from ostinato.cli import run
+from ostinato.cli.bench.binary import Binary
 from ostinato.cli.bench.crowd import KINDS
+from ostinato.cli.bench.environment import Unobtainable
+from ostinato.cli.bench.fleet import until_ready
 from ostinato.cli.bench.load import Caller, Refused, answer_in, request
+from ostinato.cli.bench.meter import family_cpu
 from ostinato.cli.bench.peers import PEERS
 from ostinato.cli.bench.rounds import measure
 from ostinato.cli.bench.scale import Scale
@@ -26,7 +36,8 @@ COMMAND = [sys.executable, "-c", "from ostinato.cli import main; main()", "bench
 
 TINY = Scale(
     runs=3, waits=4, crowd=5, fans=2, calls=3, starts=150, flows=2, heavy=1, long=1, ended=10,
-    waiting=150, idle=0.1, patterns=20, items=20, alarms=2, found=3,
+    waiting=150, idle=0.1, patterns=20, items=20, alarms=2, found=3, busy=60, brisk=60, fleet=1,
+    quiet=0.1,
 )  # fmt: skip
 
 COSTS = {"commits_per_run", "peak_mib", "sync_ms"}
@@ -35,6 +46,7 @@ RANKS = {"p50_ms", "p95_ms", "p99_ms"}
 RUNS = {"runs_per_second", "cpu_us_per_run"} | COSTS
 ACCEPTED = {"accepted_per_second", "server_cpu_us_per_run"} | RUNS | RANKS
 SPAN = {"makespan_ms", "max_ms", "cpu_us_per_step"} | COSTS
+FLEET = {"times_one", *STEPS, *(f"{name}_of_one" for name in STEPS - {"peak_mib", "sync_ms"})}
 FIGURES = {
     "W1": STEPS,
     "W1b-50": STEPS,
@@ -70,6 +82,18 @@ FIGURES = {
     | COSTS,
     "timers": {"max_ms", "cpu_us_per_run"} | RANKS | COSTS,
     "found": {"max_ms", "cpu_us_per_event"} | RANKS | COSTS,
+    "W5-worker": SPAN,
+    "W5-worker-1": SPAN,
+    "fleet-busy": FLEET,
+    "fleet-noop": FLEET,
+    "idle": {
+        "queries_per_second",
+        "lease_queries_per_second",
+        "queries_per_second_with_workers",
+        "cpu_ms_per_s",
+        "peak_mib",
+        "sync_ms",
+    },
     "patterns": {"times_few", "peak_mib", "sync_ms"}
     | {f"cpu_us_{kind}_of_{many}" for kind in KINDS for many in ("few", "many")},
 }
@@ -91,12 +115,60 @@ def test_every_workload_says_what_it_gives():
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [name for name in FIGURES if not WORKLOADS[name].server])
 def test_a_round(name, tmp_path):
     figures = measure(name, TINY, tmp_path)
     assert set(figures) == FIGURES[name]
     assert all(value > 0 for key, value in figures.items() if not key.startswith(("idle", "kib")))
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
+
+
+ON_SERVER = ["W1", "W2", *(name for name, each in WORKLOADS.items() if each.server)]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ON_SERVER)
+def test_a_round_on_a_database_server(name, tmp_path, new_database):
+    figures = measure(name, TINY, tmp_path, new_database())
+    assert set(figures) == FIGURES[name]
+    assert list(tmp_path.iterdir()) == []
+
+
+class Standing:
+    """A server that is ready at the look with this number."""
+
+    def __init__(self, at):
+        self.looks = at
+
+    def ready(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_servers_that_stand_by_are_not_measured():
+    """Those that take no work would be sent a share of it."""
+    until_ready([Standing(0), Standing(2)], 60)
+    with pytest.raises(RuntimeError, match="1 of 2 servers stand by"):
+        until_ready([Standing(0), Standing(2)], 0)
+
+
+@pytest.mark.real
+def test_the_cpu_of_a_database_server_counts_with_its_connections(new_database):
+    url = new_database()
+    server = server_process(url)
+    assert server is not None
+    before = family_cpu(server)
+    with psycopg.connect(url) as db:
+        db.execute("SELECT count(*) FROM generate_series(1, 300000)")
+        during = family_cpu(server)
+        assert during > before
+    assert family_cpu(server) >= before
+
+
+def test_what_is_about_a_database_server_needs_one(capsys):
+    code, _, err = bench(capsys, "idle")
+    assert code == 2
+    assert "--store postgresql://" in err
 
 
 @pytest.mark.real
@@ -150,7 +222,7 @@ def test_the_help_names_every_workload(capsys):
 def test_an_unknown_peer_names_those_there_are(capsys):
     code, _, err = bench(capsys, "--peer", "celery")
     assert code == 2
-    assert "dbos" in err
+    assert all(name in err for name in PEERS)
 
 
 def test_a_peer_needs_a_checkout(capsys):
@@ -159,19 +231,69 @@ def test_a_peer_needs_a_checkout(capsys):
     assert "make bench" in err
 
 
+def test_a_peer_that_measures_a_database_needs_one(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, _, err = bench(capsys, "--peer", "pgbench")
+    assert code == 2
+    assert "--store" in err
+
+
 @pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
 def test_a_peer_is_in_the_checkout(peer):
     assert (ROOT / peer.script).is_file()
-    assert "--hash=" in (ROOT / peer.environment.pins).read_text()
+    if peer.pinned:
+        assert "--hash=" in (ROOT / peer.environment.pins).read_text()
     assert set(peer.sizes) <= set(WORKLOADS)
-    assert all(f'"{name}":' in (ROOT / peer.script).read_text() for name in peer.sizes)
+    script = (ROOT / peer.script).read_text()
+    assert all(f'"{name}":' in script for name in peer.sizes) or len(peer.sizes) == 1
+
+
+def test_a_program_that_is_not_the_pinned_one_is_not_run(tmp_path, monkeypatch):
+    """npm hands out something; its digest is another."""
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho other > $4/package.tgz\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    program = Binary(ROOT / "benchmarks/peers/restate-server.json", tmp_path / "made")
+    with pytest.raises(Unobtainable, match="another one than was pinned"):
+        program.make()
+    assert not program.program.exists()
+
+
+def test_a_program_comes_out_of_its_package(tmp_path, monkeypatch):
+    packed = tmp_path / "made.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        (tmp_path / "tool").write_text("#!/bin/sh\necho 1.2.3\n")
+        archive.add(tmp_path / "tool", "package/bin/tool")
+    npm = tmp_path / "npm"
+    npm.write_text(f"#!/bin/sh\ncp {packed} $4/package.tgz\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    digest = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
+    pin = {"package": "p", "version": "1", "sha512": digest, "program": "package/bin/tool"}
+    (pins := tmp_path / "pins.json").write_text(
+        json.dumps({f"{sys.platform}-{platform.machine()}": pin})
+    )
+    made = Binary(pins, tmp_path / "there")
+    made.make()
+    npm.unlink()
+    made.make()  # it is there
+    said = subprocess.run([made.program], capture_output=True, text=True, check=True)
+    assert said.stdout == "1.2.3\n"
+
+
+def test_no_program_where_none_is_pinned(tmp_path):
+    (pins := tmp_path / "pins.json").write_text("{}")
+    with pytest.raises(Unobtainable, match="no program is pinned for"):
+        Binary(pins, tmp_path / "there").make()
 
 
 def test_a_ratio_is_taken_within_each_round():
     ours = [{"steps_per_second": value} for value in (100.0, 300.0, 200.0)]
     theirs = [{"steps_per_second": value} for value in (10.0, 10.0, 10.0)]
-    rounds = {"ostinato_sqlite": ours, "dbos_sqlite": theirs}
+    rounds = {"ostinato_sqlite": ours, "dbos_sqlite": theirs, "restate": theirs[:2] + ours[:1]}
     assert summary(WORKLOADS["W1"], rounds)["ratio"] == 20
+    assert summary(WORKLOADS["W1"], rounds)["ratios"] == {"dbos_sqlite": 20, "restate": 10}
     rounds = {"ostinato_sqlite": [{"p50_ms": 2.0}], "dbos_sqlite": [{"p50_ms": 8.0}]}
     assert summary(WORKLOADS["W3"], rounds)["ratio"] == 4  # times faster
 

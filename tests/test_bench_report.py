@@ -56,6 +56,31 @@ ANSWER = {
 }  # fmt: skip
 
 
+ON_SERVER = {
+    "W1": workload(
+        "steps/s",
+        80.0,
+        ostinato_postgresql=engine(30_000.0, cpu_us_per_step=34.0),
+        dbos_postgresql=engine(375.0, cpu_us_per_step=4_000.0),
+        restate=engine(1_500.0, cpu_us_per_step=900.0),
+        pgbench_postgresql=engine(
+            10_000.0, name="commits_per_second", commits_per_second_of_one=3_000.0
+        ),
+    )
+    | {"ratios": {"dbos_postgresql": 80.0, "restate": 20.0, "pgbench_postgresql": 3.0}},
+    "W5-worker": workload(
+        "ms makespan",
+        None,
+        ostinato_postgresql=engine(130.0, name="makespan_ms", cpu_us_per_step=3_000.0),
+    )
+    | {"ratios": {}},
+    "rounds": 3,
+    "quick": False,
+    "machine": ANSWER["machine"]
+    | {"store": "PostgreSQL 18.4, fsync=on", "restate": "1.7.12 with its SDK 1.3.0"},
+}
+
+
 def rows(page):
     return [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| W")]
 
@@ -67,6 +92,38 @@ def test_a_row_has_both_engines_and_their_costs():
         "30 / 3,000 a step", "–", "60 / 60", "0.2 / 0.2",
     ]  # fmt: skip
     assert served == ["W3-http", "ms p50", "2.75 [2.75–2.75]", "–", "–", "–", "2", "60", "0.2"]
+
+
+def test_on_a_database_server_each_peer_has_its_ratio():
+    page = report.page(ON_SERVER)
+    assert rows(page)[:2] == [
+        [
+            "W1", "steps/s", "30,000 [30,000–30,000]", "375 [375–375]", "**80**",
+            "1,500 [1,500–1,500]", "**20**", "34 / 4,000 / 900 a step", "–", "60 / 60 / 60",
+            "0.2 / 0.2 / 0.2",
+        ],
+        [
+            "W5-worker", "ms makespan", "130 [130–130]", "–", "–", "–", "–", "3,000 a step", "–",
+            "60", "0.2",
+        ],
+    ]  # fmt: skip
+    for fact in (
+        "PostgreSQL 18.4, fsync=on",
+        "Restate 1.7.12",
+        "10,000 [10,000–10,000] single-row",
+    ):
+        assert fact in page
+
+
+def test_targets_on_a_database_server_are_others():
+    judged = {(each.workload, each.text): met for each, _, met in targets.judged(ON_SERVER)}
+    assert judged == {
+        ("W1", "steps/s, × DBOS"): True,
+        ("W1", "steps/s, × Restate"): True,
+        ("W1", "µs CPU a step, PostgreSQL's included"): True,
+        ("W1", "steps/s ÷ the commits/s of 8 clients"): True,
+        ("W5-worker", "ms makespan"): False,
+    }
 
 
 def test_the_page_says_on_what_and_when():
@@ -108,7 +165,7 @@ def test_without_the_peer_there_is_no_ratio_and_no_verdict_on_it():
     assert "steps/s, × DBOS" not in {each.text for each, *_ in targets.judged(answer)}
 
 
-@pytest.mark.parametrize("target", targets.TARGETS, ids=lambda each: f"{each.workload} {each.text}")
+@pytest.mark.parametrize("target", targets.TARGETS + targets.ON_SERVER)
 def test_a_target_is_of_a_workload(target):
     assert target.workload in WORKLOADS
     assert target.met(target.bound)
@@ -121,16 +178,24 @@ def test_page_and_rounds_are_written(tmp_path):
     assert json.loads((tmp_path / "new/sqlite.json").read_text()) == ANSWER
 
 
+def test_the_page_on_postgresql_is_of_its_rounds():
+    answer = json.loads((MADE / "postgresql.json").read_text())
+    assert answer["rounds"] >= 3
+    assert not answer["quick"]
+    assert rows((MADE / "postgresql.md").read_text()) == rows(report.page(answer))
+
+
 def test_what_is_committed_belongs_together():
     answer = json.loads((MADE / "sqlite.json").read_text())
-    assert report.measured(answer) == list(WORKLOADS)
+    assert report.measured(answer) == [name for name, one in WORKLOADS.items() if not one.server]
     assert answer["rounds"] >= 5
     assert not answer["quick"]
     page = (MADE / "sqlite.md").read_text()
     assert rows(page) == rows(report.page(answer))
     drawn = (MADE / "sqlite.svg").read_text()
     drawn_names = set(re.findall(r">(W\d[\w-]*)<", drawn))
-    assert {name for name in WORKLOADS if name.startswith("W")} - drawn_names == {"W5-heavy"}
+    named = {name for name in report.measured(answer) if name.startswith("W")}
+    assert named - drawn_names == {"W5-heavy"}
 
 
 def test_the_plot_has_its_pins():

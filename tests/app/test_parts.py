@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from ostinato import App, Event, Job
 from ostinato.app import Run
+from ostinato.errors import UsageError
 
 
 async def test_a_handler_is_a_run_of_its_own():
@@ -82,6 +83,17 @@ async def test_an_object_can_be_a_consumer(kind):
         assert (head.workflow, taker.heard) == (f"consumer-{kind.__name__}", ["GO"])
         while kind is not Unannotated and known != ["DONE"]:
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("decorator", ["handler", "consumer"])
+def test_a_decorator_without_its_brackets_is_refused(decorator):
+    app = App()
+
+    def greet():
+        pass
+
+    with pytest.raises(UsageError, match=rf"write @app.{decorator}\(.*over greet: it needs its br"):
+        getattr(app, decorator)(greet)
 
 
 async def test_a_handler_can_be_a_consumer_too():

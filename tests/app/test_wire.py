@@ -153,3 +153,68 @@ async def test_what_a_desk_says_is_the_protocol():
         b'{"token":"t"}',
         b'{"token":"t","lease":5000,"beat":true}',
     ]
+
+
+async def test_a_desk_that_is_elsewhere_by_now_is_found():
+    """Once for all who asked in vain; who was told an address stays with it."""
+    standing = refused(503, "NothingIsRunning")
+    async with served(standing, standing) as (first, _), served(EMPTY, EMPTY) as (second, seen):
+        looked = []
+
+        async def look():
+            looked.append(len(seen))
+            return [first, second][min(len(looked), 2) - 1]
+
+        desk = HttpDesk(first, look=look)
+        with pytest.raises(NothingIsRunning, match="why"):
+            await desk.fetch(Fetch(["a"], "w"))
+        assert desk.url == first  # nobody has taken over yet
+        with pytest.raises(NothingIsRunning, match="why"):
+            await desk.fetch(Fetch(["a"], "w"))
+        assert await desk.fetch(Fetch(["a"], "w")) == []
+        assert (desk.url, len(looked)) == (second, 2)
+        await desk.close()
+
+
+def standing_by(address):
+    body = b'{"error":{"name":"NothingIsRunning","message":"why","address":"%b"}}' % address
+    return b"HTTP/1.1 503 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+async def test_a_server_that_stands_by_says_where_to_go():
+    """And when that place is gone as well, the one that was named at first is asked again."""
+    async with served(EMPTY) as (holder, seen):
+        told = standing_by(holder.encode())
+        async with served(told, standing_by(b"nowhere"), EMPTY) as (url, _):
+            desk = HttpDesk(url)
+            with pytest.raises(NothingIsRunning, match="why"):
+                await desk.fetch(Fetch(["a"], "w"))
+            assert await desk.fetch(Fetch(["a"], "w")) == []
+            assert (desk.url, len(seen)) == (holder, 1)
+            with pytest.raises(NothingIsRunning, match="does not answer"):
+                await desk.fetch(Fetch(["a"], "w"))  # it hangs up
+            assert desk.url == url
+            with pytest.raises(NothingIsRunning, match="why"):
+                await desk.fetch(Fetch(["a"], "w"))
+            assert desk.url == url  # that was no address
+            assert await desk.fetch(Fetch(["a"], "w")) == []
+            await desk.close()
+
+
+async def test_those_who_asked_in_vain_look_once():
+    async with served(LENGTH) as (gone, _):
+        pass
+    async with served(EMPTY) as (url, _):
+        looked = []
+
+        async def look():
+            looked.append(1)
+            return url
+
+        desk = HttpDesk(gone, look=look)
+        asks = [desk.release(f"j{n}", Release("t")) for n in range(5)]
+        told = await asyncio.gather(*asks, return_exceptions=True)
+        assert {type(one) for one in told} == {NothingIsRunning}
+        assert len(looked) == 1
+        await desk.release("j", Release("t"))
+        await desk.close()

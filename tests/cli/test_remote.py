@@ -104,6 +104,28 @@ async def test_a_server_that_comes_back_is_followed_on(monkeypatch):
     assert asked[4].endswith("/runs/r1/stream?after=0")
 
 
+async def test_a_run_is_followed_to_the_server_that_took_over(monkeypatch):
+    async def no_pause(seconds):
+        pass
+
+    monkeypatch.setattr("ostinato.cli.remote.asyncio.sleep", no_pause)
+    found = [None, "http://dead:1", "http://next:1"]
+
+    def answer(request):
+        if request.url.host != "next":
+            raise httpx2.ConnectError("Connection refused")
+        if request.url.path.endswith("/stream"):
+            return httpx2.Response(200, text='data: {"seq": 0, "type": "a"}\n\n')
+        return httpx2.Response(200, json={"status": "succeeded"})
+
+    async def look():
+        return found.pop(0)
+
+    remote = RemoteClient("http://dead:1", transport=httpx2.MockTransport(answer), look=look)
+    assert [fact["type"] async for fact in remote.follow("r1")] == ["a"]
+    assert (remote.place, found) == ("http://next:1", [])
+
+
 async def test_a_server_that_stays_away_is_exit_3(monkeypatch):
     async def no_pause(seconds):
         pass

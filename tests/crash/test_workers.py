@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
+
+from ostinato import App
 
 HERE = Path(__file__).parents[2]
 DOCUMENT = {
@@ -127,3 +129,49 @@ async def test_a_worker_hands_its_job_in_at_the_server_that_came_back(tmp_path):
                 ) as http:
                     assert (await ended(http, run_id))["status"] == "succeeded"
             assert await only.end(signal.SIGTERM) == 0
+
+
+@asynccontextmanager
+async def servers(store, count):
+    """Several on one database: by address."""
+    command = ("serve", "--store", store, "--port", "0", "--json")
+    async with AsyncExitStack() as stack:
+        found = {}
+        for _ in range(count):
+            one = await stack.enter_async_context(ostinato(*command, OSTINATO_LEASE="2s"))
+            found[(await one.says("address"))["address"]] = one
+        yield found
+
+
+async def first_answer(http, *ask, **more):
+    """Whoever takes over does so within its lease."""
+    while (answer := await http.request(*ask, **more)).status_code == 503:
+        pass
+    return answer
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
+async def test_a_worker_goes_on_with_the_server_that_takes_over(new_database):
+    """It was told no address: it looks in the store, and again when nobody answers there. So does
+    whoever waits for the result."""
+    store = new_database()
+    told = ("worker", "tests.crash.hands:app", "--store", store, "--lease", "2s", "--json")
+    async with servers(store, 2) as found, ostinato(*told) as only:
+        first = (await only.says("server"))["server"]
+        app = App(store=store)
+        async with httpx2.AsyncClient(base_url=first, trust_env=False, timeout=60) as http:
+            await http.post("/workflows", json=DOCUMENT)
+        before = await app.start("far", input={})
+        assert (await before.result(60))["three"] == 3
+        open_one = await app.start("far", input={})
+        waiting = asyncio.create_task(open_one.result(60))
+        await only.says("begun")
+        assert await found.pop(first).end(signal.SIGKILL) == -signal.SIGKILL
+        assert (await waiting)["three"] == 3
+        [left] = found
+        async with httpx2.AsyncClient(base_url=left, trust_env=False, timeout=60) as http:
+            run = {"workflow": "far", "input": {}}
+            run_id = (await first_answer(http, "POST", "/runs", json=run)).json()["id"]
+            assert (await ended(http, run_id))["output"]["three"] == 3
+        assert await only.end(signal.SIGTERM) == 0

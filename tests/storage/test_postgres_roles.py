@@ -6,12 +6,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ostinato.app.moving import move_store
 from ostinato.errors import Refused, StoreError
 from ostinato.ports import Batch, Removal
 from ostinato.storage.postgres import PostgresStorage, schema
 from ostinato.storage.postgres.url import address
+from ostinato.storage.sqlite import SqliteStorage
 from ostinato.testing.storage_contract.hooks import raises
-from ostinato.testing.storage_contract.samples import ended, record
+from ostinato.testing.storage_contract.samples import ended, mail, record
 from ostinato.testing.storage_contract.writing import everything, full_batch
 
 pytestmark = pytest.mark.real
@@ -80,6 +82,25 @@ async def test_tables_that_come_later_are_the_servers_too(empty):
     await storage.open()
     await storage.commit(Batch(records=[record()]))
     await storage.close()
+
+
+async def test_a_store_is_moved_by_the_owner_of_the_tables(empty, tmp_path):
+    owner, mine = (empty.url("ostinato", f"ostinato_{role}") for role in ("owner", "server"))
+    await schema.migrate(address(owner), schema.shipped())
+    with psycopg.connect(owner, autocommit=True) as db:
+        db.execute(_block("after the first `ostinato tables`, as the owner").encode())
+    file = f"sqlite:///{tmp_path}/o.db"
+    storage = SqliteStorage(file.removeprefix("sqlite:///"))
+    await storage.open()
+    await storage.commit(Batch(records=[record()], mail={mail().line: mail()}))
+    await storage.close()
+    error = await raises(StoreError, move_store(file, mine, faulty=True))
+    assert "docs/how-to/postgresql.md" in error.message
+    await move_store(file, owner, faulty=True)
+    theirs = PostgresStorage(mine)
+    await theirs.open()
+    assert await theirs.history("r1") == [record()]
+    await theirs.close()
 
 
 async def test_history_may_be_divided_by_time(new_database):

@@ -4,13 +4,13 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from ostinato.app.checking.rules import Entry, _nothing_twice, given_up_in_time
 from ostinato.core import facts as f
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import VERSION, decode_facts, encode_facts
 from ostinato.core.schedules import event_of
 from ostinato.ports import Batch, Outgoing, Record, StoredEvent, Wait
 from ostinato.testing.history_checker import Journal, check_history, check_store
-from ostinato.testing.history_checker.rules import Entry, _nothing_twice, given_up_in_time
 from ostinato.testing.storage_contract.samples import task, task_end
 from tests.stage import NOON, Clock, Memory, Stage, one_job, reached
 

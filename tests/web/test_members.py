@@ -67,6 +67,7 @@ async def test_a_server_without_a_partition_reads_and_says_who_does_the_work(tab
             refused = await http.post("/runs", json={"workflow": "w", "input": {}})
             assert refused.status_code == 503
             assert "stands by; ask http://127.0.0.1:8085" in refused.json()["detail"]
+            assert refused.json()["error"]["address"] == "http://127.0.0.1:8085"
 
 
 async def test_a_server_that_joins_is_not_ready(table):

@@ -23,6 +23,8 @@ remote        start, emit and tasks of an engine in another process
 desk          … and its desk for workers            wire       … as little of HTTP as that takes
 working       a worker for such a one
 address       where that one answers
+moving        a store moved to another one          judged     … and its histories
+checking      rules about histories
 """
 
 from ostinato.app.doing import Once, Producer

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from ostinato.app.wiring import known_in_postgres
 from ostinato.config import Settings
+from ostinato.errors import AdapterError
 
 
 def address_file(settings: Settings) -> Path | None:
@@ -52,6 +54,24 @@ def known_address(settings: Settings) -> str | None:
     except OSError:
         return None
     return url if url.startswith("http") and owner_lives(settings) else None
+
+
+Look = Callable[[], Awaitable[str | None]]
+"""Where a server answers by now, if one is known."""
+
+
+def looking(settings: Settings) -> Look | None:
+    """For who was told no address, and so may be sent to another one when that server has gone."""
+    if settings.url:
+        return None
+
+    async def look() -> str | None:
+        try:
+            return await asyncio.to_thread(known_address, settings)
+        except AdapterError:  # the database is away as well; it is asked again
+            return None
+
+    return look
 
 
 def owner_lives(settings: Settings) -> bool:

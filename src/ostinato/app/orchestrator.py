@@ -13,7 +13,14 @@ from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
-from ostinato.app.parts import HandlerFunction, consumer_workflow, consuming, defaults_of, name_of
+from ostinato.app.parts import (
+    HandlerFunction,
+    consumer_workflow,
+    consuming,
+    defaults_of,
+    name_of,
+    refuse_without_brackets,
+)
 from ostinato.app.run import Run
 from ostinato.app.scheduling import Scheduling
 from ostinato.app.sharing import Sharing
@@ -83,6 +90,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         Options: ``attempts``, ``timeout`` and the other members of ``retry``. A document's own
         values beat them, key by key.
         """
+        refuse_without_brackets("handler()", name)
 
         def register(function: T) -> HandlerFunction:
             called = name or name_of(function)
@@ -115,6 +123,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
     ) -> Callable[[T], T]:
         """Call the function for each event of ``type``; what it returns is published."""
+        refuse_without_brackets('consumer("the type of its event")', type)
         if "process" in options:
             raise UsageError(
                 "a consumer runs in the engine's process; let its event start a workflow "

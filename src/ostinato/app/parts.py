@@ -102,6 +102,12 @@ def consuming(function: Callable[..., Any], publish: str | None) -> Callable[...
     return handle
 
 
+def refuse_without_brackets(decorator: str, given: object) -> None:
+    """Or the function would be taken for the name, and never be called. Raises ``UsageError``."""
+    if callable(given):
+        raise UsageError(f"write @app.{decorator} over {name_of(given)}: it needs its brackets")
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """Its own; of an object that can be called, its class's."""
     routine = function.func if isinstance(function, functools.partial) else function

@@ -8,23 +8,30 @@ SQLite file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
 from msgspec import Raw
 
-from ostinato.app.address import known_address
+from ostinato.app.address import Look, known_address, looking
 from ostinato.app.run import RunEnded
 from ostinato.config import Settings
 from ostinato.core.codec import encode_value
+from ostinato.core.state import OVER
 from ostinato.errors import ConflictError, InvalidInput, NotFoundError, NothingIsRunning
 from ostinato.runtime.inbox import Accepted
 
 PATIENCE = 45
 """Seconds that a request may take."""
+
+AWAY, PAUSE = 30.0, 0.05
+"""Seconds for which a run's server may be away, as while another one takes over; the first pause
+between two looks."""
+
+T = TypeVar("T")
 
 ERRORS = {404: NotFoundError, 409: ConflictError, 422: InvalidInput}
 
@@ -43,18 +50,21 @@ class RemoteRun:
         self.duplicate = bool(run.get("duplicate", False))
 
     async def view(self) -> dict[str, Any]:
-        """The run as ``GET /runs/{id}`` shows it."""
-        run: dict[str, Any] = await self._server.ask("GET", f"/runs/{self.id}")
+        """The run as ``GET /runs/{id}`` shows it, also when another server goes on with it."""
+        path = f"/runs/{self.id}"
+        run: dict[str, Any] = await self._server.lasting(lambda: self._server.ask("GET", path))
         return run
 
     async def result(self, timeout: float | None = None) -> Any:
         """The output. Raises ``RunEnded`` when it fails, ``TimeoutError`` after ``timeout`` s."""
+        path = f"/runs/{self.id}/stream"
         try:
             async with asyncio.timeout(timeout):
-                await self._server.follow(f"/runs/{self.id}/stream")
+                while (run := await self.view())["status"] not in OVER:
+                    await self._server.lasting(lambda: self._server.follow(path))
         except TimeoutError:
             raise TimeoutError(f"run {self.id} is not over after {timeout} s") from None
-        return _output(await self.view())
+        return _output(run)
 
 
 def _output(run: dict[str, Any]) -> Any:
@@ -67,8 +77,11 @@ def _output(run: dict[str, Any]) -> Any:
 
 
 class Server:
-    def __init__(self, url: str, key: str | None) -> None:
+    """``look`` says where the server is when it is not at ``url`` any more."""
+
+    def __init__(self, url: str, key: str | None, look: Look | None = None) -> None:
         self.url = url
+        self._look = look
         self._headers = {"content-type": "application/json"}
         if key:
             self._headers["authorization"] = f"Bearer {key}"
@@ -99,8 +112,26 @@ class Server:
     async def follow(self, path: str) -> None:
         """Until a stream of events ends."""
         async with self._client(None) as client, client.stream("GET", path) as answer:
+            if not answer.is_success:
+                await answer.aread()
+                raise _error(answer)
             async for _ in answer.aiter_raw():
                 pass
+
+    async def lasting(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of whichever server there is within ``AWAY`` seconds; only for what may be
+        asked twice."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + AWAY, PAUSE
+        while True:
+            try:
+                return await ask()
+            except NothingIsRunning:
+                if self._look is None or loop.time() >= until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+            self.url = await self._look() or self.url
 
     @asynccontextmanager
     async def _client(self, timeout: float | None) -> AsyncIterator[httpx2.AsyncClient]:
@@ -127,4 +158,4 @@ def find_server(settings: Settings) -> Server:
     url = settings.url or known_address(settings)
     if not url:
         raise NothingIsRunning(NOBODY)
-    return Server(url, settings.key)
+    return Server(url, settings.key, looking(settings))

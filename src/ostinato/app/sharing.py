@@ -148,7 +148,8 @@ class Sharing(Deploying, Reading):
         does = "stands by" if self._membership.waits else "has no part of the runs yet"
         other = self._membership.other()
         where = "nobody does the work yet" if other is None else f"ask {other.address}"
-        return NothingIsRunning(f"this process {does}; {where}")
+        address = None if other is None else other.address
+        return NothingIsRunning(f"this process {does}; {where}", address=address)
 
 
 class _Share:

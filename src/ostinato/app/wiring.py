@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from ostinato.errors import SettingsError
 from ostinato.ports import Archive, Storage
+from ostinato.storage.moving import Source, Target
+
+SERVERS = ("postgresql://", "postgres://")
 
 
 def _sqlite(url: str) -> Storage:
@@ -47,13 +50,18 @@ def scratch_store(url: str) -> AbstractContextManager[str]:
     return scratch(url)
 
 
-def server_processes(url: str) -> list[int]:
-    """Of the database server, if that is on this machine; a file has none."""
-    if not url.startswith(("postgresql://", "postgres://")):
-        return []
+def server_process(url: str) -> int | None:
+    """Of the database server, if that is on this machine."""
     with _psycopg_named():
-        from ostinato.storage.postgres.scratch import server_processes
-    return server_processes(url)
+        from ostinato.storage.postgres.scratch import server_process
+    return server_process(url)
+
+
+def server_shown(url: str) -> str:
+    """Version and durability of the database server."""
+    with _psycopg_named():
+        from ostinato.storage.postgres.scratch import server_shown
+    return server_shown(url)
 
 
 async def bring_tables_up(url: str, *, finish: bool) -> list[str]:
@@ -100,6 +108,37 @@ def open_store(url: str, claims: str = "skip-locked") -> Storage:
         f"store = {url!r}: no store is known for {scheme or 'an empty scheme'!r}; known are "
         f"{known}, as in sqlite:///ostinato.db"
     )
+
+
+def source_of(url: str) -> Source:
+    """The store that is moved; nothing is opened yet."""
+    if url.startswith(SERVERS):
+        with _psycopg_named():
+            from ostinato.storage.postgres.moving import PostgresSource
+        return PostgresSource(url)
+    from ostinato.storage.sqlite.moving import SqliteSource
+
+    return SqliteSource(_file_in(url))
+
+
+def target_of(url: str) -> Target:
+    """Where it is moved to."""
+    if url.startswith(SERVERS):
+        with _psycopg_named():
+            from ostinato.storage.postgres.moving import PostgresTarget
+        return PostgresTarget(url)
+    from ostinato.storage.sqlite.moving import SqliteTarget
+
+    return SqliteTarget(_file_in(url))
+
+
+def _file_in(url: str) -> str:
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise SettingsError(
+            f"{url!r} is not a store that can be moved: those are sqlite:///FILE and postgresql://…"
+        )
+    return path
 
 
 def open_archive(folder: str) -> Archive:

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 
+from ostinato.app.address import Look
 from ostinato.app.desk import HttpDesk
 from ostinato.app.orchestrator import App
 from ostinato.errors import UsageError
@@ -18,13 +19,16 @@ def worker_of(
     app: App,
     url: str,
     *,
+    look: Look | None = None,
     topics: Mapping[str, int | None] | None = None,
     concurrency: int = 10,
     lease: int = 30_000,
     drain: float | None = None,
     name: str | None = None,
 ) -> Worker:
-    """``topics`` are names of handlers of the app (all of its own, when not given), each with how
+    """``look`` says where the server is when it is not at ``url`` any more.
+
+    ``topics`` are names of handlers of the app (all of its own, when not given), each with how
     many of it may be at work at once. ``lease`` is in ms, ``drain`` in seconds.
 
     Raises ``UsageError`` for a topic that has no handler here.
@@ -40,7 +44,7 @@ def worker_of(
         version=importlib.import_module("ostinato").__version__,
         secrets=settings.secrets,
     )
-    return Worker(HttpDesk(url, settings.key), app.handlers, manner)
+    return Worker(HttpDesk(url, settings.key, look), app.handlers, manner)
 
 
 def _topics(app: App, topics: Mapping[str, int | None] | None, concurrency: int) -> dict[str, int]:

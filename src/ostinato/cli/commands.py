@@ -63,6 +63,10 @@ COMMANDS: dict[str, Command] = dict(
         _same("clean", "remove now what [retention] says is too old"),
         _same("members", "list the processes that share a store; end a standby"),
         _same("tables", "bring the tables of a PostgreSQL up to date"),
+        (
+            "migrate-store",
+            Command("migrate_store", "migrate_store", "move everything to another store"),
+        ),
         _same("graph", "draw a workflow"),
         _same("match", "ask a pattern whether it fits an event, and why not"),
         ("eval", Command("evaluate", "evaluate", "try an expression on data")),

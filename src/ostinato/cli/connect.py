@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ostinato.app.address import known_address
+from ostinato.app.address import known_address, looking
 from ostinato.cli.client import Client
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.remote import RemoteClient
@@ -52,7 +52,7 @@ async def _remote(settings: Settings) -> RemoteClient | None:
     url = known_address(settings)
     if url is None:
         return None
-    remote = RemoteClient(url, settings.key)
+    remote = RemoteClient(url, settings.key, look=looking(settings))
     if await remote.answers():
         return remote
     await remote.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from ostinato.app.address import Look
 from ostinato.cli.client import Data
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.refusal import refusal
@@ -31,8 +32,10 @@ class RemoteClient:
         key: str | None = None,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
+        look: Look | None = None,
     ) -> None:
         self.place = url
+        self._look = look
         headers = {"authorization": f"Bearer {key}"} if key else {}
         self._http = httpx2.AsyncClient(
             base_url=url, headers=headers, timeout=_PATIENCE, transport=transport, trust_env=False
@@ -114,8 +117,14 @@ class RemoteClient:
                     raise
                 if away >= _RETURNS_WITHIN:
                     raise self._gone(error) from error
+                await self._look_again()
             await asyncio.sleep(0.25)
             away += 0.25
+
+    async def _look_again(self) -> None:
+        """Another server may have taken over."""
+        if self._look is not None and (url := await self._look()) is not None:
+            self.place, self._http.base_url = url, httpx2.URL(url)
 
     async def _stream(self, run_id: str, after: int) -> AsyncIterator[Data]:
         timeout = httpx2.Timeout(60, connect=3)  # the server's keep-alive is far below

@@ -48,9 +48,12 @@ def worker(
     url: Url = None,
 ) -> None:
     """Do jobs for a server: those that no handler there does. SIGTERM or Ctrl-C lets jobs at work
-    finish, then it ends with exit 0; what it had not begun is given back."""
+    finish, then it ends with exit 0; what it had not begun is given back.
+
+    Without --url the server is found by the store, also when another one takes over later."""
     if not is_application(source):
         raise Stop(f"{source!r} is no module:app", code=USAGE)
+    from ostinato.app.address import looking
     from ostinato.app.working import worker_of
     from ostinato.telemetry.logs import configure_logs
 
@@ -62,6 +65,7 @@ def worker(
     made = worker_of(
         app,
         server,
+        look=looking(settings),
         topics=None if topics is None else topics_in(topics),
         concurrency=concurrency,
         lease=_ms(lease, "--lease"),

@@ -45,7 +45,8 @@ log = logger("ostinato.web")
 
 
 class Refusal(Exception):
-    """A request that the door itself refuses. ``seed``: in the form of the older services."""
+    """A request that the door itself refuses. ``seed``: in the form of the older services;
+    ``address``: who would not refuse it."""
 
     def __init__(
         self,
@@ -56,9 +57,11 @@ class Refusal(Exception):
         problems: Sequence[Problem] = (),
         headers: Mapping[str, str] | None = None,
         seed: bool = False,
+        address: str = "",
     ) -> None:
         super().__init__(message)
         self.seed = seed
+        self.address = address
         self.status = status
         self.name = name
         self.message = message
@@ -95,7 +98,9 @@ def _known(error: OstinatoError, status: int) -> Refusal:
     headers = {}
     if isinstance(error, errors.Busy):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
-    return Refusal(status, error.code, error.message, problems=error.problems, headers=headers)
+    address = str(error.details.get("address", ""))
+    told = (status, error.code, error.message)
+    return Refusal(*told, problems=error.problems, headers=headers, address=address)
 
 
 def error_answer(error: Exception, path: str, *, seed: bool = False) -> Response:
@@ -114,6 +119,8 @@ def error_body(refusal: Refusal, path: str) -> dict[str, Any]:
     }
     if status in SEED_CODES:
         inner["code"] = SEED_CODES[status]
+    if refusal.address:
+        inner["address"] = refusal.address
     if problems:
         inner["details"] = [_detail(problem, refusal.name) for problem in problems]
     return {

@@ -5,10 +5,12 @@ inside     … on an App in a process           documents  the workflows that ar
 served     … over HTTP                        server     the server process; load  who sends to it
 shape      … what must not grow               meter      time, CPU, commits, memory
 crowd      … among many patterns              waits      … how soon one is woken
-rounds     ours and the peer's in turn        one        one round, a process of its own
+crew       … a worker beside the server       fleet      … several servers on one database
+idle       … with nothing to do               tap        what is said to the database
+rounds     ours and the peers' in turn        one        one round, a process of its own
 processes  a round leaves nothing behind      peers      the engines beside it
 summary    medians, ranges, ratios            machine    what it was measured on
-environment  packages that are not ours, apart
+environment  packages that are not ours       binary     programs that are not
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How many, alternating with the peer.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the work a round.")] = False,
     peer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="An engine measured beside: dbos.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="An engine measured beside: dbos, restate, pgbench."),
     ] = None,
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the files are: on the disk that counts.")
@@ -51,51 +54,62 @@ def bench(
     not grow: length memory waiting items patterns, and how soon one is woken: timers found. Files
     are made in the working directory, and removed. With --json the last line of stdout is the
     answer, all of it.
+
+    With --store also: W5-worker W5-worker-1 (a worker beside the server), fleet-busy, fleet-noop
+    (several servers beside one), idle (what one asks that has nothing to do).
     """
     from ostinato.cli.bench.processes import ended_in_order
     from ostinato.cli.bench.rounds import measured
     from ostinato.cli.bench.scale import Scale
     from ostinato.cli.bench.summary import tell
 
-    names = _chosen(workloads or ["W1"])
+    names = _chosen(workloads or ["W1"], store)
     scale = Scale().quick if quick else Scale()
     with ended_in_order():
-        beside = _peer(peer)
+        peers = _peers(peer or [], store)
+        beside = [each for each, there in peers.items() if there]
         answer = measured(names, rounds, scale, beside, folder.resolve(), store)
     answer["quick"] = quick
-    if peer is not None and beside is None:
+    for missing in peers.keys() - beside:
         for name in names:
-            answer[name][f"{peer}_sqlite"] = None
+            answer[name][missing.column(store)] = None
     if json:
         print(json_text.dumps(answer, ensure_ascii=False, allow_nan=False))
     else:
         tell(answer, names)
 
 
-def _chosen(names: list[str]) -> list[str]:
+def _chosen(names: list[str], store: str | None) -> list[str]:
     from ostinato.cli.bench.workloads import WORKLOADS
 
     if "all" in names:
-        return list(WORKLOADS)
+        return [name for name, each in WORKLOADS.items() if store or not each.server]
     unknown = [name for name in names if name not in WORKLOADS]
     if unknown:
         known = ", ".join(WORKLOADS)
         raise Stop(f"no workload {unknown[0]!r}", hint=f"there are {known}", code=USAGE)
+    for name in names:
+        if WORKLOADS[name].server and store is None:
+            hint = "name one: --store postgresql://user@host/database"
+            raise Stop(f"{name} is about a PostgreSQL", hint=hint, code=USAGE)
     return list(dict.fromkeys(names))
 
 
-def _peer(name: str | None) -> Peer | None:
+def _peers(names: list[str], store: str | None) -> dict[Peer, bool]:
+    """Each with whether it can be had here."""
     from ostinato.cli import output
     from ostinato.cli.bench.environment import Unobtainable
     from ostinato.cli.bench.peers import PEERS
 
-    if name is None:
-        return None
-    if name not in PEERS:
-        raise Stop(f"no peer {name!r}", hint=f"there are {', '.join(PEERS)}", code=USAGE)
-    try:
-        PEERS[name].make()
-    except Unobtainable as error:
-        output.note(f"{name} cannot be had here, so it is left out: {error}")
-        return None
-    return PEERS[name]
+    found = {}
+    for name in dict.fromkeys(names):
+        if name not in PEERS:
+            raise Stop(f"no peer {name!r}", hint=f"there are {', '.join(PEERS)}", code=USAGE)
+        try:
+            PEERS[name].make(store)
+        except Unobtainable as error:
+            output.note(f"{name} cannot be had here, so it is left out: {error}")
+            found[PEERS[name]] = False
+        else:
+            found[PEERS[name]] = True
+    return found

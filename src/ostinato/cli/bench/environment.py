@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,5 +69,8 @@ def variables() -> dict[str, str]:
     return env
 
 
-def call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, env=variables(), capture_output=True, text=True, check=False)
+def call(
+    command: Sequence[str], environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environ = environ or variables()
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

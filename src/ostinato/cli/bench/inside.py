@@ -15,7 +15,6 @@ from statistics import median
 from typing import Any
 
 from ostinato.app import App
-from ostinato.app.wiring import server_processes
 from ostinato.cli.bench.documents import FAN, LIGHT, STEPS, fan, sequence
 from ostinato.cli.bench.meter import Figures, Meter, percentiles
 from ostinato.cli.bench.scale import Scale
@@ -56,8 +55,7 @@ async def finish(app: App, workflow: str, **given: Any) -> None:
 
 
 def meter(app: App) -> Meter:
-    """With the CPU of the database server, where there is one."""
-    return Meter(lambda: app.health()["commits"], beside=server_processes(app.settings.store))
+    return Meter(lambda: app.health()["commits"])
 
 
 def side_by_side(handler: str, count: Callable[[Scale], int], at_once: int | None = None) -> Run:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 import sys
 import time
@@ -10,30 +12,28 @@ from pathlib import Path
 
 Figures = dict[str, float]
 
+BESIDE = "OSTINATO_BENCH_BESIDE"
+"""The variable with the id of a database server: its CPU counts, its connections' included."""
+
 
 class Meter:
-    """What has gone since it was made. ``others`` are the processes beside this one; those of
-    a database server (``beside``) count for their CPU alone.
+    """What has gone since it was made. ``others`` are the processes beside this one; a database
+    server that ``BESIDE`` names counts for its CPU alone.
 
     ``commits`` says how many commits the store has made so far.
     """
 
-    def __init__(
-        self,
-        commits: Callable[[], float],
-        others: Sequence[int] = (),
-        *,
-        beside: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, commits: Callable[[], float], others: Sequence[int] = ()) -> None:
         self._commits = commits
         self._others = others
-        self._beside = beside
         self._committed = commits()
         self._cpu = self._cpu_now()
         self._begun = time.perf_counter()
 
     def _cpu_now(self) -> float:
-        return time.process_time() + sum(map(cpu_of, (*self._others, *self._beside)))
+        server = os.environ.get(BESIDE)
+        beside = family_cpu(int(server)) if server else 0.0
+        return time.process_time() + sum(map(cpu_of, self._others)) + beside
 
     @property
     def seconds(self) -> float:
@@ -62,6 +62,17 @@ def cpu_of(pid: int) -> float:
     """Seconds that a process has used, its ended threads included (Linux)."""
     clock = (~pid << 3) | 2  # what clock_getcpuclockid(3) makes of a process
     return time.clock_gettime_ns(clock) / 1e9
+
+
+def family_cpu(pid: int) -> float:
+    """Of a process and its children, those that have ended included (Linux)."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ended = (int(stat[13]) + int(stat[14])) / os.sysconf("SC_CLK_TCK")
+    seconds = cpu_of(pid) + ended
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            seconds += cpu_of(int(child))
+    return seconds
 
 
 def peak_mib(*pids: int) -> float:

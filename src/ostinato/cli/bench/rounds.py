@@ -1,19 +1,20 @@
-"""Rounds: ours and the peer's in turn, each in a process of its own, on a file of its own."""
+"""Rounds: ours and the peers' in turn, each in processes of its own, on a store of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ostinato.app.wiring import scratch_store
+from ostinato.app.wiring import scratch_store, server_process, server_shown
 from ostinato.cli import output
 from ostinato.cli.bench.machine import machine
-from ostinato.cli.bench.meter import Figures
+from ostinato.cli.bench.meter import BESIDE, Figures
 from ostinato.cli.bench.peers import Peer
 from ostinato.cli.bench.processes import round_of
 from ostinato.cli.bench.scale import Scale
@@ -26,7 +27,7 @@ def measured(
     names: Iterable[str],
     rounds: int,
     scale: Scale,
-    peer: Peer | None,
+    peers: Sequence[Peer],
     folder: Path,
     store: str | None = None,
 ) -> dict[str, Any]:
@@ -37,24 +38,31 @@ def measured(
     answer: dict[str, Any] = {}
     there = machine(folder)
     for name in names:
-        made = _rounds(name, rounds, scale, peer, folder, store)
+        made = _rounds(name, rounds, scale, peers, folder, store)
         answer[name] = {"about": WORKLOADS[name].about(scale), **summary(WORKLOADS[name], made)}
-    there["store"] = "SQLite, WAL, synchronous=FULL" if store is None else "PostgreSQL"
+    there["store"] = "SQLite, WAL, synchronous=FULL" if store is None else server_shown(store)
     there["load_after"] = round(os.getloadavg()[0], 2)
-    if peer is not None:
-        there[peer.name] = peer.version()
+    there |= {peer.name: peer.version() for peer in peers}
     return answer | {"rounds": rounds, "machine": there}
 
 
 def _rounds(
-    name: str, rounds: int, scale: Scale, peer: Peer | None, folder: Path, store: str | None
+    name: str,
+    rounds: int,
+    scale: Scale,
+    peers: Sequence[Peer],
+    folder: Path,
+    store: str | None,
 ) -> Rounds:
     workload, made = WORKLOADS[name], Rounds({ours(store): []})
     count = 1 if workload.once else rounds
     for number in range(1, count + 1):
         made[ours(store)].append(measure(name, scale, folder, store))
-        if peer is not None and name in peer.sizes:
-            made.setdefault(peer.column, []).append(peer.measure(name, folder))
+        for peer in peers:
+            if name in peer.sizes:
+                with _empty(store) as place:
+                    figures = peer.measure(name, folder, place)
+                made.setdefault(peer.column(store), []).append(figures)
         last = ", ".join(f"{who} {shown(first(each[-1]))}" for who, each in made.items())
         output.note(f"{name} round {number} of {count}: {last} {workload.unit}")
     return made
@@ -63,7 +71,16 @@ def _rounds(
 def measure(name: str, scale: Scale, folder: Path, store: str | None = None) -> Figures:
     """One round of ours."""
     command = [sys.executable, "-m", "ostinato.cli.bench.one", name, json.dumps(asdict(scale))]
+    with _empty(store) as place:
+        return round_of(command, folder, os.environ | place)
+
+
+@contextmanager
+def _empty(store: str | None) -> Iterator[Mapping[str, str]]:
+    """The variables that name a database of its own, and the server whose CPU counts with it."""
     if store is None:
-        return round_of(command, folder)
+        yield {}
+        return
+    server = server_process(store)
     with scratch_store(store) as empty:
-        return round_of(command, folder, os.environ | {STORE: empty})
+        yield {STORE: empty} | ({BESIDE: str(server)} if server else {})

@@ -25,8 +25,9 @@ _LOOK_AGAIN = 0.010
 @contextlib.contextmanager
 def _server(place: Path) -> Iterator[tuple[Server, Caller]]:
     """One run has been, so nothing of the first use is measured."""
-    (documents := place / "documents").mkdir()
-    with serving(place, documents, [sequence("one-noop", "noop", 1, on="START")]) as server:
+    with serving(
+        place, place / "documents", [sequence("one-noop", "noop", 1, on="START")]
+    ) as server:
         caller = Caller(server)
         try:
             caller.call(request("/runs?wait=30s", b'{"workflow":"one-noop"}'), 201)
@@ -47,7 +48,8 @@ async def latency(place: Path, scale: Scale) -> Figures:
         return {**percentiles(taken), **begun.costs("run", scale.calls, scale.calls)}
 
 
-def _until_ended(server: Server, runs: int) -> None:
+def until_ended(server: Server, runs: int) -> None:
+    """So many of all that there are."""
     while server.count("succeeded") < runs:
         time.sleep(_LOOK_AGAIN)
 
@@ -61,7 +63,7 @@ def acceptance(batch: int, at_once: int) -> Run:
             begun, cpu = Meter(server.commits, [server.pid]), cpu_of(server.pid)
             taken = await burst(server, events, batch, at_once=at_once)
             accepted = begun.seconds
-            _until_ended(server, scale.starts + 1)
+            until_ended(server, scale.starts + 1)
             rates = begun.rates("run", scale.starts, scale.starts)
             return {
                 "accepted_per_second": scale.starts / accepted,

@@ -91,7 +91,7 @@ async def memory(place: Path, scale: Scale) -> Figures:
 
 async def asleep(place: Path, scale: Scale) -> Figures:
     """A server with so many waiting runs is stopped, started again, and left alone."""
-    (documents := place / "documents").mkdir()
+    documents = place / "documents"
     with serving(place, documents, [waiting("waiting", "WAIT")]) as empty:
         none = await _rest(empty, scale.idle)
         await burst(empty, _waiters(scale.waiting), BATCH, at_once=4)

@@ -27,20 +27,22 @@ def first(figures: Figures) -> float:
 
 
 def summary(workload: Workload, rounds: Rounds) -> dict[str, Any]:
-    """Medians under each engine's name; ``ratio`` is the median of same-round ratios."""
+    """Medians under each engine's name; ``ratio`` is the median of same-round ratios with the
+    first peer, ``ratios`` has those with each."""
     firsts = {who: [first(figures) for figures in each] for who, each in rounds.items()}
     answer: dict[str, Any] = {"unit": workload.unit, "less": workload.less}
     answer |= {who: median(values) for who, values in firsts.items()}
-    answer["ratio"] = _ratio(workload, *firsts.values())
+    mine, *_ = firsts.values()
+    ratios = {who: _ratio(workload, mine, each) for who, each in list(firsts.items())[1:]}
+    answer["ratio"] = next(iter(ratios.values()), None)
+    answer["ratios"] = ratios
     answer["range"] = {who: [min(values), max(values)] for who, values in firsts.items()}
     answer["figures"] = {who: _medians(each) for who, each in rounds.items()}
     answer["each"] = rounds
     return answer
 
 
-def _ratio(workload: Workload, ours: list[float], theirs: list[float] | None = None) -> Any:
-    if theirs is None:
-        return None
+def _ratio(workload: Workload, ours: list[float], theirs: list[float]) -> float:
     pairs = zip(ours, theirs, strict=True)
     return median(b / a if workload.less else a / b for a, b in pairs)
 
@@ -74,8 +76,8 @@ def _parts(answer: dict[str, Any]) -> list[output.Part]:
         for who, medians in figures.items()
     ]
     parts: list[output.Part] = [output.table_of(columns, rows)]
-    if answer["ratio"] is not None:
-        parts.append(output.Line(f"ratio {answer['ratio']:,.1f} (median of same-round ratios)"))
+    for who, ratio in answer["ratios"].items():
+        parts.append(output.Line(f"× {who}: {ratio:,.1f} (median of same-round ratios)"))
     return parts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from ostinato.cli.bench import crowd, inside, served, shape, waits
+from ostinato.cli.bench import crew, crowd, fleet, idle, inside, served, shape, waits
 from ostinato.cli.bench.inside import Run, side_by_side
 from ostinato.cli.bench.scale import Scale
 
@@ -13,7 +13,8 @@ from ostinato.cli.bench.scale import Scale
 class Workload:
     """``unit`` is that of the first figure; ``less`` says that less of it is better.
 
-    ``once``: so large that it is measured once, however many rounds there are.
+    ``once``: so large that it is measured once, however many rounds there are. ``server``: it is
+    about a database server, so there is none without ``--store``.
     """
 
     template: str
@@ -21,6 +22,7 @@ class Workload:
     run: Run
     less: bool = False
     once: bool = False
+    server: bool = False
 
     def about(self, scale: Scale) -> str:
         return self.template.format(**asdict(scale))
@@ -137,5 +139,40 @@ WORKLOADS: dict[str, Workload] = {
         crowd.patterns,
         less=True,
         once=True,
+    ),
+    "W5-worker": Workload(
+        "as W5-light, by a worker in a process of its own over HTTP, ten jobs at once, {flows:,} "
+        "times",
+        "ms makespan",
+        crew.light(10),
+        less=True,
+        server=True,
+    ),
+    "W5-worker-1": Workload(
+        "as W5-worker, one job at once, {flows:,} times",
+        "ms makespan",
+        crew.light(1),
+        less=True,
+        server=True,
+    ),
+    "fleet-busy": Workload(
+        "{busy:,} runs of 10 steps that use 1 ms of CPU: {fleet} servers beside one",
+        "× one server's steps/s",
+        fleet.compared("burn", lambda scale: scale.busy),
+        server=True,
+    ),
+    "fleet-noop": Workload(
+        "{brisk:,} runs of 10 no-op steps: {fleet} servers beside one",
+        "× one server's steps/s",
+        fleet.compared("noop", lambda scale: scale.brisk),
+        server=True,
+    ),
+    "idle": Workload(
+        "a server that has nothing to do, for {quiet:g} s, and again with three workers",
+        "queries/s beside its lease",
+        idle.queries,
+        less=True,
+        once=True,
+        server=True,
     ),
 }

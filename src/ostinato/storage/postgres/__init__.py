@@ -12,7 +12,8 @@ reads       what the engine reads                 lists   what lists and pages r
 jobs        jobs for workers, and their claims     statements_jobs  the SQL of that
 conditions  filters joined to one statement
 values      large values, apart from their rows   arrays  arguments in binary
-announced   where the server of a store answers
+moving      a database as one end of a move       moving_sql  the SQL of that
+moved       what one says that was moved           announced   where the server of a store answers
 scratch     a database for a while, for measuring
 """
 

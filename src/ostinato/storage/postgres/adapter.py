@@ -45,7 +45,7 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.postgres import faults, jobs, lists, reads, schema, statements
+from ostinato.storage.postgres import faults, jobs, lists, moved, reads, schema, statements
 from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import number, text
 from ostinato.storage.postgres.batch import Pipeline
@@ -66,14 +66,20 @@ class PostgresStorage:
     """One process's way to a database that several share; ``members`` says who has which part.
 
     ``claims``: "skip-locked", or "recheck" where a database cannot pass over rows that are locked.
-    ``patience`` is seconds for which the server may be away before whoever asks is told.
+    ``patience`` is seconds for which the server may be away before whoever asks is told; ``member``
+    an id among the members, else one is made by chance.
     """
 
     def __init__(
-        self, url: str, *, claims: str = "skip-locked", patience: float = PATIENCE
+        self,
+        url: str,
+        *,
+        claims: str = "skip-locked",
+        patience: float = PATIENCE,
+        member: str | None = None,
     ) -> None:
         self._passing = claims == "skip-locked"
-        self.member = secrets.token_hex(8)
+        self.member = member or secrets.token_hex(8)
         self.address = address(url)
         self._era = 0
         self._opened = False
@@ -95,6 +101,7 @@ class PostgresStorage:
         try:
             for link in (self._watch, self._writer, self._reader):
                 await link.open()
+            moved.refuse(self.address, await self._watch.rows(Ask(moved.ASK, kept=False)))
         except BaseException:
             self._close()
             raise

@@ -227,8 +227,8 @@ class Pipeline:
             answer = self._kept.keep(owner, task.answer)
         if isinstance(task, TaskRow):
             row = rows.task_row(task, self._kept.keep(owner, task.asked), answer)
-            people = [texts(_people(task.asked, name)) for name in ("candidates", "groups")]
-            self._add(sql.PUT_TASK, [*_arguments("tttitttiibttittbt", row), *people])
+            named = [texts(people(task.asked, name)) for name in ("candidates", "groups")]
+            self._add(sql.PUT_TASK, [*_arguments("tttitttiibttittbt", row), *named])
         else:
             self._add(sql.END_TASK, _arguments("tittbtt", rows.task_end_row(task, answer)))
 
@@ -309,7 +309,7 @@ def _arguments(kinds: str, row: Row) -> list[Argument]:
     return [_ENCODERS[kind](value) for kind, value in zip(kinds, row, strict=True)]
 
 
-def _people(asked: bytes, name: str) -> list[str]:
+def people(asked: bytes, name: str) -> list[str]:
     """Who is named in what is asked; nobody when it cannot be read."""
     try:
         found = _NOBODY.decode(asked).get(name)

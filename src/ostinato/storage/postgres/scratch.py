@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,12 +14,10 @@ from psycopg import sql
 from ostinato.storage.postgres import faults
 from ostinato.storage.postgres.url import address
 
-_PROCESSES = """
-SELECT pid FROM pg_stat_activity
-WHERE (inet_server_addr() IS NULL OR inet_server_addr() <<= '127/8')
-    AND (datname = current_database() AND backend_type = 'client backend'
-        OR backend_type IN ('walwriter', 'checkpointer', 'background writer'))
+_HERE = """
+SELECT pg_backend_pid() WHERE inet_server_addr() IS NULL OR inet_server_addr() <<= '127/8'
 """
+_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @contextmanager
@@ -33,11 +32,25 @@ def scratch(url: str) -> Iterator[str]:
         _do(url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
-def server_processes(url: str) -> list[int]:
-    """Ids of those that stay as long as connections do, when the server is on this machine."""
+def server_process(url: str) -> int | None:
+    """The id of the process whose children serve the connections, if it is on this machine."""
     with psycopg.connect(url, autocommit=True) as db:
-        mine = db.info.backend_pid
-        return [pid for (pid,) in db.execute(_PROCESSES) if pid != mine]
+        try:
+            stat = [Path(f"/proc/{pid}/stat").read_text() for (pid,) in db.execute(_HERE)]
+        except OSError:
+            return None
+        return next((int(text.rpartition(")")[2].split()[1]) for text in stat), None)
+
+
+def server_shown(url: str) -> str:
+    """Its version, and what it does for every commit."""
+    with psycopg.connect(url, autocommit=True) as db:
+        ask = sql.SQL("SHOW {}")
+        parts = ["server_version", *_SETTINGS]
+        found = [db.execute(ask.format(sql.Identifier(each))).fetchone() for each in parts]
+    version, *settings = (row[0] if row else "" for row in found)
+    told = ", ".join(f"{name}={value}" for name, value in zip(_SETTINGS, settings, strict=True))
+    return f"PostgreSQL {version}, {told}"
 
 
 def _do(url: str, statement: sql.Composed) -> None:

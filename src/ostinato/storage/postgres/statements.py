@@ -37,14 +37,15 @@ ON CONFLICT (digest) DO UPDATE SET lot = NULL
 """
 
 # Where a number of a transaction is ahead of the server's, another server gave it: the tables were
-# brought here. One at a time, so that all members are in the same era.
+# brought here. One at a time, and by what is of the last era, so that all members are in the same.
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1330861125)"
 ERA = """
 UPDATE era SET last = pg_snapshot_xmax(pg_current_snapshot()), number = number + CASE WHEN greatest(
     last,
-    (SELECT by FROM event_key ORDER BY number DESC LIMIT 1),
-    (SELECT by FROM wait ORDER BY by DESC LIMIT 1)
+    (SELECT CASE WHEN its.era = era.number THEN its.by END FROM event_key AS its
+        ORDER BY its.number DESC LIMIT 1),
+    (SELECT its.by FROM wait AS its WHERE its.era = era.number ORDER BY its.by DESC LIMIT 1)
 ) > pg_snapshot_xmax(pg_current_snapshot()) THEN 1 ELSE 0 END RETURNING number
 """
 

@@ -13,6 +13,7 @@ reads       what the engine reads               lists   what lists and pages rea
 statements  the SQL that is constant            rows    values to rows and back
 values      large values, apart from their rows faults  sqlite3's errors in our words
 pace        when a commit may hold up the loop
+moving      a file as one end of a move         moved   what one says that was moved
 """
 
 from ostinato.storage.sqlite.adapter import SqliteStorage

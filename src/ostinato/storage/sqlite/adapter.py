@@ -141,7 +141,7 @@ class SqliteStorage:
         db = connection.writer(self.file)
         try:
             with faults.told(self.file):
-                made = schema.migrate(self.file, db, schema.shipped())
+                made = schema.enter(self.file, db)
         except BaseException:
             db.close()
             raise

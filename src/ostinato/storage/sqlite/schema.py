@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ostinato.errors import StoreError
+from ostinato.storage.sqlite import moved
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -40,6 +41,14 @@ def shipped() -> list[Migration]:
     return [
         Migration(int(name[:4]), name, folder.joinpath(name).read_text("utf-8")) for name in found
     ]
+
+
+def enter(file: Path, db: sqlite3.Connection) -> int:
+    """Bring a store up to date that is to be used; as ``migrate``, and refuse one that was moved
+    to another place."""
+    made = migrate(file, db, shipped())
+    moved.refuse(file, db)
+    return made
 
 
 def migrate(file: Path, db: sqlite3.Connection, steps: Sequence[Migration]) -> int:

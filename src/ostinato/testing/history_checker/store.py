@@ -8,13 +8,21 @@ from typing import Any
 
 import msgspec
 
+from ostinato.app.checking import (
+    GraphOf,
+    Journal,
+    Pair,
+    Violation,
+    check_history,
+    replayed,
+    shown_differs,
+)
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import decode_facts
 from ostinato.core.instants import format_instant
 from ostinato.core.schedules import EVENT_TYPE
 from ostinato.core.state import BUSY, State
 from ostinato.core.tasks import open_tasks
-from ostinato.core.views import status_of
 from ostinato.ports import (
     EventQuery,
     Head,
@@ -25,8 +33,6 @@ from ostinato.ports import (
     StoredEvent,
     TaskQuery,
 )
-from ostinato.testing.history_checker.history import GraphOf, check_history, replayed
-from ostinato.testing.history_checker.violation import Journal, Pair, Violation
 
 
 async def check_store(
@@ -64,10 +70,8 @@ async def _heads(storage: Storage) -> Any:
 
 
 def _at_rest(head: Head, state: State, now: int | None) -> Iterator[tuple[str, str]]:
-    shown = (head.status, head.waiting_for, head.ended_at, head.doing)
-    folded = (status_of(state), state.waiting_for, state.ended_at, state.doing)
-    if shown != folded:
-        yield "head.differs", f"it shows {shown}, its history says {folded}"
+    if differs := shown_differs(head, state):
+        yield "head.differs", differs
     if state.ended or state.stuck is not None:
         return
     for step in state.open.values():

@@ -23,6 +23,7 @@ web        the peer of http jobs
 archive    an archive that fails
 faults     what goes wrong, armed by the plan
 place      where the data lies: in memory, or in a SQLite file
+postgres   … or on a PostgreSQL server; database: where it has its tables
 loop       an event loop in virtual time
 clock      the wall clock, that can be set
 points     the crash points, read from the source

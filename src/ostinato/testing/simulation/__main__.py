@@ -9,10 +9,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from ostinato.testing.simulation.fleet import play
+from ostinato.testing.simulation.fleet import database_for, play
 from ostinato.testing.simulation.outcome import Outcome, simulate
-from ostinato.testing.simulation.plan import plan_of
+from ostinato.testing.simulation.plan import ANY, STORES, plan_of
 from ostinato.testing.simulation.shrinking import shrink
 from ostinato.testing.simulation.tally import Tally
 
@@ -27,10 +28,12 @@ FULL = 520
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options().parse_args(arguments)
-    if options.seed is not None:
-        return _one(options.seed, trace=options.trace)
-    return _many(options.first, options.seeds, options.jobs)
+    parser = _options()
+    options = parser.parse_args(arguments)
+    if options.store == "postgres" and not options.server:
+        parser.error("a store on PostgreSQL needs --server postgresql://…")
+    options.store = options.store or (ANY if options.server else "")
+    return _many(options) if options.seed is None else _one(options)
 
 
 def _options() -> argparse.ArgumentParser:
@@ -41,6 +44,12 @@ def _options() -> argparse.ArgumentParser:
         "--seed", type=int, help="only this one, with its trace when it is red (SEED=)"
     )
     parser.add_argument("--trace", action="store_true", help="show the trace of a green seed too")
+    parser.add_argument("--store", choices=STORES, help="of all seeds; else each seed says which")
+    parser.add_argument(
+        "--server",
+        default="",
+        help="URL of a PostgreSQL for those seeds whose store is there; a database is made on it",
+    )
     parser.add_argument("--jobs", type=int, help="processes at once; all cores when not given")
     return parser
 
@@ -50,30 +59,34 @@ def say(*lines: str) -> None:
     sys.stdout.flush()
 
 
-def _one(seed: int, *, trace: bool) -> int:
-    outcome = simulate(plan_of(seed))
+def _one(options: argparse.Namespace) -> int:
+    plan = plan_of(options.seed, options.store)
+    with database_for([plan], options.server) as database:
+        outcome = simulate(plan, database)
     if outcome.broken:
-        show(outcome)
+        show(outcome, options.server)
         return 1
-    if trace:
+    if options.trace:
         say(str(outcome.plan), "", *trace_of(outcome))
-    say(f"seed {seed}: every promise was kept; digest {outcome.digest}")
+    say(f"seed {plan.seed}: every promise was kept; digest {outcome.digest}")
     return 0
 
 
-def _many(first: int, count: int, jobs: int | None) -> int:
+def _many(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    tally = play(first, count, jobs, _progress(count, started))
+    heard = _progress(options.seeds, started)
+    where = {"store": options.store, "server": options.server}
+    tally = play(options.first, options.seeds, options.jobs, heard, **where)
     seconds = time.monotonic() - started
     say("", *tally.table(), "")
     for seed in sorted(tally.red)[:SHOWN]:
-        show(simulate(plan_of(seed)))
+        show_seed(seed, **where)
     say(f"{tally.seeds:,} seeds in {seconds:,.0f} s, {tally.seeds / seconds:,.0f} a second; "
         f"{1_000 * tally.cpu / tally.seeds:.0f} ms of CPU each; red: "
         + (", ".join(map(str, sorted(tally.red))) or "none"))  # fmt: skip
     if tally.red:
         return 1
-    return 3 if count >= FULL and tally.coverage < ENOUGH else 0
+    return 3 if options.seeds >= FULL and tally.coverage < ENOUGH else 0
 
 
 def _progress(count: int, started: float) -> Callable[[Tally], None]:
@@ -95,11 +108,20 @@ def _progress(count: int, started: float) -> Callable[[Tally], None]:
     return heard
 
 
-def show(outcome: Outcome) -> None:
+def show_seed(seed: int, store: str = "", server: str = "") -> None:
+    """Play a red one again, and show it."""
+    plan = plan_of(seed, store)
+    with database_for([plan], server) as database:
+        outcome = simulate(plan, database)
+    show(outcome, server)
+
+
+def show(outcome: Outcome, server: str = "") -> None:
     """The rules that broke, the least plan that breaks the first of them, and its trace."""
-    seed = outcome.plan.seed
+    seed, store = outcome.plan.seed, outcome.plan.store
     say(f"seed {seed} breaks {', '.join(sorted(outcome.rules))}; looking for the least plan …")
-    least = shrink(outcome)
+    with database_for([outcome.plan], server) as database:
+        least = shrink(outcome, partial(simulate, database=database))
     say(
         "",
         f"{len(least.plan.actions)} of {len(outcome.plan.actions)} actions are enough:",
@@ -109,7 +131,7 @@ def show(outcome: Outcome) -> None:
         "",
         *map(str, least.broken[:10]),
         "",
-        f"again: make simulate SEED={seed}",
+        f"again: make simulate SEED={seed} ARGS='--store {store}'",
         "",
     )
 

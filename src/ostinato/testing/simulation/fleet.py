@@ -6,24 +6,45 @@ import gc
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from itertools import repeat
+from typing import TYPE_CHECKING
 
 from ostinato.testing.simulation.outcome import simulate
-from ostinato.testing.simulation.plan import plan_of
+from ostinato.testing.simulation.plan import Plan, plan_of
 from ostinato.testing.simulation.tally import Tally
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.database import Database
 
 LOT = 25
 """Seeds that a worker plays at a time; its garbage is collected between two lots."""
 
 
-def play_lot(first: int, count: int) -> Tally:
+def database_for(plans: Sequence[Plan], server: str) -> AbstractContextManager[Database | None]:
+    """Where those of them play that are on PostgreSQL. ``server`` is a URL."""
+    if not server or all(plan.store != "postgres" for plan in plans):
+        return nullcontext()
+    from ostinato.testing.simulation.database import database
+
+    return database(server)
+
+
+def play_lot(first: int, count: int, store: str = "", server: str = "") -> Tally:
+    plans = [plan_of(seed, store) for seed in range(first, first + count)]
+    with database_for(plans, server) as database:
+        return _played(plans, database)
+
+
+def _played(plans: Sequence[Plan], database: Database | None) -> Tally:
     tally, started = Tally(), time.process_time()
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for seed in range(first, first + count):
-            tally.add(simulate(plan_of(seed)))
+        for plan in plans:
+            tally.add(simulate(plan, database))
     finally:
         gc.collect()
         if collecting:
@@ -33,24 +54,31 @@ def play_lot(first: int, count: int) -> Tally:
 
 
 def play(
-    first: int, count: int, workers: int | None = None, heard: Callable[[Tally], None] | None = None
+    first: int,
+    count: int,
+    workers: int | None = None,
+    heard: Callable[[Tally], None] | None = None,
+    *,
+    store: str = "",
+    server: str = "",
 ) -> Tally:
-    """``heard`` is told of the tally so far, after each lot."""
+    """``heard`` is told of the tally so far, after each lot. ``store`` is that of ``plan_of``."""
     tally = Tally()
     workers = workers or os.cpu_count() or 1
-    for lot in _lots(first, count, workers):
+    for lot in _lots(first, count, workers, store, server):
         tally.join(lot)
         if heard is not None:
             heard(tally)
     return tally
 
 
-def _lots(first: int, count: int, workers: int) -> Iterator[Tally]:
+def _lots(first: int, count: int, workers: int, store: str, server: str) -> Iterator[Tally]:
     starts = range(first, first + count, LOT)
     sizes = [min(LOT, first + count - start) for start in starts]
+    given = (starts, sizes, repeat(store), repeat(server))
     if workers == 1:
-        yield from map(play_lot, starts, sizes)
+        yield from map(play_lot, *given)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork would take threads of ours along
     with ProcessPoolExecutor(workers, mp_context=fresh) as pool:
-        yield from pool.map(play_lot, starts, sizes)
+        yield from pool.map(play_lot, *given)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ostinato.ports import Record
 from ostinato.telemetry.logs import divert_logs
@@ -21,6 +22,9 @@ from ostinato.testing.simulation.points import Point
 from ostinato.testing.simulation.reading import documents_remembered
 from ostinato.testing.simulation.settling import settle
 from ostinato.testing.simulation.world import World
+
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.database import Database
 
 BROKEN = ("decide.broken", "post.broken")
 """What the log says when the engine itself has raised."""
@@ -45,9 +49,12 @@ class Outcome:
         return {violation.rule for violation in self.broken}
 
 
-def simulate(plan: Plan) -> Outcome:
-    """Play a plan, let everything come to rest, and judge what is left."""
-    world = World(plan)
+def simulate(plan: Plan, database: Database | None = None) -> Outcome:
+    """Play a plan, let everything come to rest, and judge what is left.
+
+    ``database`` is for a plan whose store is on PostgreSQL.
+    """
+    world = World(plan, database)
     with _in_peace(world), documents_remembered():
         try:
             broken = _played(world)

@@ -25,6 +25,9 @@ class Place(Protocol):
     def abandon(self, store: Any) -> None:
         """The process of this store is dead: what the kernel does with its files and locks."""
 
+    def cut(self, store: Any, when: str) -> None:
+        """Where there are connections, they break; ``when`` is one of ``plan.CUTS``."""
+
     def remove(self) -> None: ...
 
 
@@ -40,6 +43,9 @@ class MemoryPlace:
         return SharedMemoryStorage(self._table)
 
     def abandon(self, store: Any) -> None:
+        pass
+
+    def cut(self, store: Any, when: str) -> None:
         pass
 
     def remove(self) -> None:
@@ -85,6 +91,9 @@ class SqlitePlace:
     def abandon(self, store: Any) -> None:
         """The kernel closes its files and frees its lock; what it had not committed is gone."""
         store._let_go()
+
+    def cut(self, store: Any, when: str) -> None:
+        pass
 
     def remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)

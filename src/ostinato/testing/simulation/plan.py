@@ -48,6 +48,19 @@ FORGETS = 0.15
 SQLITE = 0.1
 """The share of seeds whose data is in a SQLite file."""
 
+STORES = ("memory", "sqlite", "postgres")
+
+ANY = "any"
+"""A seed's own choice of all stores; elsewhere it chooses among those that need no server."""
+
+POSTGRES = 0.05
+"""The share of the others whose data is on a PostgreSQL server, where there is one."""
+
+CUTS = ("now", "commit", "all")
+"""When connections break: those of a process, at once or in the middle of its next COMMIT; or those
+of all processes.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -94,9 +107,10 @@ class Plan:
         return "\n".join([head, *map(str, self.actions)])
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int, store: str = "") -> Plan:
+    """``store``: one of ``STORES``, or ``ANY``."""
     chance = Random(f"plan:{seed}")
-    sqlite = chance.random() < SQLITE
+    sqlite = chance.random() < SQLITE and store not in ("memory", "postgres")
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
     forgets = chance.random() < FORGETS
     if seed % AIMLESS != AIMLESS - 1:
@@ -114,10 +128,12 @@ def plan_of(seed: int) -> Plan:
     mending = _mending(Random(f"mending:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     own = SPOILT if mending else {}
+    store = store if store in STORES else _store(seed, store, sqlite=sqlite)
+    actions += _cuts(Random(f"cuts:{seed}")) if store == "postgres" else []
     return Plan(
         seed=seed,
-        store="sqlite" if sqlite else "memory",
-        crew=1 if sqlite else Random(f"crew:{seed}").choice(CREWS),
+        store=store,
+        crew=1 if store == "sqlite" else Random(f"crew:{seed}").choice(CREWS),
         shuffled=chance.random() < 0.7,
         small=small,
         documents=(*documents, *own),
@@ -125,6 +141,13 @@ def plan_of(seed: int) -> Plan:
         forgets=forgets,
         own=own,
     )
+
+
+def _store(seed: int, among: str, *, sqlite: bool) -> str:
+    if sqlite:
+        return "sqlite"
+    on_server = among == ANY and Random(f"store:{seed}").random() < POSTGRES
+    return "postgres" if on_server else "memory"
 
 
 def _needed(chance: Random, need: Need) -> list[Action]:
@@ -273,6 +296,12 @@ def _trouble(chance: Random, *, sqlite: bool) -> list[Action]:
     if chance.random() < 0.06:
         actions += _stop_while_the_store_is_away(chance)
     return actions + [_fault(chance) for _ in range(chance.choice((0, 0, 1, 2, 4)))]
+
+
+def _cuts(chance: Random) -> list[Action]:
+    """Connections break, and come back."""
+    whens = [chance.choice(CUTS) for _ in range(chance.choice((0, 0, 1, 3)))]
+    return [Action(_moment(chance), "cut", (when,)) for when in whens]
 
 
 def _stop_while_the_store_is_away(chance: Random) -> list[Action]:

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextvars import Context
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import Fenced, StoreError
+from ostinato.errors import Fenced, StoreError, UsageError
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -29,6 +29,9 @@ from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.server import SimulatedApp
 from ostinato.testing.simulation.store import UnreliableStore
 
+if TYPE_CHECKING:
+    from ostinato.testing.simulation.database import Database
+
 MOST_PROCESSES = 60
 """Nothing in a plan makes so many: something takes each of them down."""
 
@@ -43,6 +46,9 @@ LAST_WORDS = 2.0
 AGAIN = 0.1
 """Seconds until one looks again whether a process goes on."""
 
+CLAIMS = ("skip-locked", "recheck")
+"""Seeds take turns."""
+
 PATIENCE = 600.0
 """Seconds after which a client that was not answered is given up, and that is a violation."""
 
@@ -52,7 +58,7 @@ class World:
     the one that has taken it over last, ``newest``.
     """
 
-    def __init__(self, plan: Plan, *, traced: bool = False) -> None:
+    def __init__(self, plan: Plan, database: Database | None = None) -> None:
         self.plan = plan
         self.seed = plan.seed
         self.chance = Random(f"world:{plan.seed}")
@@ -60,7 +66,7 @@ class World:
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
         self.ledger = Ledger(self.clock)
-        self.place: Place = SqlitePlace() if plan.store == "sqlite" else MemoryPlace(self.clock.now)
+        self.place = self._place(database)
         self.clients = Clients(self)
         self.hands = Hands(self)
         self.newest = -1
@@ -75,6 +81,21 @@ class World:
         self._over = self._calm = False
         self._aim: tuple[Point, int] | None = None
         self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def _place(self, database: Database | None) -> Place:
+        if self.plan.store == "sqlite":
+            return SqlitePlace()
+        if self.plan.store == "memory":
+            return MemoryPlace(self.clock.now)
+        if database is None:
+            raise UsageError(
+                f"the data of seed {self.seed} is on PostgreSQL, and there is no server for it; "
+                "give simulate() its database, or the command --server"
+            )
+        from ostinato.testing.simulation.postgres import PostgresPlace
+
+        claims = CLAIMS[self.seed % len(CLAIMS)]
+        return PostgresPlace(database, self.clock.now, self.ledger.breaks, claims)
 
     @property
     def current(self) -> Process:
@@ -286,8 +307,13 @@ class World:
         if self.place.shared and (process := self.any_process()).up:
             self._pause(process, seconds)
 
+    def _do_cut(self, when: str) -> None:
+        if (process := self.any_process()).up:
+            process.store_failed = True
+            self.place.cut(process.inner, when)
+
     def _do_jump(self, milliseconds: int) -> None:
-        self.clock.offset += milliseconds
+        self.clock.set(milliseconds)
 
     def _do_fault(self, kind: str, amount: float) -> None:
         self.faults.arm(kind, amount)

@@ -340,3 +340,9 @@ CREATE TABLE value_loose (
     lot    bigint
 );
 CREATE INDEX value_lot ON value_loose (lot) WHERE lot IS NOT NULL;
+
+-- One row when all of this was moved to another store: then nobody opens this one by mistake.
+CREATE TABLE moved (
+    place text NOT NULL,
+    at    bigint NOT NULL
+);

@@ -1,7 +1,8 @@
-"""Workloads on DBOS with SQLite, as it comes: python dbos_sqlite.py WORKLOAD COUNT FOLDER.
+"""Workloads on DBOS, as it comes: python dbos_workloads.py WORKLOAD COUNT FOLDER.
 
-The last line is the figures as JSON. Imports nothing of Ostinato; `ostinato bench --peer dbos`
-runs it in an environment made of requirements/dbos.txt.
+On SQLite, in FOLDER; or on the empty PostgreSQL database that OSTINATO_BENCH_STORE names. The last
+line is the figures as JSON. Imports nothing of Ostinato; `ostinato bench --peer dbos` runs it in an
+environment made of requirements/dbos.txt.
 
 Steps that only compute are synchronous functions in synchronous workflows, as its guides show
 them; steps that wait, and steps side by side, are coroutines, so that they need no threads.
@@ -11,17 +12,19 @@ import asyncio
 import json
 import os
 import random
-import resource
 import sys
 import time
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 from dbos import DBOS
+from figures import Meter, percentiles
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+STORE = "OSTINATO_BENCH_STORE"
 STEPS, FAN, LIGHT = 10, 100, 40
 PAUSE = 0.010  # seconds
 WINDOW = 4.0  # seconds: how long W1b looks on; all 600 to their end would take minutes
@@ -86,7 +89,7 @@ def flow(count, n):
         fibonacci_step(n)
 
 
-# -- counting: commits that wrote something, CPU of all threads, memory
+# -- counting commits that wrote something
 
 
 class Commits:
@@ -109,31 +112,8 @@ class Commits:
         connection.info.pop("wrote", None)
 
 
-class Meter:
-    def __init__(self):
-        self.commits, self.cpu = commits.made, time.process_time()
-        self.begun = time.perf_counter()
-
-    @property
-    def seconds(self):
-        return time.perf_counter() - self.begun
-
-    def costs(self, name, count, runs):
-        cpu = time.process_time() - self.cpu
-        return {
-            f"cpu_us_per_{name}": cpu / count * 1e6,
-            "commits_per_run": (commits.made - self.commits) / runs,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-
-    def rates(self, name, count, runs):
-        seconds = self.seconds
-        return {f"{name}s_per_second": count / seconds, **self.costs(name, count, runs)}
-
-
-def percentiles(taken):
-    taken = sorted(taken)
-    return {f"p{part}_ms": taken[len(taken) * part // 100] * 1000 for part in (50, 95, 99)}
+def counted():
+    return Meter(commits=lambda: commits.made)
 
 
 def times(call, count):
@@ -149,7 +129,7 @@ def times(call, count):
 
 
 def at_once(workflow, count, name, each):
-    meter = Meter()
+    meter = counted()
     handles = [DBOS.start_workflow(workflow) for _ in range(count)]
     accepted = meter.seconds
     for handle in handles:
@@ -173,7 +153,7 @@ def waiting(width):
         keepers = [asyncio.create_task(keep()) for _ in range(width)]
         while done["steps"] < width:  # noqa: ASYNC110 - about one step of each
             await asyncio.sleep(0.01)
-        before, meter = done["steps"], Meter()
+        before, meter = done["steps"], counted()
         await asyncio.sleep(WINDOW)
         steps = done["steps"] - before
         figures = meter.rates("step", steps, steps / STEPS)
@@ -186,7 +166,7 @@ def waiting(width):
 
 def fans(count):
     async def measured():
-        taken, meter = [], Meter()
+        taken, meter = [], counted()
         for _ in range(count):
             begun = time.perf_counter()
             await fan()
@@ -198,14 +178,14 @@ def fans(count):
 
 
 def one_by_one(count):
-    meter = Meter()
+    meter = counted()
     taken = times(one, count)
     return {**percentiles(taken), **meter.costs("run", count, count)}
 
 
 def light(count):
     flow(LIGHT, 10)
-    meter = Meter()
+    meter = counted()
     taken = times(lambda: flow(LIGHT, 10), count)
     costs = meter.costs("step", count * LIGHT, count)
     return {"makespan_ms": median(taken) * 1000, "max_ms": max(taken) * 1000, **costs}
@@ -213,9 +193,9 @@ def light(count):
 
 def heavy(count):
     bare, bare_cpu = bare_loop(count // 2)
-    meter = Meter()
+    meter = counted()
     flow(count, 33)
-    taken, cpu = meter.seconds, time.process_time() - meter.cpu
+    taken, cpu = meter.seconds, meter.cpu
     costs = meter.costs("step", count, 1)
     more, more_cpu = bare_loop(count - count // 2)
     bare, bare_cpu = bare + more, bare_cpu + more_cpu
@@ -248,7 +228,7 @@ def main(workload, count, folder):
     DBOS(
         config={
             "name": "bench",
-            "system_database_url": f"sqlite:///{Path(folder) / 'dbos.sqlite'}",
+            "system_database_url": os.environ.get(STORE) or f"sqlite:///{Path(folder) / 'dbos.db'}",
             "log_level": "CRITICAL",
             "run_admin_server": False,
         }
@@ -260,4 +240,7 @@ def main(workload, count, folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    if sys.argv[1] == "--version":
+        print(version("dbos"))
+    else:
+        main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

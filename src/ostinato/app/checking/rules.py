@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from ostinato.app.checking.violation import Pair
 from ostinato.core import facts as f
 from ostinato.core.views import fact_type
-from ostinato.testing.history_checker.violation import Pair
 
 
 @dataclass(frozen=True, slots=True)
