@@ -11,8 +11,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ostinato.core.run_ids import partition_of
 from ostinato.core.schedules import Plan, Schedule, freed, settled
 from ostinato.ports import Version
+from ostinato.runtime.afar import MOVED
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Keep, Post, stored
@@ -54,7 +56,19 @@ async def is_open(engine: Engine, run_id: str | None) -> bool:
     if resident is not None:
         return not resident.state.ended
     head = await engine.storage.head(run_id)
+    if head is None and not engine.territory.has_run(run_id):
+        return await _comes(engine, run_id)
     return head is not None and head.ended_at is None
+
+
+async def _comes(engine: Engine, run_id: str) -> bool:
+    """It was promised by this process, and is to begin in another, or has become one there."""
+    there = await engine.storage.reply(MOVED, run_id, engine.now)
+    if there is not None:
+        pointed = there.answer.decode()
+        return not pointed.startswith("letter ") and await is_open(engine, pointed)
+    letters = await engine.storage.mail(frozenset({partition_of(run_id)}))
+    return any(one.kind == "start" and one.key == run_id for one in letters)
 
 
 class Settle(Keep):

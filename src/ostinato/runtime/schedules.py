@@ -119,6 +119,9 @@ class Fire(Planned):
 
     def done(self, result: list[Accepted]) -> None:
         super().done(result)
+        if self.row is None:  # it says something else in the store: until that is known here
+            self.role.stumbled(self.trigger.name)
+            return
         self.role.arrived(self.trigger.name)
         if self.after is not None:
             self.role.planned([self.after])

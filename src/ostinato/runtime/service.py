@@ -321,6 +321,7 @@ class Service:
 
     async def lead(self) -> None:
         """What concerns all runs is looked after here from now on."""
+        await self.engine.learn()  # whoever led before has deployed, perhaps, and told nobody
         await self.schedules.refresh()
         await self.operations.refresh()
 
