@@ -40,8 +40,9 @@ from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Cleaned
 from ostinato.runtime.letters import event_of
+from ostinato.runtime.limits import Limits
 from ostinato.runtime.processes import Pool, Processes, cores
-from ostinato.runtime.service import Limits, Service
+from ostinato.runtime.service import Service
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.app")

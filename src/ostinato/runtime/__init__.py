@@ -1,6 +1,8 @@
 """The shell around the core: it sees ports, never adapters.
 
-service    lifecycle, and the one loop
+service    lifecycle, and the one loop     wires  which role hears of what
+limits     how much one process takes on
+doubt      whether the store has kept what it said nothing of
 engine     posts in, one batch, one commit, then what the runs asked for
 posts      what can be asked of the engine: tell a run, start runs, accept events, keep rows
 outlets    what leaves after a commit, and where to
@@ -27,7 +29,7 @@ calls      runs that wait for one another: what one says reaches the other
 mail       what runs tell each other, as rows
 meeting    waits and events meet by key
 timers     what is due
-limiter    who has a place, and whose turn is next
+limiter    who has a place, and whose turn is next       admitting  its places are stored
 schedules  planned instants that are due become events
 planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
 alarm      wakes the loop when something is due

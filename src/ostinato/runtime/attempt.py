@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from ostinato.core.commands import StartJob
 from ostinato.runtime.handlers import Handler, Job, Origin, Where
@@ -50,3 +52,18 @@ class Attempt:
             self.job.cancelled = True
         if self.task is not None and self.where != "thread":
             self.task.cancel()
+
+
+def attempted(call: Callable[[], Any], name: str) -> tuple[Any, BaseException | None]:
+    """A future cannot carry every error (StopIteration), so none is raised through it.
+
+    The thread carries the name of what it does, for whoever asks why it does not end.
+    """
+    thread = threading.current_thread()
+    idle, thread.name = thread.name, f"ostinato-handler:{name}"
+    try:
+        return call(), None
+    except BaseException as error:
+        return None, error
+    finally:
+        thread.name = idle

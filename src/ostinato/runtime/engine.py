@@ -36,6 +36,7 @@ from ostinato.errors import (
 )
 from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
+from ostinato.runtime.doubt import may_pass, was_kept
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
 from ostinato.runtime.letters import note_failed
@@ -183,7 +184,7 @@ class Engine:
             except Abroad as error:
                 self.outlets.abroad(post, error.partition)
             except Exception as error:
-                if not _may_pass(post, error):
+                if not may_pass(post, error):
                     self._refuse(post, error)
                     continue
                 failure = error
@@ -365,19 +366,8 @@ class Engine:
                 post.failed(error)
 
     async def _was_kept(self, batch: Batch) -> bool:
-        """By its first record, event or redrive; without any it can be written twice."""
         self.epoch = await self.storage.join()
-        for record in batch.records[:1]:
-            found = await self.storage.history(record.run_id, record.seq - 1, 1)
-            return bool(found) and found[0].seq == record.seq
-        for stored in batch.events[:1]:
-            pair = (stored.event.source, stored.event.id)
-            return bool(await self.storage.known_events([pair]))
-        for letter in batch.redriven[:1]:
-            kept = await self.storage.dead_letter(letter.id)
-            said = (letter.attempts, letter.redriven_at)
-            return kept is not None and (kept.attempts, kept.redriven_at) == said
-        return False
+        return await was_kept(self.storage, batch)
 
     def _put_back(self, applied: list[Applied], error: Exception | None = None) -> None:
         for one in applied:
@@ -409,9 +399,3 @@ class Engine:
 
 async def _nothing_new() -> bool:
     return False
-
-
-def _may_pass(post: Post, error: Exception) -> bool:
-    """The store fails, or breaks its word by an error that is none of ours and nobody hears of."""
-    ours = isinstance(error, OstinatoError)
-    return isinstance(error, StoreError) or (post.answer is None and not ours)

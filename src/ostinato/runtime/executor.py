@@ -17,7 +17,6 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,7 +30,7 @@ from ostinato.core.run_ids import partition_of
 from ostinato.core.secrets import filled, has_marks, without
 from ostinato.errors import OstinatoError
 from ostinato.ports import Partitions
-from ostinato.runtime.attempt import Attempt, Key
+from ostinato.runtime.attempt import Attempt, Key, attempted
 from ostinato.runtime.deadlines import Deadlines
 from ostinato.runtime.handlers import Handler, Handlers, Job, Origin, Report, Where
 from ostinato.runtime.lease import Lease
@@ -297,7 +296,7 @@ class Executor:
         call = handler.bind(job, attempt.command.input)
         run = contextvars.copy_context().run
         name = attempt.command.handler
-        value, error = await loop.run_in_executor(self._pool, run, _attempted, call, name)
+        value, error = await loop.run_in_executor(self._pool, run, attempted, call, name)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value
@@ -392,18 +391,3 @@ class Executor:
 
 async def _never_asked(key: Key) -> bool:
     return True
-
-
-def _attempted(call: Callable[[], Any], name: str) -> tuple[Any, BaseException | None]:
-    """A future cannot carry every error (StopIteration), so none is raised through it.
-
-    The thread carries the name of what it does, for whoever asks why it does not end.
-    """
-    thread = threading.current_thread()
-    idle, thread.name = thread.name, f"ostinato-handler:{name}"
-    try:
-        return call(), None
-    except BaseException as error:
-        return None, error
-    finally:
-        thread.name = idle

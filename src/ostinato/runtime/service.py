@@ -9,19 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ostinato.core import events as e
-from ostinato.core.decide.calls import CallBudget
 from ostinato.core.retention import Retention
-from ostinato.core.state import LARGE
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
 from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage, Taken
 from ostinato.runtime import letters
 from ostinato.runtime.alarm import Alarm
-from ostinato.runtime.arrivals import receive
 from ostinato.runtime.attempt import Key
 from ostinato.runtime.bounds import NEAR
 from ostinato.runtime.calls import Calls
@@ -38,6 +34,7 @@ from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.jobs import Jobs
 from ostinato.runtime.lease import Lease
 from ostinato.runtime.limiter import Limiter
+from ostinato.runtime.limits import Limits
 from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.meeting import Meeting
 from ostinato.runtime.moves import Moves
@@ -51,6 +48,7 @@ from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.territory import Territory
 from ostinato.runtime.timers import Timers
+from ostinato.runtime.wires import wire
 from ostinato.runtime.workers import Workers
 from ostinato.telemetry.lag import LoopLag
 from ostinato.telemetry.logger import logger
@@ -62,24 +60,6 @@ PAUSE = 1.0
 
 SETTLE = 5.0
 """Seconds that a stop gives the store to take what was said until then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``ready`` jobs may wait for a slot before starts are refused; ``drain`` is in seconds;
-    ``uid_queue`` runs may wait for the end of another of their uid.
-    """
-
-    ready: int = 10_000
-    slots: int = 1_000
-    threads: int = 32
-    processes: int = 1
-    drain: float = 10.0
-    result: int = 5_000_000
-    uid_queue: int = 1_000
-    calls: CallBudget = field(default_factory=CallBudget)
-    inline: int = LARGE
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Timed(Protocol):
@@ -150,7 +130,7 @@ class Service:
             self.timers, self.schedules, self.operations, self.jobs, self.room, self.errands,
         )  # fmt: skip
         self._pace_back: Callable[[], None] = lambda: None
-        self._wire()
+        wire(self)
 
     def _executor(self, handlers: Handlers, pool: Pool | None) -> Executor:
         limits = self.limits
@@ -164,43 +144,6 @@ class Service:
             result=limits.result,
             secrets=limits.secrets,
         )
-
-    def _wire(self) -> None:
-        outlets = self.engine.outlets
-        outlets.stop_job = self.executor.stop_job
-        outlets.withdraw = self.executor.withdraw
-        self.executor.on_taken = self._make_room
-        self.executor.store_start = self._store_start
-        outlets.on_timer = self.timers.expect
-        self.schedules.has_room = self._has_room
-        outlets.on_offer = self.jobs.on_offer
-        outlets.on_recall = self.jobs.on_recall
-        outlets.on_ended = self._run_ended
-        outlets.on_outgoing = self.outbox.expect
-        outlets.on_turn = self.limiter.on_turn
-        outlets.on_place = self.limiter.on_place
-        self.engine.first_in_line = self.limiter.first_in_line
-        self.engine.length_of_line = self.limiter.length_of_line
-        self.starter.standing.longest = self.limits.uid_queue
-        self.calls.budget = self.limits.calls
-        outlets.on_free = self.limiter.on_free
-        outlets.on_wait = self.meeting.on_wait
-        outlets.on_event = self.meeting.on_event
-        outlets.on_said = self.calls.on_said
-        outlets.on_readable = self.room.on_readable
-        outlets.on_mail = self.room.said
-        outlets.abroad = self.errands.send
-        self.jobs.tell = self.outbox.tell = self.news.tell
-        self.room.on_safety = self._look_around
-        self.schedules.distant = self.distant
-        receive(self.errands, self.starter, self.catalog, self.jobs)
-        self.news.hearers |= {
-            "mail": self.room.hinted,
-            "reply": self.errands.hinted,
-            "offer": self.jobs.offers.offered,
-            "outbox": self.outbox.hinted,
-        }
-        outlets.on_letter = self._count_letter
 
     def _look_around(self) -> None:
         """Hints of others may have been lost."""

@@ -53,6 +53,7 @@ async def settle(world: World) -> None:
     await world.clients.redrive(1)
     await _until_quiet(world)
     await _until_old(world)
+    await world.clients.until_answered(lambda app: app._learn_deployed())  # the judge asks it
     world.end()
     for process in world.processes:
         if process.up:

@@ -191,8 +191,10 @@ class UnreliableMembers:
 
     async def _give(self, partitions: Partitions) -> None:
         await self._inner.give(partitions)
+        owner, number = self._store._world.owner, self._store._process.number
         for each in partitions:
-            self._store._world.owner.pop(each, None)
+            if owner.get(each) == number:  # else others have taken it for dead before
+                del owner[each]
 
     async def owners(self) -> dict[int, str]:
         return await self._asked(self._inner.owners)
