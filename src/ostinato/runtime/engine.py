@@ -7,8 +7,8 @@ commit. There is no timer in this: an idle engine does nothing, a busy one batch
 A batch is whole or nothing. When the store kept nothing, the runs it touched are dropped from
 memory; who waits is told, and what nobody waits for is put back. When the store does not know, a
 new epoch makes sure that the batch cannot come any more, and one row of it tells. When the store
-refuses it, it is halved until the one change is found that is refused. A change that was made on
-top of one that came to nothing is put back, and so is a post that meets one of its own tick.
+refuses it, it is halved until the change is found that is refused. One that was made on top of
+another that came to nothing is put back, and so is a post that meets one of its own tick.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Engine:
         self._known: dict[tuple[str, str], StoredEvent] | None = None
         self._at_rest = asyncio.Event()
         self._at_rest.set()
-        self._backoff = 0.0
+        self.backoff = 0.0  # seconds to wait before the next tick, after a store that failed
         self.commits = 0
         self.learn: Callable[[], Awaitable[bool]] = _nothing_new
 
@@ -131,7 +131,7 @@ class Engine:
         self._queue = deque(post for post in self._queue if post.partition not in partitions)
 
     def run_id(self, now: int) -> str:
-        """Of a run that may be in any partition: in one of this process's."""
+        """Of a run that may be anywhere: in a partition of this process's."""
         run_id, partition = self.identity.run_id(now), self.territory.choose(self.identity.chance)
         return run_id if partition is None else in_partition(run_id, partition)
 
@@ -154,7 +154,7 @@ class Engine:
                 self.residents.shrink()
                 self._at_rest.set()
             self._taken = []
-        if not self._queue or self._backoff:
+        if not self._queue or self.backoff:
             self.drained.set()
         return len(posts)
 
@@ -311,7 +311,7 @@ class Engine:
             log.error("commit.broken", exc_info=error)
             await self._take_stock(applied, batch, now)
         else:
-            self._backoff = 0.0
+            self.backoff = 0.0
             self.outlets.leave(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
@@ -349,7 +349,7 @@ class Engine:
                 await asyncio.sleep(self._slow_down())
             else:
                 break
-        self._backoff = 0.0
+        self.backoff = 0.0
         if kept:
             self.outlets.leave(applied)
         else:
@@ -388,13 +388,8 @@ class Engine:
             self._slow_down()
 
     def _slow_down(self) -> float:
-        self._backoff = min(PATIENCE, self._backoff * 2 or 0.05)
-        return self._backoff
-
-    @property
-    def backoff(self) -> float:
-        """Seconds to wait before the next tick, after a store that failed."""
-        return self._backoff
+        self.backoff = min(PATIENCE, self.backoff * 2 or 0.05)
+        return self.backoff
 
 
 async def _nothing_new() -> bool:
