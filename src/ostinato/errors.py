@@ -24,6 +24,7 @@ OstinatoError
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
 │   │   └── Refused          the store will never take this data
 │   │       └── Overtaken    another process was first; look again
+│   │           └── Outdated workflows were deployed since it looked
 │   ├── StoreLocked          another process works on the store
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
@@ -52,6 +53,7 @@ __all__ = [
     "NotStorable",
     "NothingIsRunning",
     "OstinatoError",
+    "Outdated",
     "Overtaken",
     "PatternError",
     "Problem",
@@ -208,6 +210,10 @@ class Refused(StoreError):
 
 
 class Overtaken(Refused):
+    pass
+
+
+class Outdated(Overtaken):
     pass
 
 

@@ -3,7 +3,7 @@
 from ostinato.ports import Batch
 from ostinato.runtime.change import Change, batch_of
 
-OF_THE_BATCH = {"epoch", "inline"}
+OF_THE_BATCH = {"epoch", "inline", "known"}
 BY_COMMANDS = {"records", "new_heads", "waits", "closed_waits", "turns", "tasks"}
 """Runs ask for these, and no post writes them by itself."""
 

@@ -190,3 +190,15 @@ async def test_runs_of_one_uid_wait_in_line_for_places_of_the_hub(table, time):
         for run in runs:
             await run.result(5)
         await until_true(lambda: nothing_held(apps[0]))
+
+
+async def test_an_event_starts_what_was_deployed_since_though_nobody_has_told(table, time):
+    """And it is found by a wait of which its process had not heard."""
+    waiting = one_job({"wait": {"event": "PAID", "match": {"data": {"n": [1]}}}})
+    async with two(table, time) as (first, second):
+        del second.service.news.hearers["deployed"]
+        await first.deploy(waiting | {"on": [{"event": "ORDER"}]})
+        [run_id] = (await second.emit("ORDER")).runs
+        await reached(first, run_id, "job.waiting")
+        await second.emit("PAID", {"n": 1})
+        assert (await first.wait_ended(run_id, 5)).status == "succeeded"

@@ -242,6 +242,7 @@ WHOLE = {"SCHEDULES", "TURNS", "PLACES", "BUCKETS", "VERSIONS", "OLDEST_OPEN", "
 NEW = """
 UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE relnamespace = 'ostinato'::regnamespace
 """
+ONE_ROW = re.compile(r"\b(era|deployed)\b")
 STATEMENT = re.compile(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT)")
 
 
@@ -272,7 +273,7 @@ def test_what_is_asked_is_found_by_an_index(name, new_database):
         db.execute(f"PREPARE asked AS {text}".encode())
         arguments = f" ({', '.join(['NULL'] * count)})" if count else ""
         plan = "\n".join(row[0] for row in db.execute(f"EXPLAIN EXECUTE asked{arguments}".encode()))
-    if name not in WHOLE and " era " not in text:
+    if name not in WHOLE and not ONE_ROW.search(text):
         assert not [part for part in BY_ROWS if part in plan], plan
 
 

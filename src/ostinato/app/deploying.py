@@ -185,6 +185,7 @@ class Deploying(AtHub):
     async def _learn_deployed(self) -> bool:
         if self.storage.members is None:
             return False
+        number = await self.storage.deployed()  # first: what comes after it is looked for again
         rows = await self.storage.versions()
         registry = self._registry  # which it is only now: it may have been read anew meanwhile
         if new := [row for row in rows if not registry.knows(row)]:
@@ -192,12 +193,14 @@ class Deploying(AtHub):
         if retired := [row for row in rows if row.retired and not registry.is_retired(row)]:
             registry.retire(retired)
             self._catalog.refresh()
+        self._deployed_number = max(number, self._deployed_number or 0)
         return True
 
     def graph(self, name: str, version: int | None = None) -> dict[str, Any]:
         return outline(self._catalog.graph(*self._catalog.resolve(name, version)))
 
     async def _read_workflows(self, storage: Storage) -> None:
+        self._deployed_number = None if storage.members is None else await storage.deployed()
         rows = await storage.versions()
         limits = self.settings.limits
         self._registry = Registry(

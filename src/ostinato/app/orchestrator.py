@@ -188,6 +188,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         await self.bus.subscribe(EVERY, self._from_bus)
         self._service = service = self._make_service(self.storage)
         service.engine.learn = self._learn_deployed
+        service.engine.known = lambda: self._deployed_number
         service.errands.serve(self._serve_verb)
         service.news.hearers["deployed"] = self._hear_deployed
         if self._documents and leads:

@@ -50,6 +50,7 @@ class Wired:
         self._catalog = DeployedWorkflows(self._registry)
         self._warned: dict[tuple[str, int], list[str]] = {}
         self._retention = Retention()
+        self._deployed_number: int | None = None
         self._deploying = asyncio.Lock()
         self.bus = MemoryBus()
         self.handlers = Handlers()

@@ -306,6 +306,10 @@ class Batch(Struct):
     before, is refused. ``buckets``: when each rate's is full again, in µs; None: it is, and is
     as if it had never been. Of ``mail``, what was taken is None.
 
+    ``known`` is the number of deployments (``Storage.deployed``) of which whoever took the events
+    knew; with events in it, a batch of one who did not know of all is refused whole. None: do not
+    look.
+
     ``inline`` is in bytes: a value in a record, event, letter, reply or task that is larger is kept
     once, however many hold it, and as long as one of them does. Who reads does not see that.
     """
@@ -340,3 +344,4 @@ class Batch(Struct):
     tasks: list[TaskRow | TaskEnd] = []
     removal: Removal | None = None
     jobs: list[JobChange] = []
+    known: int | None = None

@@ -47,6 +47,7 @@ class Storage(Protocol):
 
     Errors: ``StoreLocked`` (another process owns it), ``Fenced`` (stale epoch), ``Refused``
     (the data will never be taken), ``Overtaken`` (that, because another process was first),
+    ``Outdated`` (that, because workflows were deployed since),
     ``UnknownCommit`` (it may or may not be kept), ``StoreError`` (anything else; nothing was
     kept). Each says how to mend it.
     """
@@ -128,6 +129,9 @@ class Storage(Protocol):
 
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""
+
+    async def deployed(self) -> int:
+        """How often versions were stored or retired. On a store of one process: 0, always."""
 
     async def places(self) -> list[Place]: ...
 

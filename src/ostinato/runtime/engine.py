@@ -26,6 +26,7 @@ from ostinato.errors import (
     Fenced,
     NotFoundError,
     OstinatoError,
+    Outdated,
     Overtaken,
     Refused,
     StoreError,
@@ -61,7 +62,8 @@ NOTHING = Batch()
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
-    ``learn`` says whether workflows may be known now that were not before. ``first_in_line`` is the
+    ``learn`` says whether workflows may be known now that were not before; ``known`` is the number
+    of deployments that are. ``first_in_line`` is the
     run that comes next, or has just come, under (workflow, uid). ``inline`` is in bytes: the store
     keeps larger values apart.
     """
@@ -101,6 +103,7 @@ class Engine:
         self.backoff = 0.0  # seconds to wait before the next tick, after a store that failed
         self.commits = 0
         self.learn: Callable[[], Awaitable[bool]] = _nothing_new
+        self.known: Callable[[], int | None] = lambda: None
 
     def __len__(self) -> int:
         """Posts that wait for the next tick."""
@@ -295,8 +298,11 @@ class Engine:
         try:
             if any(one.change for one in applied):
                 batch = batch_of(self.epoch, now, [one.change for one in applied], self.inline)
+                batch.known = self.known()
                 await self.storage.commit(batch)
                 self.commits += 1
+        except Outdated:
+            await self._look_anew(applied)
         except Refused as error:
             await self._halve(applied, now, error)
         except UnknownCommit as error:
@@ -313,6 +319,15 @@ class Engine:
         else:
             self.backoff = 0.0
             self.outlets.leave(applied)
+
+    async def _look_anew(self, applied: list[Applied]) -> None:
+        """Events may start other runs, and be waited for by others, than was known."""
+        try:
+            await self.learn()
+        except StoreError as error:
+            self._put_back(applied, error)
+        else:
+            self._put_back(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""

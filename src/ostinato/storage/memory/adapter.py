@@ -189,6 +189,9 @@ class MemoryStorage:
         versions = self._disk.versions
         return [versions[key] for key in sorted(versions)]
 
+    async def deployed(self) -> int:
+        return 0 if self.members is None else self._disk.deployed
+
     async def places(self) -> list[Place]:
         return list(self._disk.places.values())
 

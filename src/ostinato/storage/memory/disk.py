@@ -48,6 +48,7 @@ class Disk:
     def __init__(self) -> None:
         self.owner: object | None = None
         self.epoch = 0
+        self.deployed = 0
         self.records: dict[str, dict[int, Record]] = {}
         self.heads: dict[str, Head] = {}
         self.open_uids: dict[tuple[str, str], str] = {}
@@ -238,6 +239,7 @@ class Disk:
                 self.mail[line] = mail
 
     def _deploy(self, batch: Batch) -> None:
+        self.deployed += bool(batch.versions or batch.retired)
         for key, version in self.versions.items():
             if key in batch.retired:
                 self.versions[key] = replace(version, retired=True)

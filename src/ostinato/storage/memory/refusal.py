@@ -9,16 +9,18 @@ from typing import Any
 import msgspec
 
 from ostinato.core.cloudevents import Event
-from ostinato.errors import Overtaken, Refused
+from ostinato.errors import Outdated, Overtaken, Refused
 from ostinato.ports import Batch, Head, JobEnd, JobFree
 from ostinato.storage.memory.disk import Disk, changed_heads
 
 _INTEGERS = range(-(2**63), 2**63)
-_APART = ("epoch", "inline", "removal")
+_APART = ("epoch", "inline", "known", "removal")
 
 
 def check(disk: Disk, batch: Batch) -> None:
     """Raises ``Refused`` before anything is changed."""
+    if batch.events and batch.known not in (None, disk.deployed):
+        raise Outdated("workflows were deployed since; read them, and look again")
     _check_values(batch)
     events = (_event_key(stored.event) for stored in batch.events)
     _check_new("event", events, disk.known, Overtaken)

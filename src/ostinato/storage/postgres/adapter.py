@@ -228,6 +228,9 @@ class PostgresStorage:
     async def reply(self, scope: str, key: str, now: int) -> Reply | None:
         return await self._read(reads.reply, scope, key, now)
 
+    async def deployed(self) -> int:
+        return await self._read(reads.deployed)
+
     async def places(self) -> list[Place]:
         return await self._read(reads.places)
 

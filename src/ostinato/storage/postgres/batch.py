@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import Fenced, OstinatoError, Overtaken, Refused
+from ostinato.errors import Fenced, OstinatoError, Outdated, Overtaken, Refused
 from ostinato.ports import Batch, Head, Outgoing, TaskRow
 from ostinato.ports.jobs import JobChange
 from ostinato.storage import rows
@@ -100,6 +100,11 @@ class Pipeline:
 
     def _events(self, batch: Batch) -> None:
         """Events whose keys a wait may look for have them in rows of their own."""
+        if batch.known is not None:
+            self._add(sql.WHILE_NONE_DEPLOYS, ())
+            self._add(sql.KNOWS_ALL, [number(batch.known)])
+            said = "workflows were deployed since; read them, and look again"
+            self._or_else(lambda: Outdated(said))
         keyed = any(stored.values_keys for stored in batch.events)
         given = columns(sql.EVENT_KINDS, map(self._event_row, batch.events))
         if keyed:
@@ -189,6 +194,8 @@ class Pipeline:
         self._rows(sql.ADD_OUTGOING, "tbi", small)
 
     def _versions(self, batch: Batch) -> None:
+        self._add(sql.WHILE_NONE_TAKES_EVENTS, ())
+        self._add(sql.DEPLOYED, ())
         self._rows(sql.RETIRE, "ti", batch.retired)
         for version in batch.versions:
             name, which, digest, document, *rest = rows.version_row(version)

@@ -12,6 +12,7 @@ STAYS = {
     "partition": "nobody has a part of a store that is moved",
     "lease": "nobody is at work while a store is moved",
     "era": "a number of this database alone",
+    "deployed": "a number of this database alone",
     "moved": "it says where from, not what",
 }
 """Tables that are not moved, and why."""

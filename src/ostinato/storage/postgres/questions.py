@@ -104,6 +104,7 @@ SELECT number, run_id, event, holes FROM (
 ) AS sized WHERE before < $3::int8 OR before = 0 ORDER BY number
 """
 VALUES = "SELECT digest, data FROM value WHERE digest = ANY ($1::bytea[])"
+DEPLOYED = "SELECT number FROM deployed"
 VERSIONS = """
 SELECT workflow, version, digest, document, created_at, workflow_id, retired
 FROM version ORDER BY workflow, version

@@ -174,6 +174,10 @@ async def outbox(
     return list(map(rows.outgoing, await up_to(link, asked, _OUTGOING_EVENT, size)))
 
 
+async def deployed(link: Link) -> int:
+    return int(await _one(link, ask.DEPLOYED))
+
+
 async def versions(link: Link) -> list[Version]:
     return list(map(rows.version, await link.rows(Ask(ask.VERSIONS))))
 

@@ -40,6 +40,13 @@ ON CONFLICT (digest) DO UPDATE SET lot = NULL
 # brought here. One at a time, and by what is of the last era, so that all members are in the same.
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1330861125)"
+# Whoever takes events waits for who deploys, and the other way round: what is stored with an event
+# is made of the workflows that are known, and none may be deployed in between.
+WHILE_NONE_DEPLOYS = "SELECT pg_advisory_xact_lock_shared(1330861126)"
+KNOWS_ALL = "SELECT 1 / count(*) FROM deployed WHERE number = $1::int8"
+WHILE_NONE_TAKES_EVENTS = "SELECT pg_advisory_xact_lock(1330861126)"
+DEPLOYED = "UPDATE deployed SET number = number + 1"
+
 ERA = """
 UPDATE era SET last = pg_snapshot_xmax(pg_current_snapshot()), number = number + CASE WHEN greatest(
     last,

@@ -253,6 +253,9 @@ class SqliteStorage:
     async def reply(self, scope: str, key: str, now: int) -> Reply | None:
         return self._read(reads.reply, scope, key, now)
 
+    async def deployed(self) -> int:
+        return 0
+
     async def places(self) -> list[Place]:
         return self._read(reads.places)
 

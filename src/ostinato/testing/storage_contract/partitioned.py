@@ -8,15 +8,20 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 
 from ostinato.core.run_ids import HUB, PARTITIONS, partition_of
-from ostinato.ports import LEFT, Batch, Mail, Storage
+from ostinato.errors import Outdated
+from ostinato.ports import LEFT, Batch, Mail, Storage, StoredEvent
+from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import (
     NOW,
     claim,
     ended,
+    event,
     head,
     job,
     mail,
     outgoing,
+    record,
+    version,
 )
 from ostinato.testing.storage_contract.shared import Ears, SharedHooks, members, take
 
@@ -33,6 +38,21 @@ class PartitionedPromises(SharedHooks):
             await take(storage, PARTITIONS)
             await storage.commit(Batch(epoch=await storage.join(), **rows))  # type: ignore[arg-type]
             yield storage
+
+    async def test_events_of_who_does_not_know_what_was_deployed_are_refused(self) -> None:
+        """Each deployment counts, also one that retires; the rest of such a batch is not kept."""
+        async with self._written(versions=[version()]) as storage:
+            first, epoch = await storage.deployed(), await storage.join()
+            new = StoredEvent(event(), NOW, b"{}")
+            taken = Batch(epoch=epoch, events=[new], records=[record()], known=first)
+            await storage.commit(Batch(epoch=epoch, retired=[("order", 1)]))
+            assert await storage.deployed() > first
+            await raises(Outdated, storage.commit(taken))
+            assert await storage.history("r1") == []
+            await storage.commit(Batch(epoch=epoch, records=[record("r2")], known=first))
+            taken.known = await storage.deployed()
+            await storage.commit(taken)
+            assert await storage.history("r1") == [record()]
 
     async def test_busy_runs_are_read_by_partitions(self) -> None:
         busy = [head(name, busy=True) for name in (ONE, OTHER)]

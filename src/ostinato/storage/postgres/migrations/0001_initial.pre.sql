@@ -48,6 +48,10 @@ CREATE TABLE era (
 );
 INSERT INTO era VALUES (0, pg_current_xact_id());
 
+-- How often versions were stored or retired.
+CREATE TABLE deployed (number bigint NOT NULL);
+INSERT INTO deployed VALUES (0);
+
 CREATE TABLE history (
     run_id  text COLLATE "C" NOT NULL,
     seq     bigint NOT NULL,
