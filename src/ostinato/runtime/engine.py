@@ -39,7 +39,7 @@ from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
 from ostinato.runtime.doubt import may_pass, was_kept
 from ostinato.runtime.identity import Identity
-from ostinato.runtime.incidents import Recheck, Unreadable
+from ostinato.runtime.incidents import Recheck, say_unreadable
 from ostinato.runtime.letters import note_failed
 from ostinato.runtime.outlets import Outlets
 from ostinato.runtime.posts import NotYet, Post, Tell
@@ -56,7 +56,7 @@ PATIENCE = 5.0
 """The longest pause, in seconds, before a store that fails is tried again."""
 
 NOTHING = Batch()
-"""What has been sent to the store before there is a batch."""
+"""What is with the store before there is a batch."""
 
 
 class Engine:
@@ -215,21 +215,12 @@ class Engine:
     def _refuse(self, post: Post, error: Exception) -> None:
         """It cannot even be looked at: there is no such run, or it cannot be loaded."""
         if isinstance(post, Tell) and (isinstance(error, Unloadable) or post.fired is not None):
-            self._incident(post, error)
+            say_unreadable(self, post, error)
         elif not isinstance(error, OstinatoError):
             log.error("post.broken", post=type(post).__name__, exc_info=error)
         elif post.answer is None and not isinstance(error, NotFoundError):
             log.error("post.refused", post=type(post).__name__, error=str(error))
         post.failed(error)
-
-    def _incident(self, post: Tell, error: Exception) -> None:
-        """Said once per run. A timer that is due is cleared each time: it must block no other."""
-        if post.run_id not in self.unreadable:
-            self.unreadable.add(post.run_id)
-            log.error("run.unreadable", run=post.run_id, error=str(error))
-        elif post.fired is None:
-            return
-        self.post(Unreadable(post, error))
 
     def readable_again(self, run_id: str) -> None:
         self.unreadable.discard(run_id)
@@ -286,7 +277,7 @@ class Engine:
         if isinstance(post, Tell) and not isinstance(post.event, e.Broken):
             self.post(Tell(post.run_id, e.Broken(reason), fired=post.fired))
         elif isinstance(post, Tell):
-            self._incident(post, error)
+            say_unreadable(self, post, error)
         elif post.answer is None:
             log.error("post.lost", post=type(post).__name__, error=reason)
         post.failed(error)
@@ -325,9 +316,8 @@ class Engine:
         try:
             await self.learn()
         except StoreError as error:
-            self._put_back(applied, error)
-        else:
-            self._put_back(applied)
+            return self._put_back(applied, error)
+        self._put_back(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""

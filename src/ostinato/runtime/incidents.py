@@ -18,9 +18,12 @@ from ostinato.ports import Head
 from ostinato.runtime.change import Change
 from ostinato.runtime.posts import Post, Tell
 from ostinato.runtime.resident import Abroad, head_of
+from ostinato.telemetry.logger import logger
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
+
+log = logger("ostinato.engine")
 
 
 class Unreadable(Post):
@@ -83,3 +86,13 @@ class Recheck(Tell):
         told = engine.tell(change, self.resident, self.event, now)
         if not state.ended:
             told.commands += armed(state)
+
+
+def say_unreadable(engine: Engine, post: Tell, error: Exception) -> None:
+    """Once per run. A timer that is due is cleared each time: it must block no other."""
+    if post.run_id not in engine.unreadable:
+        engine.unreadable.add(post.run_id)
+        log.error("run.unreadable", run=post.run_id, error=str(error))
+    elif post.fired is None:
+        return
+    engine.post(Unreadable(post, error))
