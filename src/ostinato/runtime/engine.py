@@ -37,7 +37,7 @@ from ostinato.errors import (
 )
 from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
-from ostinato.runtime.doubt import may_pass, was_kept
+from ostinato.runtime.doubt import may_pass, nothing_new, was_kept
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, say_unreadable
 from ostinato.runtime.letters import note_failed
@@ -102,7 +102,7 @@ class Engine:
         self._at_rest.set()
         self.backoff = 0.0  # seconds to wait before the next tick, after a store that failed
         self.commits = 0
-        self.learn: Callable[[], Awaitable[bool]] = _nothing_new
+        self.learn: Callable[[], Awaitable[bool]] = nothing_new
         self.known: Callable[[], int | None] = lambda: None
 
     def __len__(self) -> int:
@@ -395,7 +395,3 @@ class Engine:
     def _slow_down(self) -> float:
         self.backoff = min(PATIENCE, self.backoff * 2 or 0.05)
         return self.backoff
-
-
-async def _nothing_new() -> bool:
-    return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 from ostinato.core.run_ids import PARTITIONS
@@ -71,6 +72,7 @@ class Membership:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
+        self._rests_until = -inf
 
     @property
     def holds(self) -> bool:
@@ -171,6 +173,8 @@ class Membership:
         """Beside the renewals: to take up or to let go may take longer than a lease."""
         if self.waits or (self._moving is not None and not self._moving.done()):
             return
+        if self.lease.now() < self._rests_until:
+            return
         late = any(seat.late and seat.partitions for seat in self.roll.seats)
         here = self.roll.seat(self.members.id)
         if here is not None and here.partitions > len(self.owned):
@@ -216,9 +220,10 @@ class Membership:
             await self._work.take_up(taken)
         except Exception as error:
             log.error("partitions.given_up", error=f"{type(error).__name__}: {error}")
+            self._rests_until = self.lease.now() + self._span
             await self._lay_down()
             with contextlib.suppress(StoreError, Fenced):
-                await self.members.leave()  # whoever can, goes on; this one tries again
+                await self.members.leave()  # whoever can, goes on; this one tries again later
 
     async def _give(self) -> None:
         given = await self._work.let_go(len(self.owned) - self.share())
