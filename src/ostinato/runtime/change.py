@@ -30,6 +30,7 @@ from ostinato.ports import (
     JobRow,
     JobStop,
     Outgoing,
+    Owner,
     Place,
     Record,
     TaskEnd,
@@ -150,7 +151,8 @@ def _join(batch: Batch, rows: Batch) -> None:
     batch.versions += rows.versions
     batch.retired += rows.retired
     batch.sent += rows.sent
-    batch.freed += rows.freed
+    for owner in rows.freed:
+        _free(batch, owner)
     batch.served += rows.served
     batch.places += rows.places
     batch.buckets |= rows.buckets
@@ -225,7 +227,11 @@ def _hold_place(batch: Batch, run: Resident, command: c.HoldPlace, now: int) -> 
 
 
 def _free_places(batch: Batch, run: Resident, command: c.FreePlaces, now: int) -> None:
-    owner = run.run_id, command.key
+    _free(batch, (run.run_id, command.key))
+
+
+def _free(batch: Batch, owner: Owner) -> None:
+    """Also what the same batch gives: a store frees before it gives."""
     batch.turns.pop(owner, None)
     batch.places = [place for place in batch.places if (place.run_id, place.key) != owner]
     batch.freed.append(owner)

@@ -194,6 +194,10 @@ class Limiter:
     def holds(self, owner: Owner) -> bool:
         return owner in self._held
 
+    def has(self, places: list[Place]) -> bool:
+        """Whether none of these has been freed since it was given."""
+        return all(place in self._held.get((place.run_id, place.key), ()) for place in places)
+
     # lines
 
     def first_in_line(self, workflow: str, uid: str) -> str | None:

@@ -56,9 +56,13 @@ class Mailroom:
     # what comes
 
     def said(self, mail: Mail) -> None:
-        """It is stored. Mail for others is taken there."""
+        """It is stored. Mail for others is taken there; what must not overtake what others have
+        said is read in its order."""
         if self.engine.territory.has(mail.place):
-            self.bring(mail)
+            if mail.kind == "hangup" and not self.engine.territory.whole:
+                self.hinted(str(mail.place))
+            else:
+                self.bring(mail)
         else:
             self._news.tell("mail", str(mail.place))
 

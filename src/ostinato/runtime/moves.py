@@ -82,7 +82,7 @@ class Moves:
         await service.limiter.refresh()
         await take_over(service.engine, partitions, orphans=orphans)
         await service.timers.refresh()
-        await service.room.refresh(partitions)
+        await service.room.refresh(service.engine.territory.owned)  # who died may not have hinted
         await service.jobs.refresh()
         service.outbox.expect()
         service.distant.look()

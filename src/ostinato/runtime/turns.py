@@ -20,7 +20,7 @@ from ostinato.errors import NotFoundError
 from ostinato.ports import Mail, Owner, Place, Turn
 from ostinato.runtime.change import Change
 from ostinato.runtime.mailroom import Mailroom, Say, Take
-from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.posts import Post, Tell, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -151,6 +151,7 @@ class Free(Take):
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         super().apply(engine, change, now)
+        engine.fresh["free", self.mail.caller, self.mail.key] = change
         change.rows.freed.append((self.mail.caller, self.mail.key))
 
 
@@ -174,7 +175,10 @@ class AdmitAfar(Post):
         self.buckets = buckets
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
+        stored(engine, change, "free", *self.turn.owner)  # then it may want none any more
         if self.times != self.limiter.times:  # all was read anew: it waits again
+            return
+        if not self.limiter.has(self.places):
             return
         rows = change.rows
         rows.served.append(self.turn.owner)
