@@ -185,6 +185,9 @@ class Schedules:
     async def run_once(self, now: int) -> int:
         if not self.alarm.is_due(now):
             return 0
+        if not self.engine.territory.hub:  # whoever leads looks after them
+            self.alarm.set(None)
+            return 0
         if not self.has_room():
             self.alarm.set(now + AGAIN)
             return 0
@@ -202,6 +205,8 @@ class Schedules:
 
     def clock_went_back(self, milliseconds: int) -> None:
         """What was planned by a clock that ran ahead may be years away."""
+        if not self.engine.territory.hub:
+            return
         if milliseconds > STEP and self.alarm.due_at < inf:
             log.warning("clock.went_back", ms=milliseconds)
             self.engine.post(Alter(self, None, planned(brought_back)))
