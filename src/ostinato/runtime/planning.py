@@ -133,6 +133,20 @@ class Settle(Keep):
         self.role.planned(result)
 
 
+class Refresh(Settle):
+    """All schedules, as the documents in force have them when it comes to that: one may be deployed
+    at the same time."""
+
+    __slots__ = ()
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(role, {})
+
+    async def ready(self, engine: Engine) -> None:
+        self.plans = self.role.catalog.plans()
+        await super().ready(engine)
+
+
 class Alter(Post):
     """Change schedules by a rule; all of them without ``ids``. Answers with the rows after that."""
 

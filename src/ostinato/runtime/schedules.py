@@ -25,7 +25,7 @@ from ostinato.runtime.change import Change
 from ostinato.runtime.distant import Distant
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import Accept, Accepted
-from ostinato.runtime.planning import Alter, Settle, Unblock, claim, is_open, planned
+from ostinato.runtime.planning import Alter, Refresh, Unblock, claim, is_open, planned
 from ostinato.runtime.posts import Pair
 from ostinato.runtime.starts import Starter
 from ostinato.telemetry.logger import logger
@@ -180,7 +180,7 @@ class Schedules:
     async def refresh(self) -> None:
         """At the start: what the documents say, and what ended while nobody looked."""
         self.alarm.set(await self.engine.storage.next_schedule())
-        self.engine.post(Settle(self, self.catalog.plans()))
+        self.engine.post(Refresh(self))
 
     async def run_once(self, now: int) -> int:
         if not self.alarm.is_due(now):
