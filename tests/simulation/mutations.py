@@ -444,7 +444,7 @@ MUTATIONS = (
     mutation(
         5, "a wait looks back behind the beginning of its run",
         "runtime.meeting:Meeting._look_back",
-        "wait.since or 0",
+        "(wait.since or 0) - self.engine.apart",
         "0",
         "event.before",
     ),
@@ -465,8 +465,8 @@ MUTATIONS = (
     mutation(
         5, "a wait hears what came while the store was away, before it began",
         "runtime.meeting:Meeting._find_waits",
-        "if self._begun.get((wait.run_id, wait.key), 0) < number:",
-        "if True:",
+        "find_waits(event.type, keys, pair)",
+        "find_waits(event.type, keys, None)",
         "event.before",
     ),
     # 6. Takeover

@@ -32,8 +32,8 @@ INSERT INTO ostinato.event_key (type, values_key, received_at, number, era)
 VALUES ('PAID', 'k1', 0, %s, (SELECT number FROM ostinato.era))
 """
 EVENT = """
-INSERT INTO ostinato.event (id, source, type, time, data, received_at, answer)
-VALUES (%s, 'shop', 'PAID', 0, '1', 0, '') RETURNING number
+INSERT INTO ostinato.event (id, source, type, time, data, received_at, answer, era)
+SELECT %s, 'shop', 'PAID', 0, '1', 0, '', number FROM ostinato.era RETURNING number
 """
 
 
@@ -100,7 +100,8 @@ async def test_tables_that_were_brought_from_another_server_keep_their_order(oth
         await storage.commit(Batch(waits=[wait("old", since=None)]))
         await storage.commit(Batch(events=[accepted("old")]))
     far = "((pg_current_xact_id()::text::bigint + 1000000000)::text)"
-    db.execute(f"UPDATE ostinato.event_key SET by = {far}::xid8")
+    for table in ("event", "event_key"):
+        db.execute(f"UPDATE ostinato.{table} SET by = {far}::xid8")
     seen = f"({far} || ':' || {far} || ':')::pg_snapshot"
     db.execute(f"UPDATE ostinato.wait SET by = {far}::xid8, opened = {seen}")
     db.commit()

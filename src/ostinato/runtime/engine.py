@@ -36,6 +36,7 @@ from ostinato.errors import (
 )
 from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
+from ostinato.runtime.clock import apart
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, Unreadable
 from ostinato.runtime.letters import note_failed
@@ -62,7 +63,7 @@ class Engine:
 
     ``learn`` says whether workflows may be known now that were not before. ``first_in_line`` is the
     run that comes next, or has just come, under (workflow, uid). ``inline`` is in bytes: the store
-    keeps larger values apart.
+    keeps larger values apart. ``apart`` is how far clocks may be that share it.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Engine:
     ) -> None:
         self.storage = storage
         self.territory = Territory() if territory is None else territory
-        self.inline = inline
+        self.inline, self.apart = inline, apart(storage)
         self.clock = clock
         self.graph_of = graph_of
         self.identity = identity
@@ -293,7 +294,9 @@ class Engine:
         batch = NOTHING
         try:
             if any(one.change for one in applied):
-                batch = batch_of(self.epoch, now, [one.change for one in applied], self.inline)
+                batch = batch_of(
+                    self.epoch, now, [one.change for one in applied], self.inline, self.apart
+                )
                 await self.storage.commit(batch)
                 self.commits += 1
         except Refused as error:
