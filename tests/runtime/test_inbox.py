@@ -359,11 +359,11 @@ async def test_a_look_up_that_fails_is_done_again(stage, monkeypatch):
         run = await app.start("w", id="1")
         find_waits, failures = app.storage.find_waits, [1, 2]
 
-        async def failing(type, keys):
+        async def failing(*asked):
             if failures:
                 failures.pop()
                 raise StoreError("the disk is gone")
-            return await find_waits(type, keys)
+            return await find_waits(*asked)
 
         app.storage.find_waits = failing
         await app.emit("PAID", {"id": "1"})

@@ -9,21 +9,30 @@ from ostinato.core.commands import OpenWait
 from ostinato.errors import StoreError
 from ostinato.ports import Wait
 from ostinato.runtime.meeting import Meeting
+from ostinato.testing.storage_contract.samples import event
 
-EVENT = ("PAID", ("k",), Raw(b"{}"))
+EVENT = (event("e1"), ("k",), Raw(b"{}"))
 
 
 class Engine:
-    """Its store knows the waits of ``runs``, unless it is ``away``."""
+    """Its store knows the waits of ``runs``, unless it is ``away``, and notes what it is asked."""
 
-    def __init__(self):
-        self.storage, self.wake = self, asyncio.Event()
-        self.runs, self.away, self.posts = [], False, []
+    def __init__(self, apart=0):
+        self.storage, self.wake, self.apart = self, asyncio.Event(), apart
+        self.runs, self.away, self.posts, self.asked = [], False, [], []
 
-    async def find_waits(self, type, keys):
+    async def find_waits(self, type, keys, pair):
+        self._answers(type, keys, pair)
+        return [Wait(run_id, "p/j", type, "k", None) for run_id in self.runs]
+
+    async def early_events(self, type, values_key, since, run_id):
+        self._answers(type, values_key, since, run_id)
+        return []
+
+    def _answers(self, *asked):
         if self.away:
             raise StoreError("away")
-        return [Wait(run_id, "p/j", type, "k", None) for run_id in self.runs]
+        self.asked.append(asked)
 
     def post(self, post):
         self.posts.append(post.run_id)
@@ -39,51 +48,41 @@ def meeting(engine):
     return Meeting(engine)
 
 
-def begin(engine, meeting, run_id):
-    engine.runs.append(run_id)
-    meeting.on_wait(run_id, OpenWait("p/j", ("PAID",), (), "k", None))
+def begin(meeting, since=None):
+    meeting.on_wait("r1", OpenWait("p/j", ("PAID", "LOST"), (), "k", since))
 
 
-async def fails(meeting):
-    with pytest.raises(StoreError):
-        await meeting.run_once(0)
-
-
-async def test_a_wait_hears_of_an_event_that_comes_later(engine, meeting):
-    begin(engine, meeting, "r1")
+async def test_the_store_says_which_waits_hear_of_an_event(engine, meeting):
+    engine.runs = ["r1", "r2"]
     meeting.on_event(*EVENT)
     await meeting.run_once(0)
-    assert engine.posts == ["r1"]
+    assert engine.asked == [("PAID", ("k",), ("shop", "e1"))]
+    assert engine.posts == ["r1", "r2"]
 
 
-async def test_a_wait_that_began_while_the_store_was_away_hears_of_nothing_before_it(
-    engine, meeting
-):
-    begin(engine, meeting, "r1")
+async def test_while_the_store_is_away_everything_waits(engine, meeting):
+    engine.runs, engine.away = ["r1"], True
     meeting.on_event(*EVENT)
-    engine.away = True
-    await fails(meeting)
-    begin(engine, meeting, "r2")
+    begin(meeting, since=7)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await meeting.run_once(0)
     engine.away = False
-    await meeting.run_once(0)
+    assert await meeting.run_once(0) == 2
+    assert await meeting.run_once(0) == 0
     assert engine.posts == ["r1"]
+    assert engine.asked[1:] == [("PAID", "k", 7, "r1"), ("LOST", "k", 7, "r1")]
 
 
-async def test_but_of_what_comes_after_it(engine, meeting):
-    engine.away = True
-    meeting.on_event(*EVENT)
-    await fails(meeting)
-    begin(engine, meeting, "r2")
-    meeting.on_event(*EVENT)
-    await fails(meeting)
-    engine.away = False
+async def test_a_wait_looks_back_further_where_clocks_are_apart():
+    engine = Engine(apart=5)
+    meeting = Meeting(engine)
+    begin(meeting, since=7)
     await meeting.run_once(0)
-    assert engine.posts == ["r2"]
+    assert engine.asked == [("PAID", "k", 2, "r1"), ("LOST", "k", 2, "r1")]
 
 
-async def test_what_is_stored_in_one_commit_meets(engine, meeting):
-    """Neither was before the other; so does the store say after a crash."""
-    meeting.on_event(*EVENT)
-    begin(engine, meeting, "r1")
-    await meeting.run_once(0)
-    assert engine.posts == ["r1"]
+async def test_a_wait_that_does_not_look_back_asks_for_nothing(engine, meeting):
+    begin(meeting)
+    assert await meeting.run_once(0) == 0
+    assert engine.asked == []

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec import json
 
 from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError
@@ -69,19 +70,49 @@ async def test_of_one_uid_there_is_one_run_whoever_is_asked(table, time):
 
 
 async def test_what_came_while_a_start_was_on_its_way_to_the_home_of_its_uid_is_heard(table, time):
-    ordered = one_job({"wait": {"event": "PAID"}}) | {"on": [{"event": "ORDER", "uid": "event.id"}]}
-    async with two(table, time, ordered) as (first, second):
+    """An event that starts two runs is taken in where one of them is at home."""
+    document = one_job({"wait": {"event": "PAID"}})
+    document["on"] = [{"event": "ORDER", "uid": f"event.data.{where}"} for where in ("far", "near")]
+    async with two(table, time, document) as (first, second):
+        uids = {first.service.engine.territory.has(home(n)): f"o{n}" for n in range(99)}
         hinted = []
-        second.service.news.hearers["mail"] = hinted.append
-        far = next(f"o{n}" for n in range(99) if not first.service.engine.territory.has(home(n)))
-        [run_id] = (await first.emit("ORDER", id=far)).runs
+        first.service.news.hearers["mail"] = hinted.append
+        accepted = await first.emit("ORDER", {"far": uids[False], "near": uids[True]})
+        _, run_id = accepted.runs
         await until(lambda: hinted)
-        time.now += 1_000
-        await first.emit("PAID")
-        time.now += 1_000
-        second.service.room.hinted(hinted[0])
-        await until(lambda: second.service.engine.residents.get(run_id))
-        assert (await first.wait_ended(run_id, 5)).status == "succeeded"
+        time.now += 2_000
+        await second.emit("PAID")
+        time.now += 2_000
+        assert first.service.engine.residents.get(run_id) is None
+        first.service.room.hinted(hinted[0])
+        await until(lambda: first.service.engine.residents.get(run_id))
+        assert (await second.wait_ended(run_id, 5)).status == "succeeded"
+
+
+@pytest.mark.parametrize("skew", [-50, 50])
+async def test_what_comes_after_a_start_is_heard_whatever_the_clocks_say(table, time, skew):
+    document = {
+        "workflow": "w",
+        "on": [{"event": "ORDER"}],
+        "phases": [
+            {"phase": "p", "jobs": [{"job": "a", "run": "gate"}]},
+            {"phase": "q", "jobs": [{"job": "b", "wait": {"event": "PAID"}}]},
+        ],
+    }
+    gate = Gate()
+    async with two(table, time, document, {"gate": gate}) as (first, second):
+        second._clock.hear = lambda now: None
+        second._clock._offset += skew
+        await second.emit("PAID", id="early")
+        time.now += 10
+        [run] = (await first.emit("ORDER")).runs
+        await gate.begun.wait()
+        time.now += 10
+        await second.emit("PAID", id="heard")
+        gate.open.set()
+        state = await first.wait_ended(run, 5)
+        assert state.status == "succeeded"
+        assert json.decode(state.output)["b"]["id"] == "heard"
 
 
 def home(n):

@@ -425,12 +425,12 @@ MUTATIONS = (
     ),
     mutation(
         5, "an event does not look for waits", "runtime.meeting:Meeting._find_waits",
-        "self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))",
+        "self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, raw)))",
         "pass",
         "wait.unheard",
     ),
     mutation(
-        5, "what met while the process died is not told", "runtime.takeover:take_over",
+        5, "what met while the process died is not told", "runtime.takeover:_tell_missed",
         "engine.post(Tell(wait.run_id, e.Arrived(wait.key, encoded(event))))",
         "pass",
         "wait.unheard",
@@ -444,14 +444,14 @@ MUTATIONS = (
     mutation(
         5, "a wait looks back behind the beginning of its run",
         "runtime.meeting:Meeting._look_back",
-        "wait.since or 0",
+        "(wait.since or 0) - self.engine.apart",
         "0",
         "event.before",
     ),
     mutation(
         5, "an event is forgotten before the store has said who waits",
         "runtime.meeting:Meeting.run_once",
-        "await self._find_waits(*self.events[0])\n            self.events.popleft()",
+        "await self._find_waits(*self.events[0])\n        self.events.popleft()",
         "await self._find_waits(*self.events.popleft())",
         "wait.unheard",
     ),
@@ -465,8 +465,15 @@ MUTATIONS = (
     mutation(
         5, "a wait hears what came while the store was away, before it began",
         "runtime.meeting:Meeting._find_waits",
-        "if self._begun.get((wait.run_id, wait.key), 0) < number:",
-        "if True:",
+        "find_waits(event.type, keys, pair)",
+        "find_waits(event.type, keys, None)",
+        "event.before",
+    ),
+    mutation(
+        5, "a store goes by clocks, and not by what came first",
+        "storage.memory.disk:Disk._was_before",
+        "return number <= began",
+        "return False",
         "event.before",
     ),
     # 6. Takeover

@@ -64,6 +64,12 @@ async def commit(storage, **members):
 
 async def fill(storage):
     """Every table has rows, large values and holes included; some rows have gone again."""
+    heads = [
+        head("r1", uid="ü1"),
+        head("r2", busy=True, error_message="no\tway"),
+        ended("r3"),
+    ]
+    await commit(storage, new_heads=heads)
     await commit(storage, events=[accepted("early"), accepted("odd", keys=("k1", "k2"))])
     await commit(
         storage,
@@ -71,11 +77,6 @@ async def fill(storage):
         replies=[reply("small"), reply('a/b"c')],
         records=[record(f"r{n}", seq) for n in (1, 2, 3) for seq in (0, 2)]
         + [record("r1", 4, b'[["job.ready",{"a":%b}]]' % LARGE)],
-        new_heads=[
-            head("r1", uid="ü1"),
-            head("r2", busy=True, error_message="no\tway"),
-            ended("r3"),
-        ],
         waits=[wait("r1", since=None), wait("r2", "p/é", since=NOW), wait("r3", since=None)],
         timers={("r1", "a", "retry"): NOW, ("r2", "b", "timeout"): NOW + 5},
         outgoing=[outgoing("o1"), outgoing("o2", "r2")],
@@ -114,8 +115,8 @@ async def answers(storage):
         "open": await storage.open_runs([("order", "ü1")]),
         "timers": await storage.due_timers(NOW + 99, 9),
         "schedules": await storage.schedules(),
-        "waits": await storage.find_waits("PAID", ["k1"]),
-        "early": await storage.early_events("PAID", "k1", 0),
+        "waits": await storage.find_waits("PAID", ["k1"], None),
+        "early": await storage.early_events("PAID", "k1", 0, "r1"),
         "missed": await storage.missed(),
         "events": await storage.events(EventQuery(), all_),
         "replies": [await storage.reply("POST /runs", key, NOW) for key in ("small", 'a/b"c')],

@@ -18,6 +18,7 @@ from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
     claim,
+    head,
     job,
     mail,
     outgoing,
@@ -154,6 +155,28 @@ async def test_what_came_after_a_wait_is_missed_and_nothing_else(urls, pair):
             ("r1", "with"), ("r1", "after"), ("r1", "one"), ("r2", "one"),
             ("r1", "two"), ("r2", "two"),
         ]  # fmt: skip
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("come_from", ["sqlite", "postgres"])
+async def test_what_came_before_the_event_that_started_a_run_is_not_early(urls, come_from):
+    source, target = urls(come_from, "postgres")
+    started = head("r1", event_source="shop", event_id="order")
+    async with opened(storage_of(source)) as storage:
+        await commit(storage, events=[accepted("before", at=NOW + 5)])
+        await commit(storage, events=[accepted("order", keys=())])
+        await commit(storage, events=[accepted("between", at=NOW - 1)])
+        await commit(storage, new_heads=[started, head("r2")], waits=[wait(since=NOW - 9)])
+    await move_store(source, target, faulty=True)
+    async with opened(storage_of(target)) as storage:
+        await commit(storage, events=[accepted("after", at=NOW - 2)], new_heads=[head("r3")])
+        found = [
+            [one.id for one in await storage.early_events("PAID", "k1", NOW - 9, run_id)]
+            for run_id in ("r1", "r2", "r3")
+        ]
+        assert found == [["after", "between"], ["after", "between", "before"], ["after"]]
+        missed = [(one.run_id, told.id) for one, told in await storage.missed()]
+        assert missed == [("r1", "between"), ("r1", "after")]
 
 
 @pytest.mark.real

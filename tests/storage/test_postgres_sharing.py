@@ -18,6 +18,8 @@ from ostinato.testing.storage_contract.samples import (
     NOW,
     accepted,
     ended,
+    event,
+    head,
     outgoing,
     record,
     wait,
@@ -32,8 +34,8 @@ INSERT INTO ostinato.event_key (type, values_key, received_at, number, era)
 VALUES ('PAID', 'k1', 0, %s, (SELECT number FROM ostinato.era))
 """
 EVENT = """
-INSERT INTO ostinato.event (id, source, type, time, data, received_at, answer)
-VALUES (%s, 'shop', 'PAID', 0, '1', 0, '') RETURNING number
+INSERT INTO ostinato.event (id, source, type, time, data, received_at, answer, era)
+SELECT %s, 'shop', 'PAID', 0, '1', 0, '', number FROM ostinato.era RETURNING number
 """
 
 
@@ -100,7 +102,8 @@ async def test_tables_that_were_brought_from_another_server_keep_their_order(oth
         await storage.commit(Batch(waits=[wait("old", since=None)]))
         await storage.commit(Batch(events=[accepted("old")]))
     far = "((pg_current_xact_id()::text::bigint + 1000000000)::text)"
-    db.execute(f"UPDATE ostinato.event_key SET by = {far}::xid8")
+    for table in ("event", "event_key"):
+        db.execute(f"UPDATE ostinato.{table} SET by = {far}::xid8")
     seen = f"({far} || ':' || {far} || ':')::pg_snapshot"
     db.execute(f"UPDATE ostinato.wait SET by = {far}::xid8, opened = {seen}")
     db.commit()
@@ -111,6 +114,31 @@ async def test_tables_that_were_brought_from_another_server_keep_their_order(oth
         await storage.commit(Batch(waits=[wait("new", since=None)]))
         await storage.commit(Batch(events=[accepted("new")]))
         assert await missed(storage) == [("old", "old"), ("new", "new"), ("old", "new")]
+
+
+@pytest.mark.parametrize("table", ["event", "run"])
+async def test_so_do_runs_and_what_comes_after_them(other, table):
+    url, db = other
+    async with opened(url) as storage:
+        await storage.commit(Batch(new_heads=[head()], events=[accepted("old", keys=())]))
+    db.execute(f"UPDATE ostinato.{table} SET by = (by::text::bigint + 1000000000)::text::xid8")
+    db.commit()
+    async with opened(url) as storage:
+        await storage.commit(Batch(events=[accepted("new")]))
+        await storage.commit(Batch(new_heads=[head("r2")]))
+        found = [await storage.early_events("PAID", "k1", 0, run_id) for run_id in ("r1", "r2")]
+        assert found == [[event("new")], []]
+
+
+async def test_an_event_of_a_late_committer_is_told_to_a_wait_that_could_not_see_it(other):
+    url, db = other
+    async with opened(url) as storage:
+        _add_event(db, "late")
+        await storage.commit(Batch(waits=[wait(since=None)]))
+        db.commit()
+        await storage.commit(Batch(waits=[wait("r2", since=None)]))
+        found = await storage.find_waits("PAID", ["k1"], ("shop", "late"))
+        assert found == [wait(since=None)]
 
 
 async def test_a_value_that_another_uses_from_now_on_is_not_swept(other):

@@ -104,15 +104,30 @@ class Storage(Protocol):
     async def next_schedule(self) -> int | None:
         """When the next one is due."""
 
-    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]: ...
+    async def find_waits(
+        self, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+    ) -> list[Wait]:
+        """Open waits with one of these keys.
 
-    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
-        """Accepted events that a wait with this key may look back to, oldest first."""
+        Those are not among them that were opened when ``event`` (source, id) was stored already:
+        they look back by a rule of their own.
+        """
+
+    async def early_events(
+        self, type: str, values_key: str, since: int, run_id: str
+    ) -> list[Event]:
+        """Accepted events that a wait of this run with this key may look back to, oldest first.
+
+        ``since`` is by the clock of one process, and an event's time by that of another. So where
+        several share the store it knows the order as well: what came before the event that started
+        the run is not among them, nor, without one, what came before the run.
+        """
 
     async def missed(self) -> list[tuple[Wait, Event]]:
         """Open waits, and the events they should have found: after a crash between the two.
 
-        Oldest event first. The store does not know what a run has had already, nor its trigger.
+        Oldest event first, and none that the run may not look back to. The store does not know
+        what a run has had already.
         """
 
     async def known_events(

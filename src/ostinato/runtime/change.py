@@ -7,6 +7,7 @@ the one change that it refuses is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -119,10 +120,18 @@ class Applied:
         self.result = result
 
 
-def batch_of(epoch: int, now: int, changes: Sequence[Change], inline: int = LARGE) -> Batch:
-    """Raises ``Refused`` for what cannot even be written down. ``inline`` is in bytes."""
+def batch_of(
+    epoch: int, now: int, changes: Sequence[Change], inline: int = LARGE, apart: int = 0
+) -> Batch:
+    """Raises ``Refused`` for what cannot even be written down. ``inline`` is in bytes.
+
+    Waits look back so much further as clocks may be ``apart`` (ms).
+    """
     try:
-        return _joined(Batch(epoch, inline), now, changes)
+        batch = _joined(Batch(epoch, inline), now, changes)
+        if apart and batch.waits:
+            batch.waits = [_further(wait, apart) for wait in batch.waits]
+        return batch
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"it cannot be encoded: {error}") from error
 
@@ -138,6 +147,10 @@ def _joined(batch: Batch, now: int, changes: Sequence[Change]) -> Batch:
 
 
 _data = attrgetter("data")
+
+
+def _further(wait: Wait, apart: int) -> Wait:
+    return wait if wait.since is None else replace(wait, since=max(0, wait.since - apart))
 
 
 def _join(batch: Batch, rows: Batch) -> None:

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import time
 
+from ostinato.ports import Storage
 from ostinato.runtime.lease import Steady, steady
+
+APART = 1_000
+"""How far apart (ms) two processes may take the time of the store that they share.
+
+Each hears it with every renewal of its lease, as late as the answer takes to come, and goes on from
+there by a clock of its own: milliseconds. What a look back finds too much by this comes before the
+run, and the store knows the order; what it found too little would be lost.
+"""
+
+
+def apart(storage: Storage) -> int:
+    """Where one process owns the store, there is one clock."""
+    return 0 if storage.members is None else APART
 
 
 class SystemClock:

@@ -37,6 +37,7 @@ from ostinato.errors import (
 )
 from ostinato.ports import Batch, Clock, Partitions, Storage, StoredEvent
 from ostinato.runtime.change import Applied, Change, Told, batch_of
+from ostinato.runtime.clock import apart
 from ostinato.runtime.doubt import may_pass, nothing_new, was_kept
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, say_unreadable
@@ -63,9 +64,9 @@ class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
     ``learn`` says whether workflows may be known now that were not before; ``known`` is the number
-    of deployments that are. ``first_in_line`` is the
-    run that comes next, or has just come, under (workflow, uid). ``inline`` is in bytes: the store
-    keeps larger values apart.
+    of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
+    (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
+    far clocks may be that share it.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Engine:
     ) -> None:
         self.storage = storage
         self.territory = Territory() if territory is None else territory
-        self.inline = inline
+        self.inline, self.apart = inline, apart(storage)
         self.clock = clock
         self.graph_of = graph_of
         self.identity = identity
@@ -288,7 +289,9 @@ class Engine:
         batch = NOTHING
         try:
             if any(one.change for one in applied):
-                batch = batch_of(self.epoch, now, [one.change for one in applied], self.inline)
+                batch = batch_of(
+                    self.epoch, now, [one.change for one in applied], self.inline, self.apart
+                )
                 batch.known = self.known()
                 await self.storage.commit(batch)
                 self.commits += 1

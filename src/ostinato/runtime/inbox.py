@@ -180,7 +180,7 @@ class Accept(Post):
         engine = self.starter.engine
         for found in self.found:
             if found.values_keys:
-                engine.outlets.on_event(found.event.type, found.values_keys, found.encoded)
+                engine.outlets.on_event(found.event, found.values_keys, found.encoded)
 
 
 def encoded(event: Event) -> Raw:

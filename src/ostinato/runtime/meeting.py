@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 
 from ostinato.core import events as e
+from ostinato.core.cloudevents import Event
 from ostinato.core.commands import OpenWait
 from ostinato.ports import DamagedEvent
 from ostinato.runtime.damaged import Bury
@@ -20,24 +21,19 @@ class Meeting:
     """Brings events and waits together, after either was stored.
 
     When the store does not answer, events have to wait. A wait that began in between looks back by
-    its own rule, and is not told of them: ``_begun`` has the number of the last event before it.
+    its own rule, and is not told of them: the store knows which of the two came first.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.events: deque[tuple[int, str, Sequence[str], Raw]] = deque()
-        self._last = self._late = 0
-        self._begun: dict[tuple[str, str], int] = {}
+        self.events: deque[tuple[Event, Sequence[str], Raw]] = deque()
         self.waits: deque[tuple[str, OpenWait]] = deque()
 
-    def on_event(self, type: str, values_keys: Sequence[str], event: Raw) -> None:
-        self._last += 1
-        self.events.append((self._last, type, values_keys, event))
+    def on_event(self, event: Event, values_keys: Sequence[str], raw: Raw) -> None:
+        self.events.append((event, values_keys, raw))
         self.engine.wake.set()
 
     def on_wait(self, run_id: str, wait: OpenWait) -> None:
-        if self.events:
-            self._begun[run_id, wait.key] = self._late
         if wait.since is not None:
             self.waits.append((run_id, wait))
             self.engine.wake.set()
@@ -45,27 +41,23 @@ class Meeting:
     async def run_once(self, now: int) -> int:
         """Each is forgotten only once the store has answered."""
         done = len(self.events) + len(self.waits)
-        try:
-            while self.events:
-                await self._find_waits(*self.events[0])
-                self.events.popleft()
-        except BaseException:
-            self._late = self._last
-            raise
-        self._begun.clear()
+        while self.events:
+            await self._find_waits(*self.events[0])
+            self.events.popleft()
         while self.waits:
             await self._look_back(*self.waits[0])
             self.waits.popleft()
         return done
 
-    async def _find_waits(self, number: int, type: str, keys: Sequence[str], event: Raw) -> None:
-        for wait in await self.engine.storage.find_waits(type, keys):
-            if self._begun.get((wait.run_id, wait.key), 0) < number:
-                self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, event)))
+    async def _find_waits(self, event: Event, keys: Sequence[str], raw: Raw) -> None:
+        pair = event.source, event.id
+        for wait in await self.engine.storage.find_waits(event.type, keys, pair):
+            self.engine.post(Tell(wait.run_id, e.Arrived(wait.key, raw)))
 
     async def _look_back(self, run_id: str, wait: OpenWait) -> None:
+        storage, since = self.engine.storage, (wait.since or 0) - self.engine.apart
         for type_ in wait.types:
-            found = await self.engine.storage.early_events(type_, wait.values_key, wait.since or 0)
+            found = await storage.early_events(type_, wait.values_key, since, run_id)
             for event in found:
                 if isinstance(event, DamagedEvent):
                     self.engine.post(Bury(event))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Raw
 
 from ostinato.core import commands as c
+from ostinato.core.cloudevents import Event
 from ostinato.core.state import State
 from ostinato.ports import Batch, DeadLetter, Mail
 from ostinato.runtime.change import Applied, Told
@@ -43,7 +44,7 @@ class Outlets:
         self.on_mail: Callable[[Mail], None] = lambda mail: None
         self.on_said: Callable[[str, Message], None] = lambda run_id, said: None
         self.on_readable: Callable[[str], None] = lambda run_id: None
-        self.on_event: Callable[[str, Sequence[str], Raw], None] = lambda type, keys, event: None
+        self.on_event: Callable[[Event, Sequence[str], Raw], None] = lambda event, keys, raw: None
 
     def leave(self, applied: Iterable[Applied]) -> None:
         jobs: list[Job] = []

@@ -46,7 +46,9 @@ def event(at: Activation) -> list[Said]:
 def _since(at: Activation, action: WaitEvent) -> int | None:
     """From when on an event may have come: never before the run's own trigger.
 
-    That came when the run's id was chosen, where another process took it in and this one was told.
+    That came when the run's id was chosen, where another process took it in and this one was told:
+    what came while it was on its way counts. What came before it all the same, by another clock,
+    the store leaves out, as it knows the order; this is how far it has to look.
     """
     if action.look_back == 0:
         return None

@@ -145,19 +145,22 @@ class MemoryStorage:
         due = self._disk.schedules_due
         return due[0][0] if due else None
 
-    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
-        disk = self._disk
-        keys = [key for name in set(values_keys) for key in disk.waiting.get((type, name), ())]
-        return [disk.waits[key] for key in sorted(keys)]
+    async def find_waits(
+        self, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+    ) -> list[Wait]:
+        return self._disk.open_waits(type, set(values_keys), event)
 
-    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+    async def early_events(
+        self, type: str, values_key: str, since: int, run_id: str
+    ) -> list[Event]:
         disk = self._disk
-        found = [disk.events[number] for number in disk.findable.get((type, values_key), ())]
+        found = disk.early(type, values_key, run_id if self.members is not None else None)
         found.sort(key=lambda stored: stored.received_at)
         return [disk.values.event(one.event) for one in found if one.received_at >= since]
 
     async def missed(self) -> list[tuple[Wait, Event]]:
-        found = sorted(self._disk.missed(), key=lambda hit: (hit[0], hit[1].run_id, hit[1].key))
+        hits = self._disk.missed(by_order=self.members is not None)
+        found = sorted(hits, key=lambda hit: (hit[0], hit[1].run_id, hit[1].key))
         return [(wait, event) for _, wait, event in found]
 
     async def known_events(

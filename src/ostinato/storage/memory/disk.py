@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 
 from msgspec import structs
@@ -36,6 +37,10 @@ from ostinato.storage.memory.values import Holes, Values
 
 Due = tuple[int, str, str, str]  # due_at first, so that a sorted list is the order of firing
 WaitKey = tuple[str, str, str]
+Pair = tuple[str, str]
+
+MANY = 2**62
+"""More events than there are."""
 
 ASKED = ("name", "assignee", "due_at", "asked")
 ANSWERED = ("status", "ended_at", "by", "outcome", "answer")
@@ -43,7 +48,11 @@ ANSWERED = ("status", "ended_at", "by", "outcome", "answer")
 
 
 class Disk:
-    """Two stores over one disk are two processes over one file: only one may own it."""
+    """Two stores over one disk are two processes over one file: only one may own it.
+
+    ``waits_after``, ``came_after`` and ``began_after`` are the last event before the batch that
+    brought a wait, an event (by its number), or a run.
+    """
 
     def __init__(self) -> None:
         self.owner: object | None = None
@@ -59,7 +68,9 @@ class Disk:
         self.due: list[Due] = []
         self.events: dict[int, StoredEvent] = {}
         self.last_event = 0
-        self.known: dict[tuple[str, str], int] = {}
+        self.came_after: dict[int, int] = {}
+        self.began_after: dict[str, int] = {}
+        self.known: dict[Pair, int] = {}
         self.findable: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.values = Values()
         self.replies: dict[tuple[str, str], tuple[Reply, Holes]] = {}
@@ -81,13 +92,14 @@ class Disk:
     def keep(self, batch: Batch) -> None:
         after = self.last_event
         for event in batch.events:
-            self._add_event(event, batch.inline)
+            self._add_event(event, batch.inline, after)
         for reply in batch.replies:
             self._put_reply(reply, batch.inline)
         for record in batch.records:
             kept = self.values.cut_record(record, batch.inline)
             self.records.setdefault(record.run_id, {})[record.seq] = kept
         for head in changed_heads(self, batch):
+            self.began_after.setdefault(head.run_id, after)
             self._put_head(head)
         self._change_waits(batch, after)
         for timer, due_at in batch.timers.items():
@@ -112,14 +124,45 @@ class Disk:
         if batch.removal is not None:
             self._remove(batch.removal)
 
-    def missed(self) -> list[tuple[int, Wait, Event]]:
+    def missed(self, *, by_order: bool) -> list[tuple[int, Wait, Event]]:
         return [
             (number, wait, self.values.event(self.events[number].event))
             for key, wait in self.waits.items()
             for number in self.findable.get((wait.type, wait.values_key), ())
             if number > self.waits_after[key]
-            or (wait.since is not None and self.events[number].received_at >= wait.since)
+            or (
+                wait.since is not None
+                and self.events[number].received_at >= wait.since
+                and not (by_order and self._was_before(wait.run_id, number))
+            )
         ]
+
+    def open_waits(self, type: str, values_keys: Iterable[str], pair: Pair | None) -> list[Wait]:
+        """Without those that were opened after this event had come."""
+        keys = [key for name in values_keys for key in self.waiting.get((type, name), ())]
+        number = self.known.get(pair, MANY) if pair is not None else MANY
+        return [self.waits[key] for key in sorted(keys) if self.waits_after[key] < number]
+
+    def early(self, type: str, values_key: str, run_id: str | None) -> list[StoredEvent]:
+        """In the order in which they came; only what did not come before this run."""
+        numbers = self.findable.get((type, values_key), ())
+        return [
+            self.events[number]
+            for number in numbers
+            if run_id is None or not self._was_before(run_id, number)
+        ]
+
+    def _was_before(self, run_id: str, number: int) -> bool:
+        """Before the event that started the run, or else the run itself.
+
+        Another event that has its name by now came later than the run.
+        """
+        head = self.heads.get(run_id)
+        began = self.began_after.get(run_id, 0)
+        if head is not None and head.event_source is not None and head.event_id is not None:
+            trigger = self.known.get((head.event_source, head.event_id), 0)
+            began = min(began, self.came_after.get(trigger, began))
+        return number <= began
 
     def _put_reply(self, reply: Reply, inline: int) -> None:
         self.values.disown(("reply", reply.scope, reply.key))
@@ -131,8 +174,9 @@ class Disk:
             letter = replace(letter, event=event)
         self.dead_letters[letter.id] = letter
 
-    def _add_event(self, stored: StoredEvent, inline: int) -> None:
+    def _add_event(self, stored: StoredEvent, inline: int, after: int) -> None:
         number = self.last_event = self.last_event + 1
+        self.came_after[number] = after
         event = self.values.cut_event(("event", number), stored.event, inline)
         self.events[number] = replace(stored, event=event)
         self.known[stored.event.source, stored.event.id] = number
@@ -277,7 +321,7 @@ class Disk:
         head = self.heads.get(run_id)
         if head is None or head.ended_at is None or head.ended_at >= before:
             return
-        del self.heads[run_id]
+        del self.heads[run_id], self.began_after[run_id]
         self.records.pop(run_id, None)
         self.values.disown(("run", run_id))
         for wait in [key for key in self.waits if key[0] == run_id]:
@@ -288,12 +332,13 @@ class Disk:
             del self.tasks[task.id]
         self.jobs.remove_run(run_id)
 
-    def _remove_event(self, pair: tuple[str, str]) -> None:
+    def _remove_event(self, pair: Pair) -> None:
         number = self.known.get(pair, self.last_event)
         if number == self.last_event:
             return
         del self.known[pair]
         stored = self.events.pop(number)
+        del self.came_after[number]
         self.values.disown(("event", number))
         for values_key in dict.fromkeys(stored.values_keys):
             self.findable[stored.event.type, values_key].remove(number)

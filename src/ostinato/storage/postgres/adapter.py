@@ -211,11 +211,15 @@ class PostgresStorage:
     async def next_schedule(self) -> int | None:
         return await self._read(reads.next_schedule)
 
-    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
-        return await self._read(reads.find_waits, type, values_keys)
+    async def find_waits(
+        self, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+    ) -> list[Wait]:
+        return await self._read(reads.find_waits, type, values_keys, event)
 
-    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
-        return await self._read(reads.early_events, type, values_key, since)
+    async def early_events(
+        self, type: str, values_key: str, since: int, run_id: str
+    ) -> list[Event]:
+        return await self._read(reads.early_events, type, values_key, since, run_id)
 
     async def missed(self) -> list[tuple[Wait, Event]]:
         return await self._list(reads.missed)

@@ -107,10 +107,7 @@ class Pipeline:
             self._or_else(lambda: Outdated(said))
         keyed = any(stored.values_keys for stored in batch.events)
         given = columns(sql.EVENT_KINDS, map(self._event_row, batch.events))
-        if keyed:
-            self._add(sql.ADD_KEYED_EVENTS, [*given, number(self._era)])
-        else:
-            self._add(sql.ADD_EVENTS, given)
+        self._add(sql.ADD_KEYED_EVENTS if keyed else sql.ADD_EVENTS, [*given, number(self._era)])
 
     def _event_row(self, stored: Any) -> Row:
         row = rows.event_row(0, stored)
@@ -159,7 +156,9 @@ class Pipeline:
         self._change_heads([head for head in changed if head.ended_at is not None])
         self._change_heads([head for head in changed if head.ended_at is None])
         moved = [(head, batch.heads.get(head.run_id, head)) for head in batch.new_heads]
-        self._rows(sql.ADD_HEADS, sql.HEAD_KINDS, map(_head_row, moved))
+        if moved:
+            given = columns(sql.HEAD_KINDS, map(_head_row, moved))
+            self._add(sql.ADD_HEADS, [*given, number(self._era)])
 
     def _change_heads(self, heads: list[Head]) -> None:
         if heads:

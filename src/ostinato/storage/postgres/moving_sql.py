@@ -18,7 +18,8 @@ STAYS = {
 """Tables that are not moved, and why."""
 
 DERIVED = {
-    "run": ("partition",), "timer": ("partition",), "outbox": ("partition",), "job": ("partition",),
+    "timer": ("partition",), "outbox": ("partition",), "job": ("partition",),
+    "run": ("partition", "era", "by"), "event": ("era", "by"),
     "wait": ("partition", "era", "by", "opened"),
     "event_key": ("era", "by"), "dead_letter": ("event_type",),
     "task": ("candidates", "groups"), "value_loose": ("lot",),
@@ -128,11 +129,16 @@ def insert(kind: Kind) -> str:
             (after + 1 || ':' || after + 1 || ':')::pg_snapshot
         FROM {unnested(kind.types + "i", "new")} ({", ".join(kind.columns)}, part)
         """
-    if kind.name == "event_key":
+    if kind.name in ("event", "event_key"):
         return f"""
-        INSERT INTO event_key ({", ".join(names)}, era, by)
+        INSERT INTO {kind.name} ({", ".join(names)}, era, by)
         SELECT new.*, (SELECT number FROM era), new.number::text::xid8
         FROM {unnested(kind.types, "new")} ({", ".join(names)})
+        """
+    if kind.name == "run":
+        return f"""
+        INSERT INTO run ({", ".join(names)}, partition, era, by)
+        SELECT new.*, (SELECT number FROM era), NULL FROM {unnested(kind.types + "i", "new")}
         """
     more = DERIVED.get(kind.name, ()) if kind.name != "value_loose" else ()
     types = kind.types + "".join("i" if name == "partition" else "t" for name in more)

@@ -47,28 +47,53 @@ DUE_SCHEDULES = f"""
 SELECT {SCHEDULE} FROM schedule WHERE due_at <= $1::int8 ORDER BY due_at, id LIMIT $2::int8
 """
 NEXT_SCHEDULE = "SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL"
-FIND_WAITS = """
-SELECT run_id, key, type, values_key, since FROM wait
-WHERE type = $1::text AND values_key = ANY ($2::text[]) ORDER BY run_id, key
+# What came after a wait: brought by its own transaction, or by one that it could not see.
+_AFTER = """(
+    its.era > wait.era OR its.era = wait.era AND (
+        its.by = wait.by OR NOT pg_visible_in_snapshot(its.by, wait.opened)
+    )
+)"""
+FIND_WAITS = f"""
+WITH its AS MATERIALIZED (
+    SELECT era, by FROM event WHERE id = $4::text AND source = $3::text
+)
+SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since
+FROM wait LEFT JOIN its ON true
+WHERE wait.type = $1::text AND wait.values_key = ANY ($2::text[]) AND coalesce({_AFTER}, true)
+ORDER BY wait.run_id, wait.key
 """
+
+
+def _of_run(run_id: str) -> str:
+    """Whether a key of an event did not come before this run: before the event that started it,
+    or else the run itself. Another event that has its name by now came later than the run.
+    """
+    return f"""coalesce((event_key.era, event_key.by) >= (
+        SELECT began.era, began.by FROM (
+            SELECT run.era, run.by FROM run WHERE run.run_id = {run_id}
+            UNION ALL
+            SELECT trigger.era, trigger.by FROM run CROSS JOIN LATERAL (
+                SELECT its.era, its.by FROM event AS its
+                WHERE its.id = run.event_id AND its.source = run.event_source LIMIT 1
+            ) AS trigger WHERE run.run_id = {run_id}
+        ) AS began ORDER BY began.era, began.by LIMIT 1
+    ), true)"""
+
+
 EARLY_EVENTS = f"""
 SELECT {EVENT} FROM event_key CROSS JOIN LATERAL (
     SELECT * FROM event AS its WHERE its.number = event_key.number LIMIT 1
 ) AS event WHERE event_key.type = $1::text AND event_key.values_key = $2::text
-    AND event_key.received_at >= $3::int8
+    AND event_key.received_at >= $3::int8 AND {_of_run("$4::text")}
 ORDER BY event_key.received_at, event_key.number
 """
-# What came after a wait: brought by its own transaction, or by one that it could not see.
 MISSED = f"""
 SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since, {EVENT}
 FROM wait JOIN event_key
     ON event_key.type = wait.type AND event_key.values_key = wait.values_key
     AND (
-        event_key.received_at >= wait.since
-        OR event_key.era > wait.era
-        OR event_key.era = wait.era AND (
-            event_key.by = wait.by OR NOT pg_visible_in_snapshot(event_key.by, wait.opened)
-        )
+        {_AFTER.replace("its.", "event_key.")}
+        OR event_key.received_at >= wait.since AND {_of_run("wait.run_id")}
     )
 CROSS JOIN LATERAL (
     SELECT * FROM event AS its WHERE its.number = event_key.number LIMIT 1

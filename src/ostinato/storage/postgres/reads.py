@@ -112,13 +112,19 @@ async def next_schedule(link: Link) -> int | None:
     return due_at
 
 
-async def find_waits(link: Link, type: str, values_keys: Sequence[str]) -> list[Wait]:
-    found = await link.rows(Ask(ask.FIND_WAITS, [sought(type), soughts(values_keys)]))
-    return list(starmap(Wait, found))
+async def find_waits(
+    link: Link, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+) -> list[Wait]:
+    pair = [None, None] if event is None else [sought(part) for part in event]
+    asked = Ask(ask.FIND_WAITS, [sought(type), soughts(values_keys), *pair])
+    return list(starmap(Wait, await link.rows(asked)))
 
 
-async def early_events(link: Link, type: str, values_key: str, since: int) -> list[Event]:
-    asked = Ask(ask.EARLY_EVENTS, [sought(type), sought(values_key), number(since)])
+async def early_events(
+    link: Link, type: str, values_key: str, since: int, run_id: str
+) -> list[Event]:
+    given = [sought(type), sought(values_key), number(since), sought(run_id)]
+    asked = Ask(ask.EARLY_EVENTS, given)
     return list(map(rows.event, await as_far_as_whole(link, asked, EVENT_DATA)))
 
 

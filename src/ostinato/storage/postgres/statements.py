@@ -50,8 +50,10 @@ DEPLOYED = "UPDATE deployed SET number = number + 1"
 ERA = """
 UPDATE era SET last = pg_snapshot_xmax(pg_current_snapshot()), number = number + CASE WHEN greatest(
     last,
-    (SELECT CASE WHEN its.era = era.number THEN its.by END FROM event_key AS its
+    (SELECT CASE WHEN its.era = era.number THEN its.by END FROM event AS its
         ORDER BY its.number DESC LIMIT 1),
+    (SELECT CASE WHEN its.era = era.number THEN its.by END FROM run AS its
+        ORDER BY its.run_id DESC LIMIT 1),
     (SELECT its.by FROM wait AS its WHERE its.era = era.number ORDER BY its.by DESC LIMIT 1)
 ) > pg_snapshot_xmax(pg_current_snapshot()) THEN 1 ELSE 0 END RETURNING number
 """
@@ -73,15 +75,18 @@ HEAD = (
     "error_name, error_message, event_source, event_id"
 )
 HEAD_KINDS = "ttititttfitttti"
-ADD_HEADS = f"INSERT INTO run ({HEAD}, partition) SELECT * FROM {unnested(HEAD_KINDS, 'new')}"
+ADD_HEADS = f"""
+INSERT INTO run ({HEAD}, partition, era)
+SELECT new.*, $16::int8 FROM {unnested(HEAD_KINDS, "new")}
+"""
 CHANGE_KINDS = "itttfittt"
 _CHANGED = "version, status, doing, waiting_for, busy, ended_at, error_name, error_message"
 _TO = ", ".join(f"excluded.{name}" for name in _CHANGED.split(", "))
 # An upsert finds its rows by the key, whatever the planner knows; one that makes a row is undone.
 CHANGE_HEADS = f"""
 WITH done AS (
-    INSERT INTO run ({_CHANGED}, run_id, workflow, started_at, partition)
-    SELECT new.*, '', 0, 0 FROM {unnested(CHANGE_KINDS, "new")}
+    INSERT INTO run ({_CHANGED}, run_id, workflow, started_at, partition, era)
+    SELECT new.*, '', 0, 0, 0 FROM {unnested(CHANGE_KINDS, "new")}
     ON CONFLICT (run_id) DO UPDATE SET ({_CHANGED}) = ROW ({_TO}) RETURNING run.xmax = 0 AS made
 )
 SELECT 1 / (NOT bool_or(made))::int FROM done
@@ -95,7 +100,8 @@ STORED = f"{EVENT}, event.received_at, event.answer, event.values_keys"
 EVENT_KINDS = "tttitbttibtt"
 ADD_EVENTS = f"""
 INSERT INTO event (id, source, type, time, subject, data, extensions, description, received_at,
-    answer, values_keys, holes) SELECT * FROM {unnested("tttitbttibtt", "new")}
+    answer, values_keys, holes, era)
+SELECT new.*, $13::int8 FROM {unnested("tttitbttibtt", "new")}
 """
 ADD_KEYED_EVENTS = f"""
 WITH added AS ({ADD_EVENTS} RETURNING number, type, received_at, values_keys)

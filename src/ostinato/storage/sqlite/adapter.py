@@ -236,10 +236,14 @@ class SqliteStorage:
     async def next_schedule(self) -> int | None:
         return self._read(reads.next_schedule)
 
-    async def find_waits(self, type: str, values_keys: Sequence[str]) -> list[Wait]:
-        return self._read(reads.find_waits, type, values_keys)
+    async def find_waits(
+        self, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+    ) -> list[Wait]:
+        return self._read(reads.find_waits, type, values_keys, event)
 
-    async def early_events(self, type: str, values_key: str, since: int) -> list[Event]:
+    async def early_events(
+        self, type: str, values_key: str, since: int, run_id: str
+    ) -> list[Event]:
         return self._read(reads.early_events, type, values_key, since)
 
     async def missed(self) -> list[tuple[Wait, Event]]:

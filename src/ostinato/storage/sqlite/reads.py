@@ -86,8 +86,11 @@ def next_schedule(db: sqlite3.Connection) -> int | None:
     return None if due_at is None else int(due_at)
 
 
-def find_waits(db: sqlite3.Connection, type: str, values_keys: Sequence[str]) -> list[Wait]:
-    found = db.execute(sql.FIND_WAITS, (rows.json_text(values_keys), type))
+def find_waits(
+    db: sqlite3.Connection, type: str, values_keys: Sequence[str], event: tuple[str, str] | None
+) -> list[Wait]:
+    source, event_id = (None, None) if event is None else event
+    found = db.execute(sql.FIND_WAITS, (rows.json_text(values_keys), type, event_id, source))
     return list(starmap(Wait, found))
 
 

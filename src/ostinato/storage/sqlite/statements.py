@@ -209,6 +209,7 @@ FIND_WAITS = """
 SELECT wait.run_id, wait.key, wait.type, wait.values_key, wait.since
 FROM (SELECT DISTINCT value FROM json_each(?)) AS asked CROSS JOIN wait
 WHERE wait.type = ? AND wait.values_key = asked.value
+    AND (wait.after < (SELECT number FROM event WHERE id = ? AND source = ?)) IS NOT 0
 ORDER BY wait.run_id, wait.key
 """
 EARLY_EVENTS = f"""

@@ -18,7 +18,7 @@ from ostinato.core.codec import decode_facts
 from ostinato.core.forks import AGAIN
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
-from ostinato.testing.history_checker import STEP_ENDS, Journal, Violation
+from ostinato.testing.history_checker import STEP_ENDS, Journal, Pair, Violation
 from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.bulk import BulkRepairs
 from ostinato.testing.simulation.claims import Claims
@@ -51,7 +51,9 @@ holder knows: what that one begins meanwhile is begun twice, and recorded once.
 
 
 class Ledger:
-    def __init__(self, clock: WallClock) -> None:
+    """``by_order``: the store knows the order of commits, as they are told here."""
+
+    def __init__(self, clock: WallClock, *, by_order: bool = False) -> None:
         self.clock = clock
         self.broken: list[Violation] = []
         self.journal = Journal()
@@ -67,7 +69,7 @@ class Ledger:
         self.over: set[tuple[str, str]] = set()
         self._untold: dict[int, set[tuple[str, str]]] = {}
         self._writer = -1
-        self.rows = Rows()
+        self.rows = Rows(by_order=by_order)
         self._starts: dict[str, Moment] = {}
         self._forked: dict[str, str] = {}
         self._given: set[tuple[str, str]] = set()
@@ -128,7 +130,8 @@ class Ledger:
             for fact in decode_facts(record.data, record.version):
                 self.facts[fact_type(fact)] += 1
                 if isinstance(fact, f.RunStarted):
-                    self._starts[record.run_id] = (self.rows.now, record.at)
+                    began = self.rows.beginning(record.run_id, record.at, _trigger(fact))
+                    self._starts[record.run_id] = began
                     self._forked[record.run_id] = fact.forked_from
                     self._give(record.run_id, fact)
                 self._note(record.run_id, fact)
@@ -211,7 +214,7 @@ class Ledger:
         event = msgspec.json.decode(kept) if (run_id, fact.key) in self._awaited else None
         if isinstance(event, dict) and "source" in event:  # else its catch stands in, or a person
             pair = (event["source"], event["id"])
-            if self.rows.began_after(run_id, self._starts[run_id], pair):
+            if self.rows.began_after(self._starts[run_id], pair):
                 self.breaks("event.before", f"{fact.key} had {pair}", run_id)
         emitted = f"{run_id}:{fact.key}"
         if kept == b'{"id":"%s"}' % emitted.encode() and emitted not in self.outgoing:
@@ -315,6 +318,11 @@ class Ledger:
 def _virtual() -> float:
     """Seconds; the clock that processes see can be set."""
     return asyncio.get_running_loop().time()
+
+
+def _trigger(fact: f.RunStarted) -> Pair | None:
+    event = msgspec.json.decode(fact.event) if fact.event else {}
+    return (event["source"], event["id"]) if event else None
 
 
 def _shown(head: Head) -> tuple[Any, ...]:

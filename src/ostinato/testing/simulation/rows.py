@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.decide import armed
+from ostinato.core.run_ids import chosen_at
 from ostinato.core.tasks import open_tasks
 from ostinato.ports import Batch, Record, TaskEnd, TaskRow
 from ostinato.testing.history_checker import GraphOf, Pair, replayed
@@ -14,9 +15,13 @@ Moment = tuple[int, int]
 
 
 class Rows:
-    """``letters`` are the ids of events that became dead letters on their way out."""
+    """``letters`` are the ids of events that became dead letters on their way out.
 
-    def __init__(self) -> None:
+    ``by_order``: the store itself knows what came before what, in the order of commits.
+    """
+
+    def __init__(self, *, by_order: bool = False) -> None:
+        self._by_order = by_order
         self.letters: set[str] = set()
         self._commits = 0
         self._records: dict[str, list[Record]] = {}
@@ -52,14 +57,17 @@ class Rows:
         yield from (f"{key} waits, and nobody is asked" for key in asked.keys() - rows.keys())
         yield from (f"{rows[one]} is over, and still asked" for one in rows.keys() - asked.keys())
 
-    def began_after(self, run_id: str, began: Moment, pair: Pair) -> bool:
-        """Whether that event had come before the run's own beginning, by order and by clock."""
-        came = self._events.get(pair)
-        return came is not None and came[0] < began[0] and came[1] < began[1]
+    def beginning(self, run_id: str, at: int, trigger: Pair | None) -> Moment:
+        """Of a run that this commit brings: that of the event that started it, or its own."""
+        own = self._commits, min(at, chosen_at(run_id))
+        return own if trigger is None else min(own, self._events.get(trigger, own))
 
-    @property
-    def now(self) -> int:
-        return self._commits
+    def began_after(self, began: Moment, pair: Pair) -> bool:
+        """Whether that event had come before: by order, and else also by the one clock there is."""
+        came = self._events.get(pair)
+        if came is None or came[0] >= began[0]:
+            return False
+        return self._by_order or came[1] < began[1]
 
     def lost_timers(self, run_id: str, graph_of: GraphOf, now: int) -> Iterator[str]:
         """What a run counts on being woken for, and no row says so."""

@@ -65,7 +65,7 @@ class World:
         self.loop = VirtualLoop(Random(f"turns:{plan.seed}"), shuffled=plan.shuffled)
         self.clock = WallClock(self.loop)
         self.faults = Faults(self.loop, Random(f"faults:{plan.seed}"))
-        self.ledger = Ledger(self.clock)
+        self.ledger = Ledger(self.clock, by_order=plan.store == "memory")
         self.place = self._place(database)
         self.clients = Clients(self)
         self.hands = Hands(self)

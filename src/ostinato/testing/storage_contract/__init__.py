@@ -19,6 +19,7 @@ tasks    put, ended once, listed, gone with their run
 operations  repairs of many runs, each settled once
 sharing  who has which partition, by leases          shared  what is filled in there
 dying    who is late, has left, or was buried        partitioned  reads by partitions, hints
+ordering what came first, whatever the clocks say
 removing what is old: found in lots, gone for every reader, nothing else with it
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostinato.core.cloudevents import Event
 from ostinato.errors import Refused
-from ostinato.ports import Outgoing, Storage, Wait
+from ostinato.ports import Outgoing, Removal, Storage, Wait
 from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
     NOW,
@@ -37,28 +37,45 @@ class EventPromises(Hooks):
             waits = [wait("r1"), wait("r2", since=None), wait("r3", values_key="k2")]
             await write(storage, waits=[*waits, wait("r4", type="OTHER"), wait("r5")])
             await write(storage, closed_waits=[("r5", "paid"), ("r9", "never")])
-            assert await storage.find_waits("PAID", ["k1", "k2", "k3"]) == waits
-            assert await storage.find_waits("PAID", []) == []
+            assert await storage.find_waits("PAID", ["k1", "k2", "k3"], None) == waits
+            assert await storage.find_waits("PAID", [], None) == []
 
     async def test_a_wait_for_several_types_closes_at_once(self) -> None:
         async with self.opened() as storage:
             await write(storage, waits=[wait(type="PAID"), wait(type="LOST"), wait(key="other")])
-            assert await storage.find_waits("LOST", ["k1"]) == [wait(type="LOST")]
+            assert await storage.find_waits("LOST", ["k1"], None) == [wait(type="LOST")]
             await write(storage, closed_waits=[("r1", "paid")])
-            assert await storage.find_waits("LOST", ["k1"]) == []
-            assert await storage.find_waits("PAID", ["k1"]) == [wait(key="other")]
+            assert await storage.find_waits("LOST", ["k1"], None) == []
+            assert await storage.find_waits("PAID", ["k1"], None) == [wait(key="other")]
 
     async def test_a_wait_opened_again_replaces_itself(self) -> None:
         async with self.opened() as storage:
             await write(storage, waits=[wait()])
             await write(storage, waits=[wait(values_key="k2", since=None)])
-            assert await storage.find_waits("PAID", ["k1"]) == []
-            assert await storage.find_waits("PAID", ["k2"]) == [wait(values_key="k2", since=None)]
+            assert await storage.find_waits("PAID", ["k1"], None) == []
+            assert await storage.find_waits("PAID", ["k2"], None) == [
+                wait(values_key="k2", since=None)
+            ]
 
     async def test_a_wait_opened_and_closed_in_one_batch_is_closed(self) -> None:
         async with self.opened() as storage:
             await write(storage, waits=[wait()], closed_waits=[("r1", "paid")])
-            assert await storage.find_waits("PAID", ["k1"]) == []
+            assert await storage.find_waits("PAID", ["k1"], None) == []
+
+    async def test_an_event_does_not_find_the_waits_that_were_opened_after_it(self) -> None:
+        came = "shop", "e1"
+        async with self.opened() as storage:
+            await write(storage, waits=[wait("r1"), wait("r4")])
+            await write(storage, waits=[wait("r2")], events=[accepted()])
+            await write(storage, waits=[wait("r3"), wait("r4")])
+            everyone = [wait(f"r{number}") for number in range(1, 5)]
+            assert await storage.find_waits("PAID", ["k1"], came) == everyone[:2]
+            assert await storage.find_waits("PAID", ["k1", "k2"], None) == everyone
+            assert await storage.find_waits("PAID", ["k1"], ("shop", "e2")) == everyone
+            await write(storage, events=[accepted("e2")])
+            assert await storage.find_waits("PAID", ["k1"], ("shop", "e2")) == everyone
+            await write(storage, removal=Removal(events=[came]))
+            assert await storage.find_waits("PAID", ["k1"], came) == everyone
 
     async def test_early_events_are_found_back_to_the_given_time(self) -> None:
         async with self.opened() as storage:
@@ -74,7 +91,7 @@ class EventPromises(Hooks):
             await write(storage, events=[accepted()])
             await write(storage, waits=[wait(since=NOW)])
             await _assert_met(storage, wait(since=NOW))
-            assert await storage.early_events("PAID", "k1", NOW) == [event()]
+            assert await storage.early_events("PAID", "k1", NOW, "r1") == [event()]
 
     async def test_wait_then_event_is_seen_by_every_look(self) -> None:
         async with self.opened() as storage:
@@ -149,10 +166,10 @@ class EventPromises(Hooks):
 
 
 async def _early(storage: Storage, since: int) -> list[str]:
-    found: list[Event] = await storage.early_events("PAID", "k1", since)
+    found: list[Event] = await storage.early_events("PAID", "k1", since, "r1")
     return [item.id for item in found]
 
 
 async def _assert_met(storage: Storage, waiting: Wait) -> None:
-    assert await storage.find_waits("PAID", ["k1"]) == [waiting]
+    assert await storage.find_waits("PAID", ["k1"], None) == [waiting]
     assert await storage.missed() == [(waiting, event())]

@@ -77,7 +77,7 @@ class RemovingPromises(Hooks):
             await write(storage, heads={"r1": head("r1")}, removal=removal)
             assert [one.run_id for one in await storage.runs(RunQuery(), Page())] == ["r2", "r1"]
             assert await storage.history("r1") == [record("r1")]
-            assert await storage.find_waits("PAID", ["k1"]) == [wait("r2")]
+            assert await storage.find_waits("PAID", ["k1"], None) == [wait("r2")]
             assert not await storage.unswept()
 
     async def test_the_oldest_open_run_of_each_workflow_is_known(self) -> None:
@@ -111,11 +111,11 @@ class RemovingPromises(Hooks):
             await write(storage, removal=Removal(events=[("shop", "e1")]))
             assert await storage.known_events([("shop", "e1")]) == {}
             assert await storage.events_by_id("e1") == []
-            assert [one.id for one in await storage.early_events("PAID", "k1", 0)] == ["e2"]
-            assert await storage.early_events("PAID", "k2", 0) == []
+            assert [one.id for one in await storage.early_events("PAID", "k1", 0, "r1")] == ["e2"]
+            assert await storage.early_events("PAID", "k2", 0, "r1") == []
             assert await storage.missed() == [(wait(since=NOW), event("e2"))]
             await write(storage, events=[accepted("e1", NOW + 9)])
-            assert len(await storage.early_events("PAID", "k1", 0)) == 2
+            assert len(await storage.early_events("PAID", "k1", 0, "r1")) == 2
 
     async def test_order_is_kept_after_a_removal(self) -> None:
         async with self.opened() as storage:
@@ -157,7 +157,7 @@ async def _assert_only(storage: Storage, run_id: str) -> None:
     assert [one.run_id for one in await storage.runs(RunQuery(), Page())] == [run_id]
     assert await storage.head("r1") is None
     assert await storage.history("r1") == []
-    assert [one.run_id for one in await storage.find_waits("PAID", ["k1"])] == [run_id]
+    assert [one.run_id for one in await storage.find_waits("PAID", ["k1"], None)] == [run_id]
     assert [one.run_id for one in await storage.due_timers(NOW + 1, 9)] == [run_id]
 
 

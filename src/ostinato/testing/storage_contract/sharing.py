@@ -15,6 +15,7 @@ from ostinato.errors import Fenced
 from ostinato.ports import LEFT, Batch, Taken
 from ostinato.testing.storage_contract.dying import DyingPromises
 from ostinato.testing.storage_contract.hooks import raises
+from ostinato.testing.storage_contract.ordering import OrderPromises
 from ostinato.testing.storage_contract.partitioned import PartitionedPromises
 from ostinato.testing.storage_contract.samples import record
 from ostinato.testing.storage_contract.shared import LEASE, Ears, come, members, take
@@ -23,7 +24,7 @@ HALF = PARTITIONS // 2
 ALL = frozenset(range(PARTITIONS))
 
 
-class SharingContract(DyingPromises, PartitionedPromises):
+class SharingContract(DyingPromises, OrderPromises, PartitionedPromises):
     async def test_partitions_are_dealt_out(self) -> None:
         async with self.processes(2) as (first, second):
             one, other = await take(first, HALF), await take(second, PARTITIONS)

@@ -68,7 +68,7 @@ class ValuePromises(Hooks):
             assert await storage.known_events([("shop", "e1")]) == {("shop", "e1"): kept}
             assert await storage.events_by_id("e1") == [kept]
             assert await storage.events(EventQuery(), Page()) == [kept]
-            assert await storage.early_events("PAID", "k1", 0) == [kept.event]
+            assert await storage.early_events("PAID", "k1", 0, "r1") == [kept.event]
             assert await storage.missed() == [(opened, kept.event)]
             assert await storage.dead_letter("l1") == dead
             assert await storage.dead_letters(LetterQuery(text="paid"), Page()) == [dead]

@@ -49,7 +49,7 @@ async def everything(storage: Storage) -> list[Any]:
         await storage.runs(RunQuery(), Page()),
         await storage.events(EventQuery(), Page()),
         await storage.reply("POST /runs", "key", NOW),
-        await storage.find_waits("PAID", ["k1"]),
+        await storage.find_waits("PAID", ["k1"], None),
         await storage.due_timers(NOW, 9),
         await storage.outbox(9),
         await storage.versions(),
