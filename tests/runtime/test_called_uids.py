@@ -136,7 +136,7 @@ async def test_a_call_joins_who_is_first_in_line_also_when_nobody_has_loaded_tha
     """By its own rule (`open: same`) a call does not stand behind it."""
     async with after_crash(stage) as (app, gate, first):
         run = await app.start("w")
-        await until(lambda: len(app.service.calls) == 0)
+        await until(lambda: len(app.service.room) == 0)
         [below] = (await run.view()).children
         assert (below.run, below.joined) == (first, True)
         gate.open.set()

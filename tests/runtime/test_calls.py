@@ -182,5 +182,5 @@ async def test_a_run_that_is_gone_is_told_nothing(stage):
     async with both(stage, gate) as app:
         lost = Mail("hangup", "nobody", "gone", "p/j", 1, b'{"key":"p/j","attempt":1,"run_id":"x"}')
         app.service.room.bring(lost)
-        while len(app.service.calls):
+        while len(app.service.room):
             await asyncio.sleep(0)

@@ -316,12 +316,11 @@ class Engine:
 
     async def _look_anew(self, applied: list[Applied]) -> None:
         """Events may start other runs, and be waited for by others, than was known."""
-        failure: Exception | None = None
         try:
             await self.learn()
         except Exception as error:
-            failure = error
-        self._put_back(applied, failure)
+            return self._put_back(applied, error)
+        self._put_back(applied)
 
     async def _halve(self, applied: list[Applied], now: int, error: Refused) -> None:
         """Find the one change that the store refuses; the others are committed."""
