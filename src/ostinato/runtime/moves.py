@@ -56,7 +56,7 @@ class Moves:
         while self._going:
             most, told = self._going[0]
             given = self._idle(most)
-            await self._let_go(given)
+            self._let_go(given)
             self._going.popleft()
             _tell(told, given)
             count += 1
@@ -93,7 +93,7 @@ class Moves:
         busy = service.executor.at_work() | {HUB}
         return frozenset([each for each in range(PARTITIONS) if each in owned - busy][:most])
 
-    async def _let_go(self, given: Partitions) -> None:
+    def _let_go(self, given: Partitions) -> None:
         service = self._service
         if given:
             service.engine.territory.give(given)
@@ -102,7 +102,7 @@ class Moves:
             service.executor.give(given)
             service.engine.outlets.watching.give(given)
             service.schedules.moved()
-            await service.limiter.refresh()
+            service.limiter.stale = True  # read again before it is asked: nothing here may fail
 
     def close(self) -> None:
         error = Unready("the engine has stopped meanwhile")
