@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from dbos import DBOS
-from figures import Meter, percentiles
+from figures import Meter, bare_loop, fibonacci, percentiles
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -55,10 +55,6 @@ async def pause():
 @DBOS.step()
 def fibonacci_step(n):
     return fibonacci(n)
-
-
-def fibonacci(n):
-    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
 
 @DBOS.workflow()
@@ -201,13 +197,6 @@ def heavy(count):
     bare, bare_cpu = bare + more, bare_cpu + more_cpu
     figures = {"times_bare_cpu": cpu / bare_cpu, "times_bare": taken / bare}
     return {**figures, "makespan_ms": taken * 1000, **costs}
-
-
-def bare_loop(count):
-    begun, cpu = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        fibonacci(33)
-    return time.perf_counter() - begun, time.process_time() - cpu
 
 
 WORKLOADS = {

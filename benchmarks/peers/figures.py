@@ -1,4 +1,4 @@
-"""What the scripts of other engines count with: time, CPU of all processes, memory.
+"""What the scripts of other engines count with: time, CPU of all processes, memory; and their work.
 
 Imports nothing of Ostinato, and nothing but Python's own.
 """
@@ -72,3 +72,15 @@ def peak_mib(pid):
 def percentiles(taken):
     taken = sorted(taken)
     return {f"p{part}_ms": taken[len(taken) * part // 100] * 1000 for part in (50, 95, 99)}
+
+
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
+def bare_loop(count):
+    """Seconds of the heavy work without an engine, and of CPU."""
+    begun, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        fibonacci(33)
+    return time.perf_counter() - begun, time.process_time() - cpu

@@ -25,7 +25,7 @@ from statistics import median
 
 import hypercorn
 import restate
-from figures import Meter, percentiles
+from figures import Meter, bare_loop, fibonacci, percentiles
 from hypercorn.asyncio import serve
 
 STEPS, FAN, LIGHT = 10, 100, 40
@@ -46,10 +46,6 @@ async def noop():
 
 async def pause():
     await asyncio.sleep(chance.random() * PAUSE)
-
-
-def fibonacci(n):
-    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
 
 @bench.handler()
@@ -226,13 +222,6 @@ async def heavy(there, count):
     bare, bare_cpu = bare + more, bare_cpu + more_cpu
     figures = {"times_bare_cpu": cpu / bare_cpu, "times_bare": taken / bare}
     return {**figures, "makespan_ms": taken * 1000, **costs}
-
-
-def bare_loop(count):
-    begun, cpu = time.perf_counter(), time.process_time()
-    for _ in range(count):
-        fibonacci(33)
-    return time.perf_counter() - begun, time.process_time() - cpu
 
 
 WORKLOADS = {
