@@ -22,6 +22,7 @@ OstinatoError
 │   ├── Damaged              a row of the store is not whole
 │   ├── StoreError           the store refused or could not be reached
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
+│   │   ├── ShardAway        one of several stores does not answer
 │   │   └── Refused          the store will never take this data
 │   │       └── Overtaken    another process was first; look again
 │   │           └── Outdated workflows were deployed since it looked
@@ -61,6 +62,7 @@ __all__ = [
     "ProtocolMismatch",
     "Refused",
     "SettingsError",
+    "ShardAway",
     "StoreError",
     "StoreLocked",
     "TooLarge",
@@ -202,6 +204,10 @@ class StoreError(AdapterError):
 
 
 class UnknownCommit(StoreError):
+    pass
+
+
+class ShardAway(StoreError):
     pass
 
 

@@ -64,8 +64,12 @@ def place_of(stored: StoredEvent) -> str:
     return f"{stored.received_at}/{stored.event.source}/{stored.event.id}"
 
 
-def id_of(row: DeadLetter | TaskRow) -> str:
-    return row.id
+def place_of_letter(letter: DeadLetter) -> str:
+    return f"{letter.at}/{letter.id}"
+
+
+def place_of_task(task: TaskRow) -> str:
+    return f"{task.opened_at}/{task.id}"
 
 
 def seq_of(fact: dict[str, Any]) -> str:
