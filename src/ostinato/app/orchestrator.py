@@ -172,10 +172,12 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         await storage.open()
         try:
             self._taken = taken = await self._enter(storage, alone=not stand_by)
-            if taken is None or taken.partitions:
-                await self._begin_to_work(leads=taken is None or HUB in taken.partitions)
-            else:
+            works = taken is None or bool(taken.partitions)
+            if not works:
                 await self._read_workflows(storage)
+            self._stay()  # it may be given work from here on
+            if works:
+                await self._begin_to_work(leads=taken is None or HUB in taken.partitions)
         except BaseException:
             self._service = None
             await self._leave()

@@ -87,9 +87,11 @@ class Sharing(Deploying, Reading):
         await self._membership.come()
         if alone and (other := self._membership.other()) is not None:
             raise self._held_by(other)
-        taken = await self._membership.enter()
-        self._membership.begin()
-        return taken
+        return await self._membership.enter()
+
+    def _stay(self) -> None:
+        if self._membership is not None:
+            self._membership.begin()
 
     def _hear_time(self, now: int) -> None:
         if isinstance(self._clock, StoreClock):
