@@ -109,9 +109,11 @@ class World:
         error: WorkflowNotFound | None = None
         for process in reversed([each for each in self.processes if each.app is not None]):
             try:
-                return process.app._registry.graph(workflow, version)
+                graph: Graph = process.app._registry.graph(workflow, version)
             except WorkflowNotFound as missing:
                 error = missing
+            else:
+                return graph
         raise error or WorkflowNotFound(f"there is no process that knows {workflow}")
 
     def owns(self, process: Process, run_id: str) -> bool:
