@@ -83,6 +83,18 @@ async def test_whoever_repeats_a_start_is_answered_as_the_first_by_either(table,
             assert len({run.answer for run in others}) == 1
 
 
+async def test_so_is_who_repeats_what_an_event_has_begun(table, time):
+    document = one_job({"wait": {"event": "GO"}}) | {"on": [{"event": "ORDER", "uid": "event.id"}]}
+    async with two(table, time, document) as apps:
+        for n in range(4):
+            [run_id] = (await apps[0].emit("ORDER", id=f"u{n}")).runs
+            once = Once("runs", f"k{n}", b"body", lambda view: json.encode(view))
+            first, second = [(await started(app, 1, uid=f"u{n}", once=once))[0] for app in apps]
+            assert first.id == second.id == run_id
+            seen = json.decode(second.answer)
+            assert (seen["event"]["id"], seen["duplicate"]) == (f"u{n}", True)
+
+
 async def test_what_came_while_a_start_was_on_its_way_to_the_home_of_its_uid_is_heard(table, time):
     """An event that starts two runs is taken in where one of them is at home."""
     document = one_job({"wait": {"event": "PAID"}})
@@ -250,7 +262,7 @@ async def test_an_event_starts_what_was_deployed_since_though_nobody_has_told(ta
 
 
 async def test_what_is_started_before_a_share_is_taken_up_is_in_that_share(table, time):
-    async with two(table, time, one_job({"run": "noop"})) as (first, second):
+    async with two(table, time, one_job({"run": "noop"})) as (first, _):
         await kill(first)
         pass_by(time, seconds=7)
         third = process(table, time)
