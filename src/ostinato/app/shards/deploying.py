@@ -14,7 +14,8 @@ class Deploying(Parts):
     """A deployment that breaks off half way is whole when it is repeated, or at the next start."""
 
     async def _adopt(self) -> None:
-        """Where others have this to do, they may be at it."""
+        """Once all of them know where they belong."""
+        await self.counted.wait()
         rows = await self.at(0, lambda part: part.storage.versions())
         for number in range(1, len(self.parts)):
             if self.parts[number].works:

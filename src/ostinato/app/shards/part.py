@@ -23,19 +23,27 @@ Deliver = Callable[[Sequence[Event]], Awaitable[None]]
 
 
 class Part(App):
-    """``deliver`` gets the events that runs emit, and those that other stores need as well."""
+    """``deliver`` gets the events that runs emit, and those that other stores need as well;
+    ``deployed`` hears that there may be new documents.
+    """
 
-    def __init__(self, whole: App, number: int, deliver: Deliver) -> None:
+    def __init__(
+        self, whole: App, number: int, deliver: Deliver, deployed: Callable[[], Awaitable[None]]
+    ) -> None:
         url = whole.settings.stores[number]
         settings = replace(whole.settings, store=url)
         super().__init__(settings, clock=whole._clock, identity=whole._identity)
         self.name = shown_store(url)
         self._processes = whole._processes
-        self._deliver = deliver
+        self._deliver, self._deployed_here = deliver, deployed
         self._scheduling = number == 0
         self._documents = whole._documents if number == 0 else []
         self.handlers, self._http = whole.handlers, whole._http
         self._handler_defaults = whole._handler_defaults
+
+    async def _bring_documents(self, leads: bool) -> None:
+        await super()._bring_documents(leads)
+        await self._deployed_here()
 
     async def _from_bus(self, events: Sequence[Event]) -> None:
         await self._deliver(events)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,19 +22,24 @@ REMEMBERED = 10_000
 Name = tuple[str, str]
 
 
-class Parts:
+class Parts(ABC):
     """``counts``: how many stores there were, one after the other."""
 
     def __init__(self, whole: App) -> None:
         self.whole = whole
         stores = range(len(whole.settings.stores))
-        self.parts = [Part(whole, number, self._deliver) for number in stores]
+        self.parts = [Part(whole, number, self._deliver, self._adopt) for number in stores]
         self.counts: tuple[int, ...] = ()
         self.counted = asyncio.Event()
         self._owners: dict[Name, int] = {}
 
+    @abstractmethod
     async def _deliver(self, events: Sequence[Event]) -> None:
-        raise NotImplementedError
+        """Bring what came out of one store to where it belongs."""
+
+    @abstractmethod
+    async def _adopt(self) -> None:
+        """See to it that what is deployed in the first store is in all."""
 
     def named(self, number: int) -> str:
         return f"store {number + 1} of {len(self.parts)} ({self.parts[number].name})"
