@@ -96,8 +96,11 @@ class Errands:
         errand = post.errand()
         if errand is None:
             post.dropped()
-        else:
+            return
+        try:
             self.engine.post(Send(self, post, errand, partition))
+        except Unready as error:  # who stops here would not hear the answer
+            post.failed(error)
 
     def sent(self, key: str, post: Post) -> None:
         if post.waits:
