@@ -19,10 +19,11 @@ from ostinato.app.pages import heavy_page, light, place_of_letter, weight_of_let
 from ostinato.app.shards import merging
 from ostinato.app.shards.part import Part
 from ostinato.app.shards.working import Working
-from ostinato.errors import NotFoundError
+from ostinato.errors import NotFoundError, Problem
 from ostinato.ports import DeadLetter, LetterQuery, Operation, Page, RunFilter
 from ostinato.runtime.janitor import Cleaned
-from ostinato.runtime.letters import Redriven
+from ostinato.runtime.letters import Redriven, reasons_of
+from ostinato.runtime.posts import Pair
 
 T = TypeVar("T")
 
@@ -70,12 +71,31 @@ class Shards(Working):
         told = dict[str, Redriven]()
         for number in sorted(set(owners)):
             mine = [one for one, owner in zip(chosen, owners, strict=True) if owner == number]
+            told |= await self._misplaced(number, mine)
+            mine = [letter_id for letter_id in mine if letter_id not in told]
+            if not mine:
+                continue
             redriving = partial(_redriven, mine, dry_run, by)
             done = await self.at(number, redriving)
             told |= {one.id: one for one in done.letters}
         count = sum(one.outcome in ("redriven", "would") for one in told.values())
         letters = [told[letter_id] for letter_id in chosen]
         return Redrives(matched=len(letters), redriven=count, letters=letters, cursor=behind)
+
+    async def _misplaced(self, number: int, ids: Sequence[str]) -> dict[str, Redriven]:
+        """Those that would start a run under a key that belongs elsewhere: it would not be one."""
+        told = dict[str, Redriven]()
+        for letter_id in ids:
+            letter = await self.at(number, partial(_letter, letter_id))
+            if letter.redriven_at is not None:
+                continue
+            for key, uid in await self.at(number, partial(_letter_keys, letter)):
+                if (home := await self.key_home(key, uid=uid)) != number:
+                    why = f"{key[1]!r} belongs in {self.named(home)}, and this letter lies in "
+                    mend = f"{self.named(number)}: send its event again, under another id"
+                    reasons = reasons_of([Problem(why + mend)])
+                    told[letter_id] = Redriven(id=letter_id, outcome="stays", reasons=reasons)
+        return told
 
     async def _chosen(
         self, where: LetterQuery, limit: int, cursor: str | None
@@ -175,6 +195,14 @@ async def _with(work: Callable[[Part, str], Awaitable[T]], own: str, part: Part)
 
 async def _redriven(ids: Sequence[str], dry_run: bool, by: str, part: Part) -> Redrives:
     return await part.redrive(*ids, dry_run=dry_run, by=by)
+
+
+async def _letter(letter_id: str, part: Part) -> DeadLetter:
+    return await part.dead_letter(letter_id)
+
+
+async def _letter_keys(letter: DeadLetter, part: Part) -> list[tuple[Pair, bool]]:
+    return await part.letter_keys(letter)
 
 
 async def _has_letter(letter_id: str, part: Part) -> bool:

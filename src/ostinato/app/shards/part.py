@@ -13,11 +13,13 @@ from ostinato.config.settings import shown_store
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import Mark, Marks
 from ostinato.core.triggers import match
-from ostinato.errors import ExpressionError, InvalidInput, NotFoundError
-from ostinato.ports import Page, RunQuery, StoredEvent, Version
+from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
+from ostinato.ports import DeadLetter, Page, RunQuery, StoredEvent, Version
 from ostinato.runtime.inbox import Accept, Accepted
+from ostinato.runtime.letters import judged
 from ostinato.runtime.posts import Pair
 from ostinato.runtime.shares import Share, key_of
+from ostinato.runtime.wanted import Wanted
 
 Deliver = Callable[[Sequence[Event]], Awaitable[None]]
 
@@ -117,8 +119,17 @@ class Part(App):
         that of a uid."""
         found = match(self._catalog, event)
         wanted = self.service.starter.all_wanted(found)
-        keys = [(key, one.uid is not None) for one in wanted if (key := key_of(one)) is not None]
-        return bool(self._catalog.shapes(event.type)), keys
+        return bool(self._catalog.shapes(event.type)), _keys(wanted)
+
+    async def letter_keys(self, letter: DeadLetter) -> list[tuple[Pair, bool]]:
+        """Of what redriving it would start."""
+        service = self.service
+        fitting = await judged(service.engine, self._catalog, letter)
+        try:
+            wanted = [service.starter.wanted_by(one, fitting.encoded) for one in fitting.starts]
+        except OstinatoError:  # redriving it says why
+            return []
+        return _keys(wanted)
 
     async def take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
         service = self.service
@@ -148,3 +159,8 @@ class Part(App):
     async def has_mail_out(self) -> bool:
         """Events are on their way out."""
         return bool(await self.storage.outbox(1))
+
+
+def _keys(wanted: Sequence[Wanted]) -> list[tuple[Pair, bool]]:
+    """And whether each is that of a uid."""
+    return [(key, one.uid is not None) for one in wanted if (key := key_of(one)) is not None]

@@ -62,7 +62,8 @@ class Starting(Events):
 
     def _next_turn(self) -> int:
         """The next one that takes starts; of those that do not any, to be told so."""
-        turns = [next(self._turns) % len(self.parts) for _ in self.parts]
+        first, size = next(self._turns), len(self.parts)
+        turns = [(first + number) % size for number in range(size)]
         return next((number for number in turns if self.parts[number].health()["ready"]), turns[0])
 
     async def emit(
