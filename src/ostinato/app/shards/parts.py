@@ -52,7 +52,8 @@ class Parts(ABC):
             raise
         except StoreError as error:
             told = f"{self.named(number)} does not answer; what is in the others goes on"
-            raise ShardAway(f"{told}: {error}") from error
+            which = f"store {number + 1} of {len(self.parts)}"
+            raise ShardAway(f"{told}: {error}", which=which) from error
 
     async def all(self, work: Callable[[Part], Awaitable[T]]) -> list[T]:
         """What each says, in their order. A part of that would look like the whole: so it raises
