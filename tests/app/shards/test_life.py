@@ -100,7 +100,7 @@ async def test_a_file_in_use_is_named(files):
 async def test_what_is_for_one_store_is_refused_for_several(files):
     settings = Settings(store=files.stores(2))
     with pytest.raises(SettingsError, match="for one store at a time, and `store` names 2"):
-        App(settings).storage
+        _ = App(settings).storage
     assert settings.store_file == files.app(1).settings.store_file
 
 

@@ -53,12 +53,16 @@ class Starting(Events):
     async def _start_home(
         self, workflow: str, version: int | None, uid: str | None, input: Any, once: Once | None
     ) -> int:
+        """A request that was answered before is answered there again."""
         found = await self.at(0, lambda part: part.start_key(workflow, version, uid, input))
-        if found is not None:
-            return await self.key_home(found[0], uid=found[1])
-        if once is not None:  # a request that was answered before is answered there again
-            return await self.key_home((once.scope, once.key), uid=False)
-        return self._next_turn()
+        if once is not None:
+            asked = once.scope, once.key
+            if found is None:
+                return await self.key_home(asked, uid=False)
+            there = await self.all(lambda part: part.knows(asked, uid=False))
+            if True in there:  # perhaps under another uid, which is told as a conflict
+                return there.index(True)
+        return self._next_turn() if found is None else await self.key_home(found[0], uid=found[1])
 
     def _next_turn(self) -> int:
         """The next one that takes starts; of those that do not any, to be told so."""
