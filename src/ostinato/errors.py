@@ -27,6 +27,7 @@ OstinatoError
 │   │       └── Overtaken    another process was first; look again
 │   │           └── Outdated workflows were deployed since it looked
 │   ├── StoreLocked          another process works on the store
+│   ├── Unsent               a bus has not taken all that it was given
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
@@ -69,6 +70,7 @@ __all__ = [
     "UnknownCommit",
     "Unloadable",
     "Unready",
+    "Unsent",
     "UsageError",
     "WorkflowNotFound",
     "WorkflowVersionNotFound",
@@ -225,6 +227,14 @@ class Outdated(Overtaken):
 
 class StoreLocked(AdapterError):
     pass
+
+
+class Unsent(AdapterError):
+    """``events`` (source, id) are those that are to come again."""
+
+    def __init__(self, message: str, events: frozenset[tuple[str, str]] = frozenset()) -> None:
+        super().__init__(message)
+        self.events = events
 
 
 class Fenced(AdapterError):

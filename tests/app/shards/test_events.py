@@ -137,15 +137,16 @@ async def test_who_dies_between_home_and_the_others_loses_nothing(shards):
     async with shards.app(2) as app:
         router = app.runs.__self__
 
-        async def dies(routed):
-            raise Dies
+        async def dies(number, routed):
+            if any(number in one.others for one in routed):
+                raise Dies
+            return []
 
-        router._in_others, kept = dies, router._in_others
+        router._copied = dies
         with pytest.raises(Dies):
             await app.emit("NAMED", {"id": uid}, id=id)
         assert await app.count_runs(RunQuery()) == 0
         assert [await stored_in(app, number) for number in range(2)] == [[id], []]
-        del kept
     async with shards.app(2) as app:
         [head] = await until(lambda: app.runs(RunQuery(uid=uid), Page()))
         again = await app.emit("NAMED", {"id": uid}, id=id)
@@ -174,6 +175,36 @@ async def test_a_store_that_is_away_gets_it_when_it_is_back(shards):
         [head] = await until(lambda: app.runs(RunQuery(uid=uid), Page()))
         again = await app.emit("NAMED", {"id": uid}, id=id)
         assert (again.duplicate, again.runs) == (True, [head.run_id])
+
+
+async def test_a_store_that_is_away_holds_up_none_but_its_own(shards, monkeypatch):
+    """However many events are for it."""
+    monkeypatch.setattr("ostinato.runtime.outbox.MANY", 3)
+    monkeypatch.setattr("ostinato.runtime.outbox.PAUSE", 0.01)
+    uids = uids_at((2,), (0,), (1,))
+    async with shards.app(2) as app:
+        await app.deploy(EMITS)
+        first, second = parts_of(app)
+        take, away = second.take, True
+
+        async def taken(events, share):
+            if away:
+                raise StoreError("the server is away")
+            return await take(events, share)
+
+        second.take = taken
+        for _ in range(8):
+            await first.start_run("emits", {"id": uids[1]})
+        while not await app.runs(RunQuery(uid=uids[0]), Page()):  # until one has its home here
+            await first.start_run("emits", {"id": uids[0]})
+            await asyncio.sleep(0.01)
+        assert await app.count_runs(RunQuery(uid=uids[1])) == 0
+        away = False
+        await until(lambda: app.runs(RunQuery(uid=uids[1]), Page()))
+        while any([await part.storage.outbox(9) for part in parts_of(app)]):
+            await asyncio.sleep(0.01)
+        assert await app.count_runs(RunQuery(workflow="work")) == 2
+        assert await judged(app) == []
 
 
 async def test_an_event_of_before_is_known_when_a_store_was_added(shards):

@@ -8,7 +8,8 @@ whoever dies between the home and the others, that word brings the rest. All of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from ostinato.app.shards.life import Living
 from ostinato.app.shards.part import Part
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import event_key, homes, request_key, uid_key
-from ostinato.errors import StoreError
+from ostinato.errors import NothingIsRunning, StoreError, Unready, Unsent
 from ostinato.ports import StoredEvent
 from ostinato.runtime.bounds import check_size
 from ostinato.runtime.inbox import Accepted
@@ -28,6 +29,9 @@ from ostinato.runtime.shares import Share
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.shards")
+
+AWAY = (StoreError, NothingIsRunning, Unready)
+"""What a store says that takes nothing now, or of which this process has no part yet."""
 
 
 class Routed(NamedTuple):
@@ -71,7 +75,7 @@ class Events(Living):
             try:
                 copies = await self._in_others(routed)
                 brought.set_result(True)
-            except StoreError as error:
+            except AWAY as error:
                 log.warning("event.delayed", error=str(error))
                 return list(zip(routed, answers, strict=True))
         finally:
@@ -87,13 +91,36 @@ class Events(Living):
     async def _deliver(self, events: Sequence[Event]) -> None:
         """What runs emit, and what others need as well. Raises while one of them is away."""
         await self.counted.wait()
-        routed = await asyncio.gather(*[
-            self._routed(event) for event in events if not await self._is_brought(event)
-        ])  # fmt: skip
-        for number in sorted({one.home for one in routed}):
+        left: dict[Pair, Exception] = {}
+        routed = list[Routed]()
+        for event in events:
+            if await self._is_brought(event):
+                continue
+            try:
+                routed.append(await self._routed(event))
+            except AWAY as error:
+                left[event.source, event.id] = error
+        for number in range(len(self.parts)):
             at_home = [one for one in routed if one.home == number]
-            await self._at_home(number, at_home, goes_on=False)
-        await self._in_others(routed)
+            await self._try(left, at_home, partial(self._at_home, number, goes_on=False))
+        for number in range(len(self.parts)):
+            needed = [one for one in routed if number in one.others and one.pair not in left]
+            await self._try(left, needed, partial(self._copied, number))
+        if left:
+            raise Unsent(str(next(iter(left.values()))), frozenset(left))
+
+    async def _try(
+        self,
+        left: dict[Pair, Exception],
+        routed: Sequence[Routed],
+        bring: Callable[[Sequence[Routed]], Awaitable[object]],
+    ) -> None:
+        """A store that is away holds up none but its own."""
+        if routed:
+            try:
+                await bring(routed)
+            except AWAY as error:
+                left |= dict.fromkeys([one.pair for one in routed], error)
 
     async def _is_brought(self, event: Event) -> bool:
         """By whoever gave it to this process."""
@@ -110,15 +137,16 @@ class Events(Living):
         return await self.at(number, lambda part: part.take([one.event for one in routed], share))
 
     async def _in_others(self, routed: Sequence[Routed]) -> list[list[Accepted]]:
-        async def copied(number: int) -> list[Accepted]:
-            needed = [one for one in routed if number in one.others]
-            if not needed:
-                return []
-            share = _share(number, needed, home=False)
-            events = [one.event for one in needed]
-            return await self.at(number, lambda part: part.take(events, share))
+        copying = (self._copied(number, routed) for number in range(len(self.parts)))
+        return list(await asyncio.gather(*copying))
 
-        return list(await asyncio.gather(*map(copied, range(len(self.parts)))))
+    async def _copied(self, number: int, routed: Sequence[Routed]) -> list[Accepted]:
+        needed = [one for one in routed if number in one.others]
+        if not needed:
+            return []
+        share = _share(number, needed, home=False)
+        events = [one.event for one in needed]
+        return await self.at(number, lambda part: part.take(events, share))
 
     async def _whole_answer(
         self, one: Routed, answer: Accepted, copies: Sequence[Sequence[Accepted]]
