@@ -25,8 +25,8 @@ STATUS = {
     "UsageError": 422, "InvalidInput": 422, "NotStorable": 422, "NothingIsRunning": 503,
     "DefinitionError": 422, "ExpressionError": 422, "ExpressionTooCostly": 422,
     "PatternError": 422, "AdapterError": 503, "StoreError": 503, "UnknownCommit": 503,
-    "Refused": 503, "Overtaken": 503, "StoreLocked": 503, "Fenced": 503, "SettingsError": 500,
-    "ProcessDied": 500, "Damaged": 503,
+    "Refused": 503, "Overtaken": 503, "Outdated": 503, "StoreLocked": 503, "Fenced": 503,
+    "SettingsError": 500, "ProcessDied": 500, "Damaged": 503,
     "Unready": 503, "OstinatoError": 500,
 }  # fmt: skip
 
