@@ -96,6 +96,8 @@ class Errands:
         errand = post.errand()
         if errand is None:
             post.dropped()
+        elif self.engine.stopping and post.answer is not None:
+            post.failed(Unready("the engine stops before this was said; ask another process"))
         else:
             self.engine.post(Send(self, post, errand, partition))
 
