@@ -36,13 +36,14 @@ SET enable_mergejoin = off; SET jit = off
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """What a connection is for. ``indexed``: all that it asks is found by an index. ``stays``: it
-    is there also when nobody asks.
+    is there also when nobody asks; ``on_return`` is called when such a one is back.
     """
 
     name: str
     indexed: bool = True
     on_connect: Callable[[Wire], Any] | None = None
     stays: bool = False
+    on_return: Callable[[Wire], None] = lambda wire: None
 
 
 class Growth:
@@ -73,6 +74,7 @@ class Link:
         self._purpose = purpose
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[Wire] | None = None
+        self._came = False
         self._closed = True
 
     def expect(self) -> None:
@@ -162,6 +164,9 @@ class Link:
         self._wire = task.result()
         if self._purpose.stays:
             self._wire.lost = self._return
+            if self._came:
+                self._purpose.on_return(self._wire)
+            self._came = True
 
     def _return(self) -> None:
         """Whoever listens has to be there before somebody asks."""
