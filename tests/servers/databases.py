@@ -23,7 +23,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 _TABLES = """
 SELECT tablename FROM pg_tables
-WHERE schemaname = %s AND tablename NOT IN ('migration', 'era', 'partition')
+WHERE schemaname = %s AND tablename NOT IN ('migration', 'era', 'partition', 'deployed')
 """
 _BEGIN_AGAIN = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
 
@@ -47,7 +47,10 @@ class Databases:
             with psycopg.connect(self._server.url(name), autocommit=True) as db:
                 db.execute(_TURN_OUT)
                 tables = [table for (table,) in db.execute(_TABLES, (SCHEMA,))]
-                emptying = [f"UPDATE {SCHEMA}.partition SET member = NULL, orphaned = false"]
+                emptying = [
+                    f"UPDATE {SCHEMA}.partition SET member = NULL, orphaned = false",
+                    f"UPDATE {SCHEMA}.deployed SET number = 0",
+                ]
                 emptying += [f"DELETE FROM {SCHEMA}.{table}" for table in tables]
                 db.execute(";".join([*emptying, _BEGIN_AGAIN]).encode())
         self._free += self._taken
