@@ -13,8 +13,8 @@ import sys
 from tests.servers.postgres import postgres
 
 WORKLOADS = (
-    "W3", "W3-http", "W2", "W5-light", "W5-worker", "W5-worker-1", "W4", "W4-http", "W1b-600", "W1",
-    "idle",
+    "W3", "W3-http", "W2", "W5-light", "W5-worker", "W5-worker-1", "fleet-busy", "fleet-noop", "W4",
+    "W4-http", "W1b-600", "W1", "idle",
 )  # fmt: skip
 """W1 comes late: pgbench beside it uses up what syncs a rented disk may make in a while."""
 PEERS = ("dbos", "restate", "pgbench")

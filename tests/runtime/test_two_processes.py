@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from msgspec import json
 
+from ostinato.app.doing import Once
 from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError, Unready
 from ostinato.ports import RunQuery
@@ -67,6 +68,31 @@ async def test_of_one_uid_there_is_one_run_whoever_is_asked(table, time):
             runs = [(await started(app, 1, uid=f"u{n}"))[0] for app in apps]
             assert runs[0].id == runs[1].id
             assert [run.duplicate for run in runs] == [False, True]
+
+
+async def test_whoever_repeats_a_start_is_answered_as_the_first_by_either(table, time):
+    """Its run begins where its uid is at home, and goes on meanwhile."""
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as apps:
+        for n in range(4):
+            once = Once("runs", f"k{n}", b"body", lambda view: json.encode(view))
+            first, *others = [
+                (await started(app, 1, uid=f"u{n}", once=once))[0] for app in (*apps, *apps)
+            ]
+            assert all(run.id == first.id and run.replayed for run in others)
+            assert {json.decode(run.answer)["id"] for run in others} == {first.id}
+            assert len({run.answer for run in others}) == 1
+
+
+async def test_so_is_who_repeats_what_an_event_has_begun(table, time):
+    document = one_job({"wait": {"event": "GO"}}) | {"on": [{"event": "ORDER", "uid": "event.id"}]}
+    async with two(table, time, document) as apps:
+        for n in range(4):
+            [run_id] = (await apps[0].emit("ORDER", id=f"u{n}")).runs
+            once = Once("runs", f"k{n}", b"body", lambda view: json.encode(view))
+            first, second = [(await started(app, 1, uid=f"u{n}", once=once))[0] for app in apps]
+            assert first.id == second.id == run_id
+            seen = json.decode(second.answer)
+            assert (seen["event"]["id"], seen["duplicate"]) == (f"u{n}", True)
 
 
 async def test_what_came_while_a_start_was_on_its_way_to_the_home_of_its_uid_is_heard(table, time):
@@ -247,3 +273,17 @@ async def test_an_event_starts_what_was_deployed_since_though_nobody_has_told(ta
         await reached(first, run_id, "job.waiting")
         await second.emit("PAID", {"n": 1})
         assert (await first.wait_ended(run_id, 5)).status == "succeeded"
+
+
+async def test_what_is_started_before_a_share_is_taken_up_is_in_that_share(table, time):
+    async with two(table, time, one_job({"run": "noop"})) as (first, _):
+        await kill(first)
+        pass_by(time, seconds=7)
+        third = process(table, time)
+        await third.open(stand_by=True)
+        runs = await started(third, 20)
+        assert all(third.service.engine.territory.has_run(run.id) for run in runs)
+        assert third.service.engine.territory.owned
+        await third.begin()
+        assert [await run.result(5) for run in runs] == [{"j": None}] * 20
+        await third.close()

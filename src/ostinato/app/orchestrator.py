@@ -34,7 +34,7 @@ from ostinato.core.decide.calls import CallBudget
 from ostinato.core.run_ids import HUB
 from ostinato.definitions import read
 from ostinato.errors import UsageError
-from ostinato.ports import Archive, Clock, Storage, Taken
+from ostinato.ports import Archive, Clock, Partitions, Storage, Taken
 from ostinato.runtime.clock import StoreClock, SystemClock
 from ostinato.runtime.handlers import Job
 from ostinato.runtime.identity import Identity
@@ -172,29 +172,33 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         await storage.open()
         try:
             self._taken = taken = await self._enter(storage, alone=not stand_by)
-            if taken is None or taken.partitions:
-                await self._begin_to_work(leads=taken is None or HUB in taken.partitions)
-            else:
+            works = taken is None or bool(taken.partitions)
+            if not works:
                 await self._read_workflows(storage)
+            self._stay()  # it may be given work from here on
+            if works:
+                await self._begin_to_work(taken)
         except BaseException:
             self._service = None
             await self._leave()
             await storage.close()
             raise
 
-    async def _begin_to_work(self, *, leads: bool) -> None:
+    async def _begin_to_work(self, taken: Taken | None) -> None:
         await self._read_workflows(self.storage)
         self.bus = MemoryBus()
         await self.bus.subscribe(EVERY, self._from_bus)
-        self._service = service = self._make_service(self.storage)
+        self._service = service = self._make_service(
+            self.storage, None if taken is None else taken.partitions
+        )
         service.engine.learn = self._learn_deployed
         service.engine.known = lambda: self._deployed_number
         service.errands.serve(self._serve_verb)
         service.news.hearers["deployed"] = self._hear_deployed
-        if self._documents and leads:
+        if self._documents and (taken is None or HUB in taken.partitions):
             await self._deploy_now([read(data) for data in self._documents])
 
-    def _make_service(self, storage: Storage) -> Service:
+    def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
         settings = self.settings
         limits = Limits(
             ready=settings.limits.ready,
@@ -223,6 +227,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             importlib.import_module("ostinato").__version__,
             self._processes(),
             news=self._news,
+            owned=owned,
             watch_loop=isinstance(self._clock, SystemClock | StoreClock),
         )
 

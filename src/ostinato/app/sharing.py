@@ -87,17 +87,19 @@ class Sharing(Deploying, Reading):
         await self._membership.come()
         if alone and (other := self._membership.other()) is not None:
             raise self._held_by(other)
-        taken = await self._membership.enter()
-        self._membership.begin()
-        return taken
+        return await self._membership.enter()
+
+    def _stay(self) -> None:
+        if self._membership is not None:
+            self._membership.begin()
 
     def _hear_time(self, now: int) -> None:
         if isinstance(self._clock, StoreClock):
             self._clock.hear(now)
 
     @abstractmethod
-    async def _begin_to_work(self, *, leads: bool) -> None:
-        """Know the workflows, and make the engine. ``leads``: this process has the hub."""
+    async def _begin_to_work(self, taken: Taken | None) -> None:
+        """Know the workflows, and make the engine."""
 
     # what membership asks for
 
@@ -105,10 +107,10 @@ class Sharing(Deploying, Reading):
         if self._service is not None:
             await self._service.moves.take(taken)
             return
-        leads = HUB in taken.partitions
-        await self._begin_to_work(leads=leads)
+        await self._begin_to_work(taken)
         await self.service.start(taken)
-        self._bringing = asyncio.create_task(self._try_to_bring(leads), name="ostinato-deploy")
+        bring = self._try_to_bring(HUB in taken.partitions)
+        self._bringing = asyncio.create_task(bring, name="ostinato-deploy")
 
     async def _try_to_bring(self, leads: bool) -> None:
         """Beside what membership does: whoever leads may have died, and is to be followed."""

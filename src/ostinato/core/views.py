@@ -122,7 +122,7 @@ class RunView(View, omit_defaults=False):
     output: Raw
     error: ErrorView | None
     reason: str | None
-    event: Raw | None
+    event: Raw
     jobs: list[JobView]
     phases: list[PhaseView]
     waits: list[WaitView]
@@ -154,7 +154,7 @@ def run_view(state: State) -> RunView:
         output=state.output if state.output is not None and state.status == "succeeded" else NULL,
         error=_error(state.error),
         reason=state.cancelled or None,
-        event=state.event,
+        event=NULL if state.event is None else state.event,
         forked_from=state.forked_from or UNSET,
         parent=_parent(state),
         children=_children(state) or UNSET,

@@ -12,6 +12,8 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.decide.repairs import Asked as Repaired
 from ostinato.core.letters import problems_of
 from ostinato.core.model import UidRule
+from ostinato.core.state import State
+from ostinato.core.views import run_view
 from ostinato.errors import OstinatoError
 from ostinato.ports import DeadLetter, JobRow, Mail, Reply
 from ostinato.runtime.afar import MOVED, POINTED, Wish
@@ -26,7 +28,7 @@ from ostinato.runtime.mail import said_in
 from ostinato.runtime.operations import StepHere
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.repairs import Repair
-from ostinato.runtime.starts import Asked, Begin, Idempotency, Starter
+from ostinato.runtime.starts import VIEW, Asked, Begin, Idempotency, Starter
 from ostinato.runtime.tasks import AnswerTask
 from ostinato.runtime.wanted import Wanted
 
@@ -57,11 +59,18 @@ def _answer(mail: Mail) -> AnswerTask:
 
 
 def _begin(starter: Starter, mail: Mail) -> Begin:
-    """Its answer is made by who asked, of the run as it began."""
+    """Its answer is made by who asks, of the run as it began."""
     asked, once = msgspec.json.decode(mail.body, type=Asked), None
     if asked.once is not None:
-        once = Idempotency(*asked.once, lambda state, duplicate: state.run_id.encode() + b"\n")
+        once = Idempotency(*asked.once, _as_it_began)
     return Begin(starter, asked.workflow, asked.version, asked.input, asked.uid, None, once)
+
+
+def _as_it_began(state: State, duplicate: bool) -> bytes:
+    view = run_view(state)
+    if duplicate:
+        view.duplicate = True
+    return state.run_id.encode() + b"\n" + VIEW + msgspec.json.encode(view)
 
 
 def _accept(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:

@@ -102,10 +102,11 @@ class Errands:
         errand = post.errand()
         if errand is None:
             post.dropped()
-        elif self.engine.stopping and post.answer is not None:
-            post.failed(Unready("the engine stops before this was said; ask another process"))
-        else:
+            return
+        try:
             self.engine.post(Send(self, post, errand, partition))
+        except Unready as error:  # who stops here would not hear the answer
+            post.failed(error)
 
     def sent(self, key: str, post: Post) -> None:
         if post.waits:

@@ -48,6 +48,7 @@ class Mailroom:
         self._lines: set[Line] = set()
         self._unreadable: set[str] = set()
         self._hinted: set[int] = set()
+        self._known = False  # what was said before: it is heard first
 
     def __len__(self) -> int:
         """What was said and is not taken."""
@@ -68,7 +69,9 @@ class Mailroom:
 
     def bring(self, mail: Mail) -> None:
         """Whoever is told hears it after what was said before."""
-        if mail.line in self._lines or not self.engine.territory.has(mail.place):
+        if not self._known or mail.line in self._lines:
+            return
+        if not self.engine.territory.has(mail.place):
             return
         self._lines.add(mail.line)
         queue = self._queues.setdefault(_whose(mail), deque())
@@ -90,7 +93,9 @@ class Mailroom:
 
     async def refresh(self, partitions: Partitions | None) -> None:
         """What the store holds: who had these partitions before has left it."""
-        for mail in await self.engine.storage.mail(partitions):
+        there = await self.engine.storage.mail(partitions)
+        self._known = True
+        for mail in there:
             self.bring(mail)
         self._set_alarm()
 

@@ -169,27 +169,25 @@ LOT = 64 << 20
 """Bytes of records that are read at once, as far as those before tell."""
 
 
-async def load_state(
-    storage: Storage, graph_of: GraphOf, run_id: str, records: int | None = None
-) -> State:
-    """From its history, a lot of records at a time; or from so many of the first ones."""
-    state, lot = None, FIRST if records is None else records
+async def load_state(storage: Storage, graph_of: GraphOf, run_id: str) -> State:
+    """From its history, a lot of records at a time."""
+    state, lot = None, FIRST
     while True:
         after = -1 if state is None else state.seq - 1
         try:
-            read = await storage.history(run_id, after, lot)
+            records = await storage.history(run_id, after, lot)
         except Damaged as error:
             raise _unloadable(run_id, error) from error
-        if not read:  # never there, or removed in between
+        if not records:  # never there, or removed in between
             raise NotFoundError(f"there is no run {run_id!r}")
-        new = read if state is None else [one for one in read if one.seq >= state.seq]
+        new = records if state is None else [one for one in records if one.seq >= state.seq]
         try:
             state = _replayed(state, new, graph_of)
         except Exception as error:
             raise _unloadable(run_id, error) from error
-        if len(read) < lot or not new or records is not None:
+        if len(records) < lot or not new:
             return state
-        lot = _next_lot(read)
+        lot = _next_lot(records)
 
 
 def _next_lot(records: Sequence[Record]) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ostinato.core import events as e
 from ostinato.core.retention import Retention
 from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
-from ostinato.ports import Archive, Bus, Clock, DeadLetter, Storage, Taken
+from ostinato.ports import Archive, Bus, Clock, DeadLetter, Partitions, Storage, Taken
 from ostinato.runtime import letters
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.attempt import Key
@@ -89,6 +89,7 @@ class Service:
         pool: Pool | None = None,
         *,
         news: News | None = None,
+        owned: Partitions | None = None,
         watch_loop: bool = False,
     ) -> None:
         self.limits = limits or Limits()
@@ -96,7 +97,7 @@ class Service:
         self.catalog = catalog
         members = storage.members
         self.member = "" if members is None else members.id
-        territory = Territory(None if members is None else frozenset())
+        territory = Territory(owned)
         self.engine = Engine(
             storage, catalog.graph, clock, identity or Identity(), self.limits.inline, territory
         )

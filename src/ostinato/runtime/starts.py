@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
 
 
+VIEW = b"\0"
+"""An answer that begins so is a view of the run: who has made it did not know what it is for."""
+
+
 class Idempotency(msgspec.Struct, frozen=True):
     """``digest`` is of the request: the same key with another request is a conflict."""
 

@@ -25,7 +25,6 @@ async def judge(world: World) -> list[Violation]:
     found += _hanging(world)
     found += _outside(world)
     found += world.ledger.clockwork.left_out()
-    app = world.current.app  # its documents, not what the engine is told of them
     store = world.place.store()
     await store.open()
     try:
@@ -37,9 +36,7 @@ async def judge(world: World) -> list[Violation]:
         found += await world.ledger.lines.left(store)
         found += await world.ledger.claims.left(store)
         found += _removed(world)
-        found += await check_store(
-            store, app._registry.graph, world.ledger.journal, world.clock.now()
-        )
+        found += await check_store(store, world.graph_of, world.ledger.journal, world.clock.now())
     finally:
         await store.close()
     return found
@@ -47,9 +44,9 @@ async def judge(world: World) -> list[Violation]:
 
 def _removed(world: World) -> Iterator[Violation]:
     """Their histories, as they were when they went."""
-    graph_of, records = world.current.app._registry.graph, world.ledger.attic.records
+    records = world.ledger.attic.records
     for run_id in sorted(world.ledger.journal.removed):
-        yield from check_history(graph_of, run_id, records[run_id])
+        yield from check_history(world.graph_of, run_id, records[run_id])
 
 
 async def _kept(world: World, store: Storage) -> list[Violation]:

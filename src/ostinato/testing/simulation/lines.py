@@ -156,10 +156,12 @@ class Lines:
         return bool(self._kept)
 
     async def left(self, storage: Storage) -> Iterable[Violation]:
-        """At rest everything that was said has been heard."""
+        """At rest everything that was said has been heard, but for what the last to stop said of
+        that."""
         return [
             Violation(mail.to, -1, "mail.left", f"{mail.line} was said, and nobody has heard it")
             for mail in await storage.mail()
+            if mail.kind != "recount"
         ]
 
 

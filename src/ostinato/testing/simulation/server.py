@@ -12,7 +12,7 @@ from ostinato.config import Settings
 from ostinato.config.settings import LimitSettings, SlotSettings
 from ostinato.core.graph import Graph
 from ostinato.errors import DefinitionError
-from ostinato.ports import Archive, Storage, Taken
+from ostinato.ports import Archive, Partitions, Storage, Taken
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.processes import InLine
 from ostinato.runtime.service import Service
@@ -93,9 +93,9 @@ class SimulatedApp(App):
         if self.manner.deploys:
             self.workflow_document(_own_document(process.number))
 
-    def _make_service(self, storage: Storage) -> Service:
+    def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
-        return super()._make_service(storage)
+        return super()._make_service(storage, owned)
 
     async def _take_up(self, taken: Taken) -> None:
         await super()._take_up(taken)

@@ -53,7 +53,6 @@ async def settle(world: World) -> None:
     await world.clients.redrive(1)
     await _until_quiet(world)
     await _until_old(world)
-    await world.clients.until_answered(lambda app: app._learn_deployed())  # the judge asks it
     world.end()
     for process in world.processes:
         if process.up:
@@ -112,16 +111,14 @@ def _ended(world: World) -> set[str]:
 
 
 def _look_for_wrong_tasks(world: World) -> None:
-    graph_of = world.current.app._registry.graph
     for run_id in world.ledger.heads:
-        for text in world.ledger.rows.wrong_tasks(run_id, graph_of):
+        for text in world.ledger.rows.wrong_tasks(run_id, world.graph_of):
             world.ledger.breaks("task.rows", text, run_id)
 
 
 def _look_for_lost_timers(world: World) -> None:
-    graph_of = world.current.app._registry.graph
     for run_id in open_runs(world):
-        for text in world.ledger.rows.lost_timers(run_id, graph_of, world.clock.now()):
+        for text in world.ledger.rows.lost_timers(run_id, world.graph_of, world.clock.now()):
             world.ledger.breaks("timer.lost", text, run_id)
 
 

@@ -12,8 +12,9 @@ from contextvars import Context
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from ostinato.core.graph import Graph
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import Fenced, StoreError, UsageError
+from ostinato.errors import Fenced, StoreError, UsageError, WorkflowNotFound
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -102,6 +103,18 @@ class World:
         """The last that has come up, and is there."""
         there = (process for process in reversed(self.processes) if process.up)
         return next(there, self.processes[-1])
+
+    def graph_of(self, workflow: str, version: int) -> Graph:
+        """By the documents of a process that knows them, and not by what its engine is told."""
+        error: WorkflowNotFound | None = None
+        for process in reversed([each for each in self.processes if each.app is not None]):
+            try:
+                graph: Graph = process.app._registry.graph(workflow, version)
+            except WorkflowNotFound as missing:
+                error = missing
+            else:
+                return graph
+        raise error or WorkflowNotFound(f"there is no process that knows {workflow}")
 
     def owns(self, process: Process, run_id: str) -> bool:
         """Whether only this process may write of the run, and begin its jobs."""
