@@ -101,7 +101,7 @@ class PostgresStorage:
     async def open(self) -> None:
         if self._opened:
             return
-        await schema.migrate(self.address, schema.shipped())
+        await schema.migrate(self.address, schema.shipped(), patience=self._writer.patience)
         self._lists.expect()
         try:
             for link in (self._watch, self._writer, self._reader):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ostinato.errors import AdapterError, StoreError
 from ostinato.storage.postgres import faults
@@ -20,6 +20,8 @@ from ostinato.storage.postgres.wire import Ask, Fault, Lost, Row, Wire
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.storage")
+
+T = TypeVar("T")
 
 PATIENCE = 30.0
 """Seconds for which a server may be away before whoever asks is told."""
@@ -44,6 +46,31 @@ class Purpose:
     on_connect: Callable[[Wire], Any] | None = None
     stays: bool = False
     on_return: Callable[[Wire], None] = lambda wire: None
+
+
+async def patiently(
+    make: Callable[[], Awaitable[T]], name: str, patience: float, *, hopeful: bool = False
+) -> T:
+    """Again and again until it works, for at most so many seconds; what only a person can mend is
+    raised at once, unless one is ``hopeful``. ``name`` is for the log."""
+    loop = asyncio.get_running_loop()
+    began, pause, said = loop.time(), FIRST_PAUSE, False
+    while True:
+        try:
+            made = await make()
+        except StoreError as error:
+            passing = hopeful or error.details.get("sign") in faults.PASSING
+            if not passing or loop.time() - began >= patience:
+                raise
+            if not said:
+                log.warning("store.away", link=name, why=str(error))
+                said = True
+        else:
+            if said:
+                log.info("store.back", link=name)
+            return made
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class Growth:
@@ -180,26 +207,7 @@ class Link:
         return self._connecting
 
     async def _connect(self, hopeful: bool) -> Wire:
-        loop = asyncio.get_running_loop()
-        began, pause, said = loop.time(), FIRST_PAUSE, False
-        while True:
-            try:
-                wire = await self._make()
-            except StoreError as error:
-                if not self._may_wait(error, hopeful) or loop.time() - began >= self.patience:
-                    raise
-                if not said:
-                    log.warning("store.away", link=self._purpose.name, why=str(error))
-                    said = True
-            else:
-                if said:
-                    log.info("store.back", link=self._purpose.name)
-                return wire
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _may_wait(self, error: StoreError, hopeful: bool) -> bool:
-        return hopeful or error.details.get("sign") in faults.PASSING
+        return await patiently(self._make, self._purpose.name, self.patience, hopeful=hopeful)
 
     async def _make(self) -> Wire:
         wire = Wire(await connect(self._address, self._purpose.name))
