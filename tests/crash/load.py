@@ -125,6 +125,8 @@ class Server:
     async def __aexit__(self, *exc):
         if self.process.returncode is None:
             await self.kill()
+        if LOGS:
+            self.log.close()
 
 
 class Worker(Server):
