@@ -1,8 +1,9 @@
 """What is served, killed and served again: every kind of step that a crash could hurt.
 
 The environment says two things: ``SKEW``, by how many seconds the clock of this machine is wrong;
-``FAR``, whether the handler of that name is elsewhere, at a worker. Each attempt of a handler writes one line to standard output before it does anything else, with its
-idempotency key: whoever reads sees what was begun, also what was never recorded.
+``FAR``, whether the handler of that name is elsewhere, at a worker. Each attempt of a handler
+writes one line to standard output before it does anything else, with its idempotency key: whoever
+reads sees what was begun, also what was never recorded.
 """
 
 import asyncio

@@ -130,7 +130,7 @@ class Server:
 
 
 class Worker(Server):
-    """One that is killed; it does the jobs of ``far``. It is begun again until it finds a server."""
+    """It does the jobs of ``far``, and is begun again until it finds a server."""
 
     command = ("worker", "tests.crash.flows:app", "--topics", "far", "--lease", "1s")
     tells = "server"

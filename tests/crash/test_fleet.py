@@ -13,7 +13,7 @@ import pytest
 
 from tests.crash.load import Load, Notes, Server, Worker, finish_here
 
-TIMES = int(os.environ.get("FLEET_FAULTS", "13"))
+TIMES = int(os.environ.get("FLEET_FAULTS", "11"))
 LEASE = 1.5
 SKEWS = (-240, 0, 420)
 """Seconds by which the clock of each server's machine is wrong."""
@@ -38,10 +38,11 @@ class Faults:
         self.notes = notes
         self.chance = chance
         self.kinds = [
-            self.kill, self.kill, self.kill_worker, self.restart_database, self.sleep, self.kill,
-            self.cut, self.kill_worker, self.slow_disk, self.stop, self.kill_database,
-            self.kill_all, self.take_all_connections, self.kill, self.kill_worker,
-            self.stick_database, self.kill, self.kill_database,
+            self.kill, self.kill_worker, self.restart_database, self.sleep, self.cut,
+            self.slow_disk, self.stop, self.kill_database, self.kill_all,
+            self.take_all_connections, self.stick_database,
+            self.kill, self.kill_worker, self.kill, self.kill_worker, self.kill,
+            self.kill_database, self.kill,
         ]  # fmt: skip
 
     async def kill(self):
