@@ -181,9 +181,10 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             works = taken is None or bool(taken.partitions)
             if not works:
                 await self._read_workflows(storage)
-            self._stay()  # it may be given work from here on
-            if works:
-                await self._begin_to_work(taken)
+            async with self._beginning:
+                self._stay()  # it may be given more from here on
+                if works:
+                    await self._begin_to_work(taken)
         except BaseException:
             self._service = None
             await self._leave()
@@ -207,6 +208,8 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         self._service = service = self._make_service(
             self.storage, None if taken is None else taken.partitions
         )
+        if self._membership is not None:
+            service.engine.outlets.on_fenced = self._membership.look
         service.engine.learn = self._learn_deployed
         service.engine.known = lambda: self._deployed_number
         service.errands.serve(self._serve_verb)
