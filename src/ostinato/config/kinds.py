@@ -188,6 +188,8 @@ def _store(value: Any) -> str:
 
 def _stores(value: Any) -> str | tuple[str, ...]:
     """One as a text; several as a tuple, in their order."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        [value] = value
     if isinstance(value, str):
         value = _listed(value) if value.lstrip().startswith("[") else _NEXT_STORE.split(value)
     if not isinstance(value, list | tuple) or not value:
