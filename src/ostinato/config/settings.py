@@ -163,10 +163,14 @@ class Settings:
 
     @property
     def store_file(self) -> Path | None:
-        """The first one's; None when that is not a file."""
-        first = self.stores[0]
-        found = first.removeprefix("sqlite:///")
-        return Path(found) if found != first else None
+        """The first of them; None when there is none."""
+        return next(iter(self.store_files), None)
+
+    @property
+    def store_files(self) -> list[Path]:
+        """Those of the stores that are files."""
+        files = (url.removeprefix("sqlite:///") for url in self.stores)
+        return [Path(file) for file, url in zip(files, self.stores, strict=True) if file != url]
 
     @property
     def store_is_server(self) -> bool:
