@@ -66,6 +66,19 @@ WEBS = starts("web", *range(980, 988))
 PLAINS = starts("plain", 931, 932, 933)
 MENDED = starts("mending", 931, 932, 933)
 ORDERS = emits("ORDER", 1, 2, 3, 921, 922, 923, 924, copies=2)
+TOGETHER = tuple[Happening, ...](
+    ("together", (type, *range(first, first + 8)))
+    for type in ("ORDER", "PICK", "QUEUE", "SIGNAL")
+    for first in (961, 965)
+)
+"""What comes in one request begins runs in many places."""
+
+DEPLOYED: Scene = (
+    *[(n / 40, emits("CHANGE", 921 + n)[0]) for n in range(16)],
+    (0.2, ("deploy", ("changing",))),
+)
+"""Events come where nobody has heard yet of what was deployed for them."""
+
 EARLY = emits("EARLY", 1, 2, 3, copies=2)
 ASKS = starts("asked", 1, 2, 3)
 ANSWERS = tuple[Happening, ...](
