@@ -314,7 +314,7 @@ MUTATIONS = (
     ),
     mutation(
         3, "jobs of a dead process are not begun again", "runtime.takeover:take_over",
-        "engine.post(Tell(run_id, e.TakenOver()))",
+        "engine.post_first([Tell(run_id, e.TakenOver()) for run_id in runs])",
         "pass",
         "run.hangs",
     ),
@@ -825,8 +825,15 @@ MUTATIONS = (
     ),
     mutation(
         6, "a partition is given while a job in it is at work", "runtime.moves:Moves._idle",
-        "busy = service.executor.at_work() | {HUB}",
-        "busy = {HUB}",
+        "service.executor.at_work() | ",
+        "",
+        "given.abandoned",
+    ),
+    mutation(
+        6, "a partition is given before the end of a job in it is stored",
+        "runtime.moves:Moves._idle",
+        " | told_of(service.engine.queue)",
+        "",
         "given.abandoned",
     ),
     mutation(
@@ -843,7 +850,7 @@ MUTATIONS = (
     ),
     mutation(
         6, "what is queued for a partition that was given is done", "runtime.engine:Engine.give",
-        "self._queue = deque(post for post in self._queue if post.partition not in partitions)",
+        "self.queue = deque(post for post in self.queue if post.partition not in partitions)",
         "pass",
         "zombie.recorded", "begun.by_another",
     ),
