@@ -1,7 +1,9 @@
 """What is served, killed and served again: every kind of step that a crash could hurt.
 
-Each attempt of a handler writes one line to standard output before it does anything else, with its
-idempotency key: whoever reads sees what was begun, also what was never recorded.
+The environment says two things: ``SKEW``, by how many seconds the clock of this machine is wrong;
+``FAR``, whether the handler of that name is elsewhere, at a worker. Each attempt of a handler
+writes one line to standard output before it does anything else, with its idempotency key: whoever
+reads sees what was begun, also what was never recorded.
 """
 
 import asyncio
@@ -19,7 +21,11 @@ ORDER = {
         {
             "phase": "first",
             "mode": "sequential",
-            "jobs": [{"job": "a", "run": "work"}, {"job": "b", "run": "thread"}],
+            "jobs": [
+                {"job": "a", "run": "work"},
+                {"job": "b", "run": "thread"},
+                {"job": "c", "run": "far"},
+            ],
         },
         {
             "phase": "spread",
@@ -61,6 +67,11 @@ PLAIN = {
     ],
 }
 
+if SKEW := int(os.environ.get("SKEW", "0")):
+    _right = time.time_ns
+    time.time_ns = lambda: _right() + SKEW * 1_000_000_000
+    time.time = lambda: time.time_ns() / 1e9
+
 # On a slow machine the same job may be at work at three kills: here none is given up for that.
 app = App(drain="5s", limits={"abandoned": 99})
 for document in (ORDER, AFTER, PLAIN):
@@ -84,6 +95,15 @@ def thread(job: Job):
     note(job)
     time.sleep(0.002)
     return job.key
+
+
+async def far(job: Job):
+    note(job)
+    return job.key
+
+
+if os.environ.get("FAR") != "elsewhere":
+    app.handler("far")(far)
 
 
 @app.handler("shaky")

@@ -30,7 +30,7 @@ LOGS = os.environ.get("CRASH_LOGS", "")
 
 HERE = Path(__file__).parents[2]
 STEPS = {
-    "order": {"first/a", "first/b", "spread[0]/part", "spread[1]/part", "spread[2]/part",
+    "order": {"first/a", "first/b", "first/c", "spread[0]/part", "spread[1]/part", "spread[2]/part",
               "spread[3]/part", "second/shaky", "second/nap", "second/paid", "second/ask",
               "last/tell"},
     "after": {"p/file"},
@@ -64,10 +64,14 @@ class Notes:
 class Server:
     """A process that is killed. ``store`` is a URL."""
 
-    def __init__(self, store, notes, **settings):
+    command = ("serve", "tests.crash.flows:app", "--port", "0")
+    tells = "address"
+
+    def __init__(self, store, notes, environment=None, **settings):
         self.store = store
         self.notes = notes
         self.settings = {f"OSTINATO_{name.upper()}": value for name, value in settings.items()}
+        self.settings |= environment or {}
         self.up = asyncio.Event()
         self.address = ""
         self.log = asyncio.subprocess.DEVNULL
@@ -78,9 +82,9 @@ class Server:
         self.up.clear()
         paths = {"PYTHONPATH": f"{HERE / 'src'}:{HERE}"}
         environment = os.environ | paths | self.settings
-        command = [sys.executable, "-m", "ostinato", "serve", "tests.crash.flows:app"]
+        command = [sys.executable, "-m", "ostinato", *self.command]
         self.process = await asyncio.create_subprocess_exec(
-            *command, "--store", self.store, "--port", "0", "--json",
+            *command, "--store", self.store, "--json",
             cwd=HERE, env=environment, stdout=asyncio.subprocess.PIPE,
             stderr=self.log, limit=1 << 20,
         )  # fmt: skip
@@ -95,8 +99,8 @@ class Server:
         self.up.set()  # whoever waits for a process that never came up finds it dead
 
     async def _heard(self, said):
-        if "address" in said:
-            self.address = said["address"]
+        if self.tells in said:
+            self.address = said[self.tells]
             self.up.set()
             return
         await self.notes.hear(said)
@@ -121,6 +125,24 @@ class Server:
     async def __aexit__(self, *exc):
         if self.process.returncode is None:
             await self.kill()
+        if LOGS:
+            self.log.close()
+
+
+class Worker(Server):
+    """It does the jobs of ``far``, and is begun again until it finds a server."""
+
+    command = ("worker", "tests.crash.flows:app", "--topics", "far", "--lease", "1s")
+    tells = "server"
+
+    async def start(self):
+        await super().start()
+        while not self.address:
+            await super().start()
+
+    async def kill(self):
+        await super().kill()
+        self.address = ""
 
 
 class Load:

@@ -194,6 +194,23 @@ async def test_a_process_that_slept_past_its_lease_records_nothing_when_it_wakes
         assert await second.count_runs(RunQuery()) == 1
 
 
+async def test_who_hears_from_a_batch_that_it_was_buried_looks_at_once(table, time):
+    lease = timedelta(minutes=9)
+    document = one_job({"run": "noop"})
+    async with (
+        process(table, time, document, lease=lease) as first,
+        process(table, time, lease=lease) as second,
+    ):
+        await holds(second, 32)
+        first._membership.members.listen(lambda words: None)  # nobody can tell it
+        pass_by(time, second, seconds=600)
+        await holds(second, 64)
+        before = first.service
+        with pytest.raises(Fenced):
+            await first.start_run("w", {})
+        await until(lambda: first._service is not before)
+
+
 async def test_who_was_buried_comes_again_as_if_it_were_new(table, time):
     async with two(table, time, one_job({"run": "noop"})) as (first, second):
         before = first.service

@@ -7,7 +7,7 @@ from msgspec import json
 
 from ostinato.app.doing import Once
 from ostinato.core.run_ids import partition_of_uid
-from ostinato.errors import ConflictError, NotFoundError
+from ostinato.errors import ConflictError, NotFoundError, Unready
 from ostinato.ports import RunQuery
 from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
 from tests.stage import Gate, one_job, reached, until
@@ -192,6 +192,20 @@ async def test_what_was_asked_of_a_process_that_dies_is_answered_by_who_takes_it
         pass_by(time, first, seconds=7)
         await holds(first, 64)
         assert (await asyncio.wait_for(asked, 5)).status == "cancelled"
+
+
+async def test_who_stops_says_nothing_more_to_others_and_what_is_its_own_is_stored(table, time):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as apps:
+        [theirs], [mine] = [await started(app, 1) for app in apps]
+        second = apps[1].service
+        asked = asyncio.create_task(apps[1].cancel(theirs.id))
+        stored = asyncio.create_task(apps[1].cancel(mine.id))
+        await until(lambda: len(second.engine) == 2)
+        second.engine.stopping = True
+        with pytest.raises(Unready):
+            await asked
+        assert (await stored).status == "cancelled"
+        second.engine.stopping = False
 
 
 async def test_a_job_at_work_keeps_its_partition_where_it_is(table, time):

@@ -47,8 +47,10 @@ class Databases:
             with psycopg.connect(self._server.url(name), autocommit=True) as db:
                 db.execute(_TURN_OUT)
                 tables = [table for (table,) in db.execute(_TABLES, (SCHEMA,))]
-                emptying = [f"UPDATE {SCHEMA}.partition SET member = NULL, orphaned = false"]
-                emptying += [f"UPDATE {SCHEMA}.deployed SET number = 0"]
+                emptying = [
+                    f"UPDATE {SCHEMA}.partition SET member = NULL, orphaned = false",
+                    f"UPDATE {SCHEMA}.deployed SET number = 0",
+                ]
                 emptying += [f"DELETE FROM {SCHEMA}.{table}" for table in tables]
                 db.execute(";".join([*emptying, _BEGIN_AGAIN]).encode())
         self._free += self._taken

@@ -112,6 +112,13 @@ class Server:
         """Without a word: what is on the disk is what a start finds."""
         self._signal(signal.SIGKILL)
 
+    def processes(self) -> list[int]:
+        """Itself, and those that it has made: one for each connection, and its helpers."""
+        assert self.process is not None
+        me = self.process.pid
+        made = Path(f"/proc/{me}/task/{me}/children").read_text().split()
+        return [me, *map(int, made)]
+
     def restart(self) -> None:
         self.stop()
         self.start()

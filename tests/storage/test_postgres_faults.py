@@ -10,7 +10,7 @@ import pytest
 
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Page, RunQuery
-from ostinato.storage.postgres import PostgresStorage, schema
+from ostinato.storage.postgres import PostgresStorage, link, schema
 from ostinato.storage.postgres.url import address
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, schedule
@@ -228,6 +228,33 @@ async def test_too_many_connections_are_waited_for_and_then_told(server, url):
         finally:
             db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename='few'")
             db.execute("DROP OWNED BY few CASCADE; DROP ROLE few")
+
+
+@pytest.mark.parametrize("has_tables", [True, False])
+async def test_who_starts_while_others_have_all_connections_waits(
+    server, url, has_tables, monkeypatch
+):
+    if has_tables:
+        async with opened(url):
+            pass
+    others = []
+    with contextlib.suppress(psycopg.OperationalError):
+        while True:
+            others.append(await in_a_thread(psycopg.connect, url))
+    refused = await raises(StoreError, PostgresStorage(url, patience=0).open())
+    assert "max_connections" in refused.message
+    waits = asyncio.create_task(asyncio.Event().wait())
+    monkeypatch.setattr(link.log, "warning", lambda *_, **__: waits.cancel(), raising=False)
+    storage = PostgresStorage(url)
+    opening = asyncio.create_task(storage.open())
+    try:
+        await asyncio.wait([opening, waits], return_when=asyncio.FIRST_COMPLETED)
+        assert not opening.done()
+    finally:
+        for each in others:
+            each.close()
+    await opening
+    await storage.close()
 
 
 async def test_a_server_that_takes_no_writes_is_told(url):

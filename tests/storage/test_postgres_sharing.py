@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from ostinato.errors import Fenced, StoreError, UnknownCommit
-from ostinato.ports import Batch, Removal, Taken
+from ostinato.ports import MISSED, Batch, Removal, Taken
 from ostinato.storage.postgres import PostgresStorage, questions, statements, statements_jobs
 from ostinato.storage.postgres.link import Growth
+from ostinato.storage.postgres.wire import Ask
 from ostinato.storage.values import RECORD, cut, text_of
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import (
@@ -232,6 +233,18 @@ async def test_who_is_buried_while_it_joins_gets_no_epoch(other):
         await raises(Fenced, joining)
         await raises(Fenced, storage.members.renew(60_000, "here"))
         assert await storage.join() > 0
+
+
+async def test_who_was_cut_off_looks_for_what_it_may_have_missed_and_so_do_the_others(other):
+    url, db = other
+    async with opened(url) as first, opened(url) as second:
+        ears = [Ears(storage) for storage in (first, second)]
+        for _ in range(2):
+            [(pid,)] = await first._watch.rows(Ask("SELECT pg_backend_pid()"))
+            db.execute("SELECT pg_terminate_backend(%s)", (pid,))
+            for each in ears:
+                await each.until(lambda heard: heard == [MISSED])
+                each.heard.clear()
 
 
 async def test_news_that_another_program_sends_are_no_hints(other):

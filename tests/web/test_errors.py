@@ -1,5 +1,7 @@
 """One body for every error, and what each error of ours answers."""
 
+import asyncio
+
 import pytest
 
 from ostinato import errors
@@ -96,8 +98,16 @@ def failing(app, monkeypatch, error):
 
 
 class Log(list):
+    def __init__(self):
+        self.levels = []
+
     def error(self, event, **values):
         self.append(str(values))
+        self.levels.append("error")
+
+    def info(self, event, **values):
+        self.append(str(values))
+        self.levels.append("info")
 
 
 @pytest.fixture
@@ -124,6 +134,41 @@ async def test_a_store_that_fails_is_503_and_tells_the_operator_only(http, app, 
     assert answer.headers["retry-after"] == "1"
     assert "/secret" not in answer.text
     assert "/secret" in log[0]
+
+
+async def test_a_takeover_is_503_and_no_error_of_the_operators(http, app, log, monkeypatch):
+    failing(app, monkeypatch, errors.Fenced("epoch 3 is stale"))
+    answer = await http.get("/runs/nobody")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "another process" in answer.json()["detail"]
+    assert log.levels == ["info"]
+
+
+@pytest.mark.parametrize("stops", [True, False])
+async def test_a_request_that_a_stop_cuts_off_is_told_to_ask_again(
+    http, app, door, monkeypatch, stops
+):
+    begun = asyncio.Event()
+
+    async def never(*_, **__):
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app, "accept", never)
+    asking = asyncio.create_task(http.post("/events", json={"type": "T", "id": "e"}))
+    await begun.wait()
+    if stops:
+        door.stop()
+    asking.cancel()  # so a server ends what it cannot wait for
+    if not stops:
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        return
+    answer = await asking
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "ask another" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,8 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         self._service = service = self._make_service(
             self.storage, None if taken is None else taken.partitions
         )
+        if self._membership is not None:
+            service.engine.outlets.on_fenced = self._membership.look
         service.engine.learn = self._learn_deployed
         service.engine.known = lambda: self._deployed_number
         service.errands.serve(self._serve_verb)

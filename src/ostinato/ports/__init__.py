@@ -28,7 +28,7 @@ from ostinato.ports.jobs import (
     JobRow,
     JobStop,
 )
-from ostinato.ports.members import LEFT, Members, Partitions, Roll, Seat, Taken
+from ostinato.ports.members import LEFT, MISSED, Members, Partitions, Roll, Seat, Taken
 from ostinato.ports.operations import (
     OUTCOMES,
     Asked,
@@ -70,6 +70,7 @@ from ostinato.ports.world import Archive, Bus, Clock
 
 __all__ = [
     "LEFT",
+    "MISSED",
     "OUTCOMES",
     "AgedEvent",
     "Archive",

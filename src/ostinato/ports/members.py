@@ -18,6 +18,9 @@ NONE: Partitions = frozenset()
 LEFT = "left"
 """The hint that somebody has fewer partitions than before, or none."""
 
+MISSED = "missed"
+"""The hint that somebody was cut off for a while: what it has said, or was told, may be lost."""
+
 
 class Seat(Struct, frozen=True, gc=False):
     """One process at a shared store. ``since`` is when it came (ms), ``late`` that its lease is
@@ -97,4 +100,5 @@ class Members(Protocol):
         """Tell the others, and not this process: words without a comma, any number of them."""
 
     def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
-        """``heard`` gets what the others hint at. A hint may be lost."""
+        """``heard`` gets what the others hint at. A hint may be lost; who was cut off from a store
+        that stays, hears ``MISSED`` when it is back, and so do the others."""

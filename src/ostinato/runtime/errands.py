@@ -36,6 +36,9 @@ SCOPE = "errand"
 KEPT = 600_000
 """Milliseconds for which an answer is kept: whoever asked has died, or has it by then."""
 
+EARLY = 1_000
+"""Hints at answers that are remembered before it is known here that the errand was stored."""
+
 SAFETY = 15_000
 """Milliseconds after which one looks for answers without a hint."""
 
@@ -52,7 +55,8 @@ class Answer(Struct, frozen=True, omit_defaults=True):
 
 
 class Errands:
-    """``does`` says what becomes of an errand that comes here, by its kind."""
+    """``does`` says what becomes of an errand that comes here, by its kind. ``unhinted`` counts
+    answers that were found without a hint: each was late."""
 
     def __init__(self, engine: Engine, room: Mailroom, news: News, member: str) -> None:
         self.engine = engine
@@ -60,8 +64,10 @@ class Errands:
         self.news = news
         self.member = member
         self.alarm = Alarm(engine.clock, engine.wake)
+        self.unhinted = 0
         self._waiting: dict[str, Post] = {}
         self._hinted: dict[str, None] = {}
+        self._early: dict[str, None] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     def does(self, kind: str, make: Done) -> None:
@@ -106,6 +112,8 @@ class Errands:
         if post.waits:
             self._waiting[key] = post
             self.alarm.expect(self.engine.clock.now() + SAFETY)
+            if key in self._early:
+                self.hinted(key)
 
     # what is answered
 
@@ -115,22 +123,43 @@ class Errands:
         self.news.tell("reply", key)
 
     def hinted(self, key: str) -> None:
+        """It may be another's, or come before this process hears that its errand is stored."""
         if key in self._waiting:
             self._hinted[key] = None
             self.alarm.expect(0)
+            return
+        self._early[key] = None
+        if len(self._early) > EARLY:
+            del self._early[next(iter(self._early))]
+
+    def look(self) -> None:
+        """A hint may have been lost."""
+        for key in self._waiting:
+            self.hinted(key)
 
     async def run_once(self, now: int) -> int:
         if not self.alarm.is_due(now):
             return 0
-        done = 0
-        for key in list(self._hinted or self._waiting):
-            reply = await self.engine.storage.reply(SCOPE, key, now)
-            self._hinted.pop(key, None)
-            if reply is not None and (post := self._waiting.pop(key, None)) is not None:
-                _hand(post, reply.answer)
-                done += 1
+        hinted, self._hinted = self._hinted, {}
+        try:
+            done = [await self._look_for(key, now) for key in list(hinted or self._waiting)]
+        except BaseException:
+            self._hinted |= hinted
+            raise
+        if not hinted and any(done):
+            self.unhinted += sum(done)
+            log.warning("hint.lost", answers=sum(done))
         self.alarm.set(now + SAFETY if self._waiting else None)
-        return done
+        if self._hinted:  # meanwhile
+            self.alarm.expect(0)
+        return sum(done)
+
+    async def _look_for(self, key: str, now: int) -> bool:
+        reply = await self.engine.storage.reply(SCOPE, key, now)
+        if reply is None or (post := self._waiting.pop(key, None)) is None:
+            return False
+        _hand(post, reply.answer)
+        return True
 
     def close(self) -> None:
         self.alarm.close()

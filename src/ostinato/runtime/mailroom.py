@@ -85,6 +85,12 @@ class Mailroom:
             self._hinted.add(int(partition))
             self.alarm.expect(0)
 
+    def look(self) -> None:
+        """A hint may have been lost."""
+        self._hinted |= self.engine.territory.owned or frozenset()
+        if self._hinted:
+            self.alarm.expect(0)
+
     async def refresh(self, partitions: Partitions | None) -> None:
         """What the store holds: who had these partitions before has left it."""
         there = await self.engine.storage.mail(partitions)

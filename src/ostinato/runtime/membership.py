@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ostinato.core.run_ids import PARTITIONS
 from ostinato.errors import Fenced, StoreError
-from ostinato.ports import LEFT, Members, Partitions, Roll, Seat, Taken
+from ostinato.ports import LEFT, MISSED, Members, Partitions, Roll, Seat, Taken
 from ostinato.runtime.lease import Lease
 from ostinato.telemetry.logger import logger
 
@@ -107,7 +107,7 @@ class Membership:
         self._task = asyncio.create_task(self._turn(), name="ostinato-membership")
 
     def _listen(self, words: Sequence[str]) -> None:
-        if LEFT in words:
+        if LEFT in words or MISSED in words:
             self.look()
         self._news(words)
 

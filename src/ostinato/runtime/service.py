@@ -151,6 +151,15 @@ class Service:
         self.outbox.expect()
         self.jobs.offers.look_again()
 
+    def _look_everywhere(self, about: str) -> None:
+        """Some were lost, probably."""
+        self.room.look()
+        self.errands.look()
+        self.distant.look()
+        self._look_around()
+        self.news.heard(["deployed"])
+        self.engine.wake.set()
+
     def _run_ended(self, run_id: str) -> None:
         self.schedules.run_ended(run_id)
         self.calls.run_ended(run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ostinato.ports import MISSED
 from ostinato.runtime.arrivals import receive
 
 if TYPE_CHECKING:
@@ -44,5 +45,6 @@ def wire(service: Service) -> None:
         "reply": service.errands.hinted,
         "offer": service.jobs.offers.offered,
         "outbox": service.outbox.hinted,
+        MISSED: service._look_everywhere,
     }
     outlets.on_letter = service._count_letter

@@ -6,6 +6,7 @@ hands over its own: ``Starlette(routes=[Mount("/flows", door)], lifespan=door.li
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,7 +38,7 @@ from ostinato.web import (
 )
 from ostinato.web.auth import Access, open_names
 from ostinato.web.door import Bounds, Door
-from ostinato.web.errors import Refusal, error_answer, log
+from ostinato.web.errors import Refusal, again, error_answer, log
 from ostinato.web.operation import Operation, Table
 
 TABLE = Table(
@@ -86,6 +87,10 @@ class Application(Door):
                 response = await self._answer(operation, scope, receive)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            if not self.stopping:
+                raise
+            response = error_answer(_cut_off(), path)
         except Exception as error:
             response = error_answer(error, path, seed=operation is not None and operation.seed)
         self.metrics.answered(operation.name if operation else "none", response.status_code)
@@ -142,6 +147,14 @@ def _path(scope: Scope) -> str:
     path: str = raw.decode("ascii", "replace") if b"%" in raw else scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] or "/" if root and path.startswith(root) else path
+
+
+def _cut_off() -> Refusal:
+    """The server will not wait any longer for what this request waits for."""
+    return again(
+        "this server stops, and cannot say any more whether it was done; ask another one, or this "
+        "one when it is back: under the same event id or Idempotency-Key nothing is done twice"
+    )
 
 
 def _unserved(method: str, path: str, allowed: list[str]) -> Response:

@@ -73,6 +73,11 @@ def not_yet(what: str) -> Refusal:
     return Refusal(422, "NotYet", f"{what}: not yet")
 
 
+def again(message: str) -> Refusal:
+    """Not here and now: another process, or this one in a moment, has the answer."""
+    return Refusal(503, "Unready", message, headers={"retry-after": "1"})
+
+
 def unfit(message: str, path: str = "", hint: str = "") -> Refusal:
     problem = Problem(message, path, hint=hint)
     return Refusal(422, "UnprocessableEntityError", str(problem), problems=(problem,))
@@ -82,6 +87,9 @@ def refusal_of(error: Exception) -> Refusal:
     """What the caller is told of an error, whatever it is."""
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, errors.Fenced):
+        log.info("request.refused", error=error.code, reason=error.message)
+        return again("another process has taken over what this one was doing; ask again")
     if isinstance(error, errors.AdapterError):
         log.error("request.refused", error=error.code, exc_info=error)
         message = "the store cannot answer now; the server's log says why"

@@ -88,7 +88,12 @@ class PostgresStorage:
         self._writer = Link(self.address, writes, patience, self._growth)
         self._reader = Link(self.address, Purpose("reads"), patience, self._growth)
         self._lists = Link(self.address, Purpose("lists", indexed=False), patience)
-        watches = Purpose("watches", on_connect=self._enter, stays=True)
+        watches = Purpose(
+            "watches",
+            on_connect=self._enter,
+            stays=True,
+            on_return=lambda wire: self._seat.back(wire),
+        )
         self._watch = Link(self.address, watches, patience)
         self._seat = PostgresMembers(self.member, self._watch)
         self.members: Members | None = self._seat
@@ -96,7 +101,7 @@ class PostgresStorage:
     async def open(self) -> None:
         if self._opened:
             return
-        await schema.migrate(self.address, schema.shipped())
+        await schema.migrate(self.address, schema.shipped(), patience=self._writer.patience)
         self._lists.expect()
         try:
             for link in (self._watch, self._writer, self._reader):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ostinato.errors import AdapterError, StoreError
 from ostinato.storage.postgres import faults
@@ -20,6 +20,8 @@ from ostinato.storage.postgres.wire import Ask, Fault, Lost, Row, Wire
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.storage")
+
+T = TypeVar("T")
 
 PATIENCE = 30.0
 """Seconds for which a server may be away before whoever asks is told."""
@@ -36,13 +38,39 @@ SET enable_mergejoin = off; SET jit = off
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """What a connection is for. ``indexed``: all that it asks is found by an index. ``stays``: it
-    is there also when nobody asks.
+    is there also when nobody asks; ``on_return`` is called when such a one is back.
     """
 
     name: str
     indexed: bool = True
     on_connect: Callable[[Wire], Any] | None = None
     stays: bool = False
+    on_return: Callable[[Wire], None] = lambda wire: None
+
+
+async def patiently(
+    make: Callable[[], Awaitable[T]], name: str, patience: float, *, hopeful: bool = False
+) -> T:
+    """Again and again until it works, for at most so many seconds; what only a person can mend is
+    raised at once, unless one is ``hopeful``. ``name`` is for the log."""
+    loop = asyncio.get_running_loop()
+    began, pause, said = loop.time(), FIRST_PAUSE, False
+    while True:
+        try:
+            made = await make()
+        except StoreError as error:
+            passing = hopeful or error.details.get("sign") in faults.PASSING
+            if not passing or loop.time() - began >= patience:
+                raise
+            if not said:
+                log.warning("store.away", link=name, why=str(error))
+                said = True
+        else:
+            if said:
+                log.info("store.back", link=name)
+            return made
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class Growth:
@@ -73,6 +101,7 @@ class Link:
         self._purpose = purpose
         self._wire: Wire | None = None
         self._connecting: asyncio.Task[Wire] | None = None
+        self._came = False
         self._closed = True
 
     def expect(self) -> None:
@@ -162,6 +191,9 @@ class Link:
         self._wire = task.result()
         if self._purpose.stays:
             self._wire.lost = self._return
+            if self._came:
+                self._purpose.on_return(self._wire)
+            self._came = True
 
     def _return(self) -> None:
         """Whoever listens has to be there before somebody asks."""
@@ -175,26 +207,7 @@ class Link:
         return self._connecting
 
     async def _connect(self, hopeful: bool) -> Wire:
-        loop = asyncio.get_running_loop()
-        began, pause, said = loop.time(), FIRST_PAUSE, False
-        while True:
-            try:
-                wire = await self._make()
-            except StoreError as error:
-                if not self._may_wait(error, hopeful) or loop.time() - began >= self.patience:
-                    raise
-                if not said:
-                    log.warning("store.away", link=self._purpose.name, why=str(error))
-                    said = True
-            else:
-                if said:
-                    log.info("store.back", link=self._purpose.name)
-                return wire
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _may_wait(self, error: StoreError, hopeful: bool) -> bool:
-        return hopeful or error.details.get("sign") in faults.PASSING
+        return await patiently(self._make, self._purpose.name, self.patience, hopeful=hopeful)
 
     async def _make(self) -> Wire:
         wire = Wire(await connect(self._address, self._purpose.name))

@@ -8,16 +8,18 @@ with such partitions leaves them as orphans again; who gives one away has acted 
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from ostinato import __version__
 from ostinato.errors import Fenced
-from ostinato.ports import LEFT, Roll, Seat, Taken
+from ostinato.ports import LEFT, MISSED, Roll, Seat, Taken
 from ostinato.storage.postgres import faults
 from ostinato.storage.postgres import membership as sql
 from ostinato.storage.postgres.arrays import number, shorts, text
 from ostinato.storage.postgres.link import Link
-from ostinato.storage.postgres.wire import Ask, Fault, Row
+from ostinato.storage.postgres.wire import Ask, Fault, Lost, Row, Wire
 
 PAYLOAD = 7_999
 """Bytes that one notification may carry: the server's limit."""
@@ -44,6 +46,12 @@ class PostgresMembers:
         """It is connected, maybe again."""
         if self.life is None:
             self.life = life
+
+    def back(self, wire: Wire) -> None:
+        """Nobody has heard what was said meanwhile; neither has this process."""
+        self._heard([MISSED])
+        with suppress(Lost):
+            wire.send(Ask(sql.HINT, [text(f"{self.id},{MISSED}")])).add_done_callback(_whatever)
 
     async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
         coming = [
@@ -125,6 +133,12 @@ class PostgresMembers:
         sender, *news = payload.split(",")
         if news and sender != self.id:
             self._heard(news)
+
+
+def _whatever(said: Future[list[list[Row]]]) -> None:
+    """Where it was lost, the connection was: it is said when that is back."""
+    if not said.cancelled():
+        said.exception()
 
 
 def _payloads(sender: str, news: Iterable[str]) -> Iterator[str]:

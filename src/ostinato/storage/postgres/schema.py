@@ -16,6 +16,7 @@ import psycopg
 
 from ostinato.errors import StoreError
 from ostinato.storage.postgres import faults
+from ostinato.storage.postgres.link import PATIENCE, patiently
 from ostinato.storage.postgres.url import SCHEMA, Address, connect
 
 _LOCK = 0x4F535449  # "OSTI": who migrates holds it
@@ -65,11 +66,18 @@ def _shipped(name: str, sql: str) -> Migration:
     return Migration(int(title[:4]), half, name, sql)
 
 
-async def migrate(at: Address, steps: Sequence[Migration], *, finish: bool = False) -> list[str]:
-    """What was applied, by name; ``finish``: the ``post`` halves, too.
+async def migrate(
+    at: Address, steps: Sequence[Migration], *, finish: bool = False, patience: float = PATIENCE
+) -> list[str]:
+    """What was applied, by name; ``finish``: the ``post`` halves, too. A server that starts, or has
+    no connection left, is waited for.
 
     Raises ``StoreError`` for what is not ours, was made by newer or other code, or takes no writes.
     """
+    return await patiently(lambda: _migrate(at, steps, finish), "tables", patience)
+
+
+async def _migrate(at: Address, steps: Sequence[Migration], finish: bool) -> list[str]:
     db = await connect(at, "tables")
     try:
         await _check_server(at, db)
@@ -89,7 +97,10 @@ async def migrate(at: Address, steps: Sequence[Migration], *, finish: bool = Fal
         ) from error
     except psycopg.Error as error:
         said = " ".join(str(error).split())
-        raise faults.of_statement(at.place, error.sqlstate or "", said, None) from error
+        told = faults.of_statement(at.place, error.sqlstate or "", said, None)
+        if db.closed:  # the server went away: what it had done is undone
+            told.details["sign"] = "57P03"
+        raise told from error
     finally:
         await db.close()
 
