@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import REDRIVEN, TAKEN
+from ostinato.testing.simulation.faults import ANSWERED, REDRIVEN, TAKEN
 from ostinato.testing.simulation.happenings import (
     AGE,
     ANSWERS,
@@ -25,7 +25,6 @@ from ostinato.testing.simulation.happenings import (
     CRASH,
     CRASHES,
     CUT_SHORT,
-    CUT_SHORT_AGAIN,
     DEPLOYED,
     DONE,
     DRIVEN,
@@ -59,9 +58,11 @@ from ostinato.testing.simulation.happenings import (
     TOGETHER,
     TWINS,
     UNKEPT,
+    UNKNOWN,
     UNREAD,
     UNSEEN,
     UNSURE,
+    UNTOLD,
     WATCHES,
     WEBS,
     Happening,
@@ -77,7 +78,7 @@ class Need:
     """What is ``first`` is there from the beginning, ``happenings`` come at any moment; ``later``
     in the second half then, and in this order. A ``scene`` begins soon after the first half. What
     is ``alone`` has no other workflows beside it, what is ``shared`` a store for several processes;
-    ``crew``: so many are there.
+    ``crew``: so many are there. What is ``filed`` has its data in a file.
     """
 
     documents: tuple[str, ...] = ()
@@ -90,6 +91,7 @@ class Need:
     small: bool = False
     forgets: bool = False
     crew: int = 0
+    filed: bool = False
 
 
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
@@ -109,7 +111,7 @@ ABROAD = Need(
     shared=True,
     crew=3,
 )
-BROUGHT = Need((), scene=CUT_SHORT_AGAIN, shared=True, crew=2)
+BROUGHT = Need((), scene=UNKNOWN, shared=True, crew=2)
 NEW = Need(("changing",), scene=DEPLOYED, shared=True, crew=3)
 HOMES = Need(("order", "picky", "queued", "signalled"), TOGETHER, shared=True, crew=3)
 TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True, crew=1)
@@ -128,7 +130,7 @@ NEEDS: dict[str, Need] = {
     "Engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "Engine._commit": Need(("bad",), (*ODD, *LOST)),
     "Engine._look_anew": NEW,
-    "Engine.make_ready": NEW,
+    "Engine.make_ready": Need(("changing",), scene=UNSEEN, crew=1),
     "errands": ABROAD,
     "arrivals": ABROAD,
     "StartHere.ready": HOMES,
@@ -138,6 +140,9 @@ NEEDS: dict[str, Need] = {
     ),
     "Engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "Engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
+    "there = await storage.reply(reply.scope, reply.key, reply.at)": Need(
+        SCHEDULED, HANDS * 3, first=(upon(ANSWERED, "commit.odd", 4),), shared=True, crew=3
+    ),
     "was_kept": Need(
         ("web",),
         (*LOST, *WEBS[:4]),
@@ -177,8 +182,9 @@ NEEDS: dict[str, Need] = {
     "membership": SHARED,
     "Membership._turn": Need((), PAUSES, shared=True),
     "Membership._lose": Need((), PAUSES, shared=True),
-    "Membership._recover": BROUGHT,
+    "Membership._recover": Need((), scene=UNTOLD, shared=True, crew=3),
     "Membership._take_up": BROUGHT,
+    "Moves.settle_all": Need(("plain",), CRASHES, filed=True),
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
     "outbox": BUS,

@@ -19,16 +19,26 @@ GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 STOPS = (STOP, STOP, STOP)
 CRASHES = (CRASH,) * 4
-CUT_SHORT_AGAIN: Scene = tuple(
+UNTOLD: Scene = tuple(
     (begun + at, what)
-    for begun in (0.0, 1.0, 2.0)
+    for begun in (0.0, 1.2)
     for at, what in (
         (0.0, CRASH),
-        (0.2 + begun / 20, ("fault", ("read.error", 1))),
-        (0.2 + begun / 20, ("fault", ("commit.error", 2))),
+        (0.05, ("fault", ("slow", 0.9))),
+        *[(n / 10, ("fault", ("outage", 0.03))) for n in range(1, 9)],
     )
 )
-"""Who stands by cannot read what it takes up, or cannot write what it brings."""
+"""Who takes partitions is not told that it has them."""
+
+UNKNOWN: Scene = tuple(
+    (begun + at, what)
+    for begun in (0.0, 1.2)
+    for at, what in (
+        (0.0, CRASH),
+        *[(n / 20, ("fault", ("read.error", 3))) for n in range(1, 12)],
+    )
+)
+"""Who takes partitions cannot read what lies there."""
 
 PAUSES = tuple[Happening, ...](("pause", (seconds,)) for seconds in (0.7, 1.1, 1.6))
 ODD = tuple[Happening, ...](("fault", ("commit.odd", 1)) for _ in range(3))

@@ -63,7 +63,7 @@ class Ledger:
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
         self._offered: set[Attempt] = set()
-        self._newest: dict[str, int] = {}
+        self._newest: dict[str, tuple[int, int]] = {}
         self.begun: dict[Attempt, str] = {}
         self.begun_by: dict[Attempt, Process] = {}
         self.in_order: set[int] = set()
@@ -112,8 +112,7 @@ class Ledger:
         self.commits += 1
         self._writer = process.number
         for version in batch.versions:
-            before = self._newest.get(version.workflow, 0)
-            self._newest[version.workflow] = max(version.version, before)
+            self._newest[version.workflow] = version.version, process.number
         brought = {(stored.event.source, stored.event.id) for stored in batch.events}
         self.broken += self.clockwork.kept(batch)
         self.rows.keep(batch)
@@ -142,10 +141,10 @@ class Ledger:
                     self._starts[record.run_id] = began
                     self._forked[record.run_id] = fact.forked_from
                     self._give(record.run_id, fact)
-                    if _trigger(fact) in brought and fact.version < self._newest.get(
-                        fact.workflow, 0
-                    ):
-                        text = f"{fact.workflow} {fact.version} is not the newest"
+                    newest, by = self._newest.get(fact.workflow, (0, -1))
+                    outdated = fact.version < newest and by != process.number
+                    if outdated and _trigger(fact) in brought:
+                        text = f"{fact.workflow} {fact.version}, process {by} has deployed {newest}"
                         self.breaks("event.outdated", text, record.run_id)
                 self._note(record.run_id, fact)
                 self.broken += self.namesakes.note(record.run_id, fact, record.at)

@@ -119,7 +119,7 @@ def plan_of(seed: int, store: str = "") -> Plan:
         others = () if need.alone else documents
         documents = tuple(dict.fromkeys([*need.documents, *others]))
         small = small or need.small
-        sqlite, crew = sqlite and not need.shared, need.crew or crew
+        sqlite, crew = need.filed or (sqlite and not need.shared), need.crew or crew
         forgets = forgets or need.forgets
         actions.append(Action(0.0, "aim", (*point, chance.choice(LATER) if turn else 1)))
         actions += _needed(chance, need)
