@@ -76,7 +76,7 @@ MUTATIONS = (
         1, "an event is not looked up", "runtime.inbox:Accept.known_events",
         "return await engine.known_events()",
         "return {}",
-        "client.hangs", "event.started_twice", "answer.differs",
+        "client.hangs", "event.started_twice", "answer.differs", "loop.hangs",
     ),
     mutation(
         1, "an idempotent answer is not kept", "runtime.starts:Begin._remember",
@@ -94,7 +94,7 @@ MUTATIONS = (
         1, "an idempotent answer is not looked up", "runtime.starts:Begin.ready",
         "self.early = await engine.storage.reply(once.scope, once.key, engine.now)",
         "self.early = None",
-        "client.hangs", "answer.differs",
+        "client.hangs", "answer.differs", "loop.hangs",
     ),
     mutation(
         1, "a planned instant has another id each time", "core.schedules:event_of",
@@ -270,7 +270,7 @@ MUTATIONS = (
     ),
     mutation(
         2, "places are not freed with the end", "runtime.change:_free_places",
-        "batch.freed.append(owner)",
+        "_free(batch, (run.run_id, command.key))",
         "pass",
         "limit.kept",
     ),
@@ -479,14 +479,14 @@ MUTATIONS = (
     # 6. Takeover
     mutation(
         6, "the fence is not looked at", "storage.memory.adapter:MemoryStorage.commit",
-        "batch.epoch != disk.epoch",
+        "batch.epoch != self._epoch",
         "False",
         "zombie.recorded",
     ),
     mutation(
         6, "a lease is not renewed", "runtime.membership:Membership._turn",
-        "await self._renew()\n            if not",
-        "if not",
+        "await self._renew()\n",
+        "pass\n",
         "client.hangs", "run.hangs",
     ),
     mutation(
@@ -496,8 +496,8 @@ MUTATIONS = (
         "begun.by_another",
     ),
     mutation(
-        6, "timers of a dead process are forgotten", "runtime.service:Service.start",
-        "await self.timers.refresh()",
+        6, "timers of a dead process are forgotten", "runtime.moves:Moves._know",
+        "await service.timers.refresh()",
         "pass",
         "run.hangs",
     ),
@@ -514,19 +514,20 @@ MUTATIONS = (
         "stopped.abandoned",
     ),
     mutation(
-        6, "schedules of a dead process are forgotten", "runtime.service:Service.start",
+        6, "schedules of a dead process are forgotten", "runtime.service:Service.lead",
         "await self.schedules.refresh()",
         "pass",
         "schedule.late",
     ),
     mutation(
-        6, "repairs of many runs die with their process", "runtime.service:Service.start",
+        6, "repairs of many runs die with their process", "runtime.service:Service.lead",
         "await self.operations.refresh()",
         "pass",
         "bulk.hangs",
     ),
     mutation(
-        6, "what runs had said is forgotten with the process", "runtime.calls:Calls.refresh",
+        6, "what runs had said is forgotten with the process",
+        "runtime.mailroom:Mailroom.refresh",
         "self.bring(mail)",
         "pass",
         "run.hangs", "mail.left",
@@ -564,7 +565,7 @@ MUTATIONS = (
     ),
     mutation(
         6, "turns of a dead process are forgotten", "runtime.limiter:Limiter.refresh",
-        "self._wait(turn)",
+        "self.come(turn, lines)",
         "pass",
         "run.hangs", "limit.kept",
     ),

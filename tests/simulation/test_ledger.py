@@ -36,13 +36,13 @@ def ledger():
     return Ledger(Standing())
 
 
-def keeps(ledger, process, seq, *facts):
+def keeps(ledger, process, seq, *facts, owns=True):
     record = Record("r1", seq, NOON, VERSION, encode_facts(facts))
-    ledger.kept(Batch(records=[record]), process, process.number)
+    ledger.kept(Batch(records=[record]), process, lambda run_id: owns)
 
 
-def begun(ledger, process, newest=None):
-    ledger.begins(ONE, "r1:p/j", process, process.number if newest is None else newest)
+def begun(ledger, process, *, owns=True):
+    ledger.begins(ONE, "r1:p/j", process, owns=owns)
     return [violation.rule for violation in ledger.broken]
 
 
@@ -71,13 +71,18 @@ def test_its_successor_reads_what_is_over(ledger):
 
 def test_who_was_taken_over_from_begins_nothing(ledger):
     keeps(ledger, Process(1), 0, RunStarted("r1", "w", 1, "seed"), JobReady("p/j", attempt=1))
-    assert begun(ledger, Process(0), newest=1) == ["begun.by_another"]
+    assert begun(ledger, Process(0), owns=False) == ["begun.by_another"]
 
 
 def test_who_was_taken_over_from_because_a_clock_was_set_forward_cannot_know_it_yet(ledger):
     keeps(ledger, Process(1), 0, RunStarted("r1", "w", 1, "seed"), JobReady("p/j", attempt=1))
     ledger.clock.set_forward = True
-    assert begun(ledger, Process(0), newest=1) == []
+    assert begun(ledger, Process(0), owns=False) == []
+
+
+def test_who_writes_of_a_run_of_another_is_a_zombie(ledger):
+    keeps(ledger, Process(0), 0, RunStarted("r1", "w", 1, "seed"), owns=False)
+    assert [violation.rule for violation in ledger.broken] == ["zombie.recorded"]
 
 
 def test_the_wall_clock_knows_when_it_was_set_forward():

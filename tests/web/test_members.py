@@ -43,7 +43,7 @@ async def test_each_of_two_servers_answers_for_both(table):
                 run = (await http.post("/runs?wait=5s", json={"workflow": "w", "input": {}})).json()
             async with client_of(application(other)) as http:
                 assert (await http.get(f"/runs/{run['id']}")).json()["status"] == "succeeded"
-                assert (await http.get("/runs")).json()[0]["id"] == run["id"]
+                assert run["id"] in [each["id"] for each in (await http.get("/runs")).json()]
                 assert (await http.get("/readyz")).status_code == 200
         await second._membership._renew()
         async with client_of(application(second)) as http:

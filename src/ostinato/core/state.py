@@ -303,6 +303,13 @@ class State:
         """It waits for the end of another run of its uid."""
         return self.queued and self.places[0].startswith("uid:")
 
+    def has_places(self, key: str) -> bool:
+        """The step, or without a key the run itself, has the places that it needs."""
+        if not key:
+            return bool(self.places) and not (self.queued or self.ended)
+        step = self.steps.get(key)
+        return step is not None and step.open and bool(step.places) and step.kind != "turn"
+
     @property
     def depth(self) -> int:
         """How many runs are above it: the one that called it, the one that called that, …"""

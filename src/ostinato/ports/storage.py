@@ -173,12 +173,10 @@ class Storage(Protocol):
 
     async def job(self, job_id: str) -> JobRow | None: ...
 
-    async def due_leases(
-        self, now: int, limit: int, partitions: Partitions | None = None
-    ) -> list[JobRow]:
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
         """Jobs whose lease is over by ``now``, the oldest first."""
 
-    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
+    async def next_lease(self) -> int | None:
         """When the next one is over."""
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:

@@ -104,8 +104,7 @@ class Limiter:
         here = self.engine.territory.has_run(place.run_id)
         if here if is_line(place.name) else self.engine.territory.hub:
             self._hold(place)
-            if not here:
-                self.far.given.add((place.run_id, place.key))
+            self.far.found(place)
         elif here:
             self.far.holds((place.run_id, place.key))
 

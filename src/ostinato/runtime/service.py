@@ -199,7 +199,7 @@ class Service:
             await self._own()
             while self._task is None and not answer.done():
                 if not await self.engine.run_once():
-                    await asyncio.sleep(0)  # nothing is queued: whoever has the post goes on
+                    return  # another process has it: its answer is heard after the start
 
     async def _own(self) -> None:
         """Once, before anything is stored: an epoch, and who has a place or waits for one."""

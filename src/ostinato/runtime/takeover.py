@@ -24,8 +24,7 @@ async def take_over(
     that missed an event, for whoever had taken that in may have told nobody.
     """
     runs = await engine.storage.busy_runs(partitions)
-    for run_id in runs:
-        engine.post(Tell(run_id, e.TakenOver()))
+    engine.post_first([Tell(run_id, e.TakenOver()) for run_id in runs])  # then what begins here
     if orphans:
         await _tell_missed(engine)
     busy = set(runs)

@@ -16,11 +16,12 @@ import msgspec
 from ostinato.core import events as e
 from ostinato.core.commands import Want
 from ostinato.core.run_ids import HUB
+from ostinato.core.uids import is_line
 from ostinato.errors import NotFoundError
 from ostinato.ports import Mail, Owner, Place, Turn
 from ostinato.runtime.change import Change
 from ostinato.runtime.mailroom import Mailroom, Say, Take
-from ostinato.runtime.posts import Post, Tell, stored
+from ostinato.runtime.posts import NotYet, Post, Tell, stored
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -35,7 +36,8 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
 class FarTurns:
     """``_mine``: turns and places of runs here that the hub knows of, by the number of the turn; 0
     of one that was found in the store. At the hub, ``_theirs`` are the turns of runs elsewhere, and
-    ``given`` those who have their places, as is stored.
+    ``given`` those who have their places, as is stored; with runs that were elsewhere, and have
+    perhaps not heard of it.
     """
 
     def __init__(self, limiter: Limiter, room: Mailroom) -> None:
@@ -71,9 +73,17 @@ class FarTurns:
 
     def free(self, owner: Owner) -> None:
         """It wants none any more, and its rows are gone."""
+        self.given.discard(owner)
         if self._mine.pop(owner, None) is not None:
             run_id, key = owner
             self.engine.post(Say(Mail("free", "", run_id, key, self._next(), b"null", HUB)))
+
+    def give_back(self, owner: Owner) -> None:
+        """It did not want them any more when it heard of them, and their rows are gone."""
+        if self.engine.territory.hub:
+            self.limiter.release(owner)
+            self.engine.wake.set()
+        self.free(owner)
 
     def recount(self, member: str) -> None:
         """Somebody has died who may have had something to say."""
@@ -96,6 +106,10 @@ class FarTurns:
         owner = mail.caller, mail.key
         asked = msgspec.json.decode(mail.body, type=Asked)
         self.limiter.come_from_afar(Turn(*owner, asked.priority, asked.wants))
+
+    def found(self, place: Place) -> None:
+        if not is_line(place.name):
+            self.given.add((place.run_id, place.key))
 
     def asks(self, owner: Owner, number: int) -> None:
         """What it is told from now on is about this turn."""
@@ -218,8 +232,13 @@ class Admitted(Tell):
         if not self.far.counts(owner, self.mail.attempt):
             return None
         if not self.gone:
+            if self.resident.stale:
+                raise NotYet
+            if self.resident.state.has_places(owner[1]):  # it has heard of them before
+                return None
             told = super().apply(engine, change, now)
-        self.far.holds(owner)
+        if not engine.territory.hub:
+            self.far.holds(owner)
         if told is None or not told.facts:
             change.rows.freed.append(owner)
             return owner
@@ -231,7 +250,7 @@ class Admitted(Tell):
 
     def done(self, result: Owner | None) -> None:
         if result is not None:
-            self.far.free(result)
+            self.far.give_back(result)
         self.room.taken(self.mail)
 
     def dropped(self) -> None:

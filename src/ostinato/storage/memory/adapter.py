@@ -219,16 +219,11 @@ class MemoryStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return self._disk.jobs.one(job_id)
 
-    async def due_leases(
-        self, now: int, limit: int, partitions: Partitions | None = None
-    ) -> list[JobRow]:
-        jobs, whole = self._disk.jobs, self._disk.values.job
-        due = (row for row in jobs.due(now) if _is_in(partitions, row.run_id))
-        return list(map(whole, islice(due, limit)))
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        return self._disk.jobs.due(now, limit)
 
-    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
-        leases = self._disk.jobs.leases()
-        return next((row.lease_until for row in leases if _is_in(partitions, row.run_id)), None)
+    async def next_lease(self) -> int | None:
+        return next((row.lease_until for row in self._disk.jobs.leases()), None)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
         return self._disk.jobs.page(query, page)

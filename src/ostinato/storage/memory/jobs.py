@@ -95,8 +95,9 @@ class Jobs:
         held = [row for row in self.rows.values() if row.lease_until is not None]
         return sorted(held, key=lambda row: (row.lease_until, row.id))
 
-    def due(self, now: int) -> list[JobRow]:
-        return [row for row in self.leases() if (row.lease_until or 0) <= now]
+    def due(self, now: int, limit: int) -> list[JobRow]:
+        over = [row for row in self.leases() if (row.lease_until or 0) <= now]
+        return [self._values.job(row) for row in over[:limit]]
 
     def page(self, query: JobQuery, page: Page) -> list[JobRow]:
         last = None if page.cursor is None else self.rows.get(page.cursor)

@@ -280,13 +280,11 @@ class PostgresStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return await self._read(jobs.job, job_id)
 
-    async def due_leases(
-        self, now: int, limit: int, partitions: Partitions | None = None
-    ) -> list[JobRow]:
-        return await self._read(jobs.due_leases, now, limit, partitions)
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
+        return await self._read(jobs.due_leases, now, limit)
 
-    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
-        return await self._read(jobs.next_lease, partitions)
+    async def next_lease(self) -> int | None:
+        return await self._read(jobs.next_lease)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
         return await self._list(jobs.jobs, query, page)

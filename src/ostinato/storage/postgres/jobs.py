@@ -8,25 +8,13 @@ from itertools import groupby, starmap
 from operator import attrgetter
 from typing import Any
 
-from ostinato.core.run_ids import partition_of
 from ostinato.errors import OstinatoError, Refused
-from ostinato.ports import (
-    Claim,
-    JobCount,
-    JobEnd,
-    JobFree,
-    JobQuery,
-    JobRow,
-    JobStop,
-    Page,
-    Partitions,
-)
+from ostinato.ports import Claim, JobCount, JobEnd, JobFree, JobQuery, JobRow, JobStop, Page
 from ostinato.ports.jobs import JobChange
 from ostinato.storage.postgres import statements_jobs as sql
 from ostinato.storage.postgres.arrays import columns, number, numbers, sought, text, texts
 from ostinato.storage.postgres.conditions import Condition, asked
 from ostinato.storage.postgres.link import Link
-from ostinato.storage.postgres.reads import mine
 from ostinato.storage.postgres.values import Keeper, whole
 from ostinato.storage.postgres.wire import Ask
 from ostinato.storage.values import run_owner
@@ -56,12 +44,7 @@ def changes(jobs: Sequence[JobChange], kept: Keeper) -> Iterator[Guarded]:
 def _put(jobs: Sequence[JobRow], kept: Keeper) -> Iterator[Guarded]:
     last = {job.id: job for job in jobs}
     rows = [
-        (
-            *_head(job),
-            *kept.keep(run_owner(job.run_id), job.brief),
-            *_tail(job),
-            partition_of(job.run_id),
-        )
+        (*_head(job), *kept.keep(run_owner(job.run_id), job.brief), *_tail(job))
         for job in last.values()
     ]
     yield Ask(sql.PUT, columns(sql.KINDS, rows)), None
@@ -140,15 +123,12 @@ async def job(link: Link, job_id: str) -> JobRow | None:
     return _row(found[0]) if found else None
 
 
-async def due_leases(
-    link: Link, now: int, limit: int, partitions: Partitions | None = None
-) -> list[JobRow]:
-    asked = Ask(sql.DUE, [mine(partitions), number(now), number(limit)])
-    return list(map(_row, await whole(link, asked, _BRIEF)))
+async def due_leases(link: Link, now: int, limit: int) -> list[JobRow]:
+    return list(map(_row, await whole(link, Ask(sql.DUE, [number(now), number(limit)]), _BRIEF)))
 
 
-async def next_lease(link: Link, partitions: Partitions | None = None) -> int | None:
-    [(until,)] = await link.rows(Ask(sql.NEXT_LEASE, [mine(partitions)]))
+async def next_lease(link: Link) -> int | None:
+    [(until,)] = await link.rows(Ask(sql.NEXT_LEASE))
     return None if until is None else int(until)
 
 

@@ -247,9 +247,6 @@ _DERIVE: dict[str, Any] = {
     "timer": lambda row: partition_of(row[0]),
     "wait": lambda row: partition_of(row[0]),
     "outbox": lambda row: partition_of(row[1]),
-    "job": lambda row: partition_of(row[2]),
     "dead_letter": _type_of_letter,
 }
-_TYPE_OF_DERIVED = dict.fromkeys(("run", "timer", "wait", "outbox", "job"), "i") | {
-    "dead_letter": "t"
-}
+_TYPE_OF_DERIVED = dict.fromkeys(("run", "timer", "wait", "outbox"), "i") | {"dead_letter": "t"}

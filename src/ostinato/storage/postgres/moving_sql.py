@@ -18,7 +18,7 @@ STAYS = {
 """Tables that are not moved, and why."""
 
 DERIVED = {
-    "timer": ("partition",), "outbox": ("partition",), "job": ("partition",),
+    "timer": ("partition",), "outbox": ("partition",),
     "run": ("partition", "era", "by"), "event": ("era", "by"),
     "wait": ("partition", "era", "by", "opened"),
     "event_key": ("era", "by"), "dead_letter": ("event_type",),

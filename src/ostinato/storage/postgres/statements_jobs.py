@@ -8,10 +8,10 @@ JOB = (
     "id, run_id, key, attempt, topic, workflow, priority, ready_at, brief, holes, timeout, deaths, "
     "token, worker, claimed_at, lease_until, cancelled"
 )
-KINDS = "tttittiibtiittiifi"
-_OTHERS = f"{JOB}, partition".removeprefix("id, ")
+KINDS = "tttittiibtiittiif"
+_OTHERS = JOB.removeprefix("id, ")
 PUT = f"""
-INSERT INTO job (id, {_OTHERS}) SELECT * FROM {unnested(KINDS, "new")}
+INSERT INTO job ({JOB}) SELECT * FROM {unnested(KINDS, "new")}
 ON CONFLICT (id) DO UPDATE SET (number, {_OTHERS}) = ROW (
     excluded.number, {", ".join(f"excluded.{name}" for name in _OTHERS.split(", "))}
 )
@@ -62,17 +62,9 @@ WHERE id = $2::text AND token = $3::text RETURNING {JOB}
 """
 ONE = f"SELECT {JOB} FROM job WHERE id = $1::text"
 DUE = f"""
-SELECT {JOB} FROM unnest($1::int2[]) AS mine (place) CROSS JOIN LATERAL (
-    SELECT * FROM job AS its WHERE its.partition = mine.place AND lease_until <= $2::int8
-    ORDER BY lease_until LIMIT $3::int8
-) AS job ORDER BY lease_until, id LIMIT $3::int8
+SELECT {JOB} FROM job WHERE lease_until <= $1::int8 ORDER BY lease_until, id LIMIT $2::int8
 """
-NEXT_LEASE = """
-SELECT min(next.lease_until) FROM unnest($1::int2[]) AS mine (place) CROSS JOIN LATERAL (
-    SELECT lease_until FROM job WHERE job.partition = mine.place AND lease_until IS NOT NULL
-    ORDER BY lease_until LIMIT 1
-) AS next
-"""
+NEXT_LEASE = "SELECT min(lease_until) FROM job WHERE lease_until IS NOT NULL"
 SOME = f"SELECT {JOB} FROM job"
 COUNTS = """
 SELECT topic, worker, count(*), min(ready_at) FROM job GROUP BY topic, worker

@@ -10,7 +10,6 @@ list stalls nobody.
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -57,7 +56,7 @@ from ostinato.ports.storage import ANY
 from ostinato.storage.sqlite import batch as batches
 from ostinato.storage.sqlite import connection, faults, jobs, lists, reads, schema, transaction
 from ostinato.storage.sqlite.opened import Opened
-from ostinato.storage.sqlite.owner import Owner
+from ostinato.storage.sqlite.owner import Owner, inode
 from ostinato.storage.sqlite.pace import Pace
 
 P = ParamSpec("P")
@@ -291,12 +290,10 @@ class SqliteStorage:
     async def job(self, job_id: str) -> JobRow | None:
         return self._read(jobs.job, job_id)
 
-    async def due_leases(
-        self, now: int, limit: int, partitions: Partitions | None = None
-    ) -> list[JobRow]:
+    async def due_leases(self, now: int, limit: int) -> list[JobRow]:
         return self._read(jobs.due_leases, now, limit)
 
-    async def next_lease(self, partitions: Partitions | None = None) -> int | None:
+    async def next_lease(self) -> int | None:
         return self._read(jobs.next_lease)
 
     async def jobs(self, query: JobQuery, page: Page) -> list[JobRow]:
@@ -392,12 +389,3 @@ class SqliteStorage:
 
     async def unswept(self) -> bool:
         return await self._list(reads.unswept)
-
-
-def inode(file: Path) -> tuple[int, int] | None:
-    """Which file this is, whatever it is called; None when it is gone."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

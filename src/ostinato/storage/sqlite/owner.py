@@ -109,3 +109,12 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
+
+
+def inode(file: Path) -> tuple[int, int] | None:
+    """Which file this is, whatever it is called; None when it is gone."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -67,7 +67,9 @@ class Clients:
             process = await self._world.serving()
             try:
                 return await process.ask(serve)
-            except AGAIN as error:
+            except (*AGAIN, OstinatoError) as error:
+                if not isinstance(error, AGAIN) and not _of_another(error):
+                    raise
                 if isinstance(error, Refused):
                     self._ledger.breaks("client.refused", f"by the store: {error}")
                 await asyncio.sleep(0.01 + self._world.chance.random() * longest)
@@ -360,3 +362,8 @@ def input_of(number: int) -> dict[str, Any]:
 
 def _answer(view: Any) -> bytes:
     return str(view.id).encode()
+
+
+def _of_another(error: OstinatoError) -> bool:
+    """What was asked of another process has met a bug of an adapter there."""
+    return type(error) is OstinatoError and AdapterBug.__name__ in error.message

@@ -13,11 +13,9 @@ from ostinato.ports import LEFT, Batch, Mail, Storage, StoredEvent
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import (
     NOW,
-    claim,
     ended,
     event,
     head,
-    job,
     mail,
     outgoing,
     record,
@@ -97,19 +95,6 @@ class PartitionedPromises(SharedHooks):
             assert await storage.mail(frozenset({HUB})) == [to_hub]
             assert await storage.mail() == [to_run, elsewhere, to_hub]
             assert [one.place for one in await storage.mail()] == [*MINE, *THEIRS, HUB]
-
-    async def test_leases_of_jobs_are_read_by_partitions(self) -> None:
-        offered = [job("j1", NOW, run_id=ONE), job("j2", NOW + 1, run_id=OTHER)]
-        async with self._written(jobs=offered) as storage:
-            await storage.claim_jobs(claim(most=1, lease=200))
-            await storage.claim_jobs(claim(most=1, lease=100))
-            for mine, ids in ((MINE, "1"), (THEIRS, "2"), (BOTH, "21"), (FREE, "")):
-                found = await storage.due_leases(NOW + 999, 9, mine)
-                assert [one.id for one in found] == [f"j{number}" for number in ids]
-            [first] = await storage.due_leases(NOW + 999, 1, BOTH)
-            assert first.id == "j2"
-            nexts = [await storage.next_lease(mine) for mine in (MINE, THEIRS, BOTH, FREE)]
-            assert nexts == [NOW + 200, NOW + 100, NOW + 100, None]
 
     async def test_runs_that_are_over_are_read_by_partitions(self) -> None:
         over = [ended(ONE, ended_at=NOW + 2), ended(OTHER, ended_at=NOW + 1)]

@@ -321,11 +321,10 @@ CREATE TABLE job (
     worker      text COLLATE "C",
     claimed_at  bigint,
     lease_until bigint,
-    cancelled   boolean NOT NULL,
-    partition   smallint NOT NULL
+    cancelled   boolean NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX job_free ON job (topic, priority DESC, ready_at, number) WHERE token IS NULL;
-CREATE INDEX job_lease ON job (partition, lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX job_lease ON job (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX job_newest ON job (ready_at, id);
 CREATE INDEX job_run ON job (run_id);
 CREATE INDEX job_held ON job (topic, worker, ready_at);
