@@ -3,9 +3,9 @@
     python -m benchmarks.takeover [ROUNDS] [LEASE]
 
 Two servers share a PostgreSQL of their own. Runs that wait for an event begin at one, which is
-then ended; when it is gone the event is sent to the other, and what counts is the time from the signal
-to the end of the last of the runs. A third of the lease goes by on average before somebody looks, so
-rounds differ. The last line is JSON: seconds of each round, by how the process was ended.
+then ended; when it is gone the event is sent to the other, and what counts is the time from the
+signal to the end of the last of the runs. A third of the lease goes by on average before somebody
+looks, so rounds differ. The last line is JSON: seconds of each round, by how the process was ended.
 """
 
 from __future__ import annotations
