@@ -118,6 +118,15 @@ async def test_the_next_job_comes_with_the_answer(stage):
         assert (await app.run_view(run.id)).status == "succeeded"
 
 
+async def test_the_end_of_a_job_that_was_given_here_reads_nothing(stage, monkeypatch):
+    async with offered(stage) as (app, run, (one,)):
+        read = []
+        monkeypatch.setattr(type(app.storage), "job", lambda *given: read.append(given))
+        await done(app, one)
+        assert await run.result(5) == {"a": 1}
+        assert read == []
+
+
 async def test_a_stale_or_foreign_token_is_refused_and_counts_for_nothing(stage):
     async with offered(stage) as (app, run, (mine,)):
         for token in ("", "another"):

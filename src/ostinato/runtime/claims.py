@@ -87,14 +87,24 @@ class _OfClaim(Post):
 
 
 class EndJob(_OfClaim):
-    """A worker says how a job went (``event_of`` its row). The answer: whether that counted."""
+    """A worker says how a job went (``event_of`` its row). The answer: whether that counted.
 
-    __slots__ = ("event_of", "job_id", "token")
+    ``known`` is the row as it was given to the worker, and is not read again: the store refuses the
+    token of one that has lost it.
+    """
+
+    __slots__ = ("event_of", "job_id", "known", "token")
 
     def __init__(
-        self, job_id: str, token: str, event_of: EventOf, answer: asyncio.Future[Any] | None
+        self,
+        job_id: str,
+        token: str,
+        event_of: EventOf,
+        answer: asyncio.Future[Any] | None,
+        known: JobRow | None = None,
     ) -> None:
         super().__init__(answer)
+        self.known = known
         self.job_id = job_id
         self.token = token
         self.event_of = event_of
@@ -111,7 +121,7 @@ class EndJob(_OfClaim):
         self.done(msgspec.json.decode(told, type=bool))
 
     async def ready(self, engine: Engine) -> None:
-        self.row = await held(engine, self.job_id, self.token)
+        self.row = self.known or await held(engine, self.job_id, self.token)
         await self._load(engine)
 
     def apply(self, engine: Engine, change: Change, now: int) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from msgspec import structs
+
 from ostinato.core import events as e
 from ostinato.core.tasks import job_id
 from ostinato.errors import ConflictError, Refused
@@ -35,6 +37,9 @@ RETURN = 30_000
 """ms after its start in which a process takes no job from a worker."""
 
 MANY = 500
+
+REMEMBERED = 10_000
+"""Rows of jobs that workers have; of an older one it is read what it was."""
 
 Ask = Callable[[Callable[[asyncio.Future[Any]], Post]], Awaitable[Any]]
 
@@ -65,7 +70,7 @@ class Jobs:
         self._ask = ask
         self._here = here
         self._claimed: deque[tuple[int, JobRow]] = deque()
-        self._tokens: dict[str, str] = {}
+        self._held: dict[str, JobRow] = {}  # given by this process, without their briefs
         self._recalled: list[tuple[str, str, int]] = []
         self._losing: set[str] = set()
         self._lease_at: float = inf
@@ -87,13 +92,14 @@ class Jobs:
             left = deadline - loop.time()
             if left <= 0:
                 return []
+            if self.offers.possible(self._elsewhere(wish)):  # it came while one looked
+                continue
             await self.offers.wait(wish.topics, left, until)
         self.offers.pass_on(wish.topics)
         return []
 
     async def _claim(self, wish: Wish) -> list[JobRow]:
-        elsewhere = [topic for topic in wish.topics if not self._here(topic)]
-        possible = self.offers.possible(elsewhere)
+        possible = self.offers.possible(self._elsewhere(wish))
         if not possible:
             return []
         order = sorted(possible, key=lambda topic: self._served.get(topic, 0))
@@ -115,10 +121,15 @@ class Jobs:
             self._note(row)
         return rows
 
+    def _elsewhere(self, wish: Wish) -> list[str]:
+        return [topic for topic in wish.topics if not self._here(topic)]
+
     def _note(self, row: JobRow) -> None:
         self._turn += 1
         self._served[row.topic] = self._turn
-        self._tokens[row.id] = row.token or ""
+        self._held[row.id] = structs.replace(row, brief=b"")
+        if len(self._held) > REMEMBERED:
+            del self._held[next(iter(self._held))]
         start = (row.claimed_at or 0) + LONG
         self._claimed.append((start, row))
         self._expect_lease(row)
@@ -136,12 +147,14 @@ class Jobs:
         posts: list[EndJob] = []
 
         def make(answer: asyncio.Future[Any]) -> Post:
-            posts.append(EndJob(job_id, token, event_of, answer))
+            posts.append(EndJob(job_id, token, event_of, answer, self._known(job_id, token)))
             return posts[0]
 
         try:
             counted = await self._ask(make)
         except Refused as error:
+            self._held.pop(job_id, None)
+            await held(self.engine, job_id, token)
             raise ConflictError(f"job {job_id} is not yours any more") from error
         self.ended(posts[0])
         if not counted:
@@ -167,10 +180,15 @@ class Jobs:
             self.engine.post(Tell(row.run_id, e.Heard(row.key, row.attempt)))
         return row.cancelled
 
+    def _known(self, job_id: str, token: str) -> JobRow | None:
+        """It was given here, and perhaps to another since: then the store refuses what is said."""
+        row = self._held.get(job_id)
+        return row if row is not None and row.token == token else None
+
     def _forget(self, row: JobRow) -> None:
         self.workers.heard(row.worker or "")
-        if self._tokens.get(row.id) == row.token:
-            del self._tokens[row.id]
+        if self._known(row.id, row.token or "") is not None:
+            del self._held[row.id]
 
     # what runs say
 
@@ -230,7 +248,7 @@ class Jobs:
         told = 0
         while self._claimed and self._claimed[0][0] <= now:
             _, row = self._claimed.popleft()
-            if self._tokens.get(row.id) == row.token:
+            if self._known(row.id, row.token or "") is not None:
                 self.engine.post(Tell(row.run_id, taken(row)))
                 told += 1
         return told
