@@ -9,6 +9,7 @@ from ostinato.app.doing import Once
 from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError, Unready
 from ostinato.ports import RunQuery
+from ostinato.storage.memory import SharedMemoryStorage
 from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
 from tests.stage import Gate, one_job, reached, until
 
@@ -287,3 +288,29 @@ async def test_what_is_started_before_a_share_is_taken_up_is_in_that_share(table
         await third.begin()
         assert [await run.result(5) for run in runs] == [{"j": None}] * 20
         await third.close()
+
+
+async def test_what_is_taken_while_a_share_is_taken_up_belongs_to_it(table, time, monkeypatch):
+    """One engine has both: a second one would take the store from the first."""
+    other, app = SharedMemoryStorage(table), process(table, time, one_job({"run": "noop"}))
+    await other.open()
+    await other.members.renew(60_000, "")
+    read, go_on, plain = asyncio.Event(), asyncio.Event(), app._read_workflows
+
+    async def slowly(storage):
+        read.set()
+        await go_on.wait()
+        await plain(storage)
+
+    monkeypatch.setattr(app, "_read_workflows", slowly)
+    opened = asyncio.create_task(app.open(stand_by=True))
+    await read.wait()
+    assert len(app._membership.owned) == 32
+    await other.members.leave()
+    await until(lambda: len(app._membership.owned) == 64)
+    go_on.set()
+    await opened
+    await app.begin()
+    await holds(app)
+    assert await (await app.start_run("w", {})).result(5) == {"j": None}
+    await app.close()

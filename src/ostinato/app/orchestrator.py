@@ -175,9 +175,10 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             works = taken is None or bool(taken.partitions)
             if not works:
                 await self._read_workflows(storage)
-            self._stay()  # it may be given work from here on
-            if works:
-                await self._begin_to_work(taken)
+            async with self._beginning:
+                self._stay()  # it may be given more from here on
+                if works:
+                    await self._begin_to_work(taken)
         except BaseException:
             self._service = None
             await self._leave()

@@ -32,6 +32,7 @@ class Sharing(Deploying, Reading):
         self._membership: Membership | None = None
         self._news: News | None = None
         self._bringing: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
 
     @property
     def stands_by(self) -> bool:
@@ -104,10 +105,13 @@ class Sharing(Deploying, Reading):
     # what membership asks for
 
     async def _take_up(self, taken: Taken) -> None:
-        if self._service is not None:
-            await self._service.moves.take(taken)
+        async with self._beginning:
+            first = self._service is None
+            if first:
+                await self._begin_to_work(taken)
+        if not first:
+            await self.service.moves.take(taken)
             return
-        await self._begin_to_work(taken)
         await self.service.start(taken)
         bring = self._try_to_bring(HUB in taken.partitions)
         self._bringing = asyncio.create_task(bring, name="ostinato-deploy")
