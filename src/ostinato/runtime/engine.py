@@ -286,13 +286,12 @@ class Engine:
     # committing
 
     async def _commit(self, applied: list[Applied], now: int) -> None:
-        batch = NOTHING
+        batch, changes = NOTHING, [one.change for one in applied]
         try:
-            if any(one.change for one in applied):
-                batch = batch_of(
-                    self.epoch, now, [one.change for one in applied], self.inline, self.apart
-                )
+            if any(changes):
+                batch = batch_of(self.epoch, now, changes, self.inline, self.apart)
                 batch.known = self.known()
+                self.outlets.hand_out(batch, now)
                 await self.storage.commit(batch)
                 self.commits += 1
         except Outdated:
