@@ -2,7 +2,7 @@
 # ARGS is handed on: make serve ARGS="hello.yaml", make test ARGS="-k timers"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve bench bench-quick bench-pg test test-quick check format docs lock clean core-set test-set simulate vectors mutations
+.PHONY: help demo serve bench bench-quick bench-pg test test-quick check format docs lock clean core-set test-set simulate vectors mutations mutation-seeds
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
@@ -34,6 +34,9 @@ simulate: test-set      ## crash a simulated engine everywhere (SEEDS=10000; SEE
 
 mutations: test-set     ## remove the code behind each promise: the simulation must turn red (minutes)
 	@$(BIN)/pytest tests/simulation/each_mutation.py $(ARGS)
+
+mutation-seeds: test-set ## write down which seed finds each mutation (ARGS="--only limit")
+	@$(BIN)/python -m tests.simulation.finding $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
 	@$(BIN)/pytest -n auto $(ARGS)

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import time
 import urllib.request
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from ostinato.app import App
+from ostinato.cli import server
 from ostinato.cli.server import _bound
 from ostinato.config import Settings
 from tests.cli.live import command, serving
@@ -99,6 +103,30 @@ def test_a_stream_does_not_hold_up_the_end(here):
         with urllib.request.urlopen(f"{url}/runs/{run['id']}/stream") as stream:  # noqa: S310
             assert stream.readline()
             assert server.end()[0] == 0
+
+
+async def test_a_request_that_holds_up_the_end_is_told_to_ask_again(here, monkeypatch):
+    loop = asyncio.get_running_loop()
+    begun, address = asyncio.Event(), loop.create_future()
+    monkeypatch.setattr(server, "_REQUESTS_END_WITHIN", 0)
+    monkeypatch.setattr(server, "_tell", lambda app, url, json: address.set_result(url))
+    app = App(Settings(store="memory:", port=0))
+
+    async def never(*_, **__):
+        begun.set()
+        await asyncio.Event().wait()
+
+    app.accept = never
+    served = asyncio.create_task(server.serving(app))
+    async with httpx2.AsyncClient(base_url=await address, trust_env=False) as http:
+        asked = asyncio.create_task(http.post("/events", json={"type": "GO"}))
+        await begun.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        answer = await asked
+    await served
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "ask another" in answer.json()["detail"]
 
 
 def test_a_second_signal_no_longer_waits_for_jobs_at_work(here):

@@ -148,12 +148,13 @@ class Worker(Server):
 class Load:
     """Clients that repeat each request until it is answered. Each one may go to another server."""
 
-    def __init__(self, servers, notes, seed):
+    def __init__(self, servers, notes, seed, clients=CLIENTS):
         self.servers = servers
         self.notes = notes
         self.chance = random.Random(seed)
         self.journal = Journal()
         self.enough = asyncio.Event()
+        self.count = clients
         self.number = 0
         self.problems = []
 
@@ -224,7 +225,7 @@ class Load:
 
     async def __aenter__(self):
         self.http = httpx2.AsyncClient(trust_env=False)
-        self.clients = [asyncio.create_task(self.client()) for _ in range(CLIENTS)]
+        self.clients = [asyncio.create_task(self.client()) for _ in range(self.count)]
         self.answering = [asyncio.create_task(self.answerer()) for _ in range(2)]
         return self
 

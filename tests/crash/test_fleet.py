@@ -14,6 +14,7 @@ import pytest
 from tests.crash.load import Load, Notes, Server, Worker, finish_here
 
 TIMES = int(os.environ.get("FLEET_FAULTS", "11"))
+CLIENTS = int(os.environ.get("FLEET_CLIENTS", "3"))
 LEASE = 1.5
 SKEWS = (-240, 0, 420)
 """Seconds by which the clock of each server's machine is wrong."""
@@ -152,7 +153,7 @@ async def test_nothing_is_lost_or_doubled_whatever_happens_to_servers_and_databa
     async with AsyncExitStack() as stack:
         for process in servers + workers:
             await stack.enter_async_context(process)
-        load = await stack.enter_async_context(Load(servers, notes, seed))
+        load = await stack.enter_async_context(Load(servers, notes, seed, CLIENTS))
         for number in range(TIMES):
             await notes.wait_begun(chance.choice((1, 20, 150)))
             await faults.kinds[number % len(faults.kinds)]()

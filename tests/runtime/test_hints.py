@@ -182,6 +182,13 @@ def look_slowly(time, app):
     app.service.engine.wake.set()
 
 
+async def test_who_has_ended_hears_nothing_more(table, time):
+    async with two_and_runs(table, time, 1) as (first, second, _):
+        await second.close()
+        assert not second._news.hearers
+        assert first._news.hearers
+
+
 async def test_who_was_cut_off_looks_at_once(table, time):
     async with two_and_runs(table, time, 1) as (first, second, [run]):
         for app in (first, second):

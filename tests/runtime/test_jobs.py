@@ -127,6 +127,75 @@ async def test_the_end_of_a_job_that_was_given_here_reads_nothing(stage, monkeyp
         assert read == []
 
 
+async def test_what_is_offered_while_somebody_waits_is_theirs_from_the_start(stage, monkeypatch):
+    """Nobody looks for it: it is claimed by the batch that offers it."""
+    async with stage.app(far(job(), job("b"))) as app:
+        waiting = asyncio.create_task(taken(app, wait=5_000))
+        await until(lambda: len(app.service.jobs.offers) == 1)
+        looked = []
+        monkeypatch.setattr(type(app.storage), "claim_jobs", lambda *given: looked.append(given))
+        run = await app.start("w")
+        both = await waiting
+        assert sorted(one.key for one in both) == ["p/a", "p/b"]
+        for one in both:
+            assert await done(app, one, fetch=asking()) == []
+        assert await run.result(5) == {"a": 1, "b": 1}
+        assert looked == []
+
+
+async def test_the_next_job_comes_with_the_batch_that_ends_the_one_before(stage, monkeypatch):
+    document = {
+        "workflow": "w",
+        "phases": [{"phase": name, "jobs": [job(name)]} for name in ("a", "b", "c")],
+    }
+    async with stage.app(document) as app:
+        run = await app.start("w")
+        (one,) = await taken(app)
+        looked = []
+        monkeypatch.setattr(type(app.storage), "claim_jobs", lambda *given: looked.append(given))
+        commits = app.service.engine.commits
+        (two,) = await done(app, one, fetch=asking())
+        (three,) = await done(app, two, fetch=asking())
+        assert await done(app, three) == []
+        assert (await run.result(5), looked) == ({"c": 1}, [])
+        assert app.service.engine.commits - commits == 3
+
+
+async def test_what_was_offered_to_whoever_is_gone_by_then_is_offered_again(stage, monkeypatch):
+    async with stage.app(far(job())) as app:
+        waiting = asyncio.create_task(taken(app, wait=5_000))
+        await until(lambda: len(app.service.jobs.offers) == 1)
+        plain = type(app.storage).commit
+
+        async def slowly(storage, batch):
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await plain(storage, batch)
+
+        monkeypatch.setattr(type(app.storage), "commit", slowly)
+        run = await app.start("w")
+        monkeypatch.setattr(type(app.storage), "commit", plain)
+        (one,) = await taken(app, wait=5_000)
+        await done(app, one)
+        assert await run.result(5) == {"a": 1}
+
+
+async def test_who_names_a_topic_and_wants_none_of_it_waits_for_the_others(stage):
+    async with offered(stage, job(), job("b", "near")) as (app, run, (one,)):
+        (other,) = await taken(app, "near")
+        asked = Fetch([Wanted("far", 0), Wanted("near", 1)], "w2", 9, LEASE, 5_000)
+        waiting = asyncio.create_task(app.fetch_jobs(asked))
+        await until(lambda: len(app.service.jobs.offers) == 1)
+        for each in (one, other):
+            await app.release_job(each.id, Release(each.token))
+        (near,) = await waiting
+        assert near.key == "p/b"
+        (far,) = await taken(app)
+        await done(app, far)
+        await done(app, near)
+        assert await run.result(5) == {"a": 1, "b": 1}
+
+
 async def test_a_stale_or_foreign_token_is_refused_and_counts_for_nothing(stage):
     async with offered(stage) as (app, run, (mine,)):
         for token in ("", "another"):

@@ -76,7 +76,9 @@ class Server:
 
     def _launch(self) -> None:
         options = [part for option in self.options for part in ("-c", option)]
-        with (self.folder / "log").open("wb") as log:
+        log_file = self.folder / "log"
+        log_file.unlink(missing_ok=True)  # children of one that was killed still write to that one
+        with log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [
                     *self.wrap, self.bin / "postgres", "-D", self.folder / "data",

@@ -35,12 +35,16 @@ def find(mutation, first=None, seeds=SEEDS):
     tried = range(seeds) if first is None else (first, *range(seeds))
     for seed in tried:
         with applied(mutation):
-            rules = simulate(plan_of(seed)).rules
+            rules = rules_of(seed)
         seen |= rules
         found = rules & mutation.rules
-        if found and not found & simulate(plan_of(seed)).rules:
+        if found and not found & rules_of(seed):
             return seed
     raise NotFound(f"{seeds} seeds stay green, or break other rules: {sorted(seen)}")
+
+
+def rules_of(seed):
+    return simulate(plan_of(seed)).rules
 
 
 def main(arguments=None):

@@ -27,7 +27,7 @@ from tests.simulation import served
 FIRST, SEEDS = 120, 14
 """Those of ``make test``: among them processes that wake up behind their successors."""
 
-NO_FENCE = 131
+NO_FENCE = 133
 """A seed in which such a process still tries to write."""
 
 AGAIN = (3, NO_FENCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw, UnsetType, structs
@@ -15,7 +15,9 @@ from ostinato.core.durations import parse_duration
 from ostinato.core.views import View
 from ostinato.errors import DefinitionError, InvalidInput
 from ostinato.ports import JobRow
+from ostinato.runtime.asking import Wish
 from ostinato.runtime.bounds import check_size
+from ostinato.runtime.claims import handed_over
 from ostinato.runtime.desk import (
     Broken,
     Done,
@@ -28,9 +30,8 @@ from ostinato.runtime.desk import (
     Wanted,
     handed,
 )
-from ostinato.runtime.jobs import Wish
 from ostinato.runtime.reports import failure_from
-from ostinato.runtime.workers import Seen
+from ostinato.runtime.workers import PROTOCOL, Seen
 
 MOST_JOBS = 1_000
 MOST_TOPICS = 100
@@ -71,10 +72,16 @@ class Elsewhere(Reading):
         Raises ``InvalidInput``, and ``ProtocolMismatch`` for a worker of another protocol.
         """
         wish = wish_of(asked)
-        jobs = self.service.jobs
-        jobs.workers.asks(asked.worker, wish.topics, asked.version, asked.protocol)
+        self._heard(asked)
         never = asyncio.get_running_loop().create_future()
-        rows = await jobs.fetch(wish, never if until is None else until)
+        rows = await self.service.jobs.fetch(wish, never if until is None else until)
+        return await self._readable(rows)
+
+    def _heard(self, asked: Fetch) -> None:
+        topics = wish_of(asked).topics
+        self.service.jobs.workers.asks(asked.worker, topics, asked.version, asked.protocol)
+
+    async def _readable(self, rows: Sequence[JobRow]) -> list[Handed]:
         found = [(row, _handed(row)) for row in rows]
         for row, told in found:
             if told is None:
@@ -84,29 +91,30 @@ class Elsewhere(Reading):
 
     async def complete_job(self, job_id: str, done: Done) -> list[Handed]:
         """Raises ``ConflictError`` or ``NotFoundError`` when it is not the worker's any more."""
-        self._look(done.fetch)
+        wish = _next(done.fetch)
         output = Raw(b"null" if isinstance(done.output, UnsetType) else bytes(done.output))
         check_size("the output", output, self.settings.limits.result, "limits.result")
-        if done.later:
-            await self._end(job_id, done.token, lambda row: e.Deferred(row.key, row.attempt))
-        else:
-            await self._end(
-                job_id, done.token, lambda row: e.Completed(row.key, row.attempt, output)
-            )
-        return await self._next(done.fetch)
+
+        def said(row: JobRow) -> e.Event:
+            if done.later:
+                return e.Deferred(row.key, row.attempt)
+            return e.Completed(row.key, row.attempt, output)
+
+        given = await self.service.jobs.end(job_id, done.token, said, wish)
+        return await self._more(done.fetch, given)
 
     async def fail_job(self, job_id: str, broken: Broken) -> list[Handed]:
         """Raises as ``complete_job`` does."""
-        self._look(broken.fetch)
+        wish = _next(broken.fetch)
         failure = failure_from(broken.error.name, broken.error.message)
         after = None if broken.after is None else ms_of(broken.after, "after")
         final = not broken.retry
-        await self._end(
-            job_id,
-            broken.token,
-            lambda row: e.Failed(row.key, row.attempt, failure, final=final, after=after),
-        )
-        return await self._next(broken.fetch)
+
+        def said(row: JobRow) -> e.Event:
+            return e.Failed(row.key, row.attempt, failure, final=final, after=after)
+
+        given = await self.service.jobs.end(job_id, broken.token, said, wish)
+        return await self._more(broken.fetch, given)
 
     async def extend_job(self, job_id: str, extend: Extend) -> bool:
         """Whether it should stop. Raises as ``complete_job`` does."""
@@ -115,18 +123,15 @@ class Elsewhere(Reading):
 
     async def release_job(self, job_id: str, release: Release) -> None:
         """It is offered again, and that is no failure. Raises as ``complete_job`` does."""
-        await self._end(job_id, release.token, lambda row: e.HandedOver(row.key, row.attempt))
+        await self.service.jobs.end(job_id, release.token, handed_over)
 
-    async def _end(self, job_id: str, token: str, event_of: Any) -> None:
-        await self.service.jobs.end(job_id, token, event_of)
-
-    def _look(self, asked: Fetch | None) -> None:
-        """What is asked for beside is looked at before anything is done."""
-        if asked is not None:
-            wish_of(asked)
-
-    async def _next(self, asked: Fetch | None) -> list[Handed]:
-        return [] if asked is None else await self.fetch_jobs(structs.replace(asked, wait=0))
+    async def _more(self, asked: Fetch | None, given: Sequence[JobRow]) -> list[Handed]:
+        if asked is None:
+            return []
+        if not given:
+            return await self.fetch_jobs(structs.replace(asked, wait=0))
+        self._heard(asked)
+        return await self._readable(given)
 
     async def workers(self) -> list[WorkerView]:
         """Who has asked for work, and who has some; the one that was heard of last comes first."""
@@ -178,6 +183,15 @@ def _unknown(name: str, jobs: int) -> WorkerView:
     return WorkerView(
         name=name, topics=(), version="", protocol=None, seen_at=None, jobs=jobs, skew=""
     )
+
+
+def _next(asked: Fetch | None) -> Wish | None:
+    """What is asked for beside is looked at before anything is done; a worker of another protocol
+    is told so after that."""
+    if asked is None:
+        return None
+    wish = wish_of(structs.replace(asked, wait=0))
+    return wish if asked.protocol == PROTOCOL else None
 
 
 def wish_of(asked: Fetch) -> Wish:

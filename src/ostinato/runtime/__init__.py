@@ -41,6 +41,7 @@ takeover   what a dead process left behind
 operations repairs of many runs, one by one, at their rate
 operating  what changes an operation: a preview, its launch, a stop, its end
 jobs       what workers elsewhere do        offers     who waits for it
+asking     a worker that asks, and what it is given while it waits
 worker     takes jobs from a server's desk, runs their handlers, hands them in
 hands      a job in a worker's hands        desk       what workers and servers say
 claims     what becomes of a claimed job    workers    who was heard of, and in which version

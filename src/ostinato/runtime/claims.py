@@ -136,6 +136,23 @@ class EndJob(_OfClaim):
         return counts
 
 
+class GiveBack(EndJob):
+    """It was given to somebody who is gone: it is offered again. ``over`` hears when it is."""
+
+    __slots__ = ("over",)
+
+    def __init__(self, row: JobRow, over: Callable[[EndJob], None]) -> None:
+        super().__init__(row.id, row.token or "", handed_over, None, row)
+        self.over = over
+
+    def done(self, result: Any) -> None:
+        self.over(self)
+
+
+def handed_over(row: JobRow) -> e.HandedOver:
+    return e.HandedOver(row.key, row.attempt)
+
+
 class LoseLease(_OfClaim):
     """A worker was not heard of in time."""
 

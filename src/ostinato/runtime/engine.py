@@ -66,7 +66,7 @@ class Engine:
     ``learn`` says whether workflows may be known now that were not before; ``known`` is the number
     of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
     (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
-    far clocks may be that share it.
+    far clocks may be that share it. ``queue`` is what waits for the next tick.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Engine:
         self.unreadable: set[str] = set()
         self.first_in_line: Callable[[str, str], str | None] = lambda workflow, uid: None
         self.length_of_line: Callable[[str], int] = lambda name: 0
-        self._queue: deque[Post] = deque()
+        self.queue: deque[Post] = deque()
         self._taken: list[Post] = []
         self._known: dict[tuple[str, str], StoredEvent] | None = None
         self._at_rest = asyncio.Event()
@@ -108,18 +108,18 @@ class Engine:
 
     def __len__(self) -> int:
         """Posts that wait for the next tick."""
-        return len(self._queue)
+        return len(self.queue)
 
     def post(self, post: Post) -> None:
         if self.stopping and post.answer is not None:
             raise Unready("the engine is stopping; start it again to go on")
-        self._queue.append(post)
+        self.queue.append(post)
         self.drained.clear()
         self.wake.set()
 
     def post_first(self, posts: Sequence[Post]) -> None:
         """Before everything that is queued: what they say may be true no longer after that."""
-        self._queue.extendleft(reversed(posts))
+        self.queue.extendleft(reversed(posts))
         self.drained.clear()
         self.wake.set()
 
@@ -132,7 +132,7 @@ class Engine:
     def give(self, partitions: Partitions) -> None:
         """Between two ticks: another process goes on with the runs that are there."""
         self.residents.give(partitions)
-        self._queue = deque(post for post in self._queue if post.partition not in partitions)
+        self.queue = deque(post for post in self.queue if post.partition not in partitions)
 
     def run_id(self, now: int) -> str:
         """Of a run that may be anywhere: in a partition of this process's."""
@@ -146,7 +146,7 @@ class Engine:
 
     async def run_once(self, now: int | None = None) -> int:
         """One tick: at most ``CAP`` posts. Returns how many."""
-        posts = [self._queue.popleft() for _ in range(min(len(self._queue), CAP))]
+        posts = [self.queue.popleft() for _ in range(min(len(self.queue), CAP))]
         if posts:
             self._taken, self._known = posts, None
             self._at_rest.clear()
@@ -158,7 +158,7 @@ class Engine:
                 self.residents.shrink()
                 self._at_rest.set()
             self._taken = []
-        if not self._queue or self.backoff:
+        if not self.queue or self.backoff:
             self.drained.set()
         return len(posts)
 
@@ -171,7 +171,7 @@ class Engine:
     def close(self) -> None:
         """Whoever still waits is told that nothing comes any more."""
         error = Unready("the engine has stopped before this was stored; start it again to go on")
-        for post in (*self._taken, *self._queue):
+        for post in (*self._taken, *self.queue):
             post.failed(error)
         self.outlets.watching.stop()
 
@@ -286,13 +286,12 @@ class Engine:
     # committing
 
     async def _commit(self, applied: list[Applied], now: int) -> None:
-        batch = NOTHING
+        batch, changes = NOTHING, [one.change for one in applied]
         try:
-            if any(one.change for one in applied):
-                batch = batch_of(
-                    self.epoch, now, [one.change for one in applied], self.inline, self.apart
-                )
+            if any(changes):
+                batch = batch_of(self.epoch, now, changes, self.inline, self.apart)
                 batch.known = self.known()
+                self.outlets.hand_out(batch, now)
                 await self.storage.commit(batch)
                 self.commits += 1
         except Outdated:
@@ -365,11 +364,11 @@ class Engine:
 
     def _refuse_queued(self, error: Exception) -> None:
         """Whoever waits is told now; what nobody waits for goes on waiting."""
-        waiting = list(self._queue)
-        self._queue.clear()
+        waiting = list(self.queue)
+        self.queue.clear()
         for post in waiting:
             if post.answer is None:
-                self._queue.append(post)
+                self.queue.append(post)
             else:
                 post.failed(error)
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
 from msgspec import structs
 
 from ostinato.core import events as e
+from ostinato.core.commands import OfferJob
 from ostinato.core.tasks import job_id
 from ostinato.errors import ConflictError, Refused
-from ostinato.ports import Claim, JobQuery, JobRow, Page
+from ostinato.ports import Batch, Claim, JobQuery, JobRow, Page
+from ostinato.ports.jobs import leased_until
 from ostinato.runtime.alarm import Alarm
-from ostinato.runtime.claims import EndJob, EventOf, LoseLease, held, taken
+from ostinato.runtime.asking import Hand, Wish
+from ostinato.runtime.claims import EndJob, EventOf, GiveBack, LoseLease, held, taken
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.offers import Offers, Waiting
 from ostinato.runtime.posts import Post, Tell
@@ -44,17 +47,6 @@ REMEMBERED = 10_000
 Ask = Callable[[Callable[[asyncio.Future[Any]], Post]], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """``topics``: of each at most so many. ``lease`` is in ms, ``wait`` in seconds."""
-
-    topics: Mapping[str, int]
-    worker: str
-    most: int
-    lease: int
-    wait: float = 0.0
-
-
 class Jobs:
     """``here`` are the names of the handlers in this process. ``tell`` hints at what others want
     to know. Whoever gave a job to a worker looks after its lease, whosever run it is.
@@ -71,6 +63,7 @@ class Jobs:
         self._here = here
         self._claimed: deque[tuple[int, JobRow]] = deque()
         self._held: dict[str, JobRow] = {}  # given by this process, without their briefs
+        self._promised: dict[str, tuple[Hand, JobRow]] = {}
         self._recalled: list[tuple[str, str, int]] = []
         self._losing: set[str] = set()
         self._lease_at: float = inf
@@ -87,16 +80,38 @@ class Jobs:
         deadline = loop.time() + wish.wait
         while not (until.done() or self.engine.stopping):
             if rows := await self._claim(wish):
-                self.offers.pass_on(wish.topics)
+                self._pass_on(wish)
                 return rows
             left = deadline - loop.time()
             if left <= 0:
                 return []
             if self.offers.possible(self._elsewhere(wish)):  # it came while one looked
                 continue
-            await self.offers.wait(wish.topics, left, until)
-        self.offers.pass_on(wish.topics)
+            if given := await self._wait(Hand(wish), left, until):
+                self._pass_on(wish)
+                return given
+        self._pass_on(wish)
         return []
+
+    async def _wait(self, hand: Hand, seconds: float, until: Waiting) -> list[JobRow]:
+        with self._held_out(hand):
+            await self.offers.wait(hand, seconds, until)
+            if hand.promised and not hand.given:
+                await self.engine.rest()  # then it is given, or nothing has come of it
+        return hand.given
+
+    @contextmanager
+    def _held_out(self, hand: Hand) -> Iterator[None]:
+        self.offers.hold_out(hand)
+        try:
+            yield
+        except BaseException:
+            for row in hand.given:
+                self._give_back(row)
+            self._pass_on(hand.wish)
+            raise
+        finally:
+            self.offers.withdraw(hand)
 
     async def _claim(self, wish: Wish) -> list[JobRow]:
         possible = self.offers.possible(self._elsewhere(wish))
@@ -121,8 +136,12 @@ class Jobs:
             self._note(row)
         return rows
 
+    def _pass_on(self, wish: Wish) -> None:
+        """Whoever was woken, and takes no more, lets the next one look."""
+        self.offers.pass_on(self._elsewhere(wish))
+
     def _elsewhere(self, wish: Wish) -> list[str]:
-        return [topic for topic in wish.topics if not self._here(topic)]
+        return [topic for topic in wish.wanted if not self._here(topic)]
 
     def _note(self, row: JobRow) -> None:
         self._turn += 1
@@ -140,10 +159,68 @@ class Jobs:
             self._lease_at = max(row.lease_until, self._calm_until)
             self.alarm.expect(int(self._lease_at))
 
+    # what goes to whoever waits
+
+    def hand_out(self, batch: Batch, now: int) -> None:
+        """What a batch offers is whoever's who waits for it, from the same transaction on."""
+        for hand, _ in self._promised.values():  # the batch before this has come to nothing
+            hand.promised.clear()
+            hand.wake()
+        self._promised.clear()
+        if batch.jobs and self.offers:
+            changes = Counter(change.id for change in batch.jobs)
+            for n, row in enumerate(batch.jobs):
+                if isinstance(row, JobRow) and changes[row.id] == 1 and not self._here(row.topic):
+                    batch.jobs[n] = self._promise(row, now)
+
+    def _promise(self, row: JobRow, now: int) -> JobRow:
+        if (hand := self.offers.hand(row.topic)) is None:
+            return row
+        wish, token = hand.wish, self.engine.identity.token()
+        until = leased_until(now, wish.lease, now, row.timeout)
+        mine = structs.replace(
+            row, token=token, worker=wish.worker, claimed_at=now, lease_until=until
+        )
+        hand.promised.append(mine)
+        self._promised[row.id] = hand, mine
+        return mine
+
+    def on_offer(self, run_id: str, offered: OfferJob) -> None:
+        name = job_id(run_id, offered.key, offered.attempt) if self._promised else ""
+        if (found := self._promised.pop(name, None)) is None:
+            self._offered(offered.topic)
+            return
+        hand, row = found
+        self._note(row)
+        if hand.withdrawn:
+            self._give_back(row)
+        else:
+            hand.given.append(row)
+            hand.wake()
+
+    def _give_back(self, row: JobRow) -> None:
+        """Whoever has asked for it is gone."""
+        self.engine.post(GiveBack(row, self.ended))
+
     # what workers say
 
-    async def end(self, job_id: str, token: str, event_of: EventOf) -> None:
-        """Raises ``ConflictError`` or ``NotFoundError`` when whoever says so does not hold it."""
+    async def end(
+        self, job_id: str, token: str, event_of: EventOf, wish: Wish | None = None
+    ) -> list[JobRow]:
+        """What comes of it may be the next jobs of whoever says so, and has a ``wish``.
+
+        Raises ``ConflictError`` or ``NotFoundError`` when whoever says so does not hold it.
+        """
+        if wish is None:
+            await self._end(job_id, token, event_of)
+            return []
+        hand = Hand(wish)
+        with self._held_out(hand):
+            await self._end(job_id, token, event_of)
+        self._pass_on(wish)
+        return hand.given
+
+    async def _end(self, job_id: str, token: str, event_of: EventOf) -> None:
         posts: list[EndJob] = []
 
         def make(answer: asyncio.Future[Any]) -> Post:
@@ -192,7 +269,7 @@ class Jobs:
 
     # what runs say
 
-    def on_offer(self, topic: str) -> None:
+    def _offered(self, topic: str) -> None:
         self.offers.offered(topic)
         self.tell("offer", topic)
 
@@ -229,7 +306,7 @@ class Jobs:
         if self._here(row.topic):
             self.engine.post(Tell(row.run_id, e.TakenBack(row.key, row.attempt)))
         else:
-            self.on_offer(row.topic)
+            self._offered(row.topic)
 
     async def run_once(self, now: int) -> int:
         done = self._tell_starts(now)

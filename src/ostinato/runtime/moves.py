@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ostinato.core.run_ids import HUB, PARTITIONS
 from ostinato.errors import Unready
 from ostinato.ports import Partitions, Taken
+from ostinato.runtime.posts import told_of
 from ostinato.runtime.takeover import take_over
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Moves:
 
     async def give(self, count: int) -> Partitions:
         """So many partitions, or fewer, with which nothing is done here any more: none in which a
-        job is at work, and not the hub. What has begun ends where it began."""
+        job is at work or its end is not stored, and not the hub. What has begun ends where it
+        began."""
         done: asyncio.Future[Partitions] = asyncio.get_running_loop().create_future()
         self._going.append((count, done))
         self._service.engine.wake.set()
@@ -90,7 +92,7 @@ class Moves:
 
     def _idle(self, most: int) -> Partitions:
         service, owned = self._service, self._service.engine.territory.owned or frozenset()
-        busy = service.executor.at_work() | {HUB}
+        busy = service.executor.at_work() | told_of(service.engine.queue) | {HUB}
         return frozenset([each for each in range(PARTITIONS) if each in owned - busy][:most])
 
     def _let_go(self, given: Partitions) -> None:

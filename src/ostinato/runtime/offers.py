@@ -8,6 +8,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
+from ostinato.runtime.asking import Hand
+
 MANY = 10_000
 """Topics that are known to be empty; beyond that all are looked at again."""
 
@@ -18,15 +20,18 @@ class Offers:
     def __init__(self) -> None:
         self._empty: set[str] = set()
         self._offered: Counter[str] = Counter()
-        self._waiting: dict[str, dict[Waiting, None]] = {}
+        self._waiting: dict[str, dict[Hand, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
 
     def __len__(self) -> int:
         """Those who wait."""
-        return len({one for waiting in self._waiting.values() for one in waiting})
+        return len({hand for waiting in self._waiting.values() for hand in waiting})
 
-    def waits(self, topic: str) -> bool:
-        """Whether somebody waits for it now."""
-        return topic in self._waiting
+    def hand(self, topic: str) -> Hand | None:
+        """Whoever has waited longest for it, and wants one more."""
+        return next((hand for hand in self._waiting.get(topic, ()) if hand.wants(topic)), None)
 
     def possible(self, topics: Iterable[str]) -> dict[str, int]:
         """Those that may have jobs, with what ``found_empty`` wants to know."""
@@ -53,36 +58,33 @@ class Offers:
                 self._wake(topic)
 
     def _wake(self, topic: str) -> None:
-        for waiting in self._waiting.get(topic, ()):
-            if not waiting.done():
-                waiting.set_result(None)
+        for hand in self._waiting.get(topic, ()):
+            if not (hand.promised or hand.woken.done()):
+                hand.wake()
                 return
 
-    async def wait(self, topics: Iterable[str], seconds: float, until: Waiting) -> None:
-        """Until something may be there, or ``until`` is done."""
-        named = list(topics)
-        waiting: Waiting = asyncio.get_running_loop().create_future()
-        for topic in named:
-            self._waiting.setdefault(topic, {})[waiting] = None
-        try:
-            await asyncio.wait(
-                {waiting, until}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-        except asyncio.CancelledError:
-            self.pass_on(named if waiting.done() else ())
-            raise
-        finally:
-            for topic in named:
-                del self._waiting[topic][waiting]
-                if not self._waiting[topic]:
-                    del self._waiting[topic]
+    def hold_out(self, hand: Hand) -> None:
+        for topic in hand.wish.wanted:
+            self._waiting.setdefault(topic, {})[hand] = None
+
+    def withdraw(self, hand: Hand) -> None:
+        hand.withdrawn = True
+        for topic in hand.wish.wanted:
+            del self._waiting[topic][hand]
+            if not self._waiting[topic]:
+                del self._waiting[topic]
+
+    async def wait(self, hand: Hand, seconds: float, until: Waiting) -> None:
+        """Until something may be there, or ``until`` is done. The hand is held out."""
+        await asyncio.wait(
+            {hand.woken, until}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
 
     def let_go(self) -> None:
         """Nothing comes any more: all that wait go on."""
         for waiting in self._waiting.values():
-            for one in waiting:
-                if not one.done():
-                    one.set_result(None)
+            for hand in waiting:
+                hand.wake()
 
     def look_again(self) -> None:
         """Other processes may have offered something."""

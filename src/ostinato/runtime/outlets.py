@@ -21,7 +21,7 @@ Job = tuple[State, c.StartJob]
 
 class Outlets:
     """``dispatch`` gets the jobs that are ready, ``stop_job`` and
-    ``withdraw`` a (run, key, attempt)."""
+    ``withdraw`` a (run, key, attempt). ``hand_out`` sees a batch before it is stored."""
 
     def __init__(self, residents: Residents) -> None:
         self._residents = residents
@@ -29,7 +29,8 @@ class Outlets:
         self.dispatch: Callable[[Sequence[Job]], None] = lambda jobs: None
         self.stop_job: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.withdraw: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
-        self.on_offer: Callable[[str], None] = lambda topic: None
+        self.hand_out: Callable[[Batch, int], None] = lambda batch, now: None
+        self.on_offer: Callable[[str, c.OfferJob], None] = lambda run_id, offered: None
         self.on_recall: Callable[[str, str, int], None] = lambda run_id, key, attempt: None
         self.abroad: Callable[[Post, int], None] = lambda post, partition: post.dropped()
         self.on_fenced: Callable[[], None] = lambda: None
@@ -84,8 +85,8 @@ class Outlets:
         match command:
             case c.StopJob(key, attempt):
                 self.stop_job(state.run_id, key, attempt)
-            case c.OfferJob(topic=topic):
-                self.on_offer(topic)
+            case c.OfferJob():
+                self.on_offer(state.run_id, command)
             case c.RecallJob(key, attempt, gently):
                 if not gently:
                     self.on_recall(state.run_id, key, attempt)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
 from ostinato.core.events import Event, TakenOver
+from ostinato.core.run_ids import partition_of
 from ostinato.errors import Unready
-from ostinato.ports import DeadLetter, Timer, Version
+from ostinato.ports import DeadLetter, Partitions, Timer, Version
 from ostinato.runtime.change import Change
 from ostinato.runtime.mail import said
 from ostinato.runtime.resident import Resident
@@ -146,6 +147,11 @@ class Tell(Post):
         if self.resident.state.ended:
             return None
         return engine.tell(change, self.resident, self.event, now)
+
+
+def told_of(posts: Iterable[Post]) -> Partitions:
+    """Where the runs are that hear something by these."""
+    return frozenset(partition_of(post.run_id) for post in posts if isinstance(post, Tell))
 
 
 class Keep(Post):

@@ -353,6 +353,7 @@ class Service:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.news.hearers.clear()  # what is said from now on would wind up what is closed below
         await self.outbox.close()
         await self.janitor.close()
         self.timers.close()

@@ -19,6 +19,7 @@ def wire(service: Service) -> None:
     service.executor.store_start = service._store_start
     outlets.on_timer = service.timers.expect
     service.schedules.has_room = service._has_room
+    outlets.hand_out = service.jobs.hand_out
     outlets.on_offer = service.jobs.on_offer
     outlets.on_recall = service.jobs.on_recall
     outlets.on_ended = service._run_ended

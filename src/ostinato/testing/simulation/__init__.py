@@ -33,6 +33,7 @@ attic      what is old and goes, and the rules about that
 far        the workflow with jobs for workers elsewhere
 hands      those workers; claims: what they do, and the rules about that
 lines      runs that wait for one another, and the rules about them
+places     under limits, and the rule about them
 letters    dead letters, and the rules about them
 namesakes  runs of one uid, starts that are one, and the rules about them
 bulk       repairs of many runs, and the rules about them

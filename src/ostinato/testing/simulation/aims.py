@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import REDRIVEN, TAKEN
+from ostinato.testing.simulation.faults import ANSWERED, REDRIVEN, TAKEN
 from ostinato.testing.simulation.happenings import (
     AGE,
     ANSWERS,
@@ -25,7 +25,7 @@ from ostinato.testing.simulation.happenings import (
     CRASH,
     CRASHES,
     CUT_SHORT,
-    CUT_SHORT_AGAIN,
+    DEPLOYED,
     DONE,
     DRIVEN,
     EARLY,
@@ -55,11 +55,14 @@ from ostinato.testing.simulation.happenings import (
     STARTS,
     STOP,
     STOPS,
+    TOGETHER,
     TWINS,
     UNKEPT,
+    UNKNOWN,
     UNREAD,
     UNSEEN,
     UNSURE,
+    UNTOLD,
     WATCHES,
     WEBS,
     Happening,
@@ -74,7 +77,8 @@ from ostinato.testing.simulation.points import Point, crash_points, function_of,
 class Need:
     """What is ``first`` is there from the beginning, ``happenings`` come at any moment; ``later``
     in the second half then, and in this order. A ``scene`` begins soon after the first half. What
-    is ``alone`` has no other workflows beside it, what is ``shared`` a store for several processes.
+    is ``alone`` has no other workflows beside it, what is ``shared`` a store for several processes;
+    ``crew``: so many are there. What is ``filed`` has its data in a file.
     """
 
     documents: tuple[str, ...] = ()
@@ -86,6 +90,8 @@ class Need:
     shared: bool = False
     small: bool = False
     forgets: bool = False
+    crew: int = 0
+    filed: bool = False
 
 
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
@@ -93,12 +99,22 @@ STOPPED = Need(("strict", "failing", "plain"), STOPS)
 CALLING = ("calling", "called", "deep", "single", "early")
 SHARED = Need(("strict",), (CRASH, *STOPS, CRASH, *PAUSES), shared=True)
 BEGUN = Need(("plain",), CRASHES)
-CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True)
+CUT_OFF = Need(("long",), DONE, scene=CUT_SHORT, alone=True, forgets=True, crew=1)
 SENDING = Need(("web",), (*WEBS, BUS_HANGS), later=(STOP, STOP))
 OLD_RUNS = Need(("long",), DONE, scene=CLEANS, forgets=True)
 LOST_LEASES = Need(("far",), FARS, alone=True)
 COMING = Need(("far",), scene=HANDLER_COMES, alone=True)
-TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True)
+ABROAD = Need(
+    ("asked", "strict", "far", "limited"),
+    (*ASKS, *CANCELS, *WATCHES, *CANCELS),
+    later=(*ANSWERS, *CANCELS),
+    shared=True,
+    crew=3,
+)
+BROUGHT = Need((), scene=UNKNOWN, shared=True, crew=2)
+NEW = Need(("changing",), scene=DEPLOYED, shared=True, crew=3)
+HOMES = Need(("order", "picky", "queued", "signalled"), TOGETHER, shared=True, crew=3)
+TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True, crew=1)
 
 NEEDS: dict[str, Need] = {
     "sleep": Need(("web",), WEBS),
@@ -113,9 +129,21 @@ NEEDS: dict[str, Need] = {
     "_callers": Need(CALLING, (*STARTS[:1], *CALLS), first=FALLS),
     "Engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "Engine._commit": Need(("bad",), (*ODD, *LOST)),
+    "Engine._look_anew": NEW,
+    "Engine.make_ready": Need(("changing",), scene=UNSEEN, crew=1),
+    "errands": ABROAD,
+    "arrivals": ABROAD,
+    "StartHere.ready": HOMES,
+    "Join.ready": Need(CALLING, CALLS, first=FALLS, shared=True, crew=3),
+    "Admitted.ready": Need(
+        ("limited", "queued"), (("burst", ("limited", 9)), *LINES), later=LINES, shared=True, crew=3
+    ),
     "Engine._halve": Need(("bad", "plain"), (("burst", ("bad", 9)), *RUSH)),
     "Engine._take_stock": Need((), tuple(("fault", ("commit.gone", 1)) for _ in range(3))),
-    "Engine._was_kept": Need(
+    "there = await storage.reply(reply.scope, reply.key, reply.at)": Need(
+        SCHEDULED, HANDS * 3, first=(upon(ANSWERED, "commit.odd", 4),), shared=True, crew=3
+    ),
+    "was_kept": Need(
         ("web",),
         (*LOST, *WEBS[:4]),
         scene=UNSURE,
@@ -133,7 +161,7 @@ NEEDS: dict[str, Need] = {
     "http": Need(("web",), WEBS),
     "HttpJobs.close": Need(("web",), (*STOPS, STOP)),
     "inbox": Need(("order",), ORDERS),
-    "incidents": Need(("changing",), scene=UNSEEN),
+    "incidents": Need(("changing",), scene=UNSEEN, crew=1),
     "janitor": OLD_RUNS,
     "Janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
     "Janitor._operations": Need(("broken",), ENDED, later=(*BULK, AGE, AGE, CLEAN), forgets=True),
@@ -154,7 +182,9 @@ NEEDS: dict[str, Need] = {
     "membership": SHARED,
     "Membership._turn": Need((), PAUSES, shared=True),
     "Membership._lose": Need((), PAUSES, shared=True),
-    "Membership._hold": Need((), scene=CUT_SHORT_AGAIN, shared=True),
+    "Membership._recover": Need((), scene=UNTOLD, shared=True, crew=3),
+    "Membership._take_up": BROUGHT,
+    "Moves.settle_all": Need(("plain",), CRASHES, filed=True),
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
     "outbox": BUS,

@@ -77,7 +77,7 @@ class Claims:
     def _change(self, change: JobChange) -> Iterator[Violation]:
         name, holder = change.id, self.holders.get(change.id)
         if isinstance(change, JobRow):
-            self._rows[name], self.holders[name] = change, None
+            self._rows[name], self.holders[name] = change, change.token
             return
         if isinstance(change, JobStop):
             if holder is None:

@@ -169,6 +169,15 @@ class Clients:
         """Many events at once, that nobody waits for."""
         await self.accept([self.event(f"NOISE-{count}", number) for number in range(count)])
 
+    async def together(self, type: str, *numbers: int) -> None:
+        """An event of each, in one request."""
+
+        async def once() -> None:
+            await self.accept([self.event(type, number) for number in numbers])
+
+        await once()
+        self.repeats.append(once)
+
     # schedules
 
     async def fire(self, name: str) -> None:

@@ -30,8 +30,9 @@ ARCHIVE_FAULTS = ("archive.error", "archive.kept")
 FALL = "fall"
 """A commit that is kept, and takes its process down before it hears so."""
 
-REDRIVEN, TAKEN = b"redriven", b"taken"
-"""What commits say that write no record: that of a redrive, and that of events."""
+REDRIVEN, TAKEN, ANSWERED = b"redriven", b"taken", b"answered"
+"""What commits say that write no record: that of a redrive, that of events, and one that brings
+nothing but answers to what other processes have asked."""
 
 FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
@@ -121,6 +122,8 @@ class Faults:
 
 
 def _says(batch: Batch, said: bytes) -> bool:
-    if not batch.records:
+    if batch.records:
+        return any(said in record.data for record in batch.records)
+    if batch.redriven or batch.events:
         return bool(batch.redriven if said == REDRIVEN else batch.events and said == TAKEN)
-    return any(said in record.data for record in batch.records)
+    return bool(batch.replies) and said == ANSWERED

@@ -19,16 +19,26 @@ GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 STOPS = (STOP, STOP, STOP)
 CRASHES = (CRASH,) * 4
-CUT_SHORT_AGAIN: Scene = tuple(
+UNTOLD: Scene = tuple(
     (begun + at, what)
-    for begun in (0.0, 1.0, 2.0)
+    for begun in (0.0, 1.2)
     for at, what in (
         (0.0, CRASH),
-        (0.2 + begun / 20, ("fault", ("read.error", 1))),
-        (0.2 + begun / 20, ("fault", ("commit.error", 2))),
+        (0.05, ("fault", ("slow", 0.9))),
+        *[(n / 10, ("fault", ("outage", 0.03))) for n in range(1, 9)],
     )
 )
-"""Who stands by cannot read what it takes up, or cannot write what it brings."""
+"""Who takes partitions is not told that it has them."""
+
+UNKNOWN: Scene = tuple(
+    (begun + at, what)
+    for begun in (0.0, 1.2)
+    for at, what in (
+        (0.0, CRASH),
+        *[(n / 20, ("fault", ("read.error", 3))) for n in range(1, 12)],
+    )
+)
+"""Who takes partitions cannot read what lies there."""
 
 PAUSES = tuple[Happening, ...](("pause", (seconds,)) for seconds in (0.7, 1.1, 1.6))
 ODD = tuple[Happening, ...](("fault", ("commit.odd", 1)) for _ in range(3))
@@ -66,6 +76,19 @@ WEBS = starts("web", *range(980, 988))
 PLAINS = starts("plain", 931, 932, 933)
 MENDED = starts("mending", 931, 932, 933)
 ORDERS = emits("ORDER", 1, 2, 3, 921, 922, 923, 924, copies=2)
+TOGETHER = tuple[Happening, ...](
+    ("together", (type, *range(first, first + 8)))
+    for type in ("ORDER", "PICK", "QUEUE", "SIGNAL")
+    for first in (961, 965)
+)
+"""What comes in one request begins runs in many places."""
+
+DEPLOYED: Scene = (
+    *[(n / 40, emits("CHANGE", 921 + n)[0]) for n in range(16)],
+    (0.2, ("deploy", ("changing",))),
+)
+"""Events come where nobody has heard yet of what was deployed for them."""
+
 EARLY = emits("EARLY", 1, 2, 3, copies=2)
 ASKS = starts("asked", 1, 2, 3)
 ANSWERS = tuple[Happening, ...](

@@ -29,6 +29,7 @@ from ostinato.testing.simulation.handlers import NO_LUCK
 from ostinato.testing.simulation.letters import Letters
 from ostinato.testing.simulation.lines import Lines
 from ostinato.testing.simulation.namesakes import Namesakes
+from ostinato.testing.simulation.places import Places
 from ostinato.testing.simulation.process import Process
 from ostinato.testing.simulation.repetitions import WINDOWS
 from ostinato.testing.simulation.rows import Moment, Rows
@@ -62,8 +63,9 @@ class Ledger:
         self.started: set[Attempt] = set()
         self.abandoned: set[Attempt] = set()
         self._offered: set[Attempt] = set()
+        self._newest: dict[str, tuple[int, int]] = {}
         self.begun: dict[Attempt, str] = {}
-        self.begun_by: dict[Attempt, int] = {}
+        self.begun_by: dict[Attempt, Process] = {}
         self.in_order: set[int] = set()
         self.handed_over: set[Attempt] = set()
         self.over: set[tuple[str, str]] = set()
@@ -88,6 +90,7 @@ class Ledger:
         self.held: dict[str, str] = {}
         self.attic = Attic(clock, self.heads, self.journal)
         self.lines = Lines(self.heads)
+        self.places = Places()
         self.letters = Letters(self.attic, self.journal)
         self.namesakes = Namesakes(self.heads, WINDOWS)
         self.bulk = BulkRepairs()
@@ -108,12 +111,16 @@ class Ledger:
                 self.breaks("zombie.recorded", text, run_id)
         self.commits += 1
         self._writer = process.number
+        for version in batch.versions:
+            self._newest[version.workflow] = version.version, process.number
+        brought = {(stored.event.source, stored.event.id) for stored in batch.events}
         self.broken += self.clockwork.kept(batch)
         self.rows.keep(batch)
         for head in (*batch.new_heads, *batch.heads.values()):
             told = sum(record.run_id == head.run_id for record in batch.records)
             self._show(head, told)
         self.broken += self.lines.kept(batch)
+        self.broken += self.places.kept(batch)
         self.broken += self.letters.kept(batch)
         self.broken += self.namesakes.kept(batch)
         self.bulk.kept(batch)
@@ -134,6 +141,11 @@ class Ledger:
                     self._starts[record.run_id] = began
                     self._forked[record.run_id] = fact.forked_from
                     self._give(record.run_id, fact)
+                    newest, by = self._newest.get(fact.workflow, (0, -1))
+                    outdated = fact.version < newest and by != process.number
+                    if outdated and _trigger(fact) in brought:
+                        text = f"{fact.workflow} {fact.version}, process {by} has deployed {newest}"
+                        self.breaks("event.outdated", text, record.run_id)
                 self._note(record.run_id, fact)
                 self.broken += self.namesakes.note(record.run_id, fact, record.at)
                 self.broken += self.bulk.note(record.run_id, fact)
@@ -181,12 +193,19 @@ class Ledger:
             self._end((run_id, fact.key))
 
     def _look_at_death(self, one: Attempt) -> None:
-        """A process that stops in order hands over what it has in hand: that is no death."""
+        """A process that stops in order hands over what it has in hand: that is no death. Nor is
+        there one where a process is well: it keeps the partitions in which jobs are at work."""
         self.abandoned.add(one)
         if self.heads[one[0]].workflow in DOOMED:
             return  # what was refused is not at work any more
-        if self.begun_by.get(one) in self.in_order and one not in self.handed_over:
+        process = self.begun_by.get(one)
+        if process is None:
+            return
+        if process.number in self.in_order and one not in self.handed_over:
             self.breaks("stopped.abandoned", f"{one[1]}, attempt {one[2]}", one[0])
+        if process.is_well and not self.clock.was_set_forward(LEASE):
+            text = f"{one[1]}, attempt {one[2]}, is at work in process {process.number}"
+            self.breaks("given.abandoned", text, one[0])
 
     def _look_at_cancel(self, one: tuple[str, str]) -> None:
         """What is ready and cancelled in one commit has nobody to hear of it: it never begins."""
@@ -248,7 +267,7 @@ class Ledger:
 
     def begins(self, one: Attempt, idempotency_key: str, process: Process, *, owns: bool) -> None:
         run_id, key, attempt = one
-        self.begun_by[one] = process.number
+        self.begun_by[one] = process
         if not owns and not self.clock.was_set_forward(LEASE):
             text = f"{key}, attempt {attempt}, in process {process.number}: another has the run"
             self.breaks("begun.by_another", text, run_id)

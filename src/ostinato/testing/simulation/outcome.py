@@ -115,7 +115,7 @@ def _text(event: dict[str, object]) -> str:
 
 
 def _clean_up(world: World) -> None:
-    world.loop.turns = 0
+    world.loop.rest()
     world.loop.run(_bury(world))
     world.place.remove()
 

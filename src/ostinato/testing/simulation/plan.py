@@ -112,13 +112,14 @@ def plan_of(seed: int, store: str = "") -> Plan:
     chance = Random(f"plan:{seed}")
     sqlite = chance.random() < SQLITE and store not in ("memory", "postgres")
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
+    crew = Random(f"crew:{seed}").choice(CREWS)
     forgets = chance.random() < FORGETS
     if seed % AIMLESS != AIMLESS - 1:
         turn, point, need = aim_of(seed - seed // AIMLESS)
         others = () if need.alone else documents
         documents = tuple(dict.fromkeys([*need.documents, *others]))
         small = small or need.small
-        sqlite = sqlite and not need.shared
+        sqlite, crew = need.filed or (sqlite and not need.shared), need.crew or crew
         forgets = forgets or need.forgets
         actions.append(Action(0.0, "aim", (*point, chance.choice(LATER) if turn else 1)))
         actions += _needed(chance, need)
@@ -133,7 +134,7 @@ def plan_of(seed: int, store: str = "") -> Plan:
     return Plan(
         seed=seed,
         store=store,
-        crew=1 if store == "sqlite" else Random(f"crew:{seed}").choice(CREWS),
+        crew=1 if store == "sqlite" else crew,
         shuffled=chance.random() < 0.7,
         small=small,
         documents=(*documents, *own),

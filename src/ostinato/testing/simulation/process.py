@@ -22,7 +22,7 @@ class ConnectionLost(Exception):
 
 class Process(Owner):
     """``number`` rises. ``ended`` is done when it is over, or taken for dead; ``taken`` is how
-    often it has taken the store.
+    often it has taken the store. ``was_buried``: others have taken what it had.
     """
 
     def __init__(self, loop: VirtualLoop, number: int) -> None:
@@ -34,6 +34,7 @@ class Process(Owner):
         self.up = False
         self.stopping = False
         self.was_paused = False
+        self.was_buried = False
         self.taken = 0
         self.store_failed = False
         self.ended: asyncio.Future[str] = loop.create_future()
@@ -41,6 +42,12 @@ class Process(Owner):
         self._context = Context()
         self._context.run(OWNER.set, self)
         self._requests: dict[asyncio.Future[Any], None] = {}  # in order: a set has none
+
+    @property
+    def is_well(self) -> bool:
+        """It lives, and nothing that has happened to it could take its work away."""
+        harmed = self.stopping or self.store_failed or self.was_paused or self.was_buried
+        return self.state == "running" and not harmed
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str = REQUEST) -> asyncio.Task[Any]:
         return self._loop.create_task(work, name=name, context=self._context.copy())

@@ -180,11 +180,16 @@ class UnreliableMembers:
         """What was taken and not told, as the answer was lost, is told the next time."""
         new, old = await self._inner.take(most, hub=hub), self._untold
         if new.partitions:
-            process = self._store._process
-            self._store._world.owner |= dict.fromkeys(new.partitions, process.number)
-            process.taken += 1
+            self._store._process.taken += 1
+            self._have(new.partitions)
         self._untold = Taken(new.partitions | old.partitions, new.orphans or old.orphans)
         return self._untold
+
+    def _have(self, partitions: Partitions) -> None:
+        world, number = self._store._world, self._store._process.number
+        for before in {world.owner[each] for each in partitions & world.owner.keys()} - {number}:
+            world.processes[before].was_buried = True
+        world.owner |= dict.fromkeys(partitions, number)
 
     async def give(self, partitions: Iterable[int]) -> None:
         await self._asked(lambda: self._give(frozenset(partitions)))
