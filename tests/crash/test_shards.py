@@ -40,3 +40,24 @@ async def test_nothing_is_lost_or_doubled_between_stores(stores, seed):
         assert await server.stop() == 0
         assert load.problems == []
         await finish_here(server.store, load)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [int(os.environ.get("CRASH_SEED", "1"))])
+async def test_two_servers_of_two_databases_follow_each_other(new_database, seed):
+    print(f"CRASH_SEED={seed}")  # noqa: T201 - shown when it fails
+    chance, notes = random.Random(seed), Notes()
+    stores = f"{new_database()} {new_database()}"
+    servers = [Server(stores, notes, lease="1s") for _ in range(2)]
+    async with servers[0], servers[1], Load(servers, notes, seed) as load:
+        for number in range(6):
+            await notes.wait_begun(chance.choice(MOMENTS[number % 2]))
+            server = servers[number % 2]
+            await server.kill()
+            await server.start()
+        await load.finish()
+        assert [await server.stop() for server in servers] == [0, 0]
+        assert load.problems == []
+        await finish_here(stores, load)
