@@ -186,7 +186,7 @@ async def _remote_tasks(server: Server, query: TaskQuery, page: Page) -> list[Ta
         found += new
         if len(new) < lot:
             break
-        cursor = f"{new[-1].opened_at}/{new[-1].id}"
+        cursor = place_of_task(new[-1])
     return found
 
 
