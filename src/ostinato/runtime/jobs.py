@@ -96,8 +96,6 @@ class Jobs:
     async def _wait(self, hand: Hand, seconds: float, until: Waiting) -> list[JobRow]:
         with self._held_out(hand):
             await self.offers.wait(hand, seconds, until)
-            if hand.promised and not hand.given:
-                await self.engine.rest()  # then it is given, or nothing has come of it
         return hand.given
 
     @contextmanager
@@ -231,7 +229,6 @@ class Jobs:
             counted = await self._ask(make)
         except Refused as error:
             self._held.pop(job_id, None)
-            await held(self.engine, job_id, token)
             raise ConflictError(f"job {job_id} is not yours any more") from error
         self.ended(posts[0])
         if not counted:

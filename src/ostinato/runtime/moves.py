@@ -88,6 +88,7 @@ class Moves:
         await service.jobs.refresh()
         service.outbox.expect()
         service.distant.look()
+        service.news.tell("taken")  # who watches these runs asks this process from now on
         service.schedules.moved()
 
     def _idle(self, most: int) -> Partitions:
