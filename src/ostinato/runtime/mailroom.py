@@ -7,9 +7,11 @@ the first is on its way through the engine, and the next one goes when that is s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ostinato.core.run_ids import partition_of
 from ostinato.ports import Line, Mail, Partitions
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
@@ -24,6 +26,11 @@ log = logger("ostinato.mailroom")
 SAFETY = 15_000
 """Milliseconds after which one looks without a hint, where other processes may have said
 something."""
+
+NEWER = "a newer version has written it, perhaps: start that one, and it goes on"
+
+ALONE = ("verb", "begin", "accept")
+"""What outsiders ask for: each waits for its own answer, and for nobody else's."""
 
 Open = Callable[[Mail], Post | None]
 
@@ -48,6 +55,7 @@ class Mailroom:
         self._lines: set[Line] = set()
         self._unreadable: set[str] = set()
         self._hinted: set[int] = set()
+        self._look_at: float = inf  # without a hint, however many there are for other partitions
         self._known = False  # what was said before: it is heard first
 
     def __len__(self) -> int:
@@ -103,38 +111,52 @@ class Mailroom:
         """Between two ticks, when memory and store agree."""
         if not self.alarm.is_due(now):
             return 0
-        hinted, owned = frozenset(self._hinted), self.engine.territory.owned
-        self._hinted.clear()
-        before = len(self)
+        hinted, self._hinted = self._hinted, set()
         try:
-            for mail in await self.engine.storage.mail(hinted or owned):
-                self.bring(mail)
+            new = await self._look_in(frozenset(hinted)) if hinted else 0
+            late = 0 if now < self._look_at else await self._look_in(self.engine.territory.owned)
         except BaseException:
             self._hinted |= hinted
             raise
-        new = len(self) - before
-        if new and not hinted:
-            self.unhinted += new
-            log.warning("hint.lost", letters=new)
-        if not hinted:
+        if late:
+            self.unhinted += late
+            log.warning("hint.lost", letters=late)
+        if now >= self._look_at:
             self.on_safety()
+            self._look_at = inf
         self._set_alarm()
-        return new
+        return new + late
+
+    async def _look_in(self, partitions: Partitions | None) -> int:
+        """How much there was that was not known."""
+        before = len(self)
+        for mail in await self.engine.storage.mail(partitions):
+            self.bring(mail)
+        return len(self) - before
 
     def _set_alarm(self) -> None:
         whole = self.engine.territory.owned is None
-        self.alarm.set(None if whole else self.engine.clock.now() + SAFETY)
+        if self._look_at == inf and not whole:
+            self._look_at = self.engine.clock.now() + SAFETY
+        self.alarm.set(None if whole else int(self._look_at))
         if self._hinted:
             self.alarm.expect(0)
 
     # what goes
 
     def _send(self, mail: Mail) -> None:
-        if (open := self.open.get(mail.kind)) is not None:
-            if (post := open(mail)) is not None:
-                self.engine.post(post)
-        else:
-            log.error("mail.unknown", kind=mail.kind, hint="a newer version has written it")
+        """What cannot be opened stays where it is, and what was said to the same run behind it."""
+        if (open := self.open.get(mail.kind)) is None:
+            log.error("mail.unknown", kind=mail.kind, hint=NEWER)
+            return
+        try:
+            post = open(mail)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            log.error("mail.unreadable", kind=mail.kind, run=mail.to, error=said, hint=NEWER)
+            return
+        if post is not None:
+            self.engine.post(post)
 
     def taken(self, mail: Mail) -> None:
         self._lines.discard(mail.line)
@@ -208,6 +230,12 @@ class Take(Post):
         self.room.taken(self.mail)
 
 
+def unsaid_by(posts: Iterable[Post]) -> Partitions:
+    """Where the runs are of which something is to be said: nobody else may say more of them yet."""
+    return frozenset(partition_of(post.mail.caller) for post in posts if isinstance(post, Say))
+
+
 def _whose(mail: Mail) -> str:
     """What is for a process is heard in the order in which each run says it."""
-    return mail.to or f"{mail.place} {mail.caller}"
+    said_by = mail.key if mail.kind in ALONE else mail.caller
+    return mail.to or f"{mail.place} {said_by}"
