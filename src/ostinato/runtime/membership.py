@@ -43,8 +43,9 @@ class Work(Protocol):
 
 
 class Membership:
-    """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms), ``news``
-    what others hint at. ``waits``: it takes nothing until it is told.
+    """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms) and when
+    it was asked (seconds, as the ``lease`` counts), ``news`` what others hint at. ``waits``: it
+    takes nothing until it is told.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Membership:
         lease: Lease,
         work: Work,
         *,
-        heard: Callable[[int], None],
+        heard: Callable[[int, float], None],
         news: Callable[[Sequence[str]], None],
         waits: bool = False,
     ) -> None:
@@ -158,7 +159,7 @@ class Membership:
         except TimeoutError:
             said = f"the store does not answer within {self._span / 2:g} s"
             raise StoreError(f"{said}; look at its load, or make `lease` longer") from None
-        self._heard(self.roll.now)
+        self._heard(self.roll.now, began)
         if self.owned:
             self.lease.prolong(began + self._span * TRUSTED)
 
