@@ -11,8 +11,8 @@ APART = 1_000
 """How far apart (ms) two processes may take the time of the store that they share.
 
 Each hears it with every renewal of its lease, and goes on from there by a clock of its own:
-milliseconds, as one answer of many that is not late is enough. What a look back finds too much by this comes before the
-run, and the store knows the order; what it found too little would be lost.
+milliseconds, as one answer of many that is not late is enough. What a look back finds too much by
+this comes before the run, and the store knows the order; what it found too little would be lost.
 """
 
 

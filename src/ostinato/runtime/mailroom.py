@@ -6,7 +6,7 @@ the first is on its way through the engine, and the next one goes when that is s
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,6 +56,7 @@ class Mailroom:
         self._unreadable: set[str] = set()
         self._hinted: set[int] = set()
         self._look_at: float = inf  # without a hint, however many there are for other partitions
+        self._found = Counter[int]()  # by a look of its own, where the hint may be on its way still
         self._known = False  # what was said before: it is heard first
 
     def __len__(self) -> int:
@@ -91,6 +92,7 @@ class Mailroom:
         """Something lies there, as another process says."""
         if partition.isdigit() and self.engine.territory.has(int(partition)):
             self._hinted.add(int(partition))
+            self._found.pop(int(partition), None)
             self.alarm.expect(0)
 
     def look(self) -> None:
@@ -112,27 +114,35 @@ class Mailroom:
         if not self.alarm.is_due(now):
             return 0
         hinted, self._hinted = self._hinted, set()
+        before = len(self)
         try:
-            new = await self._look_in(frozenset(hinted)) if hinted else 0
-            late = 0 if now < self._look_at else await self._look_in(self.engine.territory.owned)
+            if hinted:
+                await self._look_in(frozenset(hinted))
+            if now >= self._look_at:
+                await self._look_everywhere()
         except BaseException:
             self._hinted |= hinted
             raise
-        if late:
+        self._set_alarm()
+        return len(self) - before
+
+    async def _look_in(self, partitions: Partitions | None) -> Counter[int]:
+        """How much there was that was not known, by partition."""
+        there = await self.engine.storage.mail(partitions)
+        new = Counter(mail.place for mail in there if mail.line not in self._lines)
+        for mail in there:
+            self.bring(mail)
+        return new
+
+    async def _look_everywhere(self) -> None:
+        """What was found by the look before this, and never hinted at since, was late by that."""
+        found = await self._look_in(self.engine.territory.owned)
+        if late := self._found.total():
             self.unhinted += late
             log.warning("hint.lost", letters=late)
-        if now >= self._look_at:
-            self.on_safety()
-            self._look_at = inf
-        self._set_alarm()
-        return new + late
-
-    async def _look_in(self, partitions: Partitions | None) -> int:
-        """How much there was that was not known."""
-        before = len(self)
-        for mail in await self.engine.storage.mail(partitions):
-            self.bring(mail)
-        return len(self) - before
+        self._found = found
+        self.on_safety()
+        self._look_at = inf
 
     def _set_alarm(self) -> None:
         whole = self.engine.territory.owned is None
@@ -172,6 +182,8 @@ class Mailroom:
     def give(self, partitions: Partitions) -> None:
         """Another process takes what lies there."""
         self._hinted -= partitions
+        for partition in partitions:
+            self._found.pop(partition, None)
         for name, queue in list(self._queues.items()):
             if queue[0].place in partitions:
                 self._lines -= {mail.line for mail in queue}
