@@ -110,8 +110,9 @@ def test_every_python_sample_compiles(page):
 @pytest.mark.parametrize("page", [page for page in PAGES if has_orders(page)], ids=name)
 def test_samples_run(page, tmp_path, request):
     env = ENV
-    if "$DATABASE" in page.read_text():
-        env = ENV | {"DATABASE": request.getfixturevalue("new_database")()}
+    if named := [one for one in ("DATABASE", "SECOND") if f"${one}" in page.read_text()]:
+        new_database = request.getfixturevalue("new_database")
+        env = ENV | {one: new_database() for one in named}
     with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:

@@ -22,10 +22,12 @@ OstinatoError
 │   ├── Damaged              a row of the store is not whole
 │   ├── StoreError           the store refused or could not be reached
 │   │   ├── UnknownCommit    the store may or may not have kept the batch
+│   │   ├── ShardAway        one of several stores does not answer
 │   │   └── Refused          the store will never take this data
 │   │       └── Overtaken    another process was first; look again
 │   │           └── Outdated workflows were deployed since it looked
 │   ├── StoreLocked          another process works on the store
+│   ├── Unsent               a bus has not taken all that it was given
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
@@ -61,12 +63,14 @@ __all__ = [
     "ProtocolMismatch",
     "Refused",
     "SettingsError",
+    "ShardAway",
     "StoreError",
     "StoreLocked",
     "TooLarge",
     "UnknownCommit",
     "Unloadable",
     "Unready",
+    "Unsent",
     "UsageError",
     "WorkflowNotFound",
     "WorkflowVersionNotFound",
@@ -205,6 +209,10 @@ class UnknownCommit(StoreError):
     pass
 
 
+class ShardAway(StoreError):
+    pass
+
+
 class Refused(StoreError):
     pass
 
@@ -219,6 +227,14 @@ class Outdated(Overtaken):
 
 class StoreLocked(AdapterError):
     pass
+
+
+class Unsent(AdapterError):
+    """``events`` (source, id) are those that are to come again."""
+
+    def __init__(self, message: str, events: frozenset[tuple[str, str]] = frozenset()) -> None:
+        super().__init__(message)
+        self.events = events
 
 
 class Fenced(AdapterError):

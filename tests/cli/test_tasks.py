@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ostinato.app import App
+from ostinato.app.pages import place_of_task
 from ostinato.config import Settings
 from ostinato.errors import ConflictError, InvalidInput
 from ostinato.ports import Page, TaskQuery
@@ -107,7 +108,7 @@ async def test_a_list_through_a_server_is_the_one_that_was_asked_for(open_task, 
         for n in range(4):
             await app.start("sign", n=n)
         page = found = await app.tasks(TaskQuery(), Page(1))
-        while page := await app.tasks(TaskQuery(), Page(2, page[-1].id)):
+        while page := await app.tasks(TaskQuery(), Page(2, place_of_task(page[-1]))):
             found += page
         ids = [task.id for task in found]
         assert (ids, len(ids)) == ([task.id for task in await app.tasks(page=Page(99))], 5)

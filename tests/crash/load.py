@@ -256,9 +256,34 @@ async def finish_here(store, load):
         while opened := await open_runs(app):
             await answer_all(app)
             await asyncio.gather(*(end_of(app, head.run_id) for head in opened))
-        found = await check_store(app.storage, app._catalog.graph, load.journal, app.now())
+        found = await check(app, load.journal)
         assert [str(violation) for violation in found] == []
         await judge(app, load.notes.begun, load)
+
+
+async def check(app, journal):
+    """The store; of several each, and then what was acknowledged by whichever."""
+    parts = parts_of(app)
+    if parts == [app]:
+        return await check_store(app.storage, app._catalog.graph, journal, app.now())
+    found, started = [], Counter()
+    for part in parts:
+        found += await check_store(part.storage, part._catalog.graph, None, app.now())
+        for head in await all_runs(part, RunQuery()):
+            started[head.workflow, head.event_source, head.event_id] += head.event_id is not None
+    found += [f"{event} started {count} runs" for event, count in started.items() if count > 1]
+    for run_id in journal.starts.union(*journal.events.values()):
+        await app.find_run(run_id)
+    for (source, event_id), runs in journal.events.items():
+        told = json.loads((await app.event(event_id, source)).answer)["runs"]
+        if tuple(told) != runs:
+            found.append(f"{event_id} was answered {runs}, and is {told}")
+    return found
+
+
+def parts_of(app):
+    """The app of each store."""
+    return getattr(getattr(app.runs, "__self__", app), "parts", [app])
 
 
 async def end_of(app, run_id):
@@ -283,11 +308,14 @@ async def answer_all(app):
 
 async def open_runs(app):
     """Runs that are open, or will be: what was emitted becomes one, and so does a letter."""
-    service = app.service
-    while await app.storage.outbox(1) or await app.storage.mail():
-        await service.engine.rest()
+    while any([await is_busy(part) for part in parts_of(app)]):
         await asyncio.sleep(0)
     return await all_runs(app, RunQuery(status=("running", "waiting", "pending")))
+
+
+async def is_busy(app):
+    await app.service.engine.rest()
+    return await app.storage.outbox(1) or await app.storage.mail()
 
 
 async def all_runs(app, query):

@@ -180,6 +180,22 @@ async def test_what_was_offered_to_whoever_is_gone_by_then_is_offered_again(stag
         assert await run.result(5) == {"a": 1}
 
 
+async def test_who_names_a_topic_and_wants_none_of_it_waits_for_the_others(stage):
+    async with offered(stage, job(), job("b", "near")) as (app, run, (one,)):
+        (other,) = await taken(app, "near")
+        asked = Fetch([Wanted("far", 0), Wanted("near", 1)], "w2", 9, LEASE, 5_000)
+        waiting = asyncio.create_task(app.fetch_jobs(asked))
+        await until(lambda: len(app.service.jobs.offers) == 1)
+        for each in (one, other):
+            await app.release_job(each.id, Release(each.token))
+        (near,) = await waiting
+        assert near.key == "p/b"
+        (far,) = await taken(app)
+        await done(app, far)
+        await done(app, near)
+        assert await run.result(5) == {"a": 1, "b": 1}
+
+
 async def test_a_stale_or_foreign_token_is_refused_and_counts_for_nothing(stage):
     async with offered(stage) as (app, run, (mine,)):
         for token in ("", "another"):

@@ -10,7 +10,17 @@ from ostinato.core.run_ids import partition_of_uid
 from ostinato.errors import ConflictError, NotFoundError, Unready
 from ostinato.ports import RunQuery
 from ostinato.storage.memory import SharedMemoryStorage
-from tests.runtime.test_membership import Time, holds, kill, pass_by, process, table, time, two
+from tests.runtime.test_membership import (
+    Time,
+    holds,
+    kill,
+    pass_by,
+    process,
+    still,
+    table,
+    time,
+    two,
+)
 from tests.stage import Gate, one_job, reached, until
 
 __all__ = ["Time", "table", "time"]
@@ -314,3 +324,31 @@ async def test_what_is_taken_while_a_share_is_taken_up_belongs_to_it(table, time
     await holds(app)
     assert await (await app.start_run("w", {})).result(5) == {"j": None}
     await app.close()
+
+
+async def test_who_watches_a_run_of_the_other_costs_nothing_while_nothing_happens(
+    table, time, monkeypatch
+):
+    async with two(table, time, one_job({"wait": {"event": "GO"}})) as (first, second):
+        [run] = await started(first, 1)
+        told = []
+        for news in (first.service.news, second.service.news):
+            plain = news.tell
+            monkeypatch.setattr(
+                news, "tell", lambda *words, plain=plain: (told.append(words[0]), plain(*words))
+            )
+        ends = asyncio.create_task(second.wait_ended(run.id, 5))
+        facts = [fact async for fact in _until_waiting(second.stream(run.id))]
+        await until(lambda: "run" in told)
+        await still(500)
+        assert len(told) < 10
+        await first.emit("GO")
+        assert (await ends).status == "succeeded"
+        assert facts[-1]["type"] == "job.waiting"
+
+
+async def _until_waiting(stream):
+    async for fact in stream:
+        yield fact
+        if fact["type"] == "job.waiting":
+            return

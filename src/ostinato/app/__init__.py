@@ -18,6 +18,7 @@ keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
+marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
 remote        start, emit and tasks of an engine in another process
 desk          … and its desk for workers            wire       … as little of HTTP as that takes

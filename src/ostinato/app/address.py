@@ -47,7 +47,7 @@ def known_address(settings: Settings) -> str | None:
     Raises ``StoreError`` when the database cannot be reached.
     """
     if settings.store_is_server:
-        return known_in_postgres(settings.store)
+        return known_in_postgres(settings.stores[0])
     file = address_file(settings)
     try:
         url = file.read_text().strip() if file else ""

@@ -37,11 +37,15 @@ class DeployedWorkflows:
     """A registry, with an index over its triggers, by type, and the shapes of its waits.
 
     A trigger's pattern is asked as it was written, beside the type: it may ask for one itself.
+    ``scheduling``: their schedules are looked after here.
     """
 
-    def __init__(self, registry: Registry[Version], most_input: int = 5 << 20) -> None:
+    def __init__(
+        self, registry: Registry[Version], most_input: int = 5 << 20, *, scheduling: bool = True
+    ) -> None:
         self.registry = registry
         self.most_input = most_input
+        self.scheduling = scheduling
         self._triggers: dict[str, Trigger] = {}
         self._listening: dict[str, PatternIndex[str]] = {}
         self._plans: dict[str, dict[str, Plan]] = {}
@@ -56,7 +60,7 @@ class DeployedWorkflows:
         for row, spec in self.registry.triggers():
             trigger = trigger_of(row, spec)
             self._triggers[trigger.name] = trigger
-            if spec.plan is not None:
+            if spec.plan is not None and self.scheduling:
                 self._plans[row.workflow][trigger.name] = spec.plan
             for type_ in spec.types:
                 index = self._listening.setdefault(type_, PatternIndex())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,22 @@ class Deploying(AtHub):
             await self._settle(plans, known, retired=retired)
             self.service.news.tell("deployed")
 
+    @at_hub
+    async def _adopt(self, rows: list[Version]) -> None:
+        """Have the versions that another store has, under their numbers; nothing is scheduled."""
+        async with self._deploying:
+            known = self._registry.knows
+            if new := [replace(row, retired=False) for row in rows if not known(row)]:
+                await self._settle({}, lambda: self._add(new), versions=new)
+        if gone := [row for row in rows if self._differs(row)]:
+            await self._retire(gone, {})
+        self.service.news.tell("deployed")
+
+    def _differs(self, row: Version) -> bool:
+        """It is not here, or not as retired as there."""
+        registry = self._registry
+        return not registry.knows(row) or (row.retired and not registry.is_retired(row))
+
     async def _learn_deployed(self) -> bool:
         if self.storage.members is None:
             return False
@@ -216,7 +233,7 @@ class Deploying(AtHub):
             most_depth=limits.call_depth,
             most_output=limits.output,
         )
-        self._catalog = DeployedWorkflows(self._registry, limits.input)
+        self._catalog = DeployedWorkflows(self._registry, limits.input, scheduling=self._scheduling)
         for row in rows:
             try:
                 self._learn(row)

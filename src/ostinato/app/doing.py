@@ -125,7 +125,13 @@ class Doing(Finding):
             about = {} if subject is None else {"subject": subject}
             given = {} if data is None else data
             return await find_server(self.settings).emit({**members, **about, "data": given})
-        event = Event(
+        event = self._event(type, data, id, source, subject)
+        return (await self.accept([event]))[0]
+
+    def _event(
+        self, type: str, data: Any, id: str | None, source: str, subject: str | None
+    ) -> Event:
+        return Event(
             id=text(id or self.new_id(), "id", MAX_ID),
             source=text(source, "source", MAX_SOURCE),
             type=text(type, "type", MAX_TYPE),
@@ -133,7 +139,6 @@ class Doing(Finding):
             subject=None if subject is None else text(subject, "subject", MAX_SUBJECT),
             data=encode_value({} if data is None else data),
         )
-        return (await self.accept([event]))[0]
 
     def producer(self, bus: str = "memory") -> Producer:
         if bus != "memory":

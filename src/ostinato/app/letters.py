@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ostinato.app.pages import heavy_page, id_of, light, weight_of_letter
+from ostinato.app.pages import heavy_page, light, place_of_letter, weight_of_letter
 from ostinato.app.reading import Reading
 from ostinato.core.cloudevents import to_json
 from ostinato.core.views import View
@@ -71,7 +71,7 @@ class Letters(Reading):
     ) -> list[DeadLetter]:
         """Newest first. A page ends early when it is ``HEAVY``."""
         read = partial(self.storage.dead_letters, query or LetterQuery())
-        return await heavy_page(page or Page(), read, weight_of_letter, id_of)
+        return await heavy_page(page or Page(), read, weight_of_letter, place_of_letter)
 
     async def count_dead_letters(self, query: LetterQuery | None = None) -> int:
         return await self.storage.count_dead_letters(query or LetterQuery())
@@ -108,19 +108,14 @@ class Letters(Reading):
     async def _chosen(
         self, ids: Sequence[str], where: LetterQuery | None, limit: int | None, cursor: str | None
     ) -> tuple[list[DeadLetter], str | None]:
-        if bool(ids) == (where is not None):
-            raise UsageError("say which dead letters: their ids, or `where`")
-        if ids and (limit is not None or cursor is not None):
-            raise UsageError("`limit` and `cursor` go with `where`: of dead letters by id, all are")
+        refuse_unclear(ids, where, limit, cursor)
         limit = MOST if limit is None else limit
-        if len(ids) > MOST or not 0 < limit <= MOST:
-            raise UsageError(f"at most {MOST:,} dead letters are redriven at once")
         if where is None:
             return [await self.dead_letter(letter_id) for letter_id in dict.fromkeys(ids)], None
         open_ones = replace(where, redriven=False, oldest_first=True)
         found = await self.dead_letters(open_ones, Page(limit + 1, cursor))
         chosen = found[: light(found[:limit], weight_of_letter)]
-        return chosen, chosen[-1].id if len(found) > len(chosen) else None
+        return chosen, place_of_letter(chosen[-1]) if len(found) > len(chosen) else None
 
     async def _redrive(self, letter_id: str, by: str) -> Redriven:
         service = self.service
@@ -135,3 +130,14 @@ class Letters(Reading):
         fitting = await judged(self.service.engine, self._catalog, letter)
         reasons = reasons_of(fitting.reasons)
         return Redriven(id=letter.id, outcome="stays" if reasons else "would", reasons=reasons)
+
+
+def refuse_unclear(
+    ids: Sequence[str], where: LetterQuery | None, limit: int | None, cursor: str | None
+) -> None:
+    if bool(ids) == (where is not None):
+        raise UsageError("say which dead letters: their ids, or `where`")
+    if ids and (limit is not None or cursor is not None):
+        raise UsageError("`limit` and `cursor` go with `where`: of dead letters by id, all are")
+    if len(ids) > MOST or not (limit is None or 0 < limit <= MOST):
+        raise UsageError(f"at most {MOST:,} dead letters are redriven at once")

@@ -13,6 +13,7 @@ from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
+from ostinato.app.marks import refuse_part
 from ostinato.app.parts import (
     HandlerFunction,
     consumer_workflow,
@@ -163,7 +164,11 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
 
         Starts and events are stored from now on; no job starts before ``begin``. Where another
         process owns it: raises ``StoreLocked``, or waits for its turn beside it (``stand_by``).
+        Of several stores, each is opened so.
         """
+        if len(self.settings.stores) > 1:
+            await self._open_shards(stand_by=stand_by)
+            return
         self._processes.prepare(self.handlers.all())
         self._retention = retention_of(self.settings)
         storage = self.storage
@@ -171,6 +176,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             self._clock = StoreClock(self._steady)
         await storage.open()
         try:
+            await self._refuse_part()
             self._taken = taken = await self._enter(storage, alone=not stand_by)
             works = taken is None or bool(taken.partitions)
             if not works:
@@ -184,6 +190,16 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             await self._leave()
             await storage.close()
             raise
+
+    async def _refuse_part(self) -> None:
+        await refuse_part(self.storage, self.settings.store_shown)
+
+    async def _open_shards(self, *, stand_by: bool) -> None:
+        """Until it is closed its verbs are those of the set: what an object has itself goes before
+        what its class has, and who has one store pays nothing for that."""
+        shards = importlib.import_module("ostinato.app.shards").Shards(self)
+        await shards.open(stand_by=stand_by)
+        vars(self).update(shards.verbs)
 
     async def _begin_to_work(self, taken: Taken | None) -> None:
         await self._read_workflows(self.storage)

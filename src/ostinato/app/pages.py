@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import UNSET, Raw
 
@@ -17,6 +17,14 @@ from ostinato.core.views import JobView, RunView
 from ostinato.ports import DeadLetter, Page, StoredEvent, TaskRow
 
 T = TypeVar("T")
+
+
+class _Opened(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def opened_at(self) -> int: ...
+
 
 HEAVY = 16 << 20
 """Bytes of values in one answer, of which one more may be the last."""
@@ -64,8 +72,12 @@ def place_of(stored: StoredEvent) -> str:
     return f"{stored.received_at}/{stored.event.source}/{stored.event.id}"
 
 
-def id_of(row: DeadLetter | TaskRow) -> str:
-    return row.id
+def place_of_letter(letter: DeadLetter) -> str:
+    return f"{letter.at}/{letter.id}"
+
+
+def place_of_task(task: _Opened) -> str:
+    return f"{task.opened_at}/{task.id}"
 
 
 def seq_of(fact: dict[str, Any]) -> str:

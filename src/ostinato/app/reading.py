@@ -12,11 +12,13 @@ from ostinato.app.hub import AtHub
 from ostinato.app.pages import LOT, heavy_page, place_of, seq_of, weight_of_event, weight_of_fact
 from ostinato.core.codec import decode_facts
 from ostinato.core.outline import outline
+from ostinato.core.run_ids import partition_of
 from ostinato.core.state import RUN_STATUSES, WAITING_FOR, State
 from ostinato.core.views import RunView, history_view, run_view
 from ostinato.errors import ConflictError, NotFoundError, UsageError
 from ostinato.ports import EventQuery, Head, Page, Record, RunQuery, StoredEvent
 from ostinato.runtime.afar import MOVED
+from ostinato.runtime.engine import Engine
 from ostinato.runtime.resident import Abroad, load_state
 from ostinato.runtime.watching import until_end
 
@@ -113,13 +115,18 @@ class Reading(AtHub):
             future.cancel()
 
     async def _end_afar(self, run_id: str) -> State | None:
-        """None: it has changed, and goes on."""
+        """None: it is here by now, perhaps."""
+        engine = self.service.engine
         with self.service.distant.changes(run_id) as changed:
-            state = await self._state(run_id)
-            if state.ended:
-                return state
-            await changed()
+            while self._is_afar(run_id, engine):
+                state = await self._state(run_id)
+                if state.ended:
+                    return state
+                await changed()
         return None
+
+    def _is_afar(self, run_id: str, engine: Engine) -> bool:
+        return self.service.engine is engine and not engine.territory.has_run(run_id)
 
     async def history(
         self, run_id: str, after: int = -1, limit: int | None = None
@@ -150,15 +157,13 @@ class Reading(AtHub):
         seen = after
         while True:
             here = self.service.engine.territory.has_run(run_id)
-            ended = not here and (await self._state(run_id)).ended
             try:
                 async for view in (self._told if here else self._told_afar)(run_id, seen):
                     seen = view["seq"]
                     yield view
             except Abroad:
                 continue
-            if here or ended:
-                return
+            return
 
     async def _told(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
         watching = self.service.engine.outlets.watching
@@ -179,14 +184,18 @@ class Reading(AtHub):
             watching.close(run_id, queue)
 
     async def _told_afar(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
-        """What there is by now, and then nothing until there may be more."""
+        """Until its end. Raises ``Abroad`` when it is here by now."""
+        seen, engine = after, self.service.engine
         with self.service.distant.changes(run_id) as changed:
-            new = False
-            async for view in self._kept(run_id, after):
-                new = True
-                yield view
-            if not (new or (await self._state(run_id)).ended):
+            while self._is_afar(run_id, engine):
+                ended = (await self._state(run_id)).ended
+                async for view in self._kept(run_id, seen):
+                    seen = view["seq"]
+                    yield view
+                if ended:
+                    return
                 await changed()
+        raise Abroad(partition_of(run_id))
 
     async def _kept(self, run_id: str, after: int) -> AsyncIterator[dict[str, Any]]:
         seen = after

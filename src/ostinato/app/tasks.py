@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from ostinato.app.pages import heavy_page, id_of, sealed, weight_of_task
+from ostinato.app.pages import heavy_page, place_of_task, sealed, weight_of_task
 from ostinato.app.reading import Reading
 from ostinato.app.remote import Server, find_server
 from ostinato.core import events as e
@@ -128,7 +128,7 @@ class Tasks(Reading):
     async def task_rows(self, query: TaskQuery, page: Page) -> list[TaskRow]:
         """As they are kept."""
         read = partial(self.storage.tasks, query)
-        return await heavy_page(page, read, weight_of_task, id_of)
+        return await heavy_page(page, read, weight_of_task, place_of_task)
 
     async def count_tasks(self, query: TaskQuery = PENDING) -> int:
         return await self.storage.count_tasks(query)
@@ -186,7 +186,7 @@ async def _remote_tasks(server: Server, query: TaskQuery, page: Page) -> list[Ta
         found += new
         if len(new) < lot:
             break
-        cursor = new[-1].id
+        cursor = place_of_task(new[-1])
     return found
 
 

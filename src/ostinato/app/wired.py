@@ -50,6 +50,7 @@ class Wired:
         self._catalog = DeployedWorkflows(self._registry)
         self._warned: dict[tuple[str, int], list[str]] = {}
         self._retention = Retention()
+        self._scheduling = True
         self._deployed_number: int | None = None
         self._deploying = asyncio.Lock()
         self.bus = MemoryBus()
@@ -83,7 +84,7 @@ class Wired:
     @property
     def storage(self) -> Storage:
         if self._storage is None:
-            self._storage = open_store(self.settings.store, self.settings.claims)
+            self._storage = open_store(self.settings.only_store, self.settings.claims)
         return self._storage
 
     @property

@@ -44,7 +44,13 @@ def members(
     rows = (_row(each, found) for each in found["seats"])
     output.table(COLUMNS, rows, empty="nobody is there")
     if free := found["free"]:
-        output.note(f"{free} of {PARTITIONS} partitions have no process: their runs wait for one")
+        count = PARTITIONS * _stores(found["seats"])
+        output.note(f"{free} of {count} partitions have no process: their runs wait for one")
+
+
+def _stores(seats: list[dict[str, Any]]) -> int:
+    """Of several, its number stands before a seat's id."""
+    return len({seat["id"].partition("/")[0] for seat in seats if "/" in seat["id"]}) or 1
 
 
 async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:

@@ -65,7 +65,7 @@ _EXAMPLE = "ostinato migrate-store --from sqlite:///ostinato.db --to postgresql:
 
 def _checked(option: str, url: str) -> str:
     try:
-        return read_settings({"store": url}, by=option).store
+        return read_settings({"store": url}, by=option).only_store
     except SettingsError as error:
         raise Stop(str(error), hint=_EXAMPLE, code=USAGE) from None
 

@@ -12,7 +12,9 @@ from ostinato.core.durations import parse_duration
 from ostinato.errors import DefinitionError
 
 Json = Annotated[bool, typer.Option("--json", help="Print data.")]
-Store = Annotated[str | None, typer.Option(metavar="URL", help="As sqlite:///FILE.")]
+Store = Annotated[
+    list[str] | None, typer.Option(metavar="URL", help="As sqlite:///FILE; several share the work.")
+]
 Url = Annotated[str | None, typer.Option(metavar="URL", help="The server to talk to.")]
 Timeout = Annotated[
     str | None, typer.Option(metavar="DURATION", help="How long to wait, as 30s; then exit 4.")

@@ -201,14 +201,15 @@ async def _stopped(stopping: asyncio.Event, server: uvicorn.Server, door: Any) -
 def _tell(app: App, url: str, json: bool) -> None:
     """The four facts. Whoever started this process waits for these lines."""
     settings = app.settings
-    file = settings.store_file
-    data = str(file.resolve()) if file else _elsewhere(settings)
+    files = settings.store_files
+    data = ", ".join(str(file.resolve()) for file in files) or _elsewhere(settings)
     if json:
         facts = {"address": url, "page": f"{url}/", "data": data, "pid": os.getpid()}
         facts |= {"standsBy": True} if settings.standby else {}
         print(_json(facts), flush=True)
         return
-    over = f"; to start over, stop it and: rm {_shown(file)}*" if file else ""
+    removed = " ".join(f"{_shown(file)}*" for file in files)
+    over = f"; to start over, stop it and: rm {removed}" if files else ""
     output.line(f"ostinato {__version__}", style="bold")
     output.line(f"address  {url}")
     output.line(f"page     {url}/")

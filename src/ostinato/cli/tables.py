@@ -30,7 +30,7 @@ def tables(
     if not settings.store_is_server:
         said = f"{settings.store_shown} brings its tables up to date by itself"
         raise Stop(said, hint="name a database: --store postgresql://…", code=USAGE)
-    done = asyncio.run(bring_tables_up(settings.store, finish=finish))
+    done = asyncio.run(bring_tables_up(settings.only_store, finish=finish))
     if json:
         output.data(_facts(done))
     else:

@@ -81,7 +81,7 @@ def _server(settings: Settings) -> str:
 
     url = settings.url or known_address(settings)
     if url is None:
-        said = f"a worker needs a running server, and none is known for {settings.store}"
+        said = f"a worker needs a running server, and none is known for {settings.store_shown}"
         hint = "start `ostinato serve`, and name it with --url or OSTINATO_URL; a worker does not "
         raise Stop(said, hint=f"{hint}open a store by itself", code=UNREACHABLE)
     return url

@@ -186,6 +186,29 @@ def _store(value: Any) -> str:
     raise _refuse(_show_store(text), hint)
 
 
+def _stores(value: Any) -> str | tuple[str, ...]:
+    """One as a text; several as a tuple, in their order."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        [value] = value
+    if isinstance(value, str):
+        value = _listed(value) if value.lstrip().startswith("[") else _NEXT_STORE.split(value)
+    if not isinstance(value, list | tuple) or not value:
+        raise _refuse(value, STORE.form)
+    stores = tuple(map(_store, value))
+    if len(stores) == 1:
+        return stores[0]
+    if "memory:" in stores or len(set(stores)) < len(stores):
+        raise _refuse(_show_stores(stores), "files or databases, each of them once")
+    return stores
+
+
+_NEXT_STORE = re.compile(r"\s+(?=[a-z]+:)")
+
+
+def _show_stores(value: str | tuple[str, ...]) -> str:
+    return _show_store(value) if isinstance(value, str) else " ".join(map(_show_store, value))
+
+
 def _show_store(value: str) -> str:
     """Without passwords, as part of the user or as an option."""
     value = re.sub(r"(://[^:/?@]*:)[^@/]+@", r"\1***@", value)
@@ -309,9 +332,9 @@ KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
 URL = Kind("an address as http://127.0.0.1:8085", _url)
 STORE = Kind(
-    "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:",
-    _store,
-    _show_store,
+    "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:, or a list of them",
+    _stores,
+    _show_stores,
     True,
 )
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")

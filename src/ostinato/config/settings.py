@@ -35,6 +35,7 @@ from ostinato.config.kinds import (
     Kind,
     one_of,
 )
+from ostinato.errors import SettingsError
 
 T = TypeVar("T")
 
@@ -106,7 +107,9 @@ class LogSettings:
 class Settings:
     """Made by ``read_settings``; made directly, it takes values as they are and reads nothing."""
 
-    store: str = _setting("sqlite:///ostinato.db", STORE, "where everything is kept")
+    store: str | tuple[str, ...] = _setting(
+        "sqlite:///ostinato.db", STORE, "where everything is kept; several: each has a part"
+    )
     host: str = _setting("127.0.0.1", TEXT, "the address that serve listens on")
     port: int = _setting(8085, PORT, "the port that serve listens on")
     url: str | None = _setting(None, URL, "the server that commands talk to")
@@ -145,20 +148,39 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def stores(self) -> tuple[str, ...]:
+        return (self.store,) if isinstance(self.store, str) else self.store
+
+    @property
+    def only_store(self) -> str:
+        """Raises ``SettingsError`` where there are several."""
+        if isinstance(self.store, str):
+            return self.store
+        raise SettingsError(
+            f"this is for one store at a time, and `store` names {len(self.store)} "
+            f"({self.origin('store')}): name the one, as --store {STORE.show(self.store[0])}"
+        )
+
+    @property
     def store_file(self) -> Path | None:
-        """None when the store is not a file."""
-        found = self.store.removeprefix("sqlite:///")
-        return Path(found) if found != self.store else None
+        """The first of them; None when there is none."""
+        return next(iter(self.store_files), None)
+
+    @property
+    def store_files(self) -> list[Path]:
+        """Those of the stores that are files."""
+        files = (url.removeprefix("sqlite:///") for url in self.stores)
+        return [Path(file) for file, url in zip(files, self.stores, strict=True) if file != url]
 
     @property
     def store_is_server(self) -> bool:
         """Whether it is a database that several machines reach."""
-        return self.store.startswith(("postgresql://", "postgres://"))
+        return self.stores[0].startswith(("postgresql://", "postgres://"))
 
     @property
     def store_shown(self) -> str:
-        """The file, or the URL without its password."""
-        return str(self.store_file or STORE.show(self.store))
+        """The file, or the URL without its password; one after the other."""
+        return ", ".join(map(shown_store, self.stores))
 
     def value(self, name: str) -> Any:
         """By its full name, ``limits.event``."""
@@ -170,6 +192,10 @@ class Settings:
     def origin(self, name: str) -> str:
         """``default``, or the file, variable, argument or flag that gave the value."""
         return self.origins.get(name, "default")
+
+
+def shown_store(url: str) -> str:
+    return STORE.show(url).removeprefix("sqlite:///")
 
 
 @dataclass(frozen=True, slots=True)

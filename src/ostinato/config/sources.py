@@ -109,9 +109,10 @@ def _own_secrets(own: Mapping[str, Any], prefix: str, origin: str) -> dict[str, 
 
 
 def from_arguments(arguments: Mapping[str, Any], origin: str) -> Iterator[Given]:
-    """None counts as not given. ``origin`` may hold ``{name}``, as ``--{name}`` does."""
+    """None, and an empty list, count as not given. ``origin`` may hold ``{name}``, as ``--{name}``
+    does."""
     for given in _flat(arguments, "", ""):
-        if given.value is not None:
+        if given.value is not None and given.value != []:
             yield Given(given.name, given.value, given.name, origin.format(name=given.name))
 
 

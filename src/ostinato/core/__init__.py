@@ -22,6 +22,7 @@ tasks         work for people: what they are asked, which answer counts
 callbacks     who holds a callback token, and whether it still counts
 callers       who waits for a run, and how its step says so
 run_ids       names of runs, in the order of time
+shards        which of several stores has what
 timing        retry delays and jitter
 codec         facts and values to bytes and back
 views         a run and its history as every door shows them

@@ -208,14 +208,14 @@ class Storage(Protocol):
         """Every accepted event with this id, from whatever source."""
 
     async def dead_letters(self, query: LetterQuery, page: Page) -> list[DeadLetter]:
-        """Newest first, or oldest; the cursor is a letter's id."""
+        """Newest first, or oldest; the cursor is ``at/id``."""
 
     async def count_dead_letters(self, query: LetterQuery) -> int: ...
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None: ...
 
     async def tasks(self, query: TaskQuery, page: Page) -> list[TaskRow]:
-        """Newest first; the cursor is a task's id."""
+        """Newest first; the cursor is ``opened_at/id``."""
 
     async def count_tasks(self, query: TaskQuery) -> int: ...
 

@@ -9,7 +9,8 @@ from ostinato.core.cloudevents import Event
 
 
 class Bus(Protocol):
-    """Takes events out and brings events in. ``send`` returns once the bus has them."""
+    """Takes events out and brings events in. ``send`` returns once the bus has them; where it has
+    some of them, it may say so (``Unsent``)."""
 
     async def send(self, events: Iterable[Event]) -> None: ...
 

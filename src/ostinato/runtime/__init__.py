@@ -20,6 +20,7 @@ builtin    noop, echo, sleep, log, fail, flaky
 http       http jobs
 catalog    what is asked of the deployed workflows
 inbox      events: duplicates, triggers, dead letters
+shares     what one of several stores has of an event
 repairs    what people ask of runs, that may be refused
 tasks      a person answers
 letters    dead letters: redriving them

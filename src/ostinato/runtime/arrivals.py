@@ -28,6 +28,7 @@ from ostinato.runtime.mail import said_in
 from ostinato.runtime.operations import StepHere
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.repairs import Repair
+from ostinato.runtime.shares import Share
 from ostinato.runtime.starts import VIEW, Asked, Begin, Idempotency, Starter
 from ostinato.runtime.tasks import AnswerTask
 from ostinato.runtime.wanted import Wanted
@@ -46,6 +47,7 @@ def receive(errands: Errands, starter: Starter, catalog: Catalog, jobs: Jobs) ->
     errands.does("step", _step)
     errands.does("begin", lambda mail: _begin(starter, mail))
     errands.does("accept", lambda mail: _accept(starter, catalog, mail))
+    errands.does("share", lambda mail: _share(starter, catalog, mail))
     errands.does("start", lambda mail: StartHere(starter, mail))
 
 
@@ -75,6 +77,11 @@ def _as_it_began(state: State, duplicate: bool) -> bytes:
 
 def _accept(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:
     return Accept(starter, catalog, msgspec.json.decode(mail.body, type=list[Event]), None)
+
+
+def _share(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:
+    events, share = msgspec.json.decode(mail.body, type=tuple[list[Event], Share])
+    return Accept(starter, catalog, events, None, share)
 
 
 class _EndJob(EndJob):

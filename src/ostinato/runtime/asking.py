@@ -19,6 +19,11 @@ class Wish:
     lease: int
     wait: float = 0.0
 
+    @property
+    def wanted(self) -> list[str]:
+        """A worker names what it does, also while it wants none of it."""
+        return [topic for topic, most in self.topics.items() if most > 0]
+
 
 class Hand:
     """Held out for as long as it waits. ``promised`` are jobs that a batch offers to it alone, of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.news import News
@@ -44,10 +44,10 @@ class Distant:
         self._news.tell("watch", run_id)
 
     def look(self) -> None:
-        """Who has what is another matter by now."""
-        for waiting in list(self._waiting.values()):
-            for then in list(waiting):
-                then()
+        """Who has what is another matter by now: one looks, and whoever has it is asked again."""
+        for run_id in list(self._waiting):
+            self._heard(run_id)
+            self._news.tell("watch", run_id)
 
     def forget(self, run_id: str, then: Then) -> None:
         waiting = self._waiting.get(run_id, [])
@@ -58,14 +58,19 @@ class Distant:
 
     @contextmanager
     def changes(self, run_id: str) -> Iterator[Callable[[], Awaitable[None]]]:
-        """Look at it inside, then await what is given: until it may have changed since."""
+        """Look at it inside, and await what is given before each further look: until it may have
+        changed. Whoever asks for it anew each time is told at once, each time.
+        """
         heard = asyncio.Event()
         self.watch(run_id, heard.set)
 
         async def changed() -> None:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(SAFETY):
                     await heard.wait()
+            except TimeoutError:
+                self._news.tell("watch", run_id)
+            heard.clear()
 
         try:
             yield changed

@@ -15,12 +15,13 @@ from ostinato.core.letters import problems_of
 from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
 from ostinato.errors import OstinatoError
-from ostinato.ports import DeadLetter, StoredEvent
+from ostinato.ports import DeadLetter, Outgoing, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Errand, Pair, Post, stored
 from ostinato.runtime.resident import Abroad
+from ostinato.runtime.shares import Share
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.wanted import Begun, Wanted
 
@@ -42,14 +43,20 @@ class Accepted(View, omit_defaults=False):
     joined: list[str] | UnsetType = UNSET
 
 
+class Copied(Accepted, omit_defaults=False):
+    """What is kept of an event whose home is another store."""
+
+    copied: bool = True
+
+
 LONGEST = 500
 """Letters of a reason in an answer; the dead letter has all of it."""
 
 
 class Accept(Post):
-    """Store events, all or none, with the runs they start."""
+    """Store events, all or none, with the runs they start; ``share``: what this store has of it."""
 
-    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
+    __slots__ = ("catalog", "events", "found", "known", "share", "starter", "wanted")
 
     def __init__(
         self,
@@ -57,11 +64,13 @@ class Accept(Post):
         catalog: Catalog,
         events: Sequence[Event],
         answer: asyncio.Future[list[Accepted]] | None,
+        share: Share | None = None,
     ) -> None:
         self.starter = starter
         self.catalog = catalog
         self.events = events
         self.answer = answer
+        self.share = share
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
@@ -80,7 +89,9 @@ class Accept(Post):
             raise Abroad(homes[0] or 0)
 
     def errand(self) -> Errand:
-        return Errand("accept", "", msgspec.json.encode(self.events))
+        if self.share is None:
+            return Errand("accept", "", msgspec.json.encode(self.events))
+        return Errand("share", "", msgspec.json.encode((self.events, self.share)))
 
     def report(self, result: list[Accepted]) -> list[Accepted]:
         return result
@@ -94,6 +105,8 @@ class Accept(Post):
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
         self.wanted = [self.starter.all_wanted(found) for found in self.found]
+        if self.share is not None:
+            self.share.sift(self.found, self.wanted)
         if self.answer is not None and len(self.events) == 1:
             self._look_for_home()
         if asked := [one for several in self.wanted for one in several if one.asks]:
@@ -147,10 +160,14 @@ class Accept(Post):
                 dead.append(self._bury(engine, change, event, start.trigger, why, now))
         for trigger, error in found.misfits:
             dead.append(self._bury(engine, change, event, trigger, error, now))
-        answer = Accepted(
+        share = self.share
+        made = Accepted if share is None or share.home else Copied
+        answer = made(
             id=event.id, source=event.source, runs=runs, dead_letters=dead or UNSET,
             joined=joined or UNSET,
         )  # fmt: skip
+        if share is not None and (event.source, event.id) in share.goes_on:
+            change.rows.outgoing.append(Outgoing(event, engine.run_id(now)))
         change.rows.events.append(
             StoredEvent(event, now, msgspec.json.encode(answer), tuple(found.values_keys))
         )
@@ -178,6 +195,8 @@ class Accept(Post):
     def done(self, result: list[Accepted]) -> None:
         super().done(result)
         engine = self.starter.engine
+        if self.share is not None and self.share.goes_on:
+            engine.outlets.on_outgoing("")
         for found in self.found:
             if found.values_keys:
                 engine.outlets.on_event(found.event, found.values_keys, found.encoded)

@@ -80,7 +80,7 @@ class Jobs:
         deadline = loop.time() + wish.wait
         while not (until.done() or self.engine.stopping):
             if rows := await self._claim(wish):
-                self.offers.pass_on(wish.topics)
+                self._pass_on(wish)
                 return rows
             left = deadline - loop.time()
             if left <= 0:
@@ -88,14 +88,14 @@ class Jobs:
             if self.offers.possible(self._elsewhere(wish)):  # it came while one looked
                 continue
             if given := await self._wait(Hand(wish), left, until):
+                self._pass_on(wish)
                 return given
+        self._pass_on(wish)
         return []
 
     async def _wait(self, hand: Hand, seconds: float, until: Waiting) -> list[JobRow]:
         with self._held_out(hand):
             await self.offers.wait(hand, seconds, until)
-            if hand.promised and not hand.given:
-                await self.engine.rest()  # then it is given, or nothing has come of it
         return hand.given
 
     @contextmanager
@@ -106,6 +106,7 @@ class Jobs:
         except BaseException:
             for row in hand.given:
                 self._give_back(row)
+            self._pass_on(hand.wish)
             raise
         finally:
             self.offers.withdraw(hand)
@@ -133,8 +134,12 @@ class Jobs:
             self._note(row)
         return rows
 
+    def _pass_on(self, wish: Wish) -> None:
+        """Whoever was woken, and takes no more, lets the next one look."""
+        self.offers.pass_on(self._elsewhere(wish))
+
     def _elsewhere(self, wish: Wish) -> list[str]:
-        return [topic for topic in wish.topics if not self._here(topic)]
+        return [topic for topic in wish.wanted if not self._here(topic)]
 
     def _note(self, row: JobRow) -> None:
         self._turn += 1
@@ -210,6 +215,7 @@ class Jobs:
         hand = Hand(wish)
         with self._held_out(hand):
             await self._end(job_id, token, event_of)
+        self._pass_on(wish)
         return hand.given
 
     async def _end(self, job_id: str, token: str, event_of: EventOf) -> None:
@@ -223,7 +229,6 @@ class Jobs:
             counted = await self._ask(make)
         except Refused as error:
             self._held.pop(job_id, None)
-            await held(self.engine, job_id, token)
             raise ConflictError(f"job {job_id} is not yours any more") from error
         self.ended(posts[0])
         if not counted:

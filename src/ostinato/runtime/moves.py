@@ -91,6 +91,7 @@ class Moves:
         await take_over(service.engine, partitions, orphans=orphans)
         service.outbox.expect()
         service.distant.look()
+        service.news.tell("taken")  # who watches these runs asks this process from now on
         service.schedules.moved()
 
     def _idle(self, most: int) -> Partitions:

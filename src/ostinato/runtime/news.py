@@ -1,8 +1,8 @@
 """What this process hints at to the others, after its commits: once per batch and target.
 
 A hint is a word or two: ``mail 7`` (something lies in partition 7), ``reply KEY``, ``offer TOPIC``,
-``watch RUN``, ``run RUN``, ``deployed``. All of them may be lost; whoever waits for one looks by
-itself once in a while.
+``watch RUN``, ``run RUN``, ``taken``, ``deployed``. All of them may be lost; whoever waits for one
+looks by itself once in a while.
 """
 
 from __future__ import annotations

@@ -64,17 +64,15 @@ class Offers:
                 return
 
     def hold_out(self, hand: Hand) -> None:
-        for topic in hand.wish.topics:
+        for topic in hand.wish.wanted:
             self._waiting.setdefault(topic, {})[hand] = None
 
     def withdraw(self, hand: Hand) -> None:
         hand.withdrawn = True
-        for topic in hand.wish.topics:
+        for topic in hand.wish.wanted:
             del self._waiting[topic][hand]
             if not self._waiting[topic]:
                 del self._waiting[topic]
-        if hand.woken.done():
-            self.pass_on(hand.wish.topics)
 
     async def wait(self, hand: Hand, seconds: float, until: Waiting) -> None:
         """Until something may be there, or ``until`` is done. The hand is held out."""

@@ -7,15 +7,24 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import DefinitionError, NothingIsRunning, Problem, Refused, Unready, UsageError
+from ostinato.errors import (
+    DefinitionError,
+    NothingIsRunning,
+    Problem,
+    Refused,
+    Unready,
+    Unsent,
+    UsageError,
+)
 from ostinato.ports import Bus, DamagedEvent, DeadLetter, Outgoing
 from ostinato.runtime.damaged import unsent
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.letters import encoded_reasons
-from ostinato.runtime.posts import Keep
+from ostinato.runtime.posts import Keep, Pair
 from ostinato.telemetry.logger import logger
 
 _kind_of_event = attrgetter("event.__class__")
+_pair = attrgetter("event.source", "event.id")
 
 log = logger("ostinato.outbox")
 
@@ -40,6 +49,7 @@ class Outbox:
         self.waiting = True  # an earlier process may have left something
         self.tell: Callable[[str, str], None] = lambda kind, about: None
         self._sending: asyncio.Task[None] | None = None
+        self._left: frozenset[Pair] = frozenset()  # they stand in front, and hold nobody up
 
     def expect(self, run_id: str = "") -> None:
         """Something of this run is to be sent."""
@@ -58,7 +68,7 @@ class Outbox:
             return 0
         self.waiting = False
         try:
-            outgoing = await self.engine.storage.outbox(MANY, HEAVY, self.engine.territory.owned)
+            outgoing = await self._read()
         except BaseException:
             self.waiting = True  # what could not be read is there still
             raise
@@ -66,13 +76,22 @@ class Outbox:
             self._sending = asyncio.create_task(self._send(outgoing), name="ostinato-outbox")
         return len(outgoing)
 
+    async def _read(self) -> list[Outgoing]:
+        lots = 1 + len(self._left) // MANY
+        many, owned = len(self._left) + MANY, self.engine.territory.owned
+        return await self.engine.storage.outbox(many, HEAVY * lots, owned)
+
     async def _send(self, outgoing: list[Outgoing]) -> None:
         try:
             readable, dead = self._readable(outgoing)
             if readable:
                 dead += await self._sent(readable)
-            numbers = [one.number for one in outgoing]
-            await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
+            left = self._left
+            numbers = [one.number for one in outgoing if _pair(one) not in left]
+            if numbers:
+                await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
+            if left:
+                await asyncio.sleep(PAUSE)
         except (Unready, NothingIsRunning):
             return  # sent, but that is not stored: it goes out again
         except Exception as error:  # a bus may fail in any way
@@ -94,9 +113,14 @@ class Outbox:
     async def _sent(self, outgoing: list[Outgoing]) -> list[DeadLetter]:
         """All at once; when that is refused, one by one, and what is refused alone is dead."""
         try:
+            self._left = frozenset()
             await self.bus.send([one.event for one in outgoing])
         except NothingIsRunning:  # it is stopping: nothing is wrong with the events
             raise
+        except Unsent as error:
+            log.warning("outbox.delayed", error=str(error), events=len(error.events))
+            self._left = error.events
+            return []
         except REFUSALS:
             pass
         else:

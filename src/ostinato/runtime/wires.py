@@ -46,6 +46,7 @@ def wire(service: Service) -> None:
         "reply": service.errands.hinted,
         "offer": service.jobs.offers.offered,
         "outbox": service.outbox.hinted,
+        "taken": lambda about: service.distant.look(),
         MISSED: service._look_everywhere,
     }
     outlets.on_letter = service._count_letter

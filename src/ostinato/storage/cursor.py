@@ -1,13 +1,18 @@
-"""Where a list of events goes on: ``received_at/source/id`` of the last one seen."""
+"""Where a list goes on: the place of the last row that was seen, as ``MOMENT/NAME``.
+
+It says where that is, and not which row: a row that has gone meanwhile, or that another store has,
+leads on as well.
+"""
 
 from __future__ import annotations
 
 from ostinato.errors import UsageError
 
 
-def event_cursor(text: str) -> tuple[int, str]:
-    """Source and id stay one text, as both may hold a slash; lists order by that text too."""
-    received_at, slash, place = text.partition("/")
-    if not slash or not received_at.isdecimal() or len(received_at) > 18:
-        raise UsageError(f"{text!r:.80} is no cursor of a list of events; use one that a list gave")
-    return int(received_at), place
+def place_in(text: str) -> tuple[int, str]:
+    """Ms, and what orders rows of one moment. An event's source and id stay one text, as both may
+    hold a slash; lists order by that text too."""
+    moment, slash, name = text.partition("/")
+    if not slash or not moment.isdecimal() or len(moment) > 18:
+        raise UsageError(f"{text!r:.80} is no cursor of this list; use one that it gave")
+    return int(moment), name

@@ -92,7 +92,8 @@ def refusal_of(error: Exception) -> Refusal:
         return again("another process has taken over what this one was doing; ask again")
     if isinstance(error, errors.AdapterError):
         log.error("request.refused", error=error.code, exc_info=error)
-        message = "the store cannot answer now; the server's log says why"
+        which = error.details.get("which", "the store")
+        message = f"{which} cannot answer now; the server's log says why"
         return Refusal(503, error.code, message, headers={"retry-after": "1"})
     if isinstance(error, OstinatoError):
         for kind, status in STATUS:

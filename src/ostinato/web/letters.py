@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import LetterView, Redrives, letter_view
-from ostinato.app.pages import weight_of_letter
+from ostinato.app.pages import place_of_letter, weight_of_letter
 from ostinato.core.letters import KINDS
-from ostinato.ports import DeadLetter, LetterQuery
+from ostinato.ports import LetterQuery
 from ostinato.web.answers import json_answer
 from ostinato.web.bodies import decode, read_body
 from ostinato.web.door import caller_of, door_of
@@ -72,7 +72,7 @@ async def list_dead_letters(request: Request) -> Response:
     query = read_query(request, LetterList)
     wanted = _wanted(request, query, query.redriven)
     found = await door_of(request).app.dead_letters(wanted, page_of(query))
-    return page_answer(request, query, found, _id, letter_view, weight_of_letter)
+    return page_answer(request, query, found, place_of_letter, letter_view, weight_of_letter)
 
 
 @doors.get("/dead-letters/count", may="letter:read", query=LetterCount, answers={200: Count})
@@ -126,7 +126,3 @@ def _wanted(
         raise unfit(f"{query.kind[:40]!r} is none", "kind", "known are " + ", ".join(KINDS))
     since = instant(query.since, "since", door_of(request).app.now())
     return LetterQuery(query.kind, query.target, since, query.text, redriven)
-
-
-def _id(letter: DeadLetter) -> str:
-    return letter.id

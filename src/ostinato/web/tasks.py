@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import TaskView, task_view
-from ostinato.app.pages import weight_of_task
-from ostinato.ports import TaskQuery, TaskRow
+from ostinato.app.pages import place_of_task, weight_of_task
+from ostinato.ports import TaskQuery
 from ostinato.web.answers import json_answer
 from ostinato.web.bodies import decode, read_body, value
 from ostinato.web.door import caller_of, door_of
@@ -76,11 +76,7 @@ async def list_tasks(request: Request) -> Response:
     app = door_of(request).app
     found = await app.task_rows(wanted, page_of(query))
     shown = partial(task_view, now=app.now())
-    return page_answer(request, query, found, _id, shown, weight_of_task)
-
-
-def _id(row: TaskRow) -> str:
-    return row.id
+    return page_answer(request, query, found, place_of_task, shown, weight_of_task)
 
 
 @doors.get("/tasks/count", may="task:read", seed=True, query=TaskCount, answers={200: Count})

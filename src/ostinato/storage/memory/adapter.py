@@ -43,7 +43,7 @@ from ostinato.ports import (
     Wait,
 )
 from ostinato.ports.storage import ANY
-from ostinato.storage.cursor import event_cursor
+from ostinato.storage.cursor import place_in
 from ostinato.storage.memory import lists
 from ostinato.storage.memory.disk import Disk
 from ostinato.storage.memory.refusal import check
@@ -245,7 +245,7 @@ class MemoryStorage:
         return lists.run_groups(lists.runs(self._disk.heads.values(), query), limit)
 
     async def events(self, query: EventQuery, page: Page) -> list[StoredEvent]:
-        cursor = event_cursor("0/" if page.cursor is None else page.cursor)
+        cursor = place_in("0/" if page.cursor is None else page.cursor)
         disk = self._disk
         found = lists.events(disk.events.values(), query)
         shown = lists.page_of(found, page, lambda stored: lists.event_place(stored) < cursor)

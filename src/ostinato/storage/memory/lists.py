@@ -24,6 +24,7 @@ from ostinato.ports import (
 )
 from ostinato.ports.choosing import lower
 from ostinato.ports.grouping import merged
+from ostinato.storage.cursor import place_in
 
 T = TypeVar("T")
 
@@ -127,24 +128,18 @@ def task_place(task: TaskRow) -> tuple[int, str]:
 
 def page_of_tasks(kept: Mapping[str, TaskRow], query: TaskQuery, page: Page) -> list[TaskRow]:
     found = tasks(kept.values(), query)
-    if page.cursor is None:
-        return found[: page.limit]
-    last = kept.get(page.cursor)
-    return [] if last is None else [
-        task for task in found if task_place(task) < task_place(last)
-    ][: page.limit]  # fmt: skip
+    return page_of(found, page, lambda task: task_place(task) < place_in(page.cursor or ""))
 
 
 def page_of_letters(
     kept: Mapping[str, DeadLetter], query: LetterQuery, page: Page
 ) -> list[DeadLetter]:
-    last = kept.get(page.cursor or "")
     found = letters(kept.values(), query)
-    if last is None:
-        return [] if page.cursor is not None else found[: page.limit]
-    place, later = letter_place(last), query.oldest_first
-    rest = [one for one in found if (letter_place(one) > place) == later and one != last]
-    return rest[: page.limit]
+    if page.cursor is None:
+        return found[: page.limit]
+    place, later = place_in(page.cursor), query.oldest_first
+    places = ((letter_place(one), one) for one in found)
+    return [one for at, one in places if at != place and (at > place) == later][: page.limit]
 
 
 def letter_place(letter: DeadLetter) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from ostinato.ports import (
 )
 from ostinato.ports.grouping import merged
 from ostinato.storage import rows
-from ostinato.storage.cursor import event_cursor
+from ostinato.storage.cursor import place_in
 from ostinato.storage.postgres.arrays import Argument, number, sought, soughts
 from ostinato.storage.postgres.conditions import Condition, asked, numbered, where
 from ostinato.storage.postgres.link import Link
@@ -60,7 +60,7 @@ async def run_groups(link: Link, query: RunQuery, limit: int) -> list[RunGroup]:
 async def events(link: Link, query: EventQuery, page: Page) -> list[StoredEvent]:
     conditions = list(_event_conditions(query))
     if page.cursor is not None:
-        received_at, place = event_cursor(page.cursor)
+        received_at, place = place_in(page.cursor)
         before = f"(received_at, {_PLACE}) < ({{}}::int8, {{}}::text)"
         conditions.append((before, (number(received_at), sought(place))))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC"
@@ -76,8 +76,9 @@ async def dead_letters(link: Link, query: LetterQuery, page: Page) -> list[DeadL
     conditions = list(_letter_conditions(query))
     than, way = (">", "ASC") if query.oldest_first else ("<", "DESC")
     if page.cursor is not None:
-        last = "(SELECT at, id FROM dead_letter WHERE id = {}::text)"
-        conditions.append((f"(at, id) {than} {last}", (sought(page.cursor),)))
+        at, id = place_in(page.cursor)
+        behind = f"(at, id) {than} ({{}}::int8, {{}}::text)"
+        conditions.append((behind, (number(at), sought(id))))
     order = f"ORDER BY at {way}, id {way}"
     asking = asked(_from("dead_letter", LETTER), conditions, order, page.limit)
     return list(map(rows.letter, await as_far_as_whole(link, asking, rows.LETTER_EVENT)))
@@ -90,8 +91,9 @@ async def count_dead_letters(link: Link, query: LetterQuery) -> int:
 async def tasks(link: Link, query: TaskQuery, page: Page) -> list[TaskRow]:
     conditions = list(_task_conditions(query))
     if page.cursor is not None:
-        last = "(SELECT opened_at, id FROM task WHERE id = {}::text)"
-        conditions.append((f"(opened_at, id) < {last}", (sought(page.cursor),)))
+        opened_at, id = place_in(page.cursor)
+        before = "(opened_at, id) < ({}::int8, {}::text)"
+        conditions.append((before, (number(opened_at), sought(id))))
     order = "ORDER BY opened_at DESC, id DESC"
     asking = asked(_from("task", TASK), conditions, order, page.limit)
     found = await as_far_as_whole(link, asking, rows.TASK_ASKED, rows.TASK_ANSWER)

@@ -20,7 +20,7 @@ from ostinato.ports import (
 )
 from ostinato.ports.grouping import merged
 from ostinato.storage import rows
-from ostinato.storage.cursor import event_cursor
+from ostinato.storage.cursor import place_in
 from ostinato.storage.sqlite.statements import HEAD, LETTER, STORED, TASK
 from ostinato.storage.sqlite.values import as_far_as_whole
 
@@ -61,7 +61,7 @@ def run_groups(db: sqlite3.Connection, query: RunQuery, limit: int) -> list[RunG
 def events(db: sqlite3.Connection, query: EventQuery, page: Page) -> list[StoredEvent]:
     conditions = list(_event_conditions(query))
     if page.cursor is not None:
-        conditions.append((f"(received_at, {_PLACE}) < (?, ?)", event_cursor(page.cursor)))
+        conditions.append((f"(received_at, {_PLACE}) < (?, ?)", place_in(page.cursor)))
     order = f"ORDER BY received_at DESC, {_PLACE} DESC LIMIT ?"
     select, asked = _asked(_from("event", STORED), conditions, order, page.limit)
     found = as_far_as_whole(db, select, asked, rows.EVENT_DATA)
@@ -76,8 +76,7 @@ def dead_letters(db: sqlite3.Connection, query: LetterQuery, page: Page) -> list
     conditions = list(_letter_conditions(query))
     than, way = (">", "ASC") if query.oldest_first else ("<", "DESC")
     if page.cursor is not None:
-        last = "(SELECT at, id FROM dead_letter WHERE id = ?)"
-        conditions.append((f"(at, id) {than} {last}", (page.cursor,)))
+        conditions.append((f"(at, id) {than} (?, ?)", place_in(page.cursor)))
     order = f"ORDER BY at {way}, id {way} LIMIT ?"
     select, asked = _asked(_from("dead_letter", LETTER), conditions, order, page.limit)
     found = as_far_as_whole(db, select, asked, rows.LETTER_EVENT)
@@ -91,8 +90,7 @@ def count_dead_letters(db: sqlite3.Connection, query: LetterQuery) -> int:
 def tasks(db: sqlite3.Connection, query: TaskQuery, page: Page) -> list[TaskRow]:
     conditions = list(_task_conditions(query))
     if page.cursor is not None:
-        last = "(SELECT opened_at, id FROM task WHERE id = ?)"
-        conditions.append((f"(opened_at, id) < {last}", (page.cursor,)))
+        conditions.append(("(opened_at, id) < (?, ?)", place_in(page.cursor)))
     order = "ORDER BY opened_at DESC, id DESC LIMIT ?"
     select, asked = _asked(_from("task", TASK), conditions, order, page.limit)
     found = as_far_as_whole(db, select, asked, rows.TASK_ASKED, rows.TASK_ANSWER)

@@ -127,13 +127,16 @@ class ListPromises(Hooks):
             first = await storage.dead_letters(LetterQuery(), Page(limit=2))
             assert first == [letter("a", NOW + 1), letter("c", NOW)]
             await write(storage, dead_letters=[letter("d", NOW + 2)])
-            rest = await storage.dead_letters(LetterQuery(), Page(cursor="c"))
+            rest = await storage.dead_letters(LetterQuery(), Page(cursor=f"{NOW}/c"))
             assert rest == [letter("b", NOW)]
             oldest = LetterQuery(oldest_first=True)
             ahead = [one.id for one in await storage.dead_letters(oldest, Page(limit=2))]
-            ahead += [one.id for one in await storage.dead_letters(oldest, Page(cursor="c"))]
+            behind = Page(cursor=f"{NOW}/c")
+            ahead += [one.id for one in await storage.dead_letters(oldest, behind)]
             assert ahead == ["b", "c", "a", "d"]
-            assert await storage.dead_letters(oldest, Page(cursor="gone")) == []
+            gone = await storage.dead_letters(oldest, Page(cursor=f"{NOW}/bb"))
+            assert [one.id for one in gone] == ["c", "a", "d"]
+            await raises(UsageError, storage.dead_letters(oldest, Page(cursor="c")))
 
     async def test_a_dead_letter_comes_back_as_it_was_given(self) -> None:
         full = event("e7", subject="s", extensions={"tenant": "ä"}, description="why")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from ostinato.errors import UsageError
 from ostinato.ports import Page, Removal, TaskQuery
-from ostinato.testing.storage_contract.hooks import Hooks, write
+from ostinato.testing.storage_contract.hooks import Hooks, raises, write
 from ostinato.testing.storage_contract.samples import (
     NOW,
     ended,
@@ -88,9 +89,11 @@ class TaskPromises(Hooks):
         async with self.opened() as storage:
             await write(storage, tasks=TASKS)
             first = await storage.tasks(ALL, Page(limit=2))
-            rest = await storage.tasks(ALL, Page(cursor=first[-1].id))
+            rest = await storage.tasks(ALL, Page(cursor=f"{first[-1].opened_at}/{first[-1].id}"))
             assert [row.id for row in first + rest] == ["u2", "u1", "t2", "t1"]
-            assert await storage.tasks(ALL, Page(cursor="gone")) == []
+            gone = await storage.tasks(ALL, Page(cursor=f"{first[-1].opened_at}/"))
+            assert gone == [row for row in rest if row.opened_at < first[-1].opened_at]
+            await raises(UsageError, storage.tasks(ALL, Page(cursor="gone")))
 
     async def test_what_is_large_in_a_task_is_kept_once_and_read_back_whole(self) -> None:
         large = b'{"x":"%b"}' % (b"x" * 20_000)

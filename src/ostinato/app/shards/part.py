@@ -1,0 +1,166 @@
+"""The app of one store among several: its own engine and members; what is declared is shared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ostinato.app.marks import Say, marks_of
+from ostinato.app.orchestrator import App
+from ostinato.config.settings import shown_store
+from ostinato.core.cloudevents import Event
+from ostinato.core.shards import Mark, Marks
+from ostinato.core.triggers import match
+from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
+from ostinato.ports import DeadLetter, Page, RunQuery, StoredEvent, Version
+from ostinato.runtime.inbox import Accept, Accepted
+from ostinato.runtime.letters import judged
+from ostinato.runtime.posts import Pair
+from ostinato.runtime.shares import Share, key_of
+from ostinato.runtime.wanted import Wanted
+
+Deliver = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+class Part(App):
+    """``deliver`` gets the events that runs emit, and those that other stores need as well;
+    ``deployed`` hears that there may be new documents.
+    """
+
+    def __init__(
+        self, whole: App, number: int, deliver: Deliver, deployed: Callable[[], Awaitable[None]]
+    ) -> None:
+        url = whole.settings.stores[number]
+        settings = replace(whole.settings, store=url)
+        super().__init__(settings, clock=whole._clock, identity=whole._identity)
+        self.name = shown_store(url)
+        self._processes = whole._processes
+        self._deliver, self._deployed_here = deliver, deployed
+        self._scheduling = number == 0
+        self._documents = whole._documents if number == 0 else []
+        self.handlers, self._http = whole.handlers, whole._http
+        self._handler_defaults = whole._handler_defaults
+
+    async def _bring_documents(self, leads: bool) -> None:
+        await super()._bring_documents(leads)
+        await self._deployed_here()
+
+    async def _from_bus(self, events: Sequence[Event]) -> None:
+        await self._deliver(events)
+
+    @property
+    def works(self) -> bool:
+        return self._service is not None
+
+    @property
+    def leads(self) -> bool:
+        """It has the hub."""
+        return self._service is not None and self._leads
+
+    @property
+    def is_alone(self) -> bool:
+        """No other process has a part of this store's runs."""
+        if self._membership is None:
+            return True
+        mine = self._membership.members.id
+        others = [seat for seat in self._membership.roll.seats if seat.id != mine]
+        return not any(seat.partitions for seat in others)
+
+    # what it knows
+
+    async def has_run(self, run_id: str) -> bool:
+        """Also one that was promised, and has become another."""
+        if await self.storage.head(run_id) is not None:
+            return True
+        try:
+            return await self._pointed(run_id) is not None
+        except NotFoundError:  # its dead letter is here
+            return True
+
+    async def knows(self, key: Pair, *, uid: bool) -> bool:
+        """Whether a run was ever started here under this (workflow, uid), or (scope, key)."""
+        if not uid:
+            return await self.storage.reply(*key, self.now()) is not None
+        query = RunQuery(workflow=key[0], uid=key[1])
+        return bool(await self.storage.runs(query, Page(1)))
+
+    async def known(self, pairs: Sequence[Pair]) -> dict[Pair, StoredEvent]:
+        return await self.storage.known_events(pairs)
+
+    async def start_key(
+        self, workflow: str, version: int | None, uid: str | None, input: Any
+    ) -> tuple[Pair, bool] | None:
+        """The key of this start, and whether it is that of a uid; None: it has none."""
+        name, number = await self._resolved(workflow, version)
+        if uid is not None:
+            return (name, uid), True
+        graph = self._catalog.graph(name, number)
+        if graph.uid is None and graph.dedup is None:
+            return None
+        data = self._catalog.called_input(name, number, input)
+        try:
+            wanted = self.service.starter.wanted(name, number, None, data)
+        except ExpressionError as error:
+            raise InvalidInput(str(error)) from error
+        key = key_of(wanted)
+        return None if key is None else (key, wanted.uid is not None)
+
+    async def adopt(self, rows: Sequence[Version]) -> None:
+        """Have these versions, as the first store has them."""
+        if any(map(self._differs, rows)):
+            await self._adopt(list(rows))
+
+    # events
+
+    def keys_of(self, event: Event) -> tuple[bool, list[tuple[Pair, bool]]]:
+        """Whether waits may be for it; and the keys of the runs that it starts, and whether each is
+        that of a uid."""
+        found = match(self._catalog, event)
+        wanted = self.service.starter.all_wanted(found)
+        return bool(self._catalog.shapes(event.type)), _keys(wanted)
+
+    async def letter_keys(self, letter: DeadLetter) -> list[tuple[Pair, bool]]:
+        """Of what redriving it would start."""
+        service = self.service
+        fitting = await judged(service.engine, self._catalog, letter)
+        try:
+            wanted = [service.starter.wanted_by(one, fitting.encoded) for one in fitting.starts]
+        except OstinatoError:  # redriving it says why
+            return []
+        return _keys(wanted)
+
+    async def take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
+        service = self.service
+        if service.engine.territory.whole:
+            return await self._take(events, share)
+        found = await asyncio.gather(*[self._take([event], share) for event in events])
+        return [accepted for [accepted] in found]
+
+    async def _take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
+        service = self.service
+        answers: list[Accepted] = await service.ask(
+            lambda answer: Accept(service.starter, self._catalog, events, answer, share)
+        )
+        return answers
+
+    # where it belongs
+
+    async def _refuse_part(self) -> None:
+        """It belongs to a set."""
+
+    async def marks(self) -> Marks:
+        return await marks_of(self.storage)
+
+    async def say(self, marks: Sequence[Mark], now: Marks) -> None:
+        await self.service.ask(lambda answer: Say(marks, now, answer))
+
+    async def has_mail_out(self) -> bool:
+        """Events are on their way out."""
+        return bool(await self.storage.outbox(1))
+
+
+def _keys(wanted: Sequence[Wanted]) -> list[tuple[Pair, bool]]:
+    """And whether each is that of a uid."""
+    return [(key, one.uid is not None) for one in wanted if (key := key_of(one)) is not None]
