@@ -174,6 +174,8 @@ async def test_what_nobody_has_hinted_at_is_found_by_a_slow_look(table, time):
         assert not asked.done()
         look_slowly(time, second)
         assert (await asked).status == "cancelled"
+        look_slowly(time, first)
+        await until(lambda: first.service.room.unhinted)
         assert (first.service.room.unhinted, second.service.errands.unhinted) == (1, 1)
 
 

@@ -110,7 +110,7 @@ async def test_three_have_a_third_each_and_nobody_more_than_a_partition_above_it
         await until(lambda: sum(map(has, (first, second, third))) == 64 and has(third) > 0)
         for app in (first, second, third):
             app._membership.look()
-        await until(lambda: sorted(map(has, (first, second, third))) == [20, 22, 22])
+        await until(lambda: sorted(map(has, (first, second, third))) == [21, 21, 22])
 
 
 async def test_the_hub_stays_with_who_has_it(table, time):

@@ -832,7 +832,7 @@ MUTATIONS = (
     mutation(
         6, "a partition is given before the end of a job in it is stored",
         "runtime.moves:Moves._idle",
-        " | told_of(service.engine.queue)",
+        " | told_of(queue)",
         "",
         "given.abandoned",
     ),
@@ -880,7 +880,7 @@ MUTATIONS = (
     ),
     mutation(
         9, "nobody looks for an answer without a hint", "runtime.errands:Errands.sent",
-        "self.alarm.expect(self.engine.clock.now() + SAFETY)",
+        "self.alarm.expect(int(self._look_at))",
         "pass",
         "client.hangs",
     ),

@@ -202,7 +202,10 @@ class Deploying(AtHub):
     async def _learn_deployed(self) -> bool:
         if self.storage.members is None:
             return False
+        known = self._deployed_number
         number = await self.storage.deployed()  # first: what comes after it is looked for again
+        if number == known:
+            return False
         rows = await self.storage.versions()
         registry = self._registry  # which it is only now: it may have been read anew meanwhile
         if new := [row for row in rows if not registry.knows(row)]:

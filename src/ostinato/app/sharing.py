@@ -94,9 +94,9 @@ class Sharing(Deploying, Reading):
         if self._membership is not None:
             self._membership.begin()
 
-    def _hear_time(self, now: int) -> None:
+    def _hear_time(self, now: int, asked: float) -> None:
         if isinstance(self._clock, StoreClock):
-            self._clock.hear(now)
+            self._clock.hear(now, asked)
 
     @abstractmethod
     async def _begin_to_work(self, taken: Taken | None) -> None:

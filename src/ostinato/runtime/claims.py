@@ -164,6 +164,11 @@ class LoseLease(_OfClaim):
         self.over = over
         self.lost = self.freed = False
 
+    @property
+    def waits(self) -> bool:
+        """Until it is done there, it is not said again."""
+        return True
+
     def errand(self) -> Errand:
         row = msgspec.structs.replace(self.row, brief=b"")
         return Errand("lose-lease", row.run_id, msgspec.json.encode(row))

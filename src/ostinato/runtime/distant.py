@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.news import News
-from ostinato.runtime.watching import WATCHED
 
 SAFETY = 15.0
 """Seconds after which one looks without a hint."""
@@ -32,8 +31,7 @@ class Distant:
     def _asked(self, run_id: str) -> None:
         """Another process wants to hear of it; at once, for it may have changed already."""
         if self.engine.territory.has_run(run_id):
-            until = self.engine.clock.now() + WATCHED
-            self.engine.outlets.watching.abroad[run_id] = until
+            self.engine.outlets.watching.want(run_id, self.engine.clock.now())
             self._news.tell("run", run_id)
 
     def _heard(self, run_id: str) -> None:

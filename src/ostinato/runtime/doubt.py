@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ostinato.errors import OstinatoError, StoreError
-from ostinato.ports import Batch, Storage
+from ostinato.ports import Batch, Mail, Storage
+from ostinato.runtime.errands import SCOPE
 from ostinato.runtime.posts import Post
 
 
 async def was_kept(storage: Storage, batch: Batch) -> bool:
-    """By its first record, event or redrive or answer; without any it can be written twice."""
+    """By its first record, event, redrive or answer, or an errand that waits for its answer;
+    without any it can be written twice."""
     for record in batch.records[:1]:
         found = await storage.history(record.run_id, record.seq - 1, 1)
         return bool(found) and found[0].seq == record.seq
@@ -22,6 +26,18 @@ async def was_kept(storage: Storage, batch: Batch) -> bool:
     for reply in batch.replies[:1]:
         there = await storage.reply(reply.scope, reply.key, reply.at)
         return there is not None and there.answer == reply.answer
+    return await _was_asked(storage, [mail for mail in batch.mail.values() if mail is not None])
+
+
+async def _was_asked(storage: Storage, said: Sequence[Mail]) -> bool:
+    """One of these lies there, or was answered already."""
+    if not said:
+        return False
+    there = await storage.mail(frozenset(mail.place for mail in said))
+    lines = {mail.line for mail in there}
+    for mail in said:
+        if mail.line in lines or await storage.reply(SCOPE, mail.key, 0) is not None:
+            return True
     return False
 
 

@@ -7,7 +7,8 @@ So nothing is done twice, and an answer is not lost with a process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import Raw, Struct
 
 from ostinato import errors
 from ostinato.core.run_ids import HUB
-from ostinato.errors import OstinatoError, Refused, Unready
+from ostinato.errors import OstinatoError, Problem, Refused, Unready
 from ostinato.ports import Mail, Reply
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
@@ -47,11 +48,27 @@ Call = Callable[[str, Raw], Awaitable[Raw]]
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):
-    """``error`` is the name of one of ours."""
+    """``error`` is the name of one of ours, ``problems`` what is wrong: message, path, line, column
+    and hint of each."""
 
     result: Raw = Raw(b"null")
     error: str = ""
     message: str = ""
+    problems: tuple[tuple[str, str, int, int, str], ...] = ()
+
+    @classmethod
+    def of(cls, error: OstinatoError) -> Answer:
+        wrong = [(one.message, one.path, one.line, one.column, one.hint) for one in error.problems]
+        return cls(error=error.code, message=error.message, problems=tuple(wrong))
+
+    def raised(self) -> OstinatoError:
+        kind = getattr(errors, self.error, OstinatoError)
+        raised: OstinatoError = kind(self.message)
+        raised.problems = tuple(
+            Problem(message, path, line=line, column=column, hint=hint)
+            for message, path, line, column, hint in self.problems
+        )
+        return raised
 
 
 class Errands:
@@ -65,6 +82,7 @@ class Errands:
         self.member = member
         self.alarm = Alarm(engine.clock, engine.wake)
         self.unhinted = 0
+        self._look_at: float = inf  # without a hint, however many there are for others
         self._waiting: dict[str, Post] = {}
         self._hinted: dict[str, None] = {}
         self._early: dict[str, None] = {}
@@ -89,7 +107,7 @@ class Errands:
         except (errors.Unready, errors.Fenced, errors.NothingIsRunning):
             return  # the next hub does it
         except OstinatoError as error:
-            told = Answer(error=error.code, message=error.message)
+            told = Answer.of(error)
         except Exception as error:
             log.exception("verb.broken", verb=name)
             told = Answer(error="OstinatoError", message=f"{type(error).__name__}: {error}")
@@ -111,7 +129,8 @@ class Errands:
     def sent(self, key: str, post: Post) -> None:
         if post.waits:
             self._waiting[key] = post
-            self.alarm.expect(self.engine.clock.now() + SAFETY)
+            self._look_at = min(self._look_at, self.engine.clock.now() + SAFETY)
+            self.alarm.expect(int(self._look_at))
             if key in self._early:
                 self.hinted(key)
 
@@ -142,17 +161,29 @@ class Errands:
             return 0
         hinted, self._hinted = self._hinted, {}
         try:
-            done = [await self._look_for(key, now) for key in list(hinted or self._waiting)]
+            done = await self._look_for_all(hinted, now)
+            late = 0 if now < self._look_at else await self._look_for_all(self._waiting, now)
         except BaseException:
             self._hinted |= hinted
             raise
-        if not hinted and any(done):
-            self.unhinted += sum(done)
-            log.warning("hint.lost", answers=sum(done))
-        self.alarm.set(now + SAFETY if self._waiting else None)
+        if late:
+            self.unhinted += late
+            log.warning("hint.lost", answers=late)
+        self._set_alarm(now)
+        return done + late
+
+    def _set_alarm(self, now: int) -> None:
+        if not self._waiting:
+            self._look_at = inf
+        elif now >= self._look_at:
+            self._look_at = now + SAFETY
+        self.alarm.set(None if self._look_at == inf else int(self._look_at))
         if self._hinted:  # meanwhile
             self.alarm.expect(0)
-        return sum(done)
+
+    async def _look_for_all(self, keys: Iterable[str], now: int) -> int:
+        """Of how many there was an answer."""
+        return sum([await self._look_for(key, now) for key in list(keys)])
 
     async def _look_for(self, key: str, now: int) -> bool:
         reply = await self.engine.storage.reply(SCOPE, key, now)
@@ -172,8 +203,7 @@ class Errands:
 def _hand(post: Post, body: bytes) -> None:
     answer = msgspec.json.decode(body, type=Answer)
     if answer.error:
-        kind = getattr(errors, answer.error, OstinatoError)
-        post.failed(kind(answer.message))
+        post.failed(answer.raised())
     else:
         post.arrived(answer.result)
 
@@ -308,7 +338,7 @@ class Serve(Post):
         told = (
             Answer(Raw(msgspec.json.encode(self.post.report(result))))
             if error is None
-            else Answer(error=error.code, message=error.message)
+            else Answer.of(error)
         )
         body = msgspec.json.encode(told)
         change.rows.replies.append(Reply(SCOPE, self.mail.key, "", body, now, now + KEPT))

@@ -187,8 +187,9 @@ class Janitor:
                         yield removal
 
     async def _runs_of(self, workflow: str, status: str, old: int) -> AsyncIterator[Removal]:
-        storage, owned = self.engine.storage, self.engine.territory.owned
-        while runs := await storage.over_runs(workflow, status, old, RUNS, owned):
+        """Some of them may become another process's meanwhile."""
+        storage, territory = self.engine.storage, self.engine.territory
+        while runs := await storage.over_runs(workflow, status, old, RUNS, territory.owned):
             if self._exporter is not None:
                 await self._exporter.export(runs)
             yield Removal(runs=runs, rows=ROWS, ended_before=old)

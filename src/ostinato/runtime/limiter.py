@@ -74,6 +74,11 @@ class Limiter:
         """Turns that wait."""
         return len(self._waiting)
 
+    def doubt(self) -> None:
+        """It is to be read anew; what it has given meanwhile comes to nothing."""
+        self.stale = True
+        self.times += 1
+
     async def refresh(self) -> None:
         """What the store holds. Nothing is known when one of these reads fails."""
         self.stale = True

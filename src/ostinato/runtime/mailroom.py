@@ -6,10 +6,12 @@ the first is on its way through the engine, and the next one goes when that is s
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ostinato.core.run_ids import partition_of
 from ostinato.ports import Line, Mail, Partitions
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.change import Change
@@ -24,6 +26,11 @@ log = logger("ostinato.mailroom")
 SAFETY = 15_000
 """Milliseconds after which one looks without a hint, where other processes may have said
 something."""
+
+NEWER = "a newer version has written it, perhaps: start that one, and it goes on"
+
+ALONE = ("verb", "begin", "accept")
+"""What outsiders ask for: each waits for its own answer, and for nobody else's."""
 
 Open = Callable[[Mail], Post | None]
 
@@ -48,6 +55,8 @@ class Mailroom:
         self._lines: set[Line] = set()
         self._unreadable: set[str] = set()
         self._hinted: set[int] = set()
+        self._look_at: float = inf  # without a hint, however many there are for other partitions
+        self._found = Counter[int]()  # by a look of its own, where the hint may be on its way still
         self._known = False  # what was said before: it is heard first
 
     def __len__(self) -> int:
@@ -83,6 +92,7 @@ class Mailroom:
         """Something lies there, as another process says."""
         if partition.isdigit() and self.engine.territory.has(int(partition)):
             self._hinted.add(int(partition))
+            self._found.pop(int(partition), None)
             self.alarm.expect(0)
 
     def look(self) -> None:
@@ -103,38 +113,60 @@ class Mailroom:
         """Between two ticks, when memory and store agree."""
         if not self.alarm.is_due(now):
             return 0
-        hinted, owned = frozenset(self._hinted), self.engine.territory.owned
-        self._hinted.clear()
+        hinted, self._hinted = self._hinted, set()
         before = len(self)
         try:
-            for mail in await self.engine.storage.mail(hinted or owned):
-                self.bring(mail)
+            if hinted:
+                await self._look_in(frozenset(hinted))
+            if now >= self._look_at:
+                await self._look_everywhere()
         except BaseException:
             self._hinted |= hinted
             raise
-        new = len(self) - before
-        if new and not hinted:
-            self.unhinted += new
-            log.warning("hint.lost", letters=new)
-        if not hinted:
-            self.on_safety()
         self._set_alarm()
+        return len(self) - before
+
+    async def _look_in(self, partitions: Partitions | None) -> Counter[int]:
+        """How much there was that was not known, by partition."""
+        there = await self.engine.storage.mail(partitions)
+        new = Counter(mail.place for mail in there if mail.line not in self._lines)
+        for mail in there:
+            self.bring(mail)
         return new
+
+    async def _look_everywhere(self) -> None:
+        """What was found by the look before this, and never hinted at since, was late by that."""
+        found = await self._look_in(self.engine.territory.owned)
+        if late := self._found.total():
+            self.unhinted += late
+            log.warning("hint.lost", letters=late)
+        self._found = found
+        self.on_safety()
+        self._look_at = inf
 
     def _set_alarm(self) -> None:
         whole = self.engine.territory.owned is None
-        self.alarm.set(None if whole else self.engine.clock.now() + SAFETY)
+        if self._look_at == inf and not whole:
+            self._look_at = self.engine.clock.now() + SAFETY
+        self.alarm.set(None if whole else int(self._look_at))
         if self._hinted:
             self.alarm.expect(0)
 
     # what goes
 
     def _send(self, mail: Mail) -> None:
-        if (open := self.open.get(mail.kind)) is not None:
-            if (post := open(mail)) is not None:
-                self.engine.post(post)
-        else:
-            log.error("mail.unknown", kind=mail.kind, hint="a newer version has written it")
+        """What cannot be opened stays where it is, and what was said to the same run behind it."""
+        if (open := self.open.get(mail.kind)) is None:
+            log.error("mail.unknown", kind=mail.kind, hint=NEWER)
+            return
+        try:
+            post = open(mail)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            log.error("mail.unreadable", kind=mail.kind, run=mail.to, error=said, hint=NEWER)
+            return
+        if post is not None:
+            self.engine.post(post)
 
     def taken(self, mail: Mail) -> None:
         self._lines.discard(mail.line)
@@ -150,6 +182,8 @@ class Mailroom:
     def give(self, partitions: Partitions) -> None:
         """Another process takes what lies there."""
         self._hinted -= partitions
+        for partition in partitions:
+            self._found.pop(partition, None)
         for name, queue in list(self._queues.items()):
             if queue[0].place in partitions:
                 self._lines -= {mail.line for mail in queue}
@@ -208,6 +242,12 @@ class Take(Post):
         self.room.taken(self.mail)
 
 
+def unsaid_by(posts: Iterable[Post]) -> Partitions:
+    """Where the runs are of which something is to be said: nobody else may say more of them yet."""
+    return frozenset(partition_of(post.mail.caller) for post in posts if isinstance(post, Say))
+
+
 def _whose(mail: Mail) -> str:
     """What is for a process is heard in the order in which each run says it."""
-    return mail.to or f"{mail.place} {mail.caller}"
+    said_by = mail.key if mail.kind in ALONE else mail.caller
+    return mail.to or f"{mail.place} {said_by}"

@@ -43,8 +43,9 @@ class Work(Protocol):
 
 
 class Membership:
-    """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms), ``news``
-    what others hint at. ``waits``: it takes nothing until it is told.
+    """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms) and when
+    it was asked (seconds, as the ``lease`` counts), ``news`` what others hint at. ``waits``: it
+    takes nothing until it is told.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Membership:
         lease: Lease,
         work: Work,
         *,
-        heard: Callable[[int], None],
+        heard: Callable[[int, float], None],
         news: Callable[[Sequence[str]], None],
         waits: bool = False,
     ) -> None:
@@ -158,16 +159,18 @@ class Membership:
         except TimeoutError:
             said = f"the store does not answer within {self._span / 2:g} s"
             raise StoreError(f"{said}; look at its load, or make `lease` longer") from None
-        self._heard(self.roll.now)
+        self._heard(self.roll.now, began)
         if self.owned:
             self.lease.prolong(began + self._span * TRUSTED)
 
     # shares
 
     def share(self) -> int:
-        """How many partitions a process should have at most, of those that are there and work."""
-        working = [one for one in self.roll.seats if not (one.waits or one.late)]
-        return -(-PARTITIONS // max(1, len(working)))
+        """How many partitions this process should have: all shares together are all that there are,
+        so whoever comes finds some. Who came first has one more where they do not come out even."""
+        working = [one.id for one in self.roll.seats if not (one.waits or one.late)]
+        least, more = divmod(PARTITIONS, max(1, len(working)))
+        return least + (self.members.id in working[:more])
 
     def _move(self) -> None:
         """Beside the renewals: to take up or to let go may take longer than a lease."""
@@ -187,11 +190,12 @@ class Membership:
     async def _take(self) -> Taken:
         if self.waits:
             return Taken()
-        taken = await self.members.take(max(0, self.share() - len(self.owned)))
-        if taken.partitions:
-            self.owned |= taken.partitions
-            log.info("partitions.taken", count=len(taken.partitions), member=self.members.id)
-        return taken
+        found = await self.members.take(max(0, self.share() - len(self.owned)))
+        new = found.partitions - self.owned  # what was found again is at work here already
+        if new:
+            self.owned |= new
+            log.info("partitions.taken", count=len(new), member=self.members.id)
+        return Taken(new, found.orphans)
 
     async def _take_more(self) -> None:
         try:

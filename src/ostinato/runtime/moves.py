@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ostinato.core.run_ids import HUB, PARTITIONS
 from ostinato.errors import Unready
 from ostinato.ports import Partitions, Taken
+from ostinato.runtime.mailroom import unsaid_by
 from ostinato.runtime.posts import told_of
 from ostinato.runtime.takeover import take_over
 
@@ -68,24 +69,26 @@ class Moves:
         """Know what is stored of these; nobody else changes it by now."""
         service, partitions = self._service, taken.partitions
         service.engine.territory.take(partitions)
-        await self._know(partitions, orphans=taken.orphans)
         if HUB in partitions:
             await service.lead()
-        elif taken.orphans:
+        await self._know(partitions, orphans=taken.orphans)
+        if taken.orphans and HUB not in partitions:
             service.limiter.far.recount(service.member)
 
     async def settle_all(self) -> None:
         """Of a store that nobody shares."""
-        await self._know(None, orphans=True)
         await self._service.lead()
+        await self._know(None, orphans=True)
 
     async def _know(self, partitions: Partitions | None, *, orphans: bool) -> None:
+        """What takes runs over comes last, as no read may fail behind it: it would come again, and
+        count as one more death of each job."""
         service = self._service
         await service.limiter.refresh()
-        await take_over(service.engine, partitions, orphans=orphans)
         await service.timers.refresh()
         await service.room.refresh(service.engine.territory.owned)  # who died may not have hinted
         await service.jobs.refresh()
+        await take_over(service.engine, partitions, orphans=orphans)
         service.outbox.expect()
         service.distant.look()
         service.news.tell("taken")  # who watches these runs asks this process from now on
@@ -93,7 +96,8 @@ class Moves:
 
     def _idle(self, most: int) -> Partitions:
         service, owned = self._service, self._service.engine.territory.owned or frozenset()
-        busy = service.executor.at_work() | told_of(service.engine.queue) | {HUB}
+        queue = service.engine.queue
+        busy = service.executor.at_work() | told_of(queue) | unsaid_by(queue) | {HUB}
         return frozenset([each for each in range(PARTITIONS) if each in owned - busy][:most])
 
     def _let_go(self, given: Partitions) -> None:
@@ -105,7 +109,7 @@ class Moves:
             service.executor.give(given)
             service.engine.outlets.watching.give(given)
             service.schedules.moved()
-            service.limiter.stale = True  # read again before it is asked: nothing here may fail
+            service.limiter.doubt()  # read again before it is asked: nothing here may fail
 
     def close(self) -> None:
         error = Unready("the engine has stopped meanwhile")

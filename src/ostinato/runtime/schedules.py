@@ -62,6 +62,9 @@ class Planned(Accept):
     def match(self, event: Event) -> Found:
         return met(self.catalog, self.trigger, event)
 
+    def _look_for_home(self) -> None:
+        """What it is planned for is known here alone: a run elsewhere begins by a letter."""
+
     def own_run(self, answers: Sequence[Accepted]) -> str | None:
         """The run that the trigger started last."""
         for one in reversed(answers):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from ostinato.core import events as e
+from ostinato.core.cloudevents import Event
 from ostinato.core.run_ids import partition_of
-from ostinato.ports import DamagedEvent, Page, Partitions, RunQuery, Storage
+from ostinato.ports import DamagedEvent, Page, Partitions, RunQuery, Storage, Wait
 from ostinato.runtime.damaged import Bury
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.inbox import encoded
@@ -21,14 +22,17 @@ async def take_over(
     engine: Engine, partitions: Partitions | None = None, *, orphans: bool = True
 ) -> int:
     """Post to every run in these partitions that had work in hands. ``orphans``: and to any run
-    that missed an event, for whoever had taken that in may have told nobody.
+    that missed an event, for whoever had taken that in may have told nobody. Where a read fails,
+    nothing is posted.
     """
-    runs = await engine.storage.busy_runs(partitions)
+    storage = engine.storage
+    runs = await storage.busy_runs(partitions)
+    missed = await storage.missed() if orphans else []
+    in_repair = [run_id async for run_id in _in_repair(storage)]
     engine.post_first([Tell(run_id, e.TakenOver()) for run_id in runs])  # then what begins here
-    if orphans:
-        await _tell_missed(engine)
+    _tell_missed(engine, missed)
     busy = set(runs)
-    async for run_id in _in_repair(engine.storage):
+    for run_id in in_repair:
         if run_id not in busy and (partitions is None or partition_of(run_id) in partitions):
             engine.post(Recheck(run_id))
     if runs:
@@ -36,8 +40,8 @@ async def take_over(
     return len(runs)
 
 
-async def _tell_missed(engine: Engine) -> None:
-    for wait, event in await engine.storage.missed():
+def _tell_missed(engine: Engine, missed: Iterable[tuple[Wait, Event]]) -> None:
+    for wait, event in missed:
         if isinstance(event, DamagedEvent):
             engine.post(Bury(event))
         else:

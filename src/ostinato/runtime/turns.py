@@ -113,7 +113,7 @@ class FarTurns:
 
     def asks(self, owner: Owner, number: int) -> None:
         """What it is told from now on is about this turn."""
-        self._theirs[owner] = number
+        self._theirs[owner] = max(number, self.number(owner))
 
     def number(self, owner: Owner) -> int:
         return self._theirs.get(owner, 0)
@@ -149,7 +149,7 @@ class Come(Take):
         owner = self.mail.caller, self.mail.key
         self.far.asks(owner, self.mail.attempt)
         if owner in self.far.given:
-            told = admitted(owner, self.mail.attempt)
+            told = admitted(owner, self.far.number(owner))
             change.rows.mail[told.line] = told
 
 

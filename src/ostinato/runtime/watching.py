@@ -32,6 +32,13 @@ class Watching:
     def __bool__(self) -> bool:
         return bool(self._ends or self._facts or self.abroad)
 
+    def want(self, run_id: str, now: int) -> None:
+        """Another process wants to hear of it. Those that were asked for first are over first."""
+        self.abroad.pop(run_id, None)
+        self.abroad[run_id] = now + WATCHED
+        while self.abroad[first := next(iter(self.abroad))] < now:
+            del self.abroad[first]
+
     def ended(self, run_id: str) -> asyncio.Future[State]:
         """Done when the run is; ``forget`` it when nobody waits any more."""
         future: asyncio.Future[State] = asyncio.get_running_loop().create_future()

@@ -31,7 +31,7 @@ SEQUENCES = ("event", "outbox", "turn", "mail", "job")
 
 # Nobody else, for as long as this lasts. Readers wait, too: they would see an empty store.
 # The table of migrations stays free: who starts meanwhile looks into it first.
-ALONE = "SELECT pg_try_advisory_xact_lock(1330861126)"
+ALONE = "SELECT pg_try_advisory_xact_lock(1330861127)"
 HOLD = "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE"
 SETTINGS = """
 SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = 0;

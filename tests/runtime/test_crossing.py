@@ -1,0 +1,253 @@
+"""What crosses processes, where a hint, an answer or a process is lost on the way."""
+
+import asyncio
+import contextlib
+
+import pytest
+from msgspec.structs import replace
+
+from ostinato.app.elsewhere import Fetch
+from ostinato.core.run_ids import HUB, PARTITIONS, partition_of, partition_of_uid
+from ostinato.errors import DefinitionError, StoreError, WorkflowNotFound
+from ostinato.ports import Removal, RunQuery, Taken
+from ostinato.runtime import errands, mailroom
+from ostinato.runtime.watching import WATCHED, Watching
+from tests.runtime.test_membership import Time, has, holds, pass_by, process, table, time, two
+from tests.stage import Gate, one_job, reached, until
+
+__all__ = ["Time", "table", "time"]
+
+WAITS = one_job({"wait": {"event": "GO"}})
+
+
+def uid_at(partition, n=0):
+    """One whose runs are there."""
+    names = (f"uid {n}/{m}" for m in range(10_000))
+    return next(name for name in names if partition_of_uid(name) == partition)
+
+
+async def test_whoever_comes_gets_a_share_however_many_are_there(table, time):
+    async with contextlib.AsyncExitStack() as stack:
+        apps = [await stack.enter_async_context(process(table, time)) for _ in range(9)]
+        await until(lambda: sorted(map(has, apps)) == [7] * 8 + [8])
+
+
+async def test_what_was_taken_and_found_again_is_taken_over_once(table, time):
+    """The store has done it and could not say so, and says so with the next answer."""
+    gate = Gate()
+    async with process(table, time, one_job({"run": "gate"}), {"gate": gate}) as first:
+        member = first.storage.members
+        mine, take = frozenset(first.service.engine.territory.owned), member.take
+
+        async def take_again(most, *, hub=True):
+            return Taken((await take(most, hub=hub)).partitions | mine, orphans=True)
+
+        run = await first.start("w")
+        await gate.begun.wait()
+        member.take = take_again
+        assert await first._membership._take() == Taken(frozenset(), orphans=True)
+        gate.open.set()
+        await run.result(5)
+        assert "job.abandoned" not in [fact["type"] for fact in await first.history(run.id)]
+
+
+async def test_a_takeover_that_cannot_read_all_counts_no_death(table, time):
+    gate, again = Gate(), Gate()
+    first = process(table, time, one_job({"run": "gate"}), {"gate": gate})
+    async with first, process(table, time, None, {"gate": again}) as second:
+        await holds(second, 32)
+        await holds(first, 32)
+        run = await first.start("w")
+        await gate.begun.wait()
+        failures = [StoreError("not now")] * 2
+        counts = second.storage.job_counts
+
+        async def fail_at_first():
+            if failures:
+                raise failures.pop()
+            return await counts()
+
+        second.storage.job_counts = fail_at_first
+        pass_by(time, second, seconds=7)
+        await holds(second)
+        await again.begun.wait()
+        again.open.set()
+        assert (await second.wait_ended(run.id, 5)).status == "succeeded"
+        said = [fact["type"] for fact in await second.history(run.id)]
+        assert said.count("job.abandoned") == 1
+
+
+def elsewhere(app, other):
+    """A partition of the other one's, which is not the hub."""
+    return max(other.service.engine.territory.owned - {HUB})
+
+
+async def test_hints_at_other_things_do_not_put_the_slow_look_off(table, time):
+    async with two(table, time, WAITS) as (first, second):
+        run = await first.start_run("w", {})
+        for app in (first, second):
+            app._membership.members.listen(lambda words: None)
+        asked = asyncio.create_task(second.cancel(run.id))
+        await until(lambda: second.service.errands._waiting)
+        other = next(p for p in first.service.engine.territory.owned if p != partition_of(run.id))
+        for _ in range(8):
+            time.now += max(mailroom.SAFETY, errands.SAFETY) // 3
+            first.service.room.hinted(str(other))
+            second.service.errands._hinted["of another"] = None
+            second.service.errands.alarm.expect(0)
+            for app in (first, second):
+                app.service.engine.wake.set()
+            for _ in range(200):
+                await asyncio.sleep(0)
+        assert (await asked).status == "cancelled"
+
+
+async def test_a_worker_that_is_lost_is_said_once_to_whoever_has_its_run(table, time):
+    async with two(table, time, one_job({"run": "print"})) as (first, second):
+        run = await first.start_run("w", {})
+        await reached(first, run.id, "run.started")
+        [_] = await second.fetch_jobs(Fetch(["print"], "w", lease=2_000))
+        first._membership.members.listen(lambda words: None)  # it is slow to hear of it
+        time.now += 40_000
+        second.service.jobs._lease_at = 0
+        second.service.jobs.alarm.expect(0)
+        await until(lambda: any(mail.kind == "lose-lease" for mail in table.disk.mail.values()))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        letters = [mail for mail in table.disk.mail.values() if mail.kind == "lose-lease"]
+        assert len(letters) == 1
+        first.service.room.look()
+        await until(lambda: not table.disk.mail)
+        await reached(second, run.id, "job.abandoned")
+
+
+async def test_cleaning_ends_when_what_it_cleans_is_given_away(table, time):
+    async with two(table, time, one_job({"run": "noop"})) as (first, _):
+        run = await first.start_run("w", {})
+        await run.result(5)
+        janitor, territory = first.service.janitor, first.service.engine.territory
+        lots = []
+        async for removal in janitor._runs_of("w", "succeeded", time.now + 1):
+            lots.append(removal)
+            territory.give(frozenset({partition_of(run.id)}))  # before it was removed
+        assert lots == [Removal(runs=[run.id], rows=1_000, ended_before=time.now + 1)]
+
+
+async def test_a_schedule_that_is_fired_by_hand_begins_under_a_uid_of_another(table, time):
+    document = one_job({"run": "noop"}, uid={"key": "event.subject"}, on=[{"every": "1h"}])
+    async with process(table, time, document) as first, process(table, time) as second:
+        await holds(second, 32)
+        [schedule] = await first.schedules()
+        uid = uid_at(elsewhere(first, second))
+        document["uid"] = {"key": f"'{uid}'"}
+        await first.deploy(document)
+        accepted = await first.fire_schedule(schedule.id)
+        [begun] = accepted.runs
+        await until(lambda: partition_of(begun) in second.service.engine.territory.owned)
+        while not await second.count_runs(RunQuery(status=("succeeded",))):
+            await asyncio.sleep(0)
+        assert (await second.run_view(begun)).uid == uid
+        assert (await first.schedule(schedule.id)).last_run == begun
+
+
+async def test_a_slow_verb_holds_up_nobody_else(table, time):
+    async with two(table, time, WAITS) as (first, second):
+        assert HUB in first.service.engine.territory.owned
+        go_on, called = asyncio.Event(), asyncio.Event()
+
+        async def slow(now):
+            called.set()
+            await go_on.wait()
+            raise WorkflowNotFound("gone")
+
+        first.service.janitor.clean = slow
+        cleaning = asyncio.create_task(second.clean())
+        await called.wait()
+        run = await second.start_run("w", {}, uid=uid_at(HUB))
+        assert first.service.engine.territory.has_run(run.id)
+        go_on.set()
+        with pytest.raises(WorkflowNotFound):
+            await cleaning
+
+
+def test_who_wanted_to_hear_of_a_run_is_forgotten_in_time():
+    watching = Watching()
+    for n in range(10):
+        watching.want(f"run {n}", n * WATCHED // 4)
+    assert list(watching.abroad) == [f"run {n}" for n in range(5, 10)]
+
+
+async def test_for_what_is_unknown_no_documents_are_read_again(table, time):
+    async with two(table, time, WAITS) as (first, second):
+        await second._learn_deployed()
+        reads = []
+        versions = second.storage.versions
+
+        async def counted():
+            reads.append(1)
+            return await versions()
+
+        second.storage.versions = counted
+        for _ in range(3):
+            with pytest.raises(WorkflowNotFound):
+                await second.start_run("nothing", {})
+        assert not reads
+        await first.deploy(one_job({"run": "noop"}, "new"))
+        await (await second.start_run("new", {})).result(5)
+        assert reads
+
+
+async def test_what_is_wrong_with_a_document_is_said_by_whoever_is_asked(table, time):
+    broken = one_job({"run": "noop", "when": "1 +"})
+    async with two(table, time, WAITS) as (first, second):
+        told = []
+        for app in (first, second):
+            with pytest.raises(DefinitionError) as found:
+                await app._deploy_all([broken])
+            told.append([(str(one), one.line, one.column) for one in found.value.problems])
+        assert told[0] == told[1] != []
+
+
+@pytest.mark.parametrize("outcome", ["kept", "lost"])
+async def test_what_was_asked_and_perhaps_kept_is_done_once(table, time, outcome):
+    async with two(table, time, WAITS) as (first, second):
+        run = await first.start_run("w", {})
+        second.storage.next_commit = outcome
+        assert (await second.cancel(run.id)).status == "cancelled"
+
+
+async def test_mail_that_cannot_be_opened_stops_nothing_else(table, time, capsys):
+    async with two(table, time, WAITS) as (first, second):
+        one, other = [await first.start_run("w", {}) for _ in range(2)]
+        opened, open = [], first.service.room.open["repair"]
+
+        def break_first(mail):
+            opened.append(mail)
+            if mail.to == one.id:
+                raise KeyError("an event of a newer version")
+            return open(mail)
+
+        first.service.room.open["repair"] = break_first
+        waiting = asyncio.create_task(second.cancel(one.id))
+        await until(lambda: opened)
+        assert (await second.cancel(other.id)).status == "cancelled"
+        assert not waiting.done()
+        [mail] = table.disk.mail.values()
+        assert mail == replace(mail, to=one.id)
+        waiting.cancel()
+    said = capsys.readouterr().out
+    assert "mail.unreadable" in said
+    assert "loop.broken" not in said
+
+
+async def test_no_partition_is_given_before_what_is_to_be_said_of_its_runs_is(table, time):
+    async with process(table, time, WAITS) as app:
+        run = await app.start_run("w", {})
+        service = app.service
+        service.engine.queue.append(mailroom.Say(mail_of(run.id)))
+        given = set(range(PARTITIONS)) - service.moves._idle(PARTITIONS)
+        assert given == {HUB, partition_of(run.id)}
+
+
+def mail_of(run_id):
+    return mailroom.Mail("turn", "", run_id, "j", 1, b"null", HUB)
