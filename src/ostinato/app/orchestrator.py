@@ -34,7 +34,7 @@ from ostinato.core.cloudevents import Event
 from ostinato.core.decide.calls import CallBudget
 from ostinato.core.run_ids import HUB
 from ostinato.definitions import read
-from ostinato.errors import UsageError
+from ostinato.errors import NothingIsRunning, Unready, UsageError
 from ostinato.ports import Archive, Clock, Partitions, Storage, Taken
 from ostinato.runtime.clock import StoreClock, SystemClock
 from ostinato.runtime.handlers import Job
@@ -263,9 +263,14 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         """Let the runs go on; what a dead process left is taken over first."""
         taken, self._taken = self._taken, None
         if not self.stands_by:
-            await self.service.start(taken)
-            if taken is not None:
-                await self._bring_documents(HUB in taken.partitions)
+            service = self.service
+            await service.start(taken)
+            try:
+                if taken is not None:
+                    await self._bring_documents(HUB in taken.partitions)
+            except (Unready, NothingIsRunning):
+                if self._service is service:
+                    raise  # else it has lost its share: with the next one they are brought
         self._loop = asyncio.get_running_loop()
 
     def _hear_deployed(self, about: str) -> None:
