@@ -29,7 +29,7 @@ def tally():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(580)
 def test_every_promise_is_kept(tally):
     say("", *tally.table())
     for seed in sorted(tally.red)[:1]:
@@ -38,13 +38,13 @@ def test_every_promise_is_kept(tally):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(580)
 def test_nearly_every_await_of_the_runtime_is_a_crash_point_that_was_met(tally):
     assert tally.coverage >= ENOUGH, tally.missed
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(580)
 @pytest.mark.parametrize(
     ("counter", "names"), [("faults", FAULTS), ("crashes", CRASHES), ("handlers", HANDLERS)]
 )
@@ -78,7 +78,7 @@ def test_a_seed_plays_the_same_in_another_process():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(580)
 def test_a_red_seed_is_made_small_and_stays_red():
     [early] = [one for one in MUTATIONS if one.what == "commands leave before the commit"]
     with applied(early):

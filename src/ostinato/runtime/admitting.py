@@ -13,6 +13,7 @@ from ostinato.runtime.posts import NotYet, Post, Tell
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
     from ostinato.runtime.limiter import Limiter
+    from ostinato.runtime.resident import Resident
 
 
 class Admit(Tell):
@@ -61,7 +62,9 @@ class HoldFirst(Post):
     """Its place in a line is kept, and only now the hub is asked for the others: nobody passes it,
     and it waits for nobody behind it."""
 
-    __slots__ = ("limiter", "others", "places", "times")
+    __slots__ = ("limiter", "others", "places", "resident", "times")
+
+    resident: Resident | None
 
     def __init__(self, limiter: Limiter, others: Turn, places: list[Place]) -> None:
         super().__init__()
@@ -70,11 +73,24 @@ class HoldFirst(Post):
         self.places = places
         self.times = limiter.times
 
+    async def ready(self, engine: Engine) -> None:
+        try:
+            self.resident = await engine.residents.load(self.others.run_id)
+        except (NotFoundError, Unloadable):
+            self.resident = None
+
     def apply(self, engine: Engine, change: Change, now: int) -> bool:
-        stands = self.times == self.limiter.times and self.limiter.holds(self.others.owner)
+        if self.resident is not None and self.resident.stale:
+            raise NotYet
+        stands = self._waits() and self.times == self.limiter.times
         if stands:
             change.rows.places += self.places
         return stands
+
+    def _waits(self) -> bool:
+        """It may end in this very tick, and then keeps no place."""
+        run = self.resident
+        return run is not None and run.state.queued and self.limiter.holds(self.others.owner)
 
     def done(self, result: bool) -> None:
         if result and self.limiter.holds(self.others.owner):
