@@ -77,7 +77,7 @@ class Events(Living):
                 brought.set_result(True)
             except AWAY as error:
                 log.warning("event.delayed", error=str(error))
-                return list(zip(routed, answers, strict=True))
+                copies = []  # who asks again reads what the others have of it, or is told to wait
         finally:
             for pair in under_way:
                 self._brings.pop(pair, None)

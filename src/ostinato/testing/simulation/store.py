@@ -169,6 +169,7 @@ class UnreliableMembers:
             return await self._inner.renew(lease, address, waits=waits)
         except Fenced:
             self._untold = Taken()
+            self._store._process.store_failed = True  # it has nothing that it could hand over
             raise
 
     async def take(self, most: int, *, hub: bool = True) -> Taken:
