@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostinato.testing.simulation.documents import SCHEDULED
-from ostinato.testing.simulation.faults import ANSWERED, REDRIVEN, TAKEN
+from ostinato.testing.simulation.faults import ANSWERED, ASKED, REDRIVEN, TAKEN
 from ostinato.testing.simulation.happenings import (
     AGE,
     ANSWERS,
@@ -111,6 +111,14 @@ ABROAD = Need(
     shared=True,
     crew=3,
 )
+IN_DOUBT = Need(
+    ABROAD.documents,
+    ABROAD.happenings,
+    later=ABROAD.later,
+    first=(upon(ASKED, "commit.odd", 6), upon(ASKED, "commit.odd", 6)),
+    shared=True,
+    crew=3,
+)
 BROUGHT = Need((), scene=UNKNOWN, shared=True, crew=2)
 NEW = Need(("changing",), scene=DEPLOYED, shared=True, crew=3)
 HOMES = Need(("order", "picky", "queued", "signalled"), TOGETHER, shared=True, crew=3)
@@ -143,6 +151,9 @@ NEEDS: dict[str, Need] = {
     "there = await storage.reply(reply.scope, reply.key, reply.at)": Need(
         SCHEDULED, HANDS * 3, first=(upon(ANSWERED, "commit.odd", 4),), shared=True, crew=3
     ),
+    "_was_asked": IN_DOUBT,
+    "return await _was_asked(storage, [mail for mail in batch.mail.values() "
+    "if mail is not None])": IN_DOUBT,
     "was_kept": Need(
         ("web",),
         (*LOST, *WEBS[:4]),

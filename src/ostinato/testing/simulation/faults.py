@@ -30,9 +30,9 @@ ARCHIVE_FAULTS = ("archive.error", "archive.kept")
 FALL = "fall"
 """A commit that is kept, and takes its process down before it hears so."""
 
-REDRIVEN, TAKEN, ANSWERED = b"redriven", b"taken", b"answered"
-"""What commits say that write no record: that of a redrive, that of events, and one that brings
-nothing but answers to what other processes have asked."""
+REDRIVEN, TAKEN, ANSWERED, ASKED = b"redriven", b"taken", b"answered", b"asked"
+"""What commits say that write no record: that of a redrive, that of events, one that brings nothing
+but answers to what other processes have asked, and one that only asks them."""
 
 FAULTS = (*COMMIT_FAULTS, *READ_FAULTS, *WINDOWS, *BUS_FAULTS, *ARCHIVE_FAULTS)
 
@@ -126,4 +126,6 @@ def _says(batch: Batch, said: bytes) -> bool:
         return any(said in record.data for record in batch.records)
     if batch.redriven or batch.events:
         return bool(batch.redriven if said == REDRIVEN else batch.events and said == TAKEN)
-    return bool(batch.replies) and said == ANSWERED
+    if batch.replies:
+        return said == ANSWERED
+    return said == ASKED and any(mail is not None for mail in batch.mail.values())
