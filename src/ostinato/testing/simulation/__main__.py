@@ -20,7 +20,7 @@ from ostinato.testing.simulation.tally import Tally
 SHOWN = 3
 """Red seeds that are made small and shown."""
 
-ENOUGH = 0.93
+ENOUGH = 0.97
 """The share of crash points that a full run must cover."""
 
 FULL = 520
