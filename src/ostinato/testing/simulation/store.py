@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
+from ostinato.errors import Fenced, Outdated, Overtaken, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Claim, JobRow, Members, Partitions, Roll, Storage, Taken
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
@@ -105,6 +105,10 @@ class UnreliableStore:
         except Fenced:
             self._fault("fenced")
             self._world.faults.met["fenced"] += 1
+            raise
+        except Overtaken as error:
+            if self._world.plan.crew == 1 and not isinstance(error, Outdated):
+                self._world.ledger.breaks("engine.overtaken", f"by itself: {error}")
             raise
         world, process = self._world, self._process
         world.ledger.kept(batch, process, lambda run_id: world.owns(process, run_id))
