@@ -9,10 +9,10 @@ import json
 import time
 from pathlib import Path
 
-from ostinato.testing.simulation.__main__ import say
+from ostinato.testing.simulation.__main__ import FULL, say
 from ostinato.testing.simulation.outcome import simulate
-from ostinato.testing.simulation.plan import plan_of
-from ostinato.testing.simulation.points import crash_points, function_of
+from ostinato.testing.simulation.plan import aim_of_seed, plan_of
+from ostinato.testing.simulation.points import function_of
 from tests.simulation.mutations import MUTATIONS, applied
 
 NEAR = 24
@@ -50,12 +50,10 @@ def find(mutation, first=None, seeds=SEEDS):
 def near(mutation):
     """Seeds whose crash is where the mutation is: its function, then its module or its namesake."""
     module, _, function = mutation.where.rpartition(":")
-    points = [
-        (function_of(point) != function, seed)
-        for seed, point in enumerate(crash_points())
-        if point[0] == module.rpartition(".")[2]
-    ]
-    return [seed for _, seed in sorted(points)][:NEAR]
+    aims = [(aim[1], seed) for seed in range(FULL) if (aim := aim_of_seed(seed)) is not None]
+    there = [one for one in aims if one[0][0] == module.rpartition(".")[2]]
+    there.sort(key=lambda one: function_of(one[0]) != function)
+    return [seed for _, seed in there][:NEAR]
 
 
 def rules_of(seed):
