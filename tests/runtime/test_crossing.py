@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 
 import pytest
+from msgspec import Raw, json
 from msgspec.structs import replace
 
 from ostinato.app.elsewhere import Fetch
+from ostinato.core.callers import Caller
+from ostinato.core.commands import CallRun
 from ostinato.core.run_ids import HUB, PARTITIONS, partition_of, partition_of_uid
-from ostinato.errors import DefinitionError, StoreError, WorkflowNotFound
+from ostinato.errors import DefinitionError, Refused, StoreError, WorkflowNotFound
 from ostinato.ports import Removal, RunQuery, Taken
-from ostinato.runtime import errands, mailroom
+from ostinato.runtime import calls, errands, mailroom
 from ostinato.runtime.watching import WATCHED, Watching
 from tests.runtime.test_membership import Time, has, holds, pass_by, process, table, time, two
 from tests.stage import Gate, one_job, reached, until
@@ -247,6 +250,26 @@ async def test_no_partition_is_given_before_what_is_to_be_said_of_its_runs_is(ta
         service.engine.queue.append(mailroom.Say(mail_of(run.id)))
         given = set(range(PARTITIONS)) - service.moves._idle(PARTITIONS)
         assert given == {HUB, partition_of(run.id)}
+
+
+async def test_that_something_came_to_nothing_is_said_by_whoever_has_its_partition(table, time):
+    async with process(table, time, WAITS) as app:
+        service = app.service
+        mail = mailroom.Mail("begin", "", "m9", "k", 1, b"[]", 7)
+        called = mailroom.Mail("call", "r", "c", "j", 1, said_call(), 7)
+        posts = [
+            errands.Undone(errands.Serve(service.errands, mail, None), Refused("no")),
+            calls.Refuse(calls.Start(service.calls, called), "no"),
+        ]
+        service.engine.queue.extend(posts)
+        service.engine.give(frozenset({8}))
+        assert list(service.engine.queue)[-2:] == posts
+        service.engine.give(frozenset({7}))
+        assert not set(service.engine.queue) & set(posts)
+
+
+def said_call():
+    return json.encode(CallRun(Caller("c", "j", 1), "r", "w", None, None, Raw(b"1")))
 
 
 def mail_of(run_id):
