@@ -63,6 +63,7 @@ from ostinato.testing.simulation.happenings import (
     STOP,
     STOPS,
     TOGETHER,
+    TURNED,
     TWINS,
     UNKEPT,
     UNKNOWN,
@@ -132,6 +133,9 @@ BROUGHT = Need((), scene=UNKNOWN, shared=True, crew=2)
 NEW = Need(("changing",), scene=DEPLOYED, shared=True, crew=3)
 HOMES = Need(("order", "picky", "queued", "signalled"), TOGETHER, shared=True, crew=3)
 TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True, crew=1)
+UNLEARNT = Need(
+    ("turns",), FIRES * 2, first=(MUTE_DEPLOYED, TURNED), alone=True, shared=True, crew=3
+)
 TURNS_AFAR = Need(("turns",), FIRES * 2, first=(PROMISED, *FIRES), alone=True, shared=True, crew=3)
 
 NEEDS: dict[str, Need] = {
@@ -152,9 +156,7 @@ NEEDS: dict[str, Need] = {
     "Engine._commit": Need(("bad",), (*ODD, *LOST)),
     "Engine._look_anew": NEW,
     "Engine.make_ready": Need(("changing",), scene=UNSEEN, crew=1),
-    "await post.ready(self)": Need(
-        ("turns",), first=(MUTE_DEPLOYED, ("deploy", ("turns",))), alone=True, shared=True, crew=3
-    ),
+    "await post.ready(self)": UNLEARNT,
     "errands": ABROAD,
     "late = 0 if now < self._look_at else await self._look_for_all(self._waiting, now)": Need(
         ABROAD.documents, ABROAD.happenings, later=LATER, first=(MUTE_REPLIES,), shared=True, crew=3

@@ -217,6 +217,8 @@ PROMISED: Happening = upon(b"turns/on/turn", "commit.error", 5)
 FIRES: tuple[Happening, ...] = (("fire", ("turns/on/turn",)),) * 4
 """Some are promised before one of them begins, and they are one."""
 
+TURNED: Happening = ("deploy", ("turns",))
+
 BACK: Scene = ((2.5, ("jump", (-60_000,))),)
 """Late, for whoever starts anew knows what time it is."""
 
