@@ -188,6 +188,8 @@ class UnreliableMembers:
             self._store._process.taken += 1
             self._have(new.partitions)
         self._untold = Taken(new.partitions | old.partitions, new.orphans or old.orphans)
+        if new.partitions and self._store._faults.next_taking():
+            raise StoreError("the connection was lost (simulated)")
         return self._untold
 
     def _have(self, partitions: Partitions) -> None:
@@ -225,7 +227,7 @@ class UnreliableMembers:
 
         def perhaps(news: Sequence[str]) -> None:
             if world.is_calm or world.chance.random() < HEARD:
-                heard(news)
+                heard([one for one in news if world.faults.is_heard(one)])
 
         self._inner.listen(perhaps)
 
