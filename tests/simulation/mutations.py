@@ -302,7 +302,7 @@ MUTATIONS = (
         2, "a uid is free before the end of its run is stored", "runtime.standing:Standing._who",
         'stored(engine, change, "freed", *pair)',
         "pass",
-        "client.refused", "engine.overtaken",
+        "client.hangs", "loop.hangs", "engine.overtaken",
     ),
     # 3. At least once, with a key that stays
     mutation(
