@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core.graph import Graph
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import Fenced, StoreError, UsageError, WorkflowNotFound
+from ostinato.errors import Fenced, StoreError, Unready, UsageError, WorkflowNotFound
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -162,7 +162,7 @@ class World:
         process.app = SimulatedApp(self, process, store, process.blind)
         try:
             await self._begin(process.app)
-        except (StoreError, Fenced, AdapterBug) as error:
+        except (StoreError, Fenced, AdapterBug, Unready) as error:
             self.trace("process", f"{process.number} does not start: {error}")
             self.crash(process, FAILED_START)
             return
