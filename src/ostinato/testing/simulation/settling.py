@@ -66,6 +66,7 @@ async def _until_old(world: World) -> None:
     """What is old goes, without anybody asking for it."""
     if world.plan.forgets:
         world.ledger.attic.settled_at = world.clock.now()
+        world.hands.rest()
         await asyncio.sleep(HOURLY)
 
 
