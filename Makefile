@@ -6,6 +6,8 @@
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
+# Else each of the hundreds of processes that tests begin compiles all of src/ for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
