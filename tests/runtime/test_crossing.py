@@ -4,15 +4,29 @@ import asyncio
 import contextlib
 
 import pytest
+from msgspec import Raw, json
 from msgspec.structs import replace
 
-from ostinato.app.elsewhere import Fetch
+from ostinato.app.elsewhere import Extend, Fetch
+from ostinato.core.callers import Caller
+from ostinato.core.commands import CallRun
 from ostinato.core.run_ids import HUB, PARTITIONS, partition_of, partition_of_uid
-from ostinato.errors import DefinitionError, StoreError, WorkflowNotFound
+from ostinato.errors import DefinitionError, Refused, StoreError, WorkflowNotFound
 from ostinato.ports import Removal, RunQuery, Taken
-from ostinato.runtime import errands, mailroom
+from ostinato.runtime import calls, errands, mailroom
 from ostinato.runtime.watching import WATCHED, Watching
-from tests.runtime.test_membership import Time, has, holds, pass_by, process, table, time, two
+from tests.runtime.test_membership import (
+    Time,
+    has,
+    holds,
+    kill,
+    pass_by,
+    process,
+    still,
+    table,
+    time,
+    two,
+)
 from tests.stage import Gate, one_job, reached, until
 
 __all__ = ["Time", "table", "time"]
@@ -119,6 +133,49 @@ async def test_a_worker_that_is_lost_is_said_once_to_whoever_has_its_run(table, 
         first.service.room.look()
         await until(lambda: not table.disk.mail)
         await reached(second, run.id, "job.abandoned")
+
+
+async def lose_a_job(app, run, time, seconds):
+    """Its worker is not heard of for so long."""
+    pass_by(time, app, seconds=seconds)
+    app.service.engine.wake.set()
+    await reached(app, run.id, "job.abandoned")
+
+
+async def test_who_joins_is_no_reason_to_give_workers_more_time(table, time):
+    async with process(table, time, one_job({"run": "print"})) as first:
+        for lease in (60_000, 2_000):
+            run = await first.start_run("w", {})
+            await reached(first, run.id, "run.started")
+            if lease == 60_000:  # somebody has a job when the second process comes
+                [_] = await first.fetch_jobs(Fetch(["print"], "one", lease=lease))
+                second = await process(table, time).__aenter__()
+                await holds(second, 32)
+        [_] = await second.fetch_jobs(Fetch(["print"], "other", lease=lease))
+        pass_by(time, first, seconds=3)
+        await lose_a_job(second, run, time, 0)
+        await second.close()
+
+
+async def test_workers_have_time_to_find_another_process_when_theirs_has_died(table, time):
+    first = await process(table, time, one_job({"run": "print"})).__aenter__()
+    async with process(table, time) as second:
+        await holds(second, 32)
+        runs = [await first.start_run("w", {}) for _ in range(2)]
+        for run in runs:
+            await reached(first, run.id, "run.started")
+        job, _ = await first.fetch_jobs(Fetch(["print"], "w", max=2, lease=2_000))
+        await kill(first)
+        pass_by(time, second, seconds=7)
+        await holds(second, 64)
+        for _ in range(3):
+            pass_by(time, second, seconds=5)
+            second.service.engine.wake.set()
+            await still()
+        await second.extend_job(job.id, Extend(token=job.token, lease=60_000))
+        gone = next(run for run in runs if run.id != job.run_id)
+        await lose_a_job(second, gone, time, 30)
+        assert await second.storage.job(job.id) is not None
 
 
 async def test_cleaning_ends_when_what_it_cleans_is_given_away(table, time):
@@ -247,6 +304,26 @@ async def test_no_partition_is_given_before_what_is_to_be_said_of_its_runs_is(ta
         service.engine.queue.append(mailroom.Say(mail_of(run.id)))
         given = set(range(PARTITIONS)) - service.moves._idle(PARTITIONS)
         assert given == {HUB, partition_of(run.id)}
+
+
+async def test_that_something_came_to_nothing_is_said_by_whoever_has_its_partition(table, time):
+    async with process(table, time, WAITS) as app:
+        service = app.service
+        mail = mailroom.Mail("begin", "", "m9", "k", 1, b"[]", 7)
+        called = mailroom.Mail("call", "r", "c", "j", 1, said_call(), 7)
+        posts = [
+            errands.Undone(errands.Serve(service.errands, mail, None), Refused("no")),
+            calls.Refuse(calls.Start(service.calls, called), "no"),
+        ]
+        service.engine.queue.extend(posts)
+        service.engine.give(frozenset({8}))
+        assert list(service.engine.queue)[-2:] == posts
+        service.engine.give(frozenset({7}))
+        assert not set(service.engine.queue) & set(posts)
+
+
+def said_call():
+    return json.encode(CallRun(Caller("c", "j", 1), "r", "w", None, None, Raw(b"1")))
 
 
 def mail_of(run_id):

@@ -21,6 +21,7 @@ from tests.stage import one_job, reached, until
 __all__ = ["Time", "table", "time"]
 
 NEVER = 10**9
+TOPIC = "elsewhere, at 100%2C"
 MANY = 12
 
 DOCUMENTS = [
@@ -30,7 +31,7 @@ DOCUMENTS = [
     one_job(
         {"call": {"workflow": "waits", "uid": "input.uid"}, "with": {"n": "${ input.n }"}}, "calls"
     ),
-    one_job({"run": "elsewhere"}, "far"),
+    one_job({"run": TOPIC}, "far"),
     one_job({"emit": {"type": "SAID", "data": {"n": "${ input.n }"}}}, "says"),
     one_job({"run": "noop"}, "hears", on=[{"event": "SAID", "uid": "event.data.n"}]),
 ]
@@ -93,7 +94,7 @@ async def use_all(app, other, n):
     assert (await app.cancel(dropped.id)).status == "cancelled"
     await reached(app, begun[2].id, "job.called")
     await app.emit("GO", {"n": n})
-    [job] = await app.fetch_jobs(Fetch(["elsewhere"], "w", wait=60_000))
+    [job] = await app.fetch_jobs(Fetch([TOPIC], "w", wait=60_000))
     await app.complete_job(job.id, Done(token=job.token))
     for run in begun:
         assert (await app.wait_ended(run.id, None)).status == "succeeded"
@@ -109,6 +110,16 @@ async def test_all_that_crosses_is_done_while_nobody_looks_by_itself(make, never
             assert (service.room.unhinted, service.errands.unhinted) == (0, 0)
         while await apps[0].storage.mail():
             await asyncio.sleep(0)
+
+
+async def test_who_waits_for_jobs_hears_of_a_topic_whatever_its_name(make, never):
+    async with three(make) as (first, second, _):
+        waiting = asyncio.create_task(second.fetch_jobs(Fetch([TOPIC], "w", wait=60_000)))
+        while not second.service.jobs.offers:
+            await asyncio.sleep(0)
+        run = await first.start_run("far", {})
+        [job] = await waiting
+        assert job.id.startswith(run.id)
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ FAULTS = (
     "commit.error", "commit.gone", "commit.kept", "commit.late", "commit.lost", "commit.odd",
     "commit.refused", "fenced", "outage", "read.error", "read.odd", "outbox.error", "slow",
     "bus.error", "bus.hang", "bus.partial", "bus.refuses", "bus.twice", "archive.error",
-    "archive.kept",
+    "archive.kept", "bus.unsent", "untold", "unheard",
 )  # fmt: skip
 CRASHES = ("aimed", "failed start", "fell", "kill", "poison", "zombie")
 HANDLERS = ("cancelled", "failed", "hung", "stubborn", "zombie")

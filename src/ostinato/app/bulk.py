@@ -169,15 +169,18 @@ class Bulk(Repairing):
             raise NotFoundError(f"there is no operation {operation_id!r}")
         return await self._seen(found)
 
-    @at_hub
     async def stop_operation(
         self, operation_id: str, *, by: str = "", why: str = ""
     ) -> OperationView:
         """What is on its way ends, the rest is left as it is."""
         check_text("why", why)
+        await self._halt(operation_id, by, why)
+        return await self.operation(operation_id)
+
+    @at_hub
+    async def _halt(self, operation_id: str, by: str, why: str) -> None:
         role = self.service.operations
-        halted = await self.service.ask(lambda answer: Halt(role, operation_id, by, why, answer))
-        return await self._seen(halted)
+        await self._ask_once(lambda answer: Halt(role, operation_id, by, why, answer))
 
     async def _seen(self, one: Operation) -> OperationView:
         tally = await self.storage.operation_tally(one.id)

@@ -101,11 +101,18 @@ class Deploying(AtHub):
         return list(self.handlers.names())
 
     async def _settle(
-        self, plans: Mapping[str, Mapping[str, Plan]], then: Callable[[], None], **rows: Any
+        self,
+        plans: Mapping[str, Mapping[str, Plan]],
+        then: Callable[[], None],
+        *,
+        once: bool = False,
+        **rows: Any,
     ) -> None:
-        """Rows of versions and what they say of schedules, stored and made known as one."""
+        """Rows of versions and what they say of schedules, stored and made known as one; ``once``:
+        it is all that a verb changes."""
         role = self.service.schedules
-        await self.service.ask(lambda answer: Settle(role, plans, answer, then=then, **rows))
+        ask = self._ask_once if once else self.service.ask
+        await ask(lambda answer: Settle(role, plans, answer, then=then, **rows))
 
     def _learn(self, row: Version) -> None:
         self._catalog.learn_waits(self._registry.document(row.workflow, row.version))
@@ -157,7 +164,7 @@ class Deploying(AtHub):
     async def delete_workflow(self, name: str) -> None:
         """Found no more and started no more, by events or by the clock; its runs go on."""
         versions = self._registry.versions(name)
-        await self._retire(versions, {versions[0].workflow: {}})
+        await self._retire(versions, {versions[0].workflow: {}}, once=True)
 
     @at_hub
     async def delete_version(self, name: str, version: int) -> None:
@@ -169,10 +176,14 @@ class Deploying(AtHub):
                 f"version {version} is the latest of {row.workflow!r}: delete the workflow, or "
                 "deploy another version first"
             )
-        await self._retire([row], {})
+        await self._retire([row], {}, once=True)
 
     async def _retire(
-        self, rows: Sequence[Version], plans: Mapping[str, Mapping[str, Plan]]
+        self,
+        rows: Sequence[Version],
+        plans: Mapping[str, Mapping[str, Plan]],
+        *,
+        once: bool = False,
     ) -> None:
         def known() -> None:
             self._registry.retire(rows)
@@ -180,7 +191,7 @@ class Deploying(AtHub):
 
         async with self._deploying:
             retired = [(row.workflow, row.version) for row in rows]
-            await self._settle(plans, known, retired=retired)
+            await self._settle(plans, known, once=once, retired=retired)
             self.service.news.tell("deployed")
 
     @at_hub

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import signature
@@ -12,7 +13,8 @@ from msgspec import UNSET, Raw
 
 from ostinato.app.wired import Wired
 from ostinato.errors import NotFoundError, WorkflowNotFound
-from ostinato.runtime.errands import Verb
+from ostinato.runtime.errands import IN_HAND, Verb
+from ostinato.runtime.posts import Post
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +52,14 @@ class AtHub(Wired):
         told = await self.service.ask(lambda answer: Verb(verb.__name__, body, answer))
         await self._learn_deployed()
         return msgspec.json.decode(told, type=get_type_hints(verb)["return"])
+
+    async def _ask_once(self, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
+        """The one thing that a verb changes. Another process that has asked for the verb is
+        answered in the same transaction: then it is not done again when this one dies."""
+        mail = IN_HAND.get()
+        if mail is None:
+            return await self.service.ask(make)
+        return await self.service.errands.do(mail, make)
 
     async def _serve_verb(self, name: str, body: Raw) -> Raw:
         """Another process asks for it."""

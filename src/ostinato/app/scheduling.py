@@ -82,41 +82,55 @@ class Scheduling(Doing):
         """
         return self._shown(await self._find_schedule(name), upcoming)
 
-    @at_hub
     async def pause_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
         """Nothing starts until it is resumed; what comes due meanwhile never does."""
         check_text("why", why)
-        return await self._alter(name, lambda plan, row, now: paused(row, by, why, now))
+        return self._altered(name, await self._pause(name, by, why))
 
     @at_hub
+    async def _pause(self, name: str, by: str, why: str) -> list[Schedule]:
+        return await self._alter(name, lambda plan, row, now: paused(row, by, why, now))
+
     async def resume_schedule(self, name: str, *, by: str = "", why: str = "") -> ScheduleView:
         """From now on. With the pause its reason goes; the log keeps this one."""
         check_text("why", why)
-        self._plan_of(await self._find_schedule(name))
-        shown = await self._alter(name, planned(resumed))
+        shown = self._altered(name, await self._resume(name))
         log.info("schedule.resumed", schedule=shown.id, by=by, why=why)
         return shown
 
-    async def _alter(self, name: str, rule: Rule) -> ScheduleView:
-        row = await self._find_schedule(name)
-        role = self.service.schedules
-        rows = await self.service.ask(lambda answer: Alter(role, [row.id], rule, answer))
+    @at_hub
+    async def _resume(self, name: str) -> list[Schedule]:
+        self._plan_of(await self._find_schedule(name))
+        return await self._alter(name, planned(resumed))
+
+    async def _alter(self, name: str, rule: Rule) -> list[Schedule]:
+        row, role = await self._find_schedule(name), self.service.schedules
+        rows: list[Schedule] = await self._ask_once(
+            lambda answer: Alter(role, [row.id], rule, answer)
+        )
+        return rows
+
+    def _altered(self, name: str, rows: list[Schedule]) -> ScheduleView:
         if not rows:
             raise NotFoundError(f"there is no schedule {name!r} any more")
         return self._shown(rows[0])
 
-    @at_hub
     async def fire_schedule(
         self, name: str, *, by: str = "", why: str = "", wait: bool = True
     ) -> Accepted:
         """A run now, whatever a pause and the last run say; its event keeps who and why."""
         check_text("why", why)
-        row = await self._find_schedule(name)
-        found = self._plan_of(row)
+        [accepted] = await self._fire(name, by, why, wait)
+        return accepted
+
+    @at_hub
+    async def _fire(self, name: str, by: str, why: str, wait: bool) -> list[Accepted]:
+        found = self._plan_of(await self._find_schedule(name))
         await self._room(wait)
         role = self.service.schedules
-        answers = await self.service.ask(lambda answer: FireNow(role, found, by, why, answer))
-        accepted: Accepted = answers[0]
+        accepted: list[Accepted] = await self._ask_once(
+            lambda answer: FireNow(role, found, by, why, answer)
+        )
         return accepted
 
     @at_hub

@@ -52,6 +52,7 @@ membership this process among those that share a store     lease  how long it ma
 territory  which runs are this process's    moves      partitions come and go
 mailroom   what was said to runs here       news       what processes hint at to each other
 errands    what is another process's to do  arrivals   … as the post that does it here
+answers    … and what whoever asked is told
 afar       starts under a uid of another's  turns      turns and places across processes
 distant    who wants to hear of a run of another's
 garbage    the pace of Python's garbage collector

@@ -340,6 +340,10 @@ class Refuse(Post):
         self.start = start
         self.reply = start._refused(Failure("Refused", why))
 
+    @property
+    def partition(self) -> int:
+        return self.start.mail.place
+
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         change.rows.mail |= {self.start.mail.line: None, self.reply.line: self.reply}
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from ostinato import errors
 from ostinato.core.run_ids import HUB
-from ostinato.errors import OstinatoError, Problem, Refused, Unready
+from ostinato.errors import OstinatoError, Refused, Unready
 from ostinato.ports import Mail, Reply
 from ostinato.runtime.alarm import Alarm
+from ostinato.runtime.answers import Answer
 from ostinato.runtime.change import Change
 from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.news import News
-from ostinato.runtime.posts import Errand, Pair, Post
+from ostinato.runtime.posts import Errand, NotYet, Pair, Post
 from ostinato.runtime.resident import Abroad
 from ostinato.telemetry.logger import logger
 
@@ -43,32 +45,11 @@ EARLY = 1_000
 SAFETY = 15_000
 """Milliseconds after which one looks for answers without a hint."""
 
+IN_HAND: ContextVar[Mail | None] = ContextVar("ostinato-in-hand", default=None)
+"""The letter that asks for the verb which is done here; None: it is asked for here."""
+
 Done = Callable[[Mail], Post]
 Call = Callable[[str, Raw], Awaitable[Raw]]
-
-
-class Answer(Struct, frozen=True, omit_defaults=True):
-    """``error`` is the name of one of ours, ``problems`` what is wrong: message, path, line, column
-    and hint of each."""
-
-    result: Raw = Raw(b"null")
-    error: str = ""
-    message: str = ""
-    problems: tuple[tuple[str, str, int, int, str], ...] = ()
-
-    @classmethod
-    def of(cls, error: OstinatoError) -> Answer:
-        wrong = [(one.message, one.path, one.line, one.column, one.hint) for one in error.problems]
-        return cls(error=error.code, message=error.message, problems=tuple(wrong))
-
-    def raised(self) -> OstinatoError:
-        kind = getattr(errors, self.error, OstinatoError)
-        raised: OstinatoError = kind(self.message)
-        raised.problems = tuple(
-            Problem(message, path, line=line, column=column, hint=hint)
-            for message, path, line, column, hint in self.problems
-        )
-        return raised
 
 
 class Errands:
@@ -101,6 +82,7 @@ class Errands:
         task.add_done_callback(self._calls.discard)
 
     async def _called(self, call: Call, mail: Mail) -> None:
+        IN_HAND.set(mail)
         name, body = msgspec.json.decode(mail.body, type=tuple[str, Raw])
         try:
             told = Answer(await call(name, body))
@@ -111,7 +93,15 @@ class Errands:
         except Exception as error:
             log.exception("verb.broken", verb=name)
             told = Answer(error="OstinatoError", message=f"{type(error).__name__}: {error}")
-        self.engine.post(Finish(self, mail, told))
+        if self.room.has(mail):  # else it was answered with what it has changed
+            self.engine.post(Finish(self, mail, told))
+
+    async def do(self, mail: Mail, make: Callable[[asyncio.Future[Any]], Post]) -> Any:
+        """The one thing that a verb changes, and the answer to whoever asked for it, as one: what
+        the post reports is what the verb gives."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.engine.post(Serve(self, mail, make(answer)))
+        return await answer
 
     # what is said to others
 
@@ -288,7 +278,7 @@ class Send(Post):
 class Serve(Post):
     """Do what another process was asked for, and answer it, as one."""
 
-    __slots__ = ("errands", "error", "mail", "post")
+    __slots__ = ("broken", "errands", "error", "mail", "post")
 
     def __init__(self, errands: Errands, mail: Mail, post: Post) -> None:
         super().__init__()
@@ -296,6 +286,7 @@ class Serve(Post):
         self.mail = mail
         self.post = post
         self.error: OstinatoError | None = None
+        self.broken = False
 
     @property
     def partition(self) -> int:
@@ -326,6 +317,11 @@ class Serve(Post):
                 result = self.post.apply(engine, change, now)
             except OstinatoError as error:  # nothing was changed
                 self.error = error
+            except NotYet:
+                raise
+            except Exception:  # ours to mend; who waits must not wait for ever
+                self.broken = True
+                raise
         change.rows.mail[self.mail.line] = None
         self._answer(change, result, self.error, now)
         return result
@@ -346,6 +342,8 @@ class Serve(Post):
     def done(self, result: Any) -> None:
         if self.error is None:
             self.post.done(result)
+        else:
+            self.post.failed(self.error)
         self.errands.room.taken(self.mail)
         if self.mail.attempt:
             self.errands.answered(self.mail.key)
@@ -354,7 +352,7 @@ class Serve(Post):
         """Whoever has the partition by now takes the mail."""
 
     def failed(self, error: BaseException) -> None:
-        if isinstance(error, Refused):  # the store takes nothing of it
+        if isinstance(error, Refused) or self.broken:  # the store takes nothing of it
             self.errands.engine.post(Undone(self, error))
 
 
@@ -363,10 +361,16 @@ class Undone(Post):
 
     __slots__ = ("error", "serve")
 
-    def __init__(self, serve: Serve, error: Refused) -> None:
+    def __init__(self, serve: Serve, error: BaseException) -> None:
         super().__init__()
         self.serve = serve
+        if not isinstance(error, OstinatoError):
+            error = OstinatoError(f"{type(error).__name__}: {error}")
         self.error = error
+
+    @property
+    def partition(self) -> int:
+        return self.serve.mail.place
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         change.rows.mail[self.serve.mail.line] = None

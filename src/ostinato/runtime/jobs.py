@@ -1,8 +1,8 @@
 """Jobs that workers elsewhere do: who asks gets some or waits, who holds one is heard or loses it.
 
 A claim is between the worker and the store; what a worker says of a job goes through the engine.
-Leases that were running while no engine did are not judged before ``RETURN`` has passed: a worker
-needs that to find the new process.
+Leases that were running when a process died or left are not judged before ``RETURN`` has passed: a
+worker needs that to find another one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LONG = 1_000
 """ms after which a start fact says who has a job; one that is over before has it with its end."""
 
 RETURN = 30_000
-"""ms after its start in which a process takes no job from a worker."""
+"""ms after it has begun for one that is gone in which a process takes no job from a worker."""
 
 MANY = 500
 
@@ -277,11 +277,11 @@ class Jobs:
 
     # what time brings
 
-    async def refresh(self) -> None:
-        """What was offered and claimed before."""
+    async def refresh(self, *, orphans: bool = True) -> None:
+        """What was offered before, and claimed; ``orphans``: of somebody who is gone, perhaps."""
         storage, now = self.engine.storage, self.engine.clock.now()
         self.offers.forget()
-        if (first := await storage.next_lease()) is not None:
+        if orphans and (first := await storage.next_lease()) is not None:
             self._calm_until = now + RETURN
             self._lease_at = max(first, self._calm_until)
             self.alarm.expect(int(self._lease_at))

@@ -63,6 +63,10 @@ class Mailroom:
         """What was said and is not taken."""
         return len(self._lines)
 
+    def has(self, mail: Mail) -> bool:
+        """It is not taken yet."""
+        return mail.line in self._lines
+
     # what comes
 
     def said(self, mail: Mail) -> None:

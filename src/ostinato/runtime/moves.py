@@ -87,7 +87,7 @@ class Moves:
         await service.limiter.refresh()
         await service.timers.refresh()
         await service.room.refresh(service.engine.territory.owned)  # who died may not have hinted
-        await service.jobs.refresh()
+        await service.jobs.refresh(orphans=orphans)
         await take_over(service.engine, partitions, orphans=orphans)
         service.outbox.expect()
         service.distant.look()

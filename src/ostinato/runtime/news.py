@@ -29,9 +29,9 @@ class News:
         self.hearers: dict[str, Hear] = {}
 
     def tell(self, kind: str, about: str = "") -> None:
-        if self._members is None or "," in about:
+        if self._members is None:
             return
-        self._words[f"{kind} {about}" if about else kind] = None
+        self._words[f"{kind} {_escaped(about)}" if about else kind] = None
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell(self._members), name="ostinato-news")
 
@@ -50,8 +50,17 @@ class News:
         for word in words:
             kind, _, about = word.partition(" ")
             if (hear := self.hearers.get(kind)) is not None:
-                hear(about)
+                hear(_unescaped(about))
 
     def close(self) -> None:
         if self._telling is not None:
             self._telling.cancel()
+
+
+def _escaped(about: str) -> str:
+    """Stores keep words apart by commas, and a topic may have any characters."""
+    return about.replace("%", "%25").replace(",", "%2C")
+
+
+def _unescaped(about: str) -> str:
+    return about.replace("%2C", ",").replace("%25", "%")

@@ -168,6 +168,9 @@ class Alter(Post):
     async def ready(self, engine: Engine) -> None:
         self.rows = await engine.storage.schedules(self.ids)
 
+    def report(self, result: list[Schedule]) -> list[Schedule]:
+        return result
+
     def apply(self, engine: Engine, change: Change, now: int) -> list[Schedule]:
         after = [self._altered(row, now) for row in self.rows]
         for new, old in zip(after, self.rows, strict=True):

@@ -153,7 +153,9 @@ def _check(at: Address, applied: Applied, steps: dict[int, Migration]) -> None:
         if number in steps and steps[number].checksum != checksum:
             raise StoreError(
                 f"{at.place}: migration {steps[number].name} is not the one that made these "
-                "tables; install the Ostinato that did, or bring the database back from a copy"
+                "tables. Let the Ostinato that did move them to a file (`ostinato migrate-store "
+                "--from postgresql://… --to sqlite:///moved.db`), and this one from there to an "
+                "empty database; or bring the database back from a copy"
             )
 
 

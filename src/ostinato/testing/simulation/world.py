@@ -334,6 +334,12 @@ class World:
     def _do_upon(self, said: bytes, kind: str, times: int) -> None:
         self.faults.expect(said, kind, times)
 
+    def _do_mute(self, word: str) -> None:
+        self.faults.mute(word)
+
+    def _do_untold(self, times: int) -> None:
+        self.faults.lose_answer(times)
+
     def _do_blind(self) -> None:
         """The next process cannot read the workflow that most runs have."""
         self.blind = self.plan.documents[0]
