@@ -27,12 +27,6 @@ NAMES = ("w1", "w2", "w3")
 TOPICS = ("far", "near")
 LEASE = 1_000
 
-WAIT = 600
-"""ms at most that a worker waits for a job, before it asks perhaps another process."""
-
-LONGEST_WAIT = 60_000
-"""The same when there has been nothing to do for long: else they ask a hundred thousand times."""
-
 FATES = ("quick",) * 8 + ("slow", "slow", "held", "held", "fails", "fails", "dies", "late", "back")
 
 
@@ -42,20 +36,15 @@ def said(token: str) -> str:
 
 
 class Hands:
-    """All of them, from the beginning to the end of the world. ``wait`` is what they ask for."""
+    """All of them, from the beginning to the end of the world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.wait = WAIT
         self._tasks: list[asyncio.Task[Any]] = []
 
     def begin(self) -> None:
         for name in NAMES:
             self._tasks.append(self._world.outside(Hand(self._world, name).work()))
-
-    def rest(self) -> None:
-        """Nothing more is expected."""
-        self.wait = LONGEST_WAIT
 
     def end(self) -> None:
         for task in self._tasks:
@@ -78,7 +67,7 @@ class Hand:
     def _wish(self, wait: float) -> Fetch:
         topics = self._chance.sample(TOPICS, self._chance.choice((1, 2, 2)))
         most = self._chance.choice((1, 1, 3))
-        return Fetch([*topics], self._name, most, LEASE, round(wait * self._world.hands.wait))
+        return Fetch([*topics], self._name, most, LEASE, round(wait * 600))
 
     def _take(self, jobs: Sequence[Handed]) -> None:
         for job in jobs:

@@ -67,7 +67,6 @@ async def _until_old(world: World) -> None:
     if world.plan.forgets:
         world.hands.end()
         world.ledger.attic.settled_at = world.clock.now()
-        world.hands.rest()
         await asyncio.sleep(HOURLY)
 
 
