@@ -223,11 +223,11 @@ class UnreliableMembers:
             await self._asked(lambda: self._inner.hint(news))
 
     def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
-        world = self._store._world
+        world, process = self._store._world, self._store._process
 
         def perhaps(news: Sequence[str]) -> None:
             if world.is_calm or world.chance.random() < HEARD:
-                heard([one for one in news if world.faults.is_heard(one)])
+                process.hear(heard, [one for one in news if world.faults.is_heard(one)])
 
         self._inner.listen(perhaps)
 
