@@ -368,12 +368,6 @@ MUTATIONS = (
         "outbox.lost",
     ),
     mutation(
-        4, "what an earlier process has left is not sent", "runtime.outbox:Outbox.__init__",
-        "self.waiting = True",
-        "self.waiting = False",
-        "outbox.lost",
-    ),
-    mutation(
         4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
         "self.waiting = True",
         "pass",
@@ -847,12 +841,6 @@ MUTATIONS = (
         "self.residents.give(partitions)",
         "pass",
         "zombie.recorded", "begun.by_another", "innocent.incident", "run.stuck", "client.refused",
-    ),
-    mutation(
-        6, "what is queued for a partition that was given is done", "runtime.engine:Engine.give",
-        "self.queue = deque(post for post in self.queue if post.partition not in partitions)",
-        "pass",
-        "zombie.recorded", "begun.by_another",
     ),
     mutation(
         6, "who takes a partition does not read what lies there", "runtime.moves:Moves.settle",
