@@ -39,10 +39,10 @@ def find(mutation, first=None, seeds=SEEDS):
     last = [] if first is None else [first]
     for seed in dict.fromkeys((*last, *near(mutation), *range(seeds))):
         with applied(mutation):
-            rules = rules_of(seed)
+            rules = rules_of(seed, mutation.store)
         seen |= rules
         found = rules & mutation.rules
-        if found and not found & rules_of(seed):
+        if found and not found & rules_of(seed, mutation.store):
             return seed
     raise NotFound(f"{seeds} seeds stay green, or break other rules: {sorted(seen)}")
 
@@ -56,8 +56,8 @@ def near(mutation):
     return [seed for _, seed in there][:NEAR]
 
 
-def rules_of(seed):
-    return simulate(plan_of(seed)).rules
+def rules_of(seed, store=""):
+    return simulate(plan_of(seed, store)).rules
 
 
 def main(arguments=None):

@@ -16,7 +16,10 @@ from types import CodeType
 
 @dataclass(frozen=True)
 class Mutation:
-    """``promise`` is the number in the design; ``where`` is module:function."""
+    """``promise`` is the number in the design; ``where`` is module:function. ``store`` is that of
+    the seeds: on a file a process is alone, and no safety look of several makes up for what it
+    misses.
+    """
 
     promise: int
     what: str
@@ -24,13 +27,14 @@ class Mutation:
     old: str
     new: str
     rules: frozenset[str]
+    store: str = ""
 
     def __str__(self):
         return f"{self.promise}: {self.what}"
 
 
-def mutation(promise, what, where, old, new, *rules):
-    return Mutation(promise, what, f"ostinato.{where}", old, new, frozenset(rules))
+def mutation(promise, what, where, old, new, *rules, store=""):
+    return Mutation(promise, what, f"ostinato.{where}", old, new, frozenset(rules), store)
 
 
 @contextmanager
@@ -390,7 +394,7 @@ MUTATIONS = (
         4, "a bus that failed is not tried again", "runtime.outbox:Outbox._send",
         "self.waiting = True",
         "pass",
-        "outbox.lost", "outbox.left",
+        "outbox.lost", "outbox.left", store="sqlite",
     ),
     mutation(
         4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Outbox._sent",
@@ -454,7 +458,7 @@ MUTATIONS = (
         "runtime.meeting:Meeting.run_once",
         "await self._look_back(*self.waits[0])\n        self.waits.popleft()",
         "await self._look_back(*self.waits.popleft())",
-        "wait.unheard",
+        "wait.unheard", store="sqlite",
     ),
     mutation(
         5, "a wait hears what came while the store was away, before it began",

@@ -35,7 +35,7 @@ class World:
         yield
         self.mutated = False
 
-    def rules_of(self, seed):
+    def rules_of(self, seed, store):
         self.played.append(seed)
         return set(self.red.get(seed, ("", ""))[self.mutated].split())
 
