@@ -375,7 +375,7 @@ MUTATIONS = (
         4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
         "self.waiting = True",
         "pass",
-        "outbox.lost",
+        "outbox.lost", store="sqlite",
     ),
     mutation(
         4, "a published event is not in the transaction", "runtime.change:_publish",
