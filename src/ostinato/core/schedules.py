@@ -230,8 +230,8 @@ def brought_back(plan: Plan, row: Schedule, now: int) -> Schedule:
 
 
 def freed(plan: Plan, row: Schedule, now: int) -> Schedule:
-    """The run that it waited for is over."""
-    return _planned(plan, row, row.next_for, now)
+    """The run that it waited for is over. The clock may have gone back meanwhile."""
+    return _planned(plan, row, brought_back(plan, row, now).next_for, now)
 
 
 def paused(row: Schedule, by: str, why: str, now: int) -> Schedule:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core.graph import Graph
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import Fenced, StoreError, UsageError, WorkflowNotFound
+from ostinato.errors import (
+    Fenced,
+    NothingIsRunning,
+    StoreError,
+    Unready,
+    UsageError,
+    WorkflowNotFound,
+)
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -344,7 +351,12 @@ class World:
 
 
 async def _hello(app: SimulatedApp, n: int) -> None:
-    await app.emit("HELLO", id=f"{app.process.number}-{n}")
+    """Nobody hears it where the process has lost its share since, and stands by."""
+    try:
+        await app.emit("HELLO", id=f"{app.process.number}-{n}")
+    except (NothingIsRunning, Unready):
+        if not app.stands_by:
+            raise
 
 
 def _serves(process: Process) -> bool:
