@@ -6,6 +6,8 @@
 
 BIN := .venv/bin
 export PYTHONNOUSERSITE := 1
+# Else each of the hundreds of processes that tests begin compiles all of src/ for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -39,7 +41,7 @@ mutation-seeds: test-set ## write down which seed finds each mutation (ARGS="--o
 	@$(BIN)/python -m tests.simulation.finding $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-quick: test-set    ## tests without servers, under a minute
 	@$(BIN)/pytest -m "not real and not slow" $(ARGS)

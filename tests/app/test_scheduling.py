@@ -1,5 +1,7 @@
 """The verbs about schedules: pause, resume, fire, back-fill, and how one is named."""
 
+import asyncio
+
 import pytest
 from msgspec import UNSET
 
@@ -103,6 +105,16 @@ async def test_fire_at_a_planned_instant_does_not_stand_in_for_it(stage):
         await app.fire_schedule("w")
         await settled(app)
         assert sorted(await started(app)) == [1, 1]
+
+
+async def test_fire_while_a_deployment_changes_what_the_schedule_says(stage):
+    """It was there before and is there after that, so it is there."""
+    async with stage.app(clockwork(HOURLY)) as app:
+        await settled(app)
+        deployed = app.deploy(clockwork(HOURLY | {"every": "2h"}))
+        _, fired = await asyncio.gather(deployed, app.fire_schedule("w"))
+        assert len(fired.runs) == 1
+        assert (await row(app)).last_run == fired.runs[0]
 
 
 async def test_a_back_fill_starts_what_has_not_started(stage):

@@ -159,6 +159,14 @@ def test_when_the_run_ends_what_waited_is_due():
     assert freed(plan(overlap="queue"), waits, TWO).due_at == ONE
 
 
+def test_what_waited_while_the_clock_went_back_is_not_planned_by_the_old_one():
+    queued = plan(overlap="queue")
+    far = row(next_for=1000 * HOUR, due_at=None, planned_at=999 * HOUR, waits_for="r1")
+    assert freed(queued, far, TWO + 5).due_at == THREE
+    on_time = freed(queued, far, 999 * HOUR + 1)
+    assert (on_time.due_at, on_time.planned_at) == (1000 * HOUR, 999 * HOUR)
+
+
 def test_a_clock_that_went_back_leaves_nothing_out():
     far = row(next_for=1000 * HOUR, due_at=1000 * HOUR, planned_at=999 * HOUR)
     back = brought_back(plan(), far, TWO + 5)

@@ -268,6 +268,18 @@ async def test_stop_iteration_in_a_thread_is_a_failure(here):
 # time-outs
 
 
+@pytest.fixture
+def hour_later(monkeypatch):
+    """Called, it makes due what is due within the hour; what begins after that has all its time."""
+
+    def jump():
+        loop = asyncio.get_running_loop()
+        time = loop.time
+        monkeypatch.setattr(loop, "time", lambda: time() + 3600)
+
+    return jump
+
+
 async def test_an_async_attempt_that_takes_too_long_is_cancelled_and_tried_again(here):
     stopped = []
 
@@ -287,21 +299,26 @@ async def test_an_async_attempt_that_takes_too_long_is_cancelled_and_tried_again
     assert stopped == [True]
 
 
-async def test_a_thread_that_will_not_stop_keeps_its_slot_and_is_shown(here):
-    go, second = threading.Event(), threading.Event()
+async def test_a_thread_that_will_not_stop_keeps_its_slot_and_is_shown(here, hour_later):
+    begun, go = threading.Event(), threading.Event()
 
     def stubborn(job: Job):
-        (go if job.attempt == 1 else second).wait()
+        if job.attempt == 1:
+            begun.set()
+            go.wait()
         return job.attempt
 
-    second.set()
-    document = one_job({"run": "stubborn", "timeout": "20ms"} | AGAIN)
+    document = one_job({"run": "stubborn", "timeout": "1h"} | AGAIN)
     async with here.app(document, {"stubborn": stubborn}, slots=SlotSettings(threads=2)) as app:
         run = await app.start("w")
-        assert await run.result(5) == {"j": 2}  # though the first is still at it
-        assert app.health()["overdueJobs"] == 1
-        assert app.service.executor.running == 1
-        go.set()
+        await asyncio.to_thread(begun.wait)
+        hour_later()
+        try:
+            assert await run.result(30) == {"j": 2}  # though the first is still at it
+            assert app.health()["overdueJobs"] == 1
+            assert app.service.executor.running == 1
+        finally:
+            go.set()
         await until(lambda: not app.service.executor.running)
         assert app.health()["overdueJobs"] == 0
         assert (await types_of(app, run.id)).count("job.succeeded") == 1

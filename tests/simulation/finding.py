@@ -1,4 +1,4 @@
-"""Which seed finds a mutation: first that of the last time, then one after another.
+"""Which seed finds a mutation: that of the last time, those that aim at its code, or any other.
 
 A seed plays otherwise when waits come or go in ``ostinato.runtime``; then the search is longer, and
 ``python -m tests.simulation.finding`` writes down what it finds (``make mutation-seeds``).
@@ -9,10 +9,14 @@ import json
 import time
 from pathlib import Path
 
-from ostinato.testing.simulation.__main__ import say
+from ostinato.testing.simulation.__main__ import FULL, say
 from ostinato.testing.simulation.outcome import simulate
-from ostinato.testing.simulation.plan import plan_of
+from ostinato.testing.simulation.plan import aim_of_seed, plan_of
+from ostinato.testing.simulation.points import function_of
 from tests.simulation.mutations import MUTATIONS, applied
+
+NEAR = 24
+"""So many of those that aim at its module are tried before all others."""
 
 SEEDS = 2_000
 """Within so many seeds each mutation must be found."""
@@ -32,8 +36,8 @@ def known():
 def find(mutation, first=None, seeds=SEEDS):
     """The seed that is red by a rule of this mutation, and not without it. Raises ``NotFound``."""
     seen = set()
-    tried = range(seeds) if first is None else (first, *range(seeds))
-    for seed in tried:
+    last = [] if first is None else [first]
+    for seed in dict.fromkeys((*last, *near(mutation), *range(seeds))):
         with applied(mutation):
             rules = rules_of(seed)
         seen |= rules
@@ -41,6 +45,15 @@ def find(mutation, first=None, seeds=SEEDS):
         if found and not found & rules_of(seed):
             return seed
     raise NotFound(f"{seeds} seeds stay green, or break other rules: {sorted(seen)}")
+
+
+def near(mutation):
+    """Seeds whose crash is where the mutation is: its function, then its module or its namesake."""
+    module, _, function = mutation.where.rpartition(":")
+    aims = [(aim[1], seed) for seed in range(FULL) if (aim := aim_of_seed(seed)) is not None]
+    there = [one for one in aims if one[0][0] == module.rpartition(".")[2]]
+    there.sort(key=lambda one: function_of(one[0]) != function)
+    return [seed for _, seed in there][:NEAR]
 
 
 def rules_of(seed):

@@ -10,7 +10,7 @@ from ostinato.testing.simulation.clockwork import EACH, LATE, SOON, Clockwork
 from ostinato.testing.storage_contract.samples import head, schedule
 
 SECOND = 1_000
-TURNS = "turns/on/one"
+TURNS = "turns/on/turn"
 
 
 class Standing:

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from ostinato.testing.simulation.plan import plan_of
 from tests.simulation import finding
 from tests.simulation.mutations import MUTATIONS, applied, mutation
 
@@ -57,6 +58,15 @@ def test_the_seed_that_is_known_is_played_first(world):
 
 def test_when_that_is_green_the_others_are_tried(world):
     assert finding.find(LOST, 6) == finding.find(LOST) == 5
+
+
+def test_before_all_others_those_are_tried_whose_crash_is_where_the_mutation_is():
+    lost = mutation(1, "it is lost", "core.timers:Due.apply", "old", "new", "lost")
+    near = finding.near(lost)
+    assert near
+    assert {aim.args[0] for seed in near for aim in plan_of(seed).actions if aim.kind == "aim"} == {
+        "timers"
+    }
 
 
 def test_a_seed_that_is_red_without_the_mutation_finds_nothing(world):

@@ -230,8 +230,8 @@ def brought_back(plan: Plan, row: Schedule, now: int) -> Schedule:
 
 
 def freed(plan: Plan, row: Schedule, now: int) -> Schedule:
-    """The run that it waited for is over. The clock may have gone back meanwhile."""
-    return _planned(plan, row, brought_back(plan, row, now).next_for, now)
+    """The run that it waited for is over; the clock may have gone back since."""
+    return brought_back(plan, _planned(plan, row, row.next_for, row.planned_at), now)
 
 
 def paused(row: Schedule, by: str, why: str, now: int) -> Schedule:

@@ -46,7 +46,7 @@ class Outbox:
     def __init__(self, engine: Engine, bus: Bus) -> None:
         self.engine = engine
         self.bus = bus
-        self.waiting = True  # an earlier process may have left something
+        self.waiting = False
         self.tell: Callable[[str, str], None] = lambda kind, about: None
         self._sending: asyncio.Task[None] | None = None
         self._left: frozenset[Pair] = frozenset()  # they stand in front, and hold nobody up

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ostinato.core.cloudevents import Event
 from ostinato.core.schedules import Plan, Schedule, brought_back, event_of, turn
 from ostinato.core.triggers import Found, Trigger, met
-from ostinato.errors import NotFoundError
+from ostinato.errors import NotFoundError, Unloadable
 from ostinato.ports import StoredEvent
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.catalog import Catalog
@@ -93,14 +93,21 @@ class Fire(Planned):
         self.after: Schedule | None = None
 
     async def ready(self, engine: Engine) -> None:
-        """As it is stored now: it may have been paused, moved or fired meanwhile."""
+        """As it is stored now: it may have been paused, moved, fired or deployed anew meanwhile."""
         self.events, self.row = (), None
+        known = self.role.catalog.scheduled(self.trigger.name)
+        self.trigger, self.plan = known or (self.trigger, self.plan)
         for row in await engine.storage.schedules([self.trigger.name]):
-            if row.says == self.plan.says:
-                self.row = row
-                starts, self.after = await self.turn(engine, row)
-                self.events = [event_of(row.id, planned) for planned in starts]
+            if row.says != self.plan.says:
+                self.differs(row)
+                continue
+            self.row = row
+            starts, self.after = await self.turn(engine, row)
+            self.events = [event_of(row.id, planned) for planned in starts]
         await super().ready(engine)
+
+    def differs(self, row: Schedule) -> None:
+        """It says something else in the store than is known here: it is due again soon."""
 
     async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
         """Its events are made just now: whoever looked for those of the tick did not know them."""
@@ -164,6 +171,10 @@ class FireNow(Fire):
 
     async def turn(self, engine: Engine, row: Schedule) -> tuple[Sequence[int], Schedule]:
         return (), row
+
+    def differs(self, row: Schedule) -> None:
+        """Raises ``Unloadable``: then what was deployed is learnt."""
+        raise Unloadable(f"the document of {row.workflow!r} was deployed anew just now; ask again")
 
 
 class Schedules:

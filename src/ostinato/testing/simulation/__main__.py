@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ostinato.testing.simulation.fleet import database_for, play
+from ostinato.testing.simulation.fleet import database_for, play, play_missed
 from ostinato.testing.simulation.outcome import Outcome, simulate
 from ostinato.testing.simulation.plan import ANY, STORES, plan_of
 from ostinato.testing.simulation.shrinking import shrink
@@ -77,6 +77,8 @@ def _many(options: argparse.Namespace) -> int:
     heard = _progress(options.seeds, started)
     where = {"store": options.store, "server": options.server}
     tally = play(options.first, options.seeds, options.jobs, heard, **where)
+    if options.seeds >= FULL:
+        play_missed(tally, options.first + options.seeds, **where)
     seconds = time.monotonic() - started
     say("", *tally.table(), "")
     for seed in sorted(tally.red)[:SHOWN]:

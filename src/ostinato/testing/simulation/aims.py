@@ -27,16 +27,19 @@ from ostinato.testing.simulation.happenings import (
     CUT_SHORT,
     DEPLOYED,
     DONE,
+    DOUBLES,
     DRIVEN,
     EARLY,
     ENDED,
     FAILED,
     FALLS,
     FARS,
+    FIRES,
     FORGOTTEN,
     GONE,
     HANDLER_COMES,
     HANDS,
+    LATER,
     LINES,
     LOOKS,
     LOST,
@@ -44,10 +47,14 @@ from ostinato.testing.simulation.happenings import (
     MET,
     MISREAD,
     MISSED,
+    MUTE_DEPLOYED,
+    MUTE_REPLIES,
     ODD,
     ORDERS,
     PAUSES,
+    PICKED_AGAIN,
     PLAINS,
+    PROMISED,
     REOPENED,
     RUSH,
     SIGNALS,
@@ -56,11 +63,13 @@ from ostinato.testing.simulation.happenings import (
     STOP,
     STOPS,
     TOGETHER,
+    TURNED,
     TWINS,
     UNKEPT,
     UNKNOWN,
     UNREAD,
     UNSEEN,
+    UNSENT,
     UNSURE,
     UNTOLD,
     WATCHES,
@@ -115,7 +124,8 @@ IN_DOUBT = Need(
     ABROAD.documents,
     ABROAD.happenings,
     later=ABROAD.later,
-    first=(upon(ASKED, "commit.odd", 6), upon(ASKED, "commit.odd", 6)),
+    first=(upon(ASKED, "commit.lost", 6), upon(ASKED, "commit.odd", 3)),
+    alone=True,
     shared=True,
     crew=3,
 )
@@ -123,6 +133,10 @@ BROUGHT = Need((), scene=UNKNOWN, shared=True, crew=2)
 NEW = Need(("changing",), scene=DEPLOYED, shared=True, crew=3)
 HOMES = Need(("order", "picky", "queued", "signalled"), TOGETHER, shared=True, crew=3)
 TURNS = Need(("turns",), (SLOW,), scene=BACK, alone=True, crew=1)
+UNLEARNT = Need(
+    ("turns",), FIRES * 2, first=(MUTE_DEPLOYED, TURNED), alone=True, shared=True, crew=3
+)
+TURNS_AFAR = Need(("turns",), FIRES * 2, first=(PROMISED, *FIRES), alone=True, shared=True, crew=3)
 
 NEEDS: dict[str, Need] = {
     "sleep": Need(("web",), WEBS),
@@ -135,14 +149,21 @@ NEEDS: dict[str, Need] = {
         first=FALLS,
     ),
     "_callers": Need(CALLING, (*STARTS[:1], *CALLS), first=FALLS),
+    "HoldFirst.ready": Need(
+        ("queued",), LINES * 2, later=(CRASH, *LINES, CRASH), alone=True, shared=True, crew=3
+    ),
     "Engine.rest": Need(("failing",), (SLOW, *CANCELS, *LOOKS, SLOW, *LOOKS)),
     "Engine._commit": Need(("bad",), (*ODD, *LOST)),
     "Engine._look_anew": NEW,
     "Engine.make_ready": Need(("changing",), scene=UNSEEN, crew=1),
+    "await post.ready(self)": UNLEARNT,
     "errands": ABROAD,
+    "late = 0 if now < self._look_at else await self._look_for_all(self._waiting, now)": Need(
+        ABROAD.documents, ABROAD.happenings, later=LATER, first=(MUTE_REPLIES,), shared=True, crew=3
+    ),
     "arrivals": ABROAD,
-    "StartHere.ready": HOMES,
-    "Join.ready": Need(CALLING, CALLS, first=FALLS, shared=True, crew=3),
+    "StartHere.ready": TURNS_AFAR,
+    "Join.ready": Need(CALLING, DOUBLES, later=CALLS * 2, first=FALLS, shared=True, crew=3),
     "Admitted.ready": Need(
         ("limited", "queued"), (("burst", ("limited", 9)), *LINES), later=LINES, shared=True, crew=3
     ),
@@ -154,6 +175,9 @@ NEEDS: dict[str, Need] = {
     "_was_asked": IN_DOUBT,
     "return await _was_asked(storage, [mail for mail in batch.mail.values() "
     "if mail is not None])": IN_DOUBT,
+    "kept = await storage.dead_letter(letter.id)": Need(
+        ("web",), scene=UNSURE, first=(upon(REDRIVEN, "commit.odd", 3), *WEBS[:3]), alone=True
+    ),
     "was_kept": Need(
         ("web",),
         (*LOST, *WEBS[:4]),
@@ -172,6 +196,7 @@ NEEDS: dict[str, Need] = {
     "http": Need(("web",), WEBS),
     "HttpJobs.close": Need(("web",), (*STOPS, STOP)),
     "inbox": Need(("order",), ORDERS),
+    "Accept.ready": HOMES,
     "incidents": Need(("changing",), scene=UNSEEN, crew=1),
     "janitor": OLD_RUNS,
     "Janitor._events": Need(("early",), EARLY, later=(AGE, CLEAN, AGE, CLEAN), forgets=True),
@@ -179,12 +204,13 @@ NEEDS: dict[str, Need] = {
     "Janitor.close": CUT_OFF,
     "await self.janitor.close()": CUT_OFF,
     "Jobs._expire": LOST_LEASES,
-    "LoseLease.ready": Need(("far",), FARS, scene=FORGOTTEN, alone=True),
+    "LoseLease.ready": Need(("far",), FARS, scene=FORGOTTEN, alone=True, crew=1),
     "Jobs.refresh": COMING,
     "Jobs._take_back": COMING,
     "jobs": Need(("far",), FARS, later=(*CANCELS, CRASH, *FARS, SLOW, STOP, *CANCELS)),
     "claims": Need(("far",), FARS, later=(*CANCELS, CRASH, *FARS, AGE, AGE, CLEAN), forgets=True),
     "offers": Need(("far",), FARS, later=(*FARS, STOP, *FARS)),
+    "await self.starter.look(self.wanted)": Need(("picky",), scene=PICKED_AGAIN, alone=True),
     "letters": Need(("picky", "consumer-moody", "web"), FAILED, later=DRIVEN),
     "limiter": Need(("limited", "queued"), (("burst", ("limited", 9)), *LINES, CRASH), later=LINES),
     "meeting": Need(("early", "waiting"), TWINS, later=MET, scene=MISSED),
@@ -199,10 +225,14 @@ NEEDS: dict[str, Need] = {
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
     "outbox": BUS,
+    "await asyncio.sleep(PAUSE)": Need(("web",), (*WEBS, *UNSENT, *BUS_FAILS), alone=True),
     "Outbox.close": SENDING,
     "await self.outbox.close()": SENDING,
     "tasks": Need(("asked",), ASKS, later=(*ANSWERS, CRASH, *ANSWERS)),
     "is_open": TURNS,
+    "return await _comes(engine, run_id)": TURNS_AFAR,
+    "_comes": TURNS_AFAR,
+    "if row.waits_for is not None and not await is_open(engine, row.waits_for)": TURNS_AFAR,
     "Unblock.ready": TURNS,
     "planning": Need(SCHEDULED, HANDS, scene=BACK),
     "schedules": Need(SCHEDULED, HANDS),

@@ -138,11 +138,13 @@ class Attic:
         return []
 
     async def _late(self, storage: Storage, settled_at: int) -> list[Violation]:
-        """A pass has come by itself since the world came to rest."""
+        """A pass has come by itself since the world came to rest. Who stops may end something."""
         old = [
             f"{head.workflow} {head.run_id}"
             for head in self.heads.values()
-            if head.ended_at is not None and head.run_id not in self.journal.removed
+            if head.ended_at is not None
+            and head.ended_at < settled_at
+            and head.run_id not in self.journal.removed
         ]
         if not any(head.ended_at is None for head in self.heads.values()):
             events = await storage.events(EventQuery(), ROOM)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bus.memory import MemoryBus
 from ostinato.core.cloudevents import Event
-from ostinato.errors import Refused
+from ostinato.errors import Refused, Unsent
 from ostinato.testing.simulation.documents import UNWANTED
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ class UnreliableBus:
         kind = self._world.faults.next_send()
         await asyncio.sleep(self._world.chance.random() * 0.01)
         await self._fail_first(kind, sent)
-        await self._deliver(sent)
+        late = sent[len(sent) // 2 :] if kind == "bus.unsent" else []
+        await self._deliver(sent[: len(sent) - len(late)])
+        if late:
+            pairs = frozenset((event.source, event.id) for event in late)
+            raise Unsent("some are to come again (simulated)", pairs)
         if kind == "bus.twice":
             await self._deliver(sent)
         if kind == "bus.partial":

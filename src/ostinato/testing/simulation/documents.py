@@ -231,7 +231,7 @@ TICKING: Data = {
 
 TICKED: Data = TICKING | {"phases": [phase("p", job("tock", "quick"))]}
 
-IN_TURN: Data = {"uid": "event.subject", "every": "1s", "overlap": "queue", "name": "one"}
+IN_TURN: Data = {"uid": "event.subject", "every": "1s", "overlap": "queue", "name": "turn"}
 BY_CRON: Data = {"schedule": "*/2 * * * * *", "zone": "Europe/Berlin", "jitter": "700ms"}
 
 TURNS: Data = {

@@ -54,6 +54,8 @@ class Faults:
         self._bus: deque[str] = deque()
         self._archive: deque[str] = deque()
         self._until = dict.fromkeys(WINDOWS, 0.0)
+        self._untold = 0
+        self._unheard: set[str] = set()
         self.met: Counter[str] = Counter()
 
     def arm(self, kind: str, amount: float) -> None:
@@ -74,8 +76,18 @@ class Faults:
         """``kind`` befalls the next commits with a record that says this: an event does not."""
         self._upon += [(said, kind)] * times
 
+    def lose_answer(self, times: int) -> None:
+        """Who takes partitions is not told that it has them."""
+        self._untold += times
+
+    def mute(self, word: str) -> None:
+        """No process hears hints that begin with it any more."""
+        self._unheard.add(word)
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
+        self._untold = 0
+        self._unheard.clear()
         queues = (self._commits, self._reads, self._bus, self._archive, *self._meetings.values())
         for queue in queues:
             queue.clear()
@@ -111,6 +123,20 @@ class Faults:
         if self._until["outage"] > self._loop.time():
             self.met["outage"] += 1
             raise StoreError("the store cannot be reached (simulated); it will come back")
+
+    def next_taking(self) -> bool:
+        """Whether the answer is lost."""
+        if not self._untold:
+            return False
+        self._untold -= 1
+        self.met["untold"] += 1
+        return True
+
+    def is_heard(self, hint: str) -> bool:
+        if hint.partition(" ")[0] not in self._unheard:
+            return True
+        self.met["unheard"] += 1
+        return False
 
     def latency(self) -> float:
         """Seconds that one way to the store takes."""

@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -13,11 +14,15 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from ostinato.testing.simulation.outcome import simulate
-from ostinato.testing.simulation.plan import Plan, plan_of
+from ostinato.testing.simulation.plan import Plan, aim_of_seed, plan_of
+from ostinato.testing.simulation.points import crash_points
 from ostinato.testing.simulation.tally import Tally
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.database import Database
+
+AGAIN = 6
+"""Seeds more that aim at a point that was missed: moments are short, and chance is chance."""
 
 LOT = 25
 """Seeds that a worker plays at a time; its garbage is collected between two lots."""
@@ -32,8 +37,8 @@ def database_for(plans: Sequence[Plan], server: str) -> AbstractContextManager[D
     return database(server)
 
 
-def play_lot(first: int, count: int, store: str = "", server: str = "") -> Tally:
-    plans = [plan_of(seed, store) for seed in range(first, first + count)]
+def play_lot(seeds: Sequence[int], store: str = "", server: str = "") -> Tally:
+    plans = [plan_of(seed, store) for seed in seeds]
     with database_for(plans, server) as database:
         return _played(plans, database)
 
@@ -72,10 +77,20 @@ def play(
     return tally
 
 
+def play_missed(tally: Tally, first: int, *, store: str = "", server: str = "") -> None:
+    """Aim again at each point that no seed has met, until one does: by seeds from ``first`` on."""
+    left = Counter(dict.fromkeys(tally.missed, AGAIN))
+    for seed in range(first, first + (AGAIN + 1) * len(crash_points())):
+        aim = aim_of_seed(seed)
+        if aim is not None and left[aim[1]] > 0 and aim[1] not in tally.covered:
+            left[aim[1]] -= 1
+            tally.join(play_lot([seed], store, server))
+
+
 def _lots(first: int, count: int, workers: int, store: str, server: str) -> Iterator[Tally]:
-    starts = range(first, first + count, LOT)
-    sizes = [min(LOT, first + count - start) for start in starts]
-    given = (starts, sizes, repeat(store), repeat(server))
+    seeds = range(first, first + count)
+    lots = [seeds[at : at + LOT] for at in range(0, count, LOT)]
+    given = (lots, repeat(store), repeat(server))
     if workers == 1:
         yield from map(play_lot, *given)
         return

@@ -19,16 +19,13 @@ GONE: Happening = ("fault", ("commit.gone", 1))
 CRASH: Happening = ("crash", ())
 STOPS = (STOP, STOP, STOP)
 CRASHES = (CRASH,) * 4
-UNTOLD: Scene = tuple(
-    (begun + at, what)
-    for begun in (0.0, 1.2)
-    for at, what in (
-        (0.0, CRASH),
-        (0.05, ("fault", ("slow", 0.9))),
-        *[(n / 10, ("fault", ("outage", 0.03))) for n in range(1, 9)],
-    )
-)
+UNTOLD: Scene = tuple((begun + at, what) for begun in (0.0, 1.2) for at, what in (
+    (0.0, ("untold", (1,))), (0.1, CRASH),
+))  # fmt: skip
 """Who takes partitions is not told that it has them."""
+
+MUTE_REPLIES: Happening = ("mute", ("reply",))
+MUTE_DEPLOYED: Happening = ("mute", ("deployed",))
 
 UNKNOWN: Scene = tuple(
     (begun + at, what)
@@ -48,6 +45,9 @@ MISREAD = tuple[Happening, ...](("fault", ("read.odd", 2)) for _ in range(3))
 UNMET = tuple[Happening, ...](("fault", (kind, 1)) for kind in MEETING.values())
 UNKEPT = tuple[Happening, ...](("fault", ("commit.error", 2)) for _ in range(3))
 BUS_FAILS = tuple[Happening, ...](("fault", (kind, 1)) for kind in BUS_FAULTS)
+UNSENT = tuple[Happening, ...](("fault", ("bus.unsent", times)) for times in (1, 2, 3))
+"""The rest comes again later, as where another store has nobody."""
+
 BUS_HANGS: Happening = ("fault", ("bus.hang", 9))
 
 
@@ -119,6 +119,9 @@ STARTS = starts("early", 901, 904, 907, 910, 913, 916, how="both")
 CALLS = starts("calling", 910, 913)
 """Which call by the uid of those."""
 
+DOUBLES = starts("single", 920, 921)
+"""What those call by then has begun and ended, somewhere."""
+
 FALLS = (upon(b"job.called", FALL, 2), upon(b"run.succeeded", FALL, 2))
 """What a run has said to another is stored, and not taken."""
 
@@ -189,6 +192,13 @@ BULK: tuple[Happening, ...] = (
 
 FAILED = (*emits("PICK", *range(960, 966)), *emits("MOOD", *range(960, 966)), *WEBS[:2])
 DRIVEN: tuple[Happening, ...] = (("redrive", (2,)), CRASH, ("redrive", (1,)))
+PICKED_AGAIN: Scene = (
+    *[(0.0, one) for one in emits("PICK", *range(960, 966))],
+    (0.5, ("deploy", ("picky",))),
+    *[(at, ("redrive", (1,))) for at in (0.8, 1.3, 1.8)],
+)
+"""What was refused is taken by then."""
+
 UNSURE: Scene = (
     *[(at, ("redrive", (1,))) for at in (0.0, 0.3, 0.6, 0.9, 1.2)],
     *[(at, what) for at in (1.5, 1.8, 2.1) for what in (LOST[0], NOISE)],
@@ -201,8 +211,19 @@ HANDS: tuple[Happening, ...] = (
     ("fire", ("ticking",)), ("backfill", ("ticking",)), ("hold", ("turns",)),
 )  # fmt: skip
 
+PROMISED: Happening = upon(b"turns/on/turn", "commit.error", 5)
+"""What is to begin elsewhere does not begin there at once."""
+
+FIRES: tuple[Happening, ...] = (("fire", ("turns/on/turn",)),) * 4
+"""Some are promised before one of them begins, and they are one."""
+
+TURNED: Happening = ("deploy", ("turns",))
+
 BACK: Scene = ((2.5, ("jump", (-60_000,))),)
 """Late, for whoever starts anew knows what time it is."""
+
+LATER: tuple[Happening, ...] = (("jump", (20_000,)),) * 3
+"""So late one looks also where nobody has hinted at anything."""
 
 # what is old
 

@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 TURN = 0.000_02
-MOST_TURNS, SPAN = 200_000, 600.0
-"""Turns in so many virtual seconds: a sound simulation needs a quarter of that."""
+MOST_TURNS, SPAN = 100_000, 600.0
+"""Turns in so many virtual seconds: the busiest sound simulation of hundreds needs 36,000."""
 
 
 class Owner:

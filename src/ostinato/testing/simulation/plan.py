@@ -32,6 +32,7 @@ from ostinato.testing.simulation.faults import (
 from ostinato.testing.simulation.happenings import OLD
 from ostinato.testing.simulation.mending import NAMED, SPOILS, SPOILT
 from ostinato.testing.simulation.parts import Data
+from ostinato.testing.simulation.points import Point
 
 SPAN = 6.0
 """Seconds in which everything is asked; what was asked may take longer."""
@@ -114,8 +115,8 @@ def plan_of(seed: int, store: str = "") -> Plan:
     documents, actions, small = _documents(chance), [], chance.random() < 0.25
     crew = Random(f"crew:{seed}").choice(CREWS)
     forgets = chance.random() < FORGETS
-    if seed % AIMLESS != AIMLESS - 1:
-        turn, point, need = aim_of(seed - seed // AIMLESS)
+    if (aim := aim_of_seed(seed)) is not None:
+        turn, point, need = aim
         others = () if need.alone else documents
         documents = tuple(dict.fromkeys([*need.documents, *others]))
         small = small or need.small
@@ -142,6 +143,11 @@ def plan_of(seed: int, store: str = "") -> Plan:
         forgets=forgets,
         own=own,
     )
+
+
+def aim_of_seed(seed: int) -> tuple[int, Point, Need] | None:
+    """Which turn of the points it is, where its crash comes, and what that needs."""
+    return None if seed % AIMLESS == AIMLESS - 1 else aim_of(seed - seed // AIMLESS)
 
 
 def _store(seed: int, among: str, *, sqlite: bool) -> str:

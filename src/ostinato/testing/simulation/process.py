@@ -52,6 +52,10 @@ class Process(Owner):
     def spawn(self, work: Coroutine[Any, Any, Any], name: str = REQUEST) -> asyncio.Task[Any]:
         return self._loop.create_task(work, name=name, context=self._context.copy())
 
+    def hear(self, heard: Callable[..., object], *words: Any) -> None:
+        """What reaches it from another process: in its own turn, if it lives by then."""
+        self._loop.call_soon(heard, *words, context=self._context.copy())
+
     async def ask(self, serve: Callable[[Any], Awaitable[Any]]) -> Any:
         """What a client asks from outside: served in here, lost when this dies first."""
         answer: asyncio.Future[Any] = self._loop.create_future()

@@ -63,8 +63,9 @@ async def settle(world: World) -> None:
 
 
 async def _until_old(world: World) -> None:
-    """What is old goes, without anybody asking for it."""
+    """What is old goes, without anybody asking for it: no worker either, as none has anything."""
     if world.plan.forgets:
+        world.hands.end()
         world.ledger.attic.settled_at = world.clock.now()
         await asyncio.sleep(HOURLY)
 

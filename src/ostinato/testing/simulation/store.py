@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
+from ostinato.errors import Fenced, Outdated, Overtaken, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Claim, JobRow, Members, Partitions, Roll, Storage, Taken
 from ostinato.testing.simulation.faults import FALL, MEETING, AdapterBug
 from ostinato.testing.simulation.process import REQUEST, Process
@@ -106,6 +106,10 @@ class UnreliableStore:
             self._fault("fenced")
             self._world.faults.met["fenced"] += 1
             raise
+        except Overtaken as error:
+            if self._world.plan.crew == 1 and not isinstance(error, Outdated):
+                self._world.ledger.breaks("engine.overtaken", f"by itself: {error}")
+            raise
         world, process = self._world, self._process
         world.ledger.kept(batch, process, lambda run_id: world.owns(process, run_id))
 
@@ -184,6 +188,8 @@ class UnreliableMembers:
             self._store._process.taken += 1
             self._have(new.partitions)
         self._untold = Taken(new.partitions | old.partitions, new.orphans or old.orphans)
+        if new.partitions and self._store._faults.next_taking():
+            raise StoreError("the connection was lost (simulated)")
         return self._untold
 
     def _have(self, partitions: Partitions) -> None:
@@ -217,11 +223,11 @@ class UnreliableMembers:
             await self._asked(lambda: self._inner.hint(news))
 
     def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
-        world = self._store._world
+        world, process = self._store._world, self._store._process
 
         def perhaps(news: Sequence[str]) -> None:
             if world.is_calm or world.chance.random() < HEARD:
-                heard(news)
+                process.hear(heard, [one for one in news if world.faults.is_heard(one)])
 
         self._inner.listen(perhaps)
 

@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.core.graph import Graph
 from ostinato.core.run_ids import partition_of
-from ostinato.errors import (
-    Fenced,
-    NothingIsRunning,
-    StoreError,
-    Unready,
-    UsageError,
-    WorkflowNotFound,
-)
+from ostinato.errors import Fenced, StoreError, Unready, UsageError, WorkflowNotFound
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
@@ -169,7 +162,7 @@ class World:
         process.app = SimulatedApp(self, process, store, process.blind)
         try:
             await self._begin(process.app)
-        except (StoreError, Fenced, AdapterBug) as error:
+        except (StoreError, Fenced, AdapterBug, Unready) as error:
             self.trace("process", f"{process.number} does not start: {error}")
             self.crash(process, FAILED_START)
             return
@@ -341,6 +334,12 @@ class World:
     def _do_upon(self, said: bytes, kind: str, times: int) -> None:
         self.faults.expect(said, kind, times)
 
+    def _do_mute(self, word: str) -> None:
+        self.faults.mute(word)
+
+    def _do_untold(self, times: int) -> None:
+        self.faults.lose_answer(times)
+
     def _do_blind(self) -> None:
         """The next process cannot read the workflow that most runs have."""
         self.blind = self.plan.documents[0]
@@ -351,12 +350,7 @@ class World:
 
 
 async def _hello(app: SimulatedApp, n: int) -> None:
-    """Nobody hears it where the process has lost its share since, and stands by."""
-    try:
-        await app.emit("HELLO", id=f"{app.process.number}-{n}")
-    except (NothingIsRunning, Unready):
-        if not app.stands_by:
-            raise
+    await app.emit("HELLO", id=f"{app.process.number}-{n}")
 
 
 def _serves(process: Process) -> bool:
