@@ -3,12 +3,15 @@ which has moved house since. Whoever is at home there does not have them."""
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import pytest
 from msgspec import json
 
-from ostinato import Fail
+from ostinato import App, Fail
 from ostinato.app.doing import Once
+from ostinato.app.moving import move_store
+from ostinato.config import Settings
 from ostinato.core.run_ids import partition_of, partition_of_uid
 from ostinato.errors import ConflictError
 from ostinato.runtime import calls, lines, starts
@@ -153,6 +156,34 @@ async def test_who_queues_behind_it_begins_after_its_end(table, time, monkeypatc
             types = [fact["type"] for fact in await home.history(name)]
             assert "run.cancelled" in types
             assert "run.stuck" not in types
+
+
+@pytest.mark.real
+async def test_a_file_of_before_is_moved_to_a_database_for_two(new_database, tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "OFF", 50)
+    file, url = f"sqlite:///{tmp_path}/before.db", new_database()
+    begin = one(2, reach="job.waiting")
+    with monkeypatch.context() as before:
+        for module in (starts, calls):
+            before.setattr(module, "in_partition", lambda run_id, partition: run_id)
+        async with App(Settings(store=file, drain=timedelta(0))) as old:
+            await old.deploy(one_job(WAIT, uid={"open": "queue"}))
+            runs = {uid: await begin(old, uid) for uid in UIDS[:6]}
+    await move_store(file, url)
+    async with App(Settings(store=url)) as first, App(Settings(store=url)) as second:
+        while any(has(app) != 32 or not app.service.ready for app in (first, second)):
+            await asyncio.sleep(0)
+        for uid, begun in runs.items():
+            begun += [(await app.start_run("w", {}, uid=uid)).id for app in (first, second)]
+        left = {name for begun in runs.values() for name in begun}
+        while left:
+            for name in [name for name in left if await is_open(first, name)]:
+                await second.cancel(name)
+                left.remove(name)
+        for begun in runs.values():
+            assert len(set(begun)) == 4
+            for name in begun:
+                assert "run.stuck" not in [fact["type"] for fact in await first.history(name)]
 
 
 async def is_open(app, run_id):
