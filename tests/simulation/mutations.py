@@ -285,9 +285,9 @@ MUTATIONS = (
         "run.hangs", "innocent.incident", "uid.two_open",
     ),
     mutation(
-        2, "one in line passes another", "runtime.limiter:Limiter._is_first",
-        "return turn.owner == next(iter(self._lines[want.name]))",
-        "return True",
+        2, "one in line passes another", "runtime.lines:Lines.is_behind",
+        "return turn.owner != self.first(want.name) or self._off_until.get(want.name, 0) > now",
+        "return False",
         "uid.passed",
     ),
     mutation(
