@@ -15,10 +15,9 @@ from ostinato.core.shards import Mark, Marks
 from ostinato.core.triggers import match
 from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
 from ostinato.ports import DeadLetter, Page, RunQuery, StoredEvent, Version
-from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.letters import judged
 from ostinato.runtime.posts import Pair
-from ostinato.runtime.shares import Share, key_of
+from ostinato.runtime.shares import AcceptShare, Copy, Home, Settled, key_of
 from ostinato.runtime.wanted import Wanted
 
 Deliver = Callable[[Sequence[Event]], Awaitable[None]]
@@ -131,19 +130,19 @@ class Part(App):
             return []
         return _keys(wanted)
 
-    async def take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
-        service = self.service
-        if service.engine.territory.whole:
-            return await self._take(events, share)
-        found = await asyncio.gather(*[self._take([event], share) for event in events])
-        return [accepted for [accepted] in found]
+    async def take(self, events: Sequence[Event], shares: Sequence[Home | Copy]) -> list[Settled]:
+        if self.service.engine.territory.whole:
+            return await self._take(events, shares)
+        each = zip(events, shares, strict=True)
+        found = await asyncio.gather(*[self._take([event], [share]) for event, share in each])
+        return [settled for [settled] in found]
 
-    async def _take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
+    async def _take(self, events: Sequence[Event], shares: Sequence[Home | Copy]) -> list[Settled]:
         service = self.service
-        answers: list[Accepted] = await service.ask(
-            lambda answer: Accept(service.starter, self._catalog, events, answer, share)
+        settled: list[Settled] = await service.ask(
+            lambda answer: AcceptShare(service.starter, self._catalog, events, answer, shares)
         )
-        return answers
+        return settled
 
     # where it belongs
 
