@@ -7,17 +7,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ostinato.app.doing import Once
 from ostinato.app.marks import Say, marks_of
 from ostinato.app.orchestrator import App
 from ostinato.config.settings import shown_store
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import Mark, Marks
 from ostinato.core.triggers import match
+from ostinato.core.uids import uid_problem
 from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
-from ostinato.ports import DeadLetter, Page, RunQuery, StoredEvent, Version
+from ostinato.ports import DeadLetter, Page, Reply, RunQuery, StoredEvent, Version
 from ostinato.runtime.letters import judged
 from ostinato.runtime.posts import Pair
+from ostinato.runtime.reserved import Reserve, answering
 from ostinato.runtime.shares import AcceptShare, Copy, Home, Settled, key_of
+from ostinato.runtime.starts import replayed
 from ostinato.runtime.wanted import Wanted
 
 Deliver = Callable[[Sequence[Event]], Awaitable[None]]
@@ -91,20 +95,33 @@ class Part(App):
     async def start_key(
         self, workflow: str, version: int | None, uid: str | None, input: Any
     ) -> tuple[Pair, bool] | None:
-        """The key of this start, and whether it is that of a uid; None: it has none."""
+        """The key of this start, and whether it is that of a uid; None: it has none.
+
+        Raises what is wrong with it as it is.
+        """
         name, number = await self._resolved(workflow, version)
+        graph = self._catalog.graph(name, number)
+        if uid is None and graph.uid is None and graph.dedup is None:
+            return None
+        if uid is not None and (why := uid_problem(uid)):
+            raise InvalidInput(why)
+        data = self._catalog.called_input(name, number, input)
         if uid is not None:
             return (name, uid), True
-        graph = self._catalog.graph(name, number)
-        if graph.uid is None and graph.dedup is None:
-            return None
-        data = self._catalog.called_input(name, number, input)
         try:
             wanted = self.service.starter.wanted(name, number, None, data)
         except ExpressionError as error:
             raise InvalidInput(str(error)) from error
         key = key_of(wanted)
         return None if key is None else (key, wanted.uid is not None)
+
+    async def reserve(self, once: Once, store: int) -> int | None:
+        """Which store answers this request: the one with this number, or another that had it
+        before; None: this one has. Raises ``ConflictError`` when its key is another request's."""
+        asked = self._idempotency(once)
+        row: Reply = await self.service.ask(lambda answer: Reserve(asked, store, answer))
+        replayed(asked, row)
+        return answering(row)
 
     async def adopt(self, rows: Sequence[Version]) -> None:
         """Have these versions, as the first store has them."""
