@@ -25,7 +25,6 @@ repairs    what people ask of runs, that may be refused
 tasks      a person answers
 letters    dead letters: redriving them
 starts     starts: uids, idempotency keys, starts that are one
-reserved   … a key whose run begins in another of several stores
 wanted     a start as it is asked for                standing   it meets a run of its uid
 calls      runs that wait for one another: what one says reaches the other
 mail       what runs tell each other, as rows

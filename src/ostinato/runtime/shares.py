@@ -105,7 +105,7 @@ class Settled(msgspec.Struct, frozen=True):
 class AcceptShare(Accept):
     """Store what this store has of each event."""
 
-    __slots__ = ("copies", "shares")
+    __slots__ = ("copies", "first", "shares")
 
     def __init__(
         self,
@@ -116,8 +116,10 @@ class AcceptShare(Accept):
         shares: Sequence[Home | Copy],
     ) -> None:
         super().__init__(starter, catalog, events, answer)
+        self.first: dict[Pair, Event] = {}  # of several that are one
         self.shares: dict[Pair, Home | Copy] = {}
-        for pair, share in zip(self.pairs, shares, strict=True):
+        for pair, event, share in zip(self.pairs, events, shares, strict=True):
+            self.first.setdefault(pair, event)
             self.shares.setdefault(pair, share)
         self.copies: dict[Pair, Copies] = {}
 
@@ -127,10 +129,6 @@ class AcceptShare(Accept):
 
     def arrived(self, said: Raw) -> None:
         self.done(msgspec.json.decode(said, type=list[Settled]))
-
-    async def ready(self, engine: Engine) -> None:
-        self.copies.clear()
-        await super().ready(engine)
 
     def match(self, event: Event) -> Found:
         """Of a copy: what its home has found."""
@@ -159,7 +157,8 @@ class AcceptShare(Accept):
                 dues.append(Due.of(store, start))
         found.starts = starts
         stores = {*share.others, *(due.store for due in dues)}
-        self.copies.setdefault(pair, Copies(tuple(sorted(stores)), tuple(dues)))
+        if found.event is self.first[pair]:
+            self.copies[pair] = Copies(tuple(sorted(stores)), tuple(dues))
         return here
 
     def kept(
@@ -176,19 +175,14 @@ class AcceptShare(Accept):
         return Homed(**asdict(answer), copies=copies)
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Settled]:  # type: ignore[override]
-        first: dict[Pair, Event] = {}
-        for event in self.events:
-            first.setdefault((event.source, event.id), event)
-        return [
-            self._settled(first[answer.source, answer.id], answer, now)
-            for answer in super().apply(engine, change, now)
-        ]
+        answers = super().apply(engine, change, now)
+        return [self._settled(answer, now) for answer in answers]
 
-    def _settled(self, event: Event, answer: Accepted, now: int) -> Settled:
-        pair = event.source, event.id
+    def _settled(self, answer: Accepted, now: int) -> Settled:
+        pair = answer.source, answer.id
         if (before := self.known.get(pair)) is not None:
             return settled_before(before, answer)
-        return Settled(answer, event, now, self.copies.get(pair, Copies()))
+        return Settled(answer, self.first[pair], now, self.copies.get(pair, Copies()))
 
     def done(self, result: list[Settled]) -> None:
         super().done(result)

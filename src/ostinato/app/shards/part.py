@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ostinato.app.doing import Once
-from ostinato.app.marks import Say, marks_of
+from ostinato.app.marks import SCOPE, Say, marks_of
 from ostinato.app.orchestrator import App
+from ostinato.app.shards.reserved import Reserve, answering
 from ostinato.config.settings import shown_store
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import Mark, Marks
@@ -18,8 +20,7 @@ from ostinato.core.uids import uid_problem
 from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
 from ostinato.ports import DeadLetter, Page, Reply, RunQuery, StoredEvent, Version
 from ostinato.runtime.letters import judged
-from ostinato.runtime.posts import Pair
-from ostinato.runtime.reserved import Reserve, answering
+from ostinato.runtime.posts import Pair, Post
 from ostinato.runtime.shares import AcceptShare, Copy, Home, Settled, key_of
 from ostinato.runtime.starts import replayed
 from ostinato.runtime.wanted import Wanted
@@ -70,6 +71,16 @@ class Part(App):
         mine = self._membership.members.id
         others = [seat for seat in self._membership.roll.seats if seat.id != mine]
         return not any(seat.partitions for seat in others)
+
+    async def ask(self) -> object:
+        """Next to nothing."""
+        return await self.storage.reply(SCOPE, "place", 0)
+
+    def forget(self) -> None:
+        """What nobody waits for any more, and was not begun with."""
+        if self._service is not None:
+            engine = self._service.engine
+            engine.queue = deque(post for post in engine.queue if not _is_left(post))
 
     # what it knows
 
@@ -175,6 +186,10 @@ class Part(App):
     async def has_mail_out(self) -> bool:
         """Events are on their way out."""
         return bool(await self.storage.outbox(1))
+
+
+def _is_left(post: Post) -> bool:
+    return post.answer is not None and post.answer.cancelled()
 
 
 def _keys(wanted: Sequence[Wanted]) -> list[tuple[Pair, bool]]:

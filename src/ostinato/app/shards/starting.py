@@ -59,12 +59,14 @@ class Starting(Events):
     async def _start_home(
         self, workflow: str, version: int | None, uid: str | None, input: Any, once: Once | None
     ) -> int:
-        found = await self.at(0, lambda part: part.start_key(workflow, version, uid, input))
+        found = await self.at(
+            self.handy(), lambda part: part.start_key(workflow, version, uid, input)
+        )
         if found is not None:
             return await self.key_home(found[0], uid=found[1])
         if once is not None:
             return await self.key_home((once.scope, once.key), uid=False)
-        return self._next_turn()
+        return await self._next_turn()
 
     async def _answering(self, once: Once, home: int, wait: bool) -> int:
         """Where a request is answered: its key has it before a run begins elsewhere."""
@@ -75,11 +77,15 @@ class Starting(Events):
         other = await self.at(keeper, lambda part: part.reserve(once, home))
         return keeper if other is None else other
 
-    def _next_turn(self) -> int:
+    async def _next_turn(self) -> int:
         """The next one that takes starts; of those that do not any, to be told so."""
         first, size = next(self._turns), len(self.parts)
         turns = [(first + number) % size for number in range(size)]
-        return next((number for number in turns if self.parts[number].health()["ready"]), turns[0])
+        ready = [number for number in turns if self.parts[number].health()["ready"]]
+        for number in ready:
+            if await self.presences[number].answers():
+                return number
+        return (ready or turns)[0]
 
     async def emit(
         self,
