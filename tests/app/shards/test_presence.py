@@ -136,6 +136,26 @@ async def test_it_is_there_again_when_it_answers(cut):
     assert not await judged(app)
 
 
+async def test_what_was_deployed_meanwhile_is_there_when_it_is_back(cut):
+    """An event that starts a run there by that waits for it."""
+    app, gone, (_, theirs) = cut
+    with pytest.raises(ShardAway, match="store 2 of 2"):
+        await app.deploy(LATER)
+    told = await app.emit("LATER", {"id": theirs}, id=id_at(0))
+    assert told.runs == []
+    gone.back()
+    [head] = await until(lambda: heads_in(app, 1))
+    assert (head.workflow, head.uid) == ("later", theirs)
+    assert not await judged(app)
+
+
+LATER = """
+workflow: later
+on: [{event: LATER, uid: event.data.id}]
+phases: [{phase: p, jobs: [{job: a, run: noop}]}]
+"""
+
+
 async def test_what_was_refused_and_not_begun_is_not_done_later(cut):
     """A start without a key that nobody waits for would be one too many."""
     app, gone, _ = cut
@@ -178,7 +198,7 @@ async def test_the_first_store_is_not_needed_to_start_in_the_second(files, monke
 
 class Store:
     def __init__(self):
-        self.there, self.asked, self.forgotten = asyncio.Event(), 0, 0
+        self.there, self.asked, self.forgotten, self.welcomed = asyncio.Event(), 0, 0, 0
 
     async def ask(self):
         self.asked += 1
@@ -187,11 +207,14 @@ class Store:
     def forget(self):
         self.forgotten += 1
 
+    def welcome(self):
+        self.welcomed += 1
+
 
 @pytest.fixture
 async def watched():
     store = Store()
-    one = Presence("one", store.ask, store.forget)
+    one = Presence("one", store.ask, store.forget, store.welcome)
     one.watch()
     yield store, one
     one.close()
@@ -209,11 +232,12 @@ async def test_all_who_wait_are_told_and_who_comes_later_at_once(watched):
     with pytest.raises(Away, match="does not answer"):
         await one.needed().__aenter__()
     assert not await one.answers()
-    assert (store.asked, store.forgotten > 0) == (1, True)
+    assert (store.asked, store.forgotten > 0, store.welcomed) == (1, True, 0)
     store.there.set()
     while one.away is not None:
         await asyncio.sleep(0)
     assert await one.answers()
+    assert store.welcomed == 1
 
 
 async def test_who_waits_long_for_a_store_that_is_there_goes_on_waiting(watched):
@@ -244,7 +268,7 @@ async def test_who_is_refused_is_away_until_it_is_not(monkeypatch):
         if said:
             raise said.pop()
 
-    one = Presence("one", ask, lambda: None)
+    one = Presence("one", ask, lambda: None, lambda: None)
     one.watch()
     one.look()
     while one.away is None:

@@ -61,6 +61,8 @@ class Living(Deploying):
         """Each has its time for jobs at work, and all of them the same."""
         for presence in self.presences:
             presence.close()
+        for task in self.catching_up:
+            task.cancel()
         ends = (part.close(drain) for part in self.parts)
         failed = [
             error

@@ -30,7 +30,9 @@ class Parts(ABC):
         self.whole = whole
         stores = range(len(whole.settings.stores))
         self.parts = [Part(whole, number, self._deliver, self._adopt) for number in stores]
-        self.presences = [Presence(part.name, part.ask, part.forget) for part in self.parts]
+        self.presences = [
+            Presence(part.name, part.ask, part.forget, self._is_back) for part in self.parts
+        ]
         self.counts: tuple[int, ...] = ()
         self.counted = asyncio.Event()
         self._owners: dict[Name, int] = {}
@@ -42,6 +44,10 @@ class Parts(ABC):
     @abstractmethod
     async def _adopt(self) -> None:
         """See to it that what is deployed in the first store is in all."""
+
+    @abstractmethod
+    def _is_back(self) -> None:
+        """A store that was away is there again."""
 
     def named(self, number: int) -> str:
         return f"store {number + 1} of {len(self.parts)} ({self.parts[number].name})"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ostinato.errors import StoreError
 from ostinato.telemetry.logger import logger
@@ -28,6 +28,9 @@ HASTE = 0.25
 
 PAUSE = 0.5
 
+TURNS = 10
+"""Of the loop, in which an answer is taken in that came while somebody held it up."""
+
 
 class Away(StoreError):
     """It does not answer."""
@@ -35,15 +38,21 @@ class Away(StoreError):
 
 class Presence:
     """Of the store with this ``name``; ``ask`` is a small read of it. ``on_away`` is called again
-    and again while it is away. It begins with ``watch``, and ends with ``close``.
+    and again while it is away, ``on_back`` when it is there again. It begins with ``watch``, and
+    ends with ``close``.
     """
 
     def __init__(
-        self, name: str, ask: Callable[[], Awaitable[object]], on_away: Callable[[], None]
+        self,
+        name: str,
+        ask: Callable[[], Awaitable[object]],
+        on_away: Callable[[], None],
+        on_back: Callable[[], None],
     ) -> None:
         self.name = name
         self._ask = ask
         self._on_away = on_away
+        self._on_back = on_back
         self.away: Away | None = None
         self._watches = False
         self._waiting: dict[asyncio.Timeout, float] = {}
@@ -97,12 +106,11 @@ class Presence:
         if asyncio.get_running_loop().time() - self._heard < PATIENCE:
             return True
         self.look()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(HASTE):
                 await self._knows.wait()
-        except TimeoutError:
-            return False
-        return self.away is None
+        await _turns(self._knows.is_set)
+        return self._knows.is_set() and self.away is None
 
     def look(self) -> None:
         """Find out."""
@@ -141,10 +149,12 @@ class Presence:
         if self.away is not None:
             self.away = None
             log.info("shard.back", store=self.name)
+            self._on_back()
         self._heard = asyncio.get_running_loop().time()
 
     async def _heard_of(self, asked: asyncio.Future[object]) -> bool:
         await asyncio.wait([asked], timeout=KNOWN_WITHIN - 2 * PATIENCE)
+        await _turns(asked.done)
         if not asked.done():
             self._gone("it does not answer")
             return False
@@ -165,3 +175,9 @@ class Presence:
         for scope in self._waiting:
             if not scope.expired():
                 scope.reschedule(0)
+
+
+async def _turns(is_over: Callable[[], bool]) -> None:
+    for _ in range(TURNS):
+        if not is_over():
+            await asyncio.sleep(0)

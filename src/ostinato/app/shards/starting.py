@@ -81,11 +81,12 @@ class Starting(Events):
         """The next one that takes starts; of those that do not any, to be told so."""
         first, size = next(self._turns), len(self.parts)
         turns = [(first + number) % size for number in range(size)]
-        ready = [number for number in turns if self.parts[number].health()["ready"]]
+        here = [number for number in turns if not self.presences[number].away] or turns
+        ready = [number for number in here if self.parts[number].health()["ready"]]
         for number in ready:
             if await self.presences[number].answers():
                 return number
-        return (ready or turns)[0]
+        return (ready or here)[0]
 
     async def emit(
         self,
