@@ -12,6 +12,7 @@ from msgspec import Raw, UnsetType, structs
 from ostinato.app.reading import Reading
 from ostinato.core import events as e
 from ostinato.core.durations import parse_duration
+from ostinato.core.labels import LONGEST_TOPIC, is_label
 from ostinato.core.views import View
 from ostinato.errors import DefinitionError, InvalidInput
 from ostinato.ports import JobRow
@@ -35,7 +36,6 @@ from ostinato.runtime.workers import PROTOCOL, Seen
 
 MOST_JOBS = 1_000
 MOST_TOPICS = 100
-LONGEST_NAME = 200
 SHORTEST_LEASE, LONGEST_LEASE = 1_000, 3_600_000
 LONGEST_WAIT = 60_000
 
@@ -216,8 +216,8 @@ def _topics(asked: Fetch) -> dict[str, int]:
 
 
 def _name(text: str, where: str) -> str:
-    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
-        raise InvalidInput(f"{where}: {text!r:.80} is no name of 1 to {LONGEST_NAME} characters")
+    if not is_label(text, LONGEST_TOPIC):
+        raise InvalidInput(f"{where}: {text!r:.80} is no name of 1 to {LONGEST_TOPIC} characters")
     return text
 
 
