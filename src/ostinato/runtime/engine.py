@@ -60,6 +60,15 @@ NOTHING = Batch()
 """What is with the store before there is a batch."""
 
 
+STOPPED = "the engine has stopped before this was stored; start it again to go on"
+LOST = (
+    "others went on with the runs of this process, which was away for longer than its lease, and "
+    "this was not stored; send it again: under the same event id, uid or Idempotency-Key nothing "
+    "is done twice"
+)
+"""Why something was not stored. A process that has lost its runs joins the others again."""
+
+
 class Engine:
     """``fresh`` is what this very tick takes in, by the change that does: it is not stored yet.
 
@@ -67,6 +76,7 @@ class Engine:
     of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
     (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
     far clocks may be that share it. ``queue`` is what waits for the next tick.
+    ``unstored`` is what who asked is told when nothing more is stored.
     """
 
     def __init__(
@@ -89,6 +99,7 @@ class Engine:
         self.epoch = 0
         self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
         self.stopping = False
+        self.unstored = STOPPED
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
         self.drained.set()
@@ -112,7 +123,7 @@ class Engine:
 
     def post(self, post: Post) -> None:
         if self.stopping and post.answer is not None:
-            raise Unready("the engine is stopping; start it again to go on")
+            raise Unready(self.unstored)
         self.queue.append(post)
         self.drained.clear()
         self.wake.set()
@@ -170,7 +181,7 @@ class Engine:
 
     def close(self) -> None:
         """Whoever still waits is told that nothing comes any more."""
-        error = Unready("the engine has stopped before this was stored; start it again to go on")
+        error = Unready(self.unstored)
         for post in (*self._taken, *self.queue):
             post.failed(error)
         self.outlets.watching.stop()

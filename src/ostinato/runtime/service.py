@@ -24,7 +24,7 @@ from ostinato.runtime.calls import Calls
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Told
 from ostinato.runtime.distant import Distant
-from ostinato.runtime.engine import Engine
+from ostinato.runtime.engine import LOST, Engine
 from ostinato.runtime.errands import Errands
 from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
@@ -374,7 +374,7 @@ class Service:
         """Everything here is another process's by now: nothing more is stored, and who waits is
         told."""
         self.ready = False
-        self.engine.stopping = True
+        self.engine.stopping, self.engine.unstored = True, LOST
         self._room.set()
         await self.executor.close()
         await self._end()
