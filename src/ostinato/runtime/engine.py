@@ -43,7 +43,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, say_unreadable
 from ostinato.runtime.letters import note_failed
 from ostinato.runtime.outlets import Outlets
-from ostinato.runtime.posts import NotYet, Post, Tell
+from ostinato.runtime.posts import STOPPED, NotYet, Post, Tell
 from ostinato.runtime.resident import Abroad, GraphOf, Resident, Residents
 from ostinato.runtime.territory import Territory
 from ostinato.telemetry.logger import logger
@@ -58,15 +58,6 @@ PATIENCE = 5.0
 
 NOTHING = Batch()
 """What is with the store before there is a batch."""
-
-
-STOPPED = "the engine has stopped before this was stored; start it again to go on"
-LOST = (
-    "others went on with the runs of this process, which was away for longer than its lease, and "
-    "this was not stored; send it again: under the same event id, uid or Idempotency-Key nothing "
-    "is done twice"
-)
-"""Why something was not stored. A process that has lost its runs joins the others again."""
 
 
 class Engine:
@@ -98,8 +89,7 @@ class Engine:
         self.outlets = Outlets(self.residents)
         self.epoch = 0
         self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
-        self.stopping = False
-        self.unstored = STOPPED
+        self.stopping, self.unstored = False, STOPPED
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
         self.drained.set()

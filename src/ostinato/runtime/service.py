@@ -24,7 +24,7 @@ from ostinato.runtime.calls import Calls
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Told
 from ostinato.runtime.distant import Distant
-from ostinato.runtime.engine import LOST, Engine
+from ostinato.runtime.engine import Engine
 from ostinato.runtime.errands import Errands
 from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
@@ -41,7 +41,7 @@ from ostinato.runtime.moves import Moves
 from ostinato.runtime.news import News
 from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
-from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.posts import LOST, Post, Tell
 from ostinato.runtime.processes import Pool
 from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
