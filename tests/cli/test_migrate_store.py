@@ -90,6 +90,7 @@ def test_a_server_does_not_start_on_what_was_moved(ostinato, tmp_path):
     with serving(tmp_path, "ask.yaml", "--port", 0, "--json") as server:
         code, _, said = server.ended()
     assert (code, "was moved to sqlite:////" in said, "--undo --from" in said) == (1, True, True)
+    assert "take another place" not in said  # that would be an empty one
     assert ostinato("runs").code == 3
     undone = ostinato(*FROM, "--undo")
     assert (undone.code, "let nobody start one there" in undone.out) == (0, True)

@@ -41,8 +41,9 @@ LONGEST_WAIT = 60_000
 
 
 class WorkerView(View, omit_defaults=False):
-    """``jobs`` it has in hand; ``skew`` says what is wrong with its version. Of one that was heard
-    of by another process alone only its jobs are known."""
+    """``jobs`` it has in hand; ``skew`` says what is wrong with its version; ``late``: nothing was
+    heard of it for longer than its lease. Of one that was heard of by another process alone only
+    its jobs are known."""
 
     name: str
     topics: tuple[str, ...]
@@ -51,6 +52,7 @@ class WorkerView(View, omit_defaults=False):
     seen_at: int | None
     jobs: int
     skew: str
+    late: bool
 
 
 class TopicView(View, omit_defaults=False):
@@ -78,8 +80,10 @@ class Elsewhere(Reading):
         return await self._readable(rows)
 
     def _heard(self, asked: Fetch) -> None:
-        topics = wish_of(asked).topics
-        self.service.jobs.workers.asks(asked.worker, topics, asked.version, asked.protocol)
+        wish = wish_of(asked)
+        lease = wish.lease + round(wish.wait * 1000)
+        known = self.service.jobs.workers
+        known.asks(asked.worker, wish.topics, asked.version, asked.protocol, lease)
 
     async def _readable(self, rows: Sequence[JobRow]) -> list[Handed]:
         found = [(row, _handed(row)) for row in rows]
@@ -152,6 +156,7 @@ class Elsewhere(Reading):
             seen_at=seen.seen_at,
             jobs=jobs,
             skew=self.service.jobs.workers.skew(seen),
+            late=self.service.jobs.workers.is_late(seen),
         )
 
     async def topics(self) -> list[TopicView]:
@@ -181,7 +186,14 @@ def _handed(row: JobRow) -> Handed | None:
 
 def _unknown(name: str, jobs: int) -> WorkerView:
     return WorkerView(
-        name=name, topics=(), version="", protocol=None, seen_at=None, jobs=jobs, skew=""
+        name=name,
+        topics=(),
+        version="",
+        protocol=None,
+        seen_at=None,
+        jobs=jobs,
+        skew="",
+        late=False,
     )
 
 
