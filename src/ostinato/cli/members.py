@@ -43,6 +43,8 @@ def members(
         return
     rows = (_row(each, found) for each in found["seats"])
     output.table(COLUMNS, rows, empty="nobody is there")
+    if found.get("promoted") is False:
+        output.note("this server did not stand by: nothing has changed")
     if free := found["free"]:
         count = PARTITIONS * _stores(found["seats"])
         output.note(f"{free} of {count} partitions have no process: their runs wait for one")
@@ -55,9 +57,10 @@ def _stores(seats: list[dict[str, Any]]) -> int:
 
 async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:
     async with connected(settings) as client:
-        if promote:
-            await client.promote()
-        return await client.members()
+        if not promote:
+            return await client.members()
+        promoted = await client.promote()
+        return {**await client.members(), "promoted": promoted}
 
 
 def _row(seat: dict[str, Any], roll: dict[str, Any]) -> tuple[str, ...]:

@@ -197,8 +197,10 @@ def _stores(value: Any) -> str | tuple[str, ...]:
     stores = tuple(map(_store, value))
     if len(stores) == 1:
         return stores[0]
-    if "memory:" in stores or len(set(stores)) < len(stores):
+    if "memory:" in stores:
         raise _refuse(_show_stores(stores), "files or databases, each of them once")
+    if twice := next((one for one in stores if stores.count(one) > 1), None):
+        raise SettingsError(f"{_show_store(twice)} is there twice; name each of them once")
     return stores
 
 

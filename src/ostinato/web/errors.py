@@ -115,6 +115,8 @@ def _known(error: OstinatoError, status: int) -> Refusal:
     headers = {}
     if isinstance(error, errors.Busy):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    elif isinstance(error, errors.Unready):
+        headers["retry-after"] = "1"
     address = str(error.details.get("address", ""))
     told = (status, error.code, error.message)
     return Refusal(*told, problems=error.problems, headers=headers, address=address)
