@@ -171,9 +171,8 @@ class Engine:
 
     def close(self) -> None:
         """Whoever still waits is told that nothing comes any more."""
-        error = Unready(self.unstored)
         for post in (*self._taken, *self.queue):
-            post.failed(error)
+            post.failed(Unready(self.unstored))
         self.outlets.watching.stop()
 
     # folding
