@@ -74,7 +74,10 @@ def test_tables_are_made_once(postgres_server, tmp_path):
     url = postgres_server.url(name)
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
-        assert asked(tmp_path, "tables", "--store", url)["applied"] == ["0001_initial.pre.sql"]
+        assert asked(tmp_path, "tables", "--store", url)["applied"] == [
+            "0001_initial.pre.sql",
+            "0002_stores.pre.sql",
+        ]
         assert "up to date" in command(tmp_path, "tables", "--finish", "--store", url).stdout
         db.execute(f"DROP DATABASE {name} WITH (FORCE)")
     done = command(tmp_path, "tables", "--store", "sqlite:///x.db")
