@@ -6,6 +6,7 @@ and refuses with a message that shows a right form.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -197,9 +198,15 @@ def _stores(value: Any) -> str | tuple[str, ...]:
     stores = tuple(map(_store, value))
     if len(stores) == 1:
         return stores[0]
-    if "memory:" in stores or len(set(stores)) < len(stores):
+    if "memory:" in stores or len(set(map(_place, stores))) < len(stores):
         raise _refuse(_show_stores(stores), "files or databases, each of them once")
     return stores
+
+
+def _place(store: str) -> str:
+    """A file has many names."""
+    file = store.removeprefix("sqlite:///")
+    return store if file == store else os.path.realpath(file)
 
 
 _NEXT_STORE = re.compile(r"\s+(?=[a-z]+:)")

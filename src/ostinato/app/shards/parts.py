@@ -28,7 +28,9 @@ class Parts(ABC):
     def __init__(self, whole: App) -> None:
         self.whole = whole
         stores = range(len(whole.settings.stores))
-        self.parts = [Part(whole, number, self._deliver, self._adopt) for number in stores]
+        self.parts = [
+            Part(whole, number, self._deliver, self._adopt, self._check_set) for number in stores
+        ]
         self.counts: tuple[int, ...] = ()
         self.counted = asyncio.Event()
         self._owners: dict[Name, int] = {}
@@ -40,6 +42,10 @@ class Parts(ABC):
     @abstractmethod
     async def _adopt(self) -> None:
         """See to it that what is deployed in the first store is in all."""
+
+    @abstractmethod
+    async def _check_set(self) -> None:
+        """Whether this process may have a part of the stores' runs."""
 
     def named(self, number: int) -> str:
         return f"store {number + 1} of {len(self.parts)} ({self.parts[number].name})"
