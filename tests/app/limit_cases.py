@@ -188,6 +188,13 @@ async def names(stage):
             await app.deploy(one_job({"run": "noop"}, name="x" * 65))
 
 
+@case("the name of a handler or topic")
+async def topic(stage):
+    async with stage.app() as app:
+        with pytest.raises(DefinitionError, match="201 characters, at most 200"):
+            await app.deploy(one_job({"run": "x" * 201}))
+
+
 @case("values and levels of a pattern")
 async def patterns(stage):
     with pytest.raises(PatternError, match=r"10,?000"):

@@ -36,6 +36,11 @@ def test_a_run_that_was_there_is_told(deployed):
     assert answer["joined"] == answer["runs"] == [line.removeprefix("run ")]
 
 
+def test_an_event_for_which_runs_wait_is_not_told_as_a_failure(deployed):
+    told = deployed("emit", "HEARD").out
+    assert "runs that wait for it go on; it begins none, as no trigger fits it" in told
+
+
 def test_an_event_that_fits_and_is_refused_is_told_so(deployed):
     said = ("emit", "ONLY", "--data", '{"id": "o-1"}')
     deployed(*said)

@@ -28,8 +28,8 @@ FROM = ("migrate-store", "--from", "sqlite:///ostinato.db")
 def test_runs_go_on_in_the_other_store(ostinato, new_database, monkeypatch):
     url = new_database()
     told = ostinato(*FROM, "--to", url)
-    assert (told.code, "1 histories judged" in told.out) == (0, True)
-    assert f"export OSTINATO_STORE={url}" in told.out
+    assert (told.code, "1 history judged" in told.out) == (0, True)
+    assert f"1 run goes on with: export OSTINATO_STORE={url}" in told.out
     monkeypatch.setenv("OSTINATO_STORE", url)
     ostinato("emit", "X")
     [run] = json.loads(ostinato("runs", "--json").out)
@@ -58,7 +58,8 @@ def test_a_script_is_told_by_json(ostinato, tmp_path):
         ([*FROM, "--to", "new.db"], "sqlite:///new.db"),
         (["migrate-store", "--from", "mysql://x", "--to", "sqlite:///new.db"], "--from"),
         ([*FROM, "--undo"], "nothing to undo"),
-        ([*FROM, "--undo", "--to", "sqlite:///new.db"], "leave --to away"),
+        ([*FROM, "--undo", "--force"], "nothing to undo"),
+        ([*FROM, "--to", "sqlite:///new.db", "--force"], "--force is for --undo"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_mend(ostinato, tmp_path, arguments, said):
@@ -89,11 +90,26 @@ def test_a_server_does_not_start_on_what_was_moved(ostinato, tmp_path):
     with serving(tmp_path, "ask.yaml", "--port", 0, "--json") as server:
         code, _, said = server.ended()
     assert (code, "was moved to sqlite:////" in said, "--undo --from" in said) == (1, True, True)
+    assert "take another place" not in said  # that would be an empty one
     assert ostinato("runs").code == 3
     undone = ostinato(*FROM, "--undo")
     assert (undone.code, "let nobody start one there" in undone.out) == (0, True)
     with serving(tmp_path, "ask.yaml", "--port", 0, "--json") as server:
         assert server.facts()["address"]
+
+
+def test_an_undo_is_refused_once_something_has_happened(ostinato, tmp_path):
+    ostinato(*FROM, "--to", "sqlite:///new.db")
+    ostinato("start", "ask", "--store", "sqlite:///new.db")
+    undone = ostinato(*FROM, "--undo")
+    assert (undone.code, f"sqlite:///{tmp_path}/new.db has gone on since" in undone.err) == (
+        1,
+        True,
+    )
+    assert ostinato("runs").code == 3
+    undone = ostinato(*FROM, "--undo", "--force")
+    assert (undone.code, "what happened there is forgotten" in undone.out) == (0, True)
+    assert ostinato("runs").code == 0
 
 
 def test_on_a_terminal_a_line_says_how_far_it_is(ostinato, monkeypatch):

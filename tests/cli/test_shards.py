@@ -41,8 +41,18 @@ def test_what_takes_one_store_says_so(ostinato):
 
 
 def test_the_same_store_twice_is_refused(ostinato):
-    done = ostinato("runs", *STORES[:2], *STORES[:2])
-    assert (done.code, "each of them once" in done.err) == (2, True)
+    done = ostinato("runs", *STORES, *STORES[2:])
+    assert (done.code, "sqlite:///b.db is there twice; name each of them once" in done.err) == (
+        2,
+        True,
+    )
+    url = "postgresql://ann:secret@" + "long." * 20 + "example/o"
+    done = ostinato("runs", "--store", url, "--store", url)
+    assert (done.code, "example/o is there twice" in done.err, "secret" in done.err) == (
+        2,
+        True,
+        False,
+    )
 
 
 @pytest.mark.real

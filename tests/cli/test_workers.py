@@ -2,7 +2,7 @@
 
 import pytest
 
-from ostinato.cli import words
+from ostinato.cli import words, workers
 from ostinato.cli.failure import Stop
 from ostinato.cli.worker import topics_in
 
@@ -60,6 +60,13 @@ def test_topics_are_names_with_or_without_a_number():
     for wrong in ("", "a=", "a=0", "a=x", "=3", "a,,b"):
         with pytest.raises(Stop, match="neither NAME nor NAME=NUMBER"):
             topics_in(wrong)
+
+
+def test_a_worker_that_was_not_heard_of_for_too_long_is_marked():
+    one = {"name": "w1", "topics": ["far"], "version": "1", "jobs": 0, "skew": "", "late": False}
+    one["seenAt"] = NOW - 41_000
+    assert workers._worker(one, NOW)[3] == "41 s ago"
+    assert workers._worker(one | {"late": True}, NOW)[3] == "41 s ago, longer than its lease"
 
 
 def test_what_nobody_asks_for_is_listed(hands):

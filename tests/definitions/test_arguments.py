@@ -42,7 +42,7 @@ def errors_of(job):
         ("http: {url: 'http://x', headers: {a: 1}}", f"{JOB}.http.headers.a", "header is a text"),
         ("http: {url: 'http://x', headers: {'a b': c}}", f"{JOB}.http.headers['a b']", "no header"),
         ("emit: {type: X, headers: {tenant: 1}}", f"{JOB}.emit.headers.tenant", "is a text, not"),
-        (f"emit: {{type: X, subject: {'s' * 1025}}}", f"{JOB}.emit.subject", "may have"),
+        (f"emit: {{type: X, subject: {'s' * 1025}}}", f"{JOB}.emit.subject", "at most 1,024"),
         ("run: noop, undo: log", f"{JOB}.undo", "`log` needs `message`"),
         ("run: noop, undo: {run: sleep}", f"{JOB}.undo", "`sleep` needs `for`"),
         ("run: noop, catch: [{on: X, do: {run: log}}]", f"{JOB}.catch[0].do", "needs `message`"),

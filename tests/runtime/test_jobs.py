@@ -590,6 +590,19 @@ async def test_workers_are_listed_with_what_they_have(clocked):
             "w1", ("far",), 1, clocked.clock.time - 5_000,
         )  # fmt: skip
         assert "0.0.1" in first.skew
+        assert not first.late
         assert (second.name, second.jobs, second.skew) == ("w2", 0, "")
         (topic,) = await app.topics()
         assert (topic.topic, topic.offered, topic.taken) == ("far", 1, 1)
+
+
+async def test_a_worker_that_is_not_heard_of_for_longer_than_its_lease_is_late(clocked):
+    async with clocked.app(far(job("a"))) as app:
+        run = await app.start("w")
+        await taken(app)
+        clocked.jump(app, 5)
+        await taken(app, "other", worker="w2")
+        clocked.jump(app, 6)
+        await reached(app, run.id, "job.abandoned")  # which says nothing of the worker
+        said = [(one.name, one.late) for one in await app.workers()]
+        assert said == [("w2", False), ("w1", True)]

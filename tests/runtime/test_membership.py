@@ -8,9 +8,10 @@ import pytest
 
 from ostinato.app import App
 from ostinato.config import Settings
-from ostinato.errors import Fenced, NothingIsRunning, StoreError, StoreLocked
+from ostinato.errors import Fenced, NothingIsRunning, StoreError, StoreLocked, Unready
 from ostinato.ports import RunQuery
 from ostinato.storage.memory import SharedMemoryStorage, Table
+from ostinato.web.errors import error_answer
 from tests.stage import Gate, one_job, reached, until
 
 LEASE = timedelta(seconds=6)
@@ -225,6 +226,28 @@ async def test_who_was_buried_comes_again_as_if_it_were_new(table, time):
             False,
         )
         assert await (await first.start_run("w", {})).result(5) == {"j": None}
+
+
+async def test_what_was_asked_of_who_was_buried_is_to_be_sent_again_and_it_is_not_stopped(
+    table, time
+):
+    async with two(table, time, one_job({"run": "noop"})) as (first, second):
+        before = first.service
+        before._task.cancel()  # it slept, and what was sent to it waits
+        asked = asyncio.create_task(first.start_run("w", {}))
+        await still()
+        pass_by(time, second, seconds=7)
+        await holds(second)
+        first._membership.look()
+        with pytest.raises(Unready, match=r"others went on .* send it again") as unstored:
+            await asked
+        assert "start it again" not in str(unstored.value)
+        answer = error_answer(unstored.value, "/runs")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        await until(lambda: first._service not in (None, before))
+        await holds(first, 32)
+        assert await (await first.start_run("w", {})).result(5) == {"j": None}
+        assert await second.count_runs(RunQuery()) == 1
 
 
 async def test_no_job_begins_by_a_lease_that_is_over_in_the_eyes_of_its_holder(table, time):

@@ -742,12 +742,6 @@ MUTATIONS = (
         "run.hangs",
     ),
     mutation(
-        3, "what is offered while one looks is forgotten", "runtime.offers:Offers.found_empty",
-        "if self._offered[topic] == offered:",
-        "if True:",
-        "run.hangs",
-    ),
-    mutation(
         3, "an offer is not taken back", "runtime.change:_recall_job",
         "batch.jobs.append(JobStop(name, command.gently))",
         "pass",

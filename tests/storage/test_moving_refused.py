@@ -280,6 +280,48 @@ async def test_what_was_moved_is_not_started_by_mistake(urls, name):
 
 @pytest.mark.real
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+async def test_a_move_is_not_taken_back_once_its_target_has_gone_on(urls, pair):
+    source, target = urls(*pair)
+    await filled(source)
+    await move_store(source, target, faulty=True)
+    async with opened(storage_of(target)) as storage:
+        at_work = await raises(StoreLocked, unmove_store(source))
+        assert "is in use" in at_work.message
+        await commit(storage, records=[record("r1", 9)])
+    error = await raises(ConflictError, unmove_store(source))
+    assert f"{target} has gone on since" in error.message
+    assert f"--from {target} and --to a store that is empty" in error.message
+    assert "was moved to" in (await raises(StoreError, storage_of(source).open())).message
+    assert (await unmove_store(source, force=True)).to == target
+    async with opened(storage_of(source)):
+        assert await unmove_store(target) is None
+
+
+@pytest.mark.real
+async def test_a_target_that_was_never_whole_is_no_reason_to_stay(urls, tmp_path):
+    source, target = urls("sqlite", "sqlite")
+    await filled(source)
+    await move_store(source, target, faulty=True)
+    (tmp_path / target.rpartition("/")[2]).unlink()
+    assert (await unmove_store(source)).to == target
+
+
+@pytest.mark.real
+async def test_a_target_that_cannot_be_looked_at_may_have_gone_on(urls, tmp_path):
+    source, target = urls("sqlite", "sqlite")
+    await filled(source)
+    await move_store(source, target, faulty=True)
+    (tmp_path / target.rpartition("/")[2]).write_bytes(b"something else" * 99)
+    error = await raises(StoreError, unmove_store(source))
+    assert "cannot be seen" in error.message
+    assert "--force takes back without a look" in error.message
+    wrong = await raises(UsageError, unmove_store(source, urls("sqlite")[0]))
+    assert f"was moved to {target}, not to" in wrong.message
+    assert (await unmove_store(source, target, force=True)).to == target
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 async def test_moving_again_looks_and_changes_nothing(urls, pair):
     source, target = urls(*pair)
     await filled(source)

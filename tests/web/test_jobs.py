@@ -168,6 +168,7 @@ async def test_workers_and_topics_are_listed(web, far):
     await taken(web, version="0.0.1", max=1)
     (worker,) = (await web.get("/workers")).json()
     assert (worker["name"], worker["topics"], worker["jobs"]) == ("w1", ["far"], 1)
+    assert worker["late"] is False
     assert "0.0.1" in worker["skew"]
     (topic,) = (await web.get("/topics")).json()
     assert (topic["topic"], topic["offered"], topic["taken"]) == ("far", 0, 1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ostinato.app.pages import sealed
 from tests.web.conftest import DOCUMENTS, token_of
 
 
@@ -59,6 +60,36 @@ async def test_a_query_that_does_not_fit_is_refused_by_name(http, query, said):
     answer = await http.get(f"/runs?{query}")
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
+
+
+LISTS = {
+    "/runs": "01m81k6n2e977k22ww9mgbs7t8",
+    "/runs/last/history": "12",
+    "/events": "1795350030297/ostinato/http/a/b",
+    "/dead-letters": "1795350030297/01a2031ed0c6bdba0f1a38113662b2b3",
+    "/tasks": "1795350030297/7086d1dcd394572e2ef79a5d",
+    "/operations": "01a2031ed0c6bdba0f1a38113662b2b3",
+    "/workflows": "nightly-batch",
+    "/workflows/hello/versions": "000000000012",
+    "/schedules": "nightly-batch/on/0",
+}
+ODD = ["", "AAAA", "W10", "eyJhIjoxfQ", "WzFd", "-", "%00", "%C3%A4", "x" * 5000, "%F0%9F%98%80"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_cursor_is_one_of_this_list(http, path):
+    await http.post("/runs", json={"workflow": "hello"})
+    assert (await http.get(path, params={"cursor": sealed(LISTS[path])})).status_code == 200
+    others = [sealed(one) for other, one in LISTS.items() if order_of(other) != order_of(path)]
+    for cursor in [*ODD, *others]:
+        answer = await http.get(f"{path}?cursor={cursor}")
+        assert (answer.status_code, cursor) == (422, cursor)
+        assert "not a cursor of this list (take it from rel=" in answer.json()["detail"]
+
+
+def order_of(path):
+    """Facts and versions are numbered alike."""
+    return "numbers" if "history" in path or "versions" in path else path
 
 
 @pytest.mark.parametrize("since", ["1h", "1800000000000", "2027-01-15T08:00:00Z"])

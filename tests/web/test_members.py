@@ -81,7 +81,9 @@ async def test_a_server_that_joins_is_not_ready(table):
 async def test_a_standby_is_ended_by_a_word(table):
     async with server(table, standby=True) as app, client_of(application(app)) as http:
         assert (await http.post("/runs", json={"workflow": "w", "input": {}})).status_code == 503
-        assert (await http.post("/members/promote")).status_code == 200
+        told = await http.post("/members/promote")
+        assert (told.status_code, told.json()["promoted"]) == (200, True)
+        assert (await http.post("/members/promote")).json()["promoted"] is False
         await until(lambda: app._service is not None and app._service.ready)
         assert (await http.post("/runs", json={"workflow": "w", "input": {}})).status_code == 201
         assert (await http.get("/members")).json()["seats"][0]["partitions"] == 64

@@ -187,7 +187,7 @@ async def test_a_uid_may_hold_a_slash(http):
 async def test_a_cursor_of_a_history_that_is_not_ours_is_refused(http, text):
     await http.post("/runs?wait=5s", json={"workflow": "hello"})
     answer = await http.get("/runs/last/history", params={"cursor": sealed(text)})
-    assert (answer.status_code, "not a cursor of ours" in answer.text) == (422, True)
+    assert (answer.status_code, "not a cursor of this list" in answer.text) == (422, True)
 
 
 async def test_history_is_a_list_of_facts(http):

@@ -1,6 +1,7 @@
 """The doors of an app that has several stores."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from ostinato import App
 from ostinato.config import Settings
@@ -63,9 +64,12 @@ async def test_a_store_that_is_away_is_named_by_its_number(http, app):
         raise StoreError("no route to 10.0.0.7")
 
     part.storage.runs = away
-    answer = await http.get("/runs")
+    with capture_logs() as told:
+        answer = await http.get("/runs")
     error = answer.json()["error"]
     assert (answer.status_code, error["name"]) == (503, "ShardAway")
+    [line] = [one for one in told if one["event"] == "request.refused"]
+    assert ("10.0.0.7" in line["reason"], "exc_info" in line) == (True, False)
     assert error["message"] == "store 2 of 2 cannot answer now; the server's log says why"
     assert "10.0.0.7" not in answer.text
     assert (await http.get("/readyz")).status_code == 200

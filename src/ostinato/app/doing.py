@@ -76,7 +76,7 @@ class Doing(Finding):
             raise InvalidInput(why)
         data = self._catalog.called_input(name, number, input)
         await self._room(wait)
-        post = self._idempotency(once)
+        post = None if once is None else self._idempotency(once)
         begun: Begun = await service.ask(
             lambda answer: Begin(service.starter, name, number, data, uid, answer, post)
         )
@@ -87,9 +87,7 @@ class Doing(Finding):
             return Run(self, run_id.decode(), duplicate=True, answer=body, replayed=True)
         return Run(self, begun.run_id, duplicate=begun.duplicate)
 
-    def _idempotency(self, once: Once | None) -> Idempotency | None:
-        if once is None:
-            return None
+    def _idempotency(self, once: Once) -> Idempotency:
         digest = hashlib.sha256(once.body).hexdigest()
         expires_at = self._clock.now() + round(self.settings.idempotency.total_seconds() * 1000)
 

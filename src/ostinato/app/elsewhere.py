@@ -12,6 +12,7 @@ from msgspec import Raw, UnsetType, structs
 from ostinato.app.reading import Reading
 from ostinato.core import events as e
 from ostinato.core.durations import parse_duration
+from ostinato.core.labels import LONGEST_TOPIC, is_label
 from ostinato.core.views import View
 from ostinato.errors import DefinitionError, InvalidInput
 from ostinato.ports import JobRow
@@ -35,14 +36,14 @@ from ostinato.runtime.workers import PROTOCOL, Seen
 
 MOST_JOBS = 1_000
 MOST_TOPICS = 100
-LONGEST_NAME = 200
 SHORTEST_LEASE, LONGEST_LEASE = 1_000, 3_600_000
 LONGEST_WAIT = 60_000
 
 
 class WorkerView(View, omit_defaults=False):
-    """``jobs`` it has in hand; ``skew`` says what is wrong with its version. Of one that was heard
-    of by another process alone only its jobs are known."""
+    """``jobs`` it has in hand; ``skew`` says what is wrong with its version; ``late``: nothing was
+    heard of it for longer than its lease. Of one that was heard of by another process alone only
+    its jobs are known."""
 
     name: str
     topics: tuple[str, ...]
@@ -51,6 +52,7 @@ class WorkerView(View, omit_defaults=False):
     seen_at: int | None
     jobs: int
     skew: str
+    late: bool
 
 
 class TopicView(View, omit_defaults=False):
@@ -78,8 +80,10 @@ class Elsewhere(Reading):
         return await self._readable(rows)
 
     def _heard(self, asked: Fetch) -> None:
-        topics = wish_of(asked).topics
-        self.service.jobs.workers.asks(asked.worker, topics, asked.version, asked.protocol)
+        wish = wish_of(asked)
+        lease = wish.lease + round(wish.wait * 1000)
+        known = self.service.jobs.workers
+        known.asks(asked.worker, wish.topics, asked.version, asked.protocol, lease)
 
     async def _readable(self, rows: Sequence[JobRow]) -> list[Handed]:
         found = [(row, _handed(row)) for row in rows]
@@ -152,6 +156,7 @@ class Elsewhere(Reading):
             seen_at=seen.seen_at,
             jobs=jobs,
             skew=self.service.jobs.workers.skew(seen),
+            late=self.service.jobs.workers.is_late(seen),
         )
 
     async def topics(self) -> list[TopicView]:
@@ -181,7 +186,14 @@ def _handed(row: JobRow) -> Handed | None:
 
 def _unknown(name: str, jobs: int) -> WorkerView:
     return WorkerView(
-        name=name, topics=(), version="", protocol=None, seen_at=None, jobs=jobs, skew=""
+        name=name,
+        topics=(),
+        version="",
+        protocol=None,
+        seen_at=None,
+        jobs=jobs,
+        skew="",
+        late=False,
     )
 
 
@@ -216,8 +228,8 @@ def _topics(asked: Fetch) -> dict[str, int]:
 
 
 def _name(text: str, where: str) -> str:
-    if not 0 < len(text) <= LONGEST_NAME or not text.isprintable():
-        raise InvalidInput(f"{where}: {text!r:.80} is no name of 1 to {LONGEST_NAME} characters")
+    if not is_label(text, LONGEST_TOPIC):
+        raise InvalidInput(f"{where}: {text!r:.80} is no name of 1 to {LONGEST_TOPIC} characters")
     return text
 
 

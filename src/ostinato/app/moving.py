@@ -59,17 +59,44 @@ async def move_store(
     return await _Move(source, target, faulty, told).run()
 
 
-async def unmove_store(url: str) -> Moved | None:
-    """Take back what a store says of having been moved; None when it says nothing."""
+async def unmove_store(url: str, to: str | None = None, *, force: bool = False) -> Moved | None:
+    """Take back what a store says of having been moved; None when it says nothing.
+
+    What it holds has to be old no more: where it went to nothing may have happened since. ``to``
+    is how that is reached, when the store's own word is not enough, as it names no password;
+    ``force``: nobody looks there.
+
+    Raises ``StoreLocked`` while a server is at work there, ``ConflictError`` when it has gone on,
+    ``StoreError`` when it cannot be looked at.
+    """
     source = source_of(url)
     try:
         await source.open()
         moved = await source.moved()
+        if moved is not None and not force:
+            await _refuse_gone_on(source, moved, to)
         if moved is not None:
             await source.mark(None)
         return moved
     finally:
         await source.close()
+
+
+async def _refuse_gone_on(source: Source, moved: Moved, to: str | None) -> None:
+    target = target_of(to or moved.to)
+    if target.place != moved.to:
+        raise UsageError(f"{source.place} was moved to {moved.to}, not to {target.place}")
+    try:
+        await target.open()
+        if any((await target.counts()).values()):
+            await _Move(source, target, False, lambda *_: None).compare_again(moved)
+    except StoreError as error:
+        raise StoreError(
+            f"whether anything has happened at {moved.to} cannot be seen: {error}; --to says how "
+            "it is reached, with its password; --force takes back without a look"
+        ) from error
+    finally:
+        await target.close()
 
 
 class _Move:
@@ -102,6 +129,19 @@ class _Move:
             await self._finish()
         view.seconds = round(monotonic() - self._began, 3)
         return view
+
+    async def compare_again(self, moved: Moved) -> None:
+        """Raises ``ConflictError`` when the target has gone on since it was moved to."""
+        try:
+            await self._compare(await self._source.counts(), moved)
+        except ConflictError as error:
+            target = self._target.place
+            raise ConflictError(
+                f"{target} has gone on since {format_instant(moved.at)}, with "
+                f"{error.details['which']}: runs would go on from what is old, and do things "
+                f"twice; move them back, with --from {target} and --to a store that is empty, or "
+                "forget what happened there with --undo --force"
+            ) from None
 
     def _may(self, moved: Moved | None, held: dict[str, int]) -> None:
         source, target = self._source.place, self._target.place
@@ -166,7 +206,8 @@ class _Move:
         if moved is not None:
             return ConflictError(
                 f"{self._source.place} was moved on {format_instant(moved.at)}, and "
-                f"{self._target.place} has gone on since ({which}): there is nothing left to do"
+                f"{self._target.place} has gone on since ({which}): there is nothing left to do",
+                which=which,
             )
         return StoreError(
             f"{self._target.place} holds something else than {self._source.place}: {which}; "

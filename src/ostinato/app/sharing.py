@@ -77,10 +77,12 @@ class Sharing(Deploying, Reading):
             return Roll(self.now(), (alone,), "here")
         return self._membership.roll
 
-    def promote(self) -> None:
-        """End ``standby``: take this process's share of the runs."""
-        if self._membership is not None:
-            self._membership.go()
+    def promote(self) -> bool:
+        """End ``standby``: take this process's share of the runs. Whether it stood by."""
+        if self._membership is None or not self._membership.waits:
+            return False
+        self._membership.go()
+        return True
 
     async def _enter(self, storage: Storage, *, alone: bool) -> Taken | None:
         """What this process may go on with; None: everything, on a store that nobody shares.

@@ -87,8 +87,9 @@ class Client(Protocol):
 
     async def members(self) -> Data: ...
 
-    async def promote(self) -> None:
-        """The server stands by no more because it was told to."""
+    async def promote(self) -> bool:
+        """The server stands by no more because it was told to; whether it did."""
+        ...
 
     async def tasks(self, query: Mapping[str, Any], limit: int) -> list[Data]: ...
 

@@ -53,7 +53,7 @@ def _tell(answer: dict[str, Any], running: bool) -> None:
     for run in answer.get("runs") or ():
         output.line(f"run {run}" + (" (it was there already)" if run in joined else ""))
     if not (answer.get("runs") or answer.get("deadLetters")):
-        output.line("it started no run: no trigger fits it; runs that wait for it go on")
+        output.line("runs that wait for it go on; it begins none, as no trigger fits it")
     for letter in answer.get("deadLetters") or ():
         why = letter.get("reason") or "it did not fit"
         output.note(f"{letter['trigger']} started nothing: {why}; dead letter {letter['id']}")

@@ -240,8 +240,9 @@ class LocalClient:
         found: Data = _plain(await self._app.members())
         return found
 
-    async def promote(self) -> None:
+    async def promote(self) -> bool:
         """Nobody else is there."""
+        return False
 
     # -- tasks
 

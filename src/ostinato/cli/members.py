@@ -42,6 +42,8 @@ def members(
         return
     rows = (_row(each, found) for each in found["seats"])
     output.table(COLUMNS, rows, empty="nobody is there")
+    if found.get("promoted") is False:
+        output.note("this server did not stand by: nothing has changed")
     if free := found["free"]:
         count = free + sum(seat["partitions"] for seat in found["seats"])
         output.note(f"{free} of {count} partitions have no process: their runs wait for one")
@@ -60,8 +62,8 @@ async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:
     if not promote:
         return await members_of(settings)
     async with connected(settings) as client:
-        await client.promote()
-        return await client.members()
+        promoted = await client.promote()
+        return {**await client.members(), "promoted": promoted}
 
 
 def _row(seat: dict[str, Any], roll: dict[str, Any]) -> tuple[str, ...]:

@@ -32,7 +32,14 @@ def migrate_store(
         bool, typer.Option("--faulty", help="Also with histories that are wrong already.")
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Let servers start on --from again, which was moved.")
+        bool,
+        typer.Option(
+            "--undo",
+            help="Let servers start on --from again, if nothing has happened since it was moved.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --undo: also when the other one has gone on.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -46,8 +53,10 @@ def migrate_store(
         raise Stop("which store? --from is missing", hint=_EXAMPLE, code=USAGE)
     given = _checked("--from", source)
     if undo:
-        _undo(given, target, json)
+        _undo(given, target, force, json)
         return
+    if force:
+        raise Stop("--force is for --undo; leave it away", code=USAGE)
     if target is None:
         raise Stop("where to? --to is missing", hint=_EXAMPLE, code=USAGE)
     restore = warn_on_stderr()
@@ -70,17 +79,17 @@ def _checked(option: str, url: str) -> str:
         raise Stop(str(error), hint=_EXAMPLE, code=USAGE) from None
 
 
-def _undo(source: str, target: str | None, json: bool) -> None:
-    if target is not None:
-        raise Stop("--undo is about --from alone; leave --to away", code=USAGE)
-    found = asyncio.run(unmove_store(source))
+def _undo(source: str, target: str | None, force: bool, json: bool) -> None:
+    to = None if target is None else _checked("--to", target)
+    found = asyncio.run(unmove_store(source, to, force=force))
     if found is None:
         raise Stop("nothing to undo: this store was not moved", code=USAGE)
     if json:
         output.data({"to": found.to, "at": format_instant(found.at)})
     else:
-        output.line(f"servers may start here again; {found.to} holds the same runs:")
-        output.line("let nobody start one there, or everything is done twice")
+        holds = "what happened there is forgotten" if force else "it holds the same runs"
+        output.line(f"servers may start here again, and no more at {found.to}: {holds},")
+        output.line("so let nobody start one there, or everything is done twice")
 
 
 def _tell(moved: MovedView, json: bool) -> None:
@@ -91,8 +100,10 @@ def _tell(moved: MovedView, json: bool) -> None:
     output.table(("table", "rows"), rows, empty="it was empty")
     total = sum(moved.rows.values())
     said = "had been moved already" if moved.again else f"moved in {moved.seconds:.1f} s"
-    output.line(f"{total:,} rows {said}, compared one by one; {moved.runs:,} histories judged")
-    output.line(f"{moved.open:,} runs go on with: export OSTINATO_STORE={moved.target}")
+    judged = "1 history" if moved.runs == 1 else f"{moved.runs:,} histories"
+    output.line(f"{total:,} rows {said}, compared one by one; {judged} judged")
+    go_on = "1 run goes" if moved.open == 1 else f"{moved.open:,} runs go"
+    output.line(f"{go_on} on with: export OSTINATO_STORE={moved.target}")
     for violation in moved.violations:
         output.note(f"wrong before and after: {violation}")
 

@@ -13,7 +13,8 @@ from ostinato.errors import DefinitionError
 
 Json = Annotated[bool, typer.Option("--json", help="Print data.")]
 Store = Annotated[
-    list[str] | None, typer.Option(metavar="URL", help="As sqlite:///FILE; several share the work.")
+    list[str] | None,
+    typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://…; several share the work."),
 ]
 Url = Annotated[str | None, typer.Option(metavar="URL", help="The server to talk to.")]
 Timeout = Annotated[

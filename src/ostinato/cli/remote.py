@@ -205,8 +205,9 @@ class RemoteClient:
     async def members(self) -> Data:
         return await self._get("/members")
 
-    async def promote(self) -> None:
-        await self._send("POST", "/members/promote")
+    async def promote(self) -> bool:
+        told = await self._send("POST", "/members/promote")
+        return bool(told.get("promoted", True))
 
     # -- tasks
 

@@ -132,11 +132,13 @@ async def _opened(app: App, settings: Settings) -> AsyncIterator[None]:
         except StoreLocked as error:
             raise _locked(settings, error) from error
         except StoreError as error:
-            raise Stop(str(error), hint=_place_hint(settings)) from error
+            raise Stop(str(error), hint=_place_hint(settings, error)) from error
         yield
 
 
-def _place_hint(settings: Settings) -> str:
+def _place_hint(settings: Settings, error: StoreError) -> str:
+    if "moved" in error.details:
+        return ""  # it says itself where its runs are
     if settings.store_is_server:
         return "docs/how-to/postgresql.md says what a database needs"
     return "take another place: --store sqlite:///DIRECTORY/ostinato.db"

@@ -37,6 +37,7 @@ async def _workers(settings: Settings) -> Data:
 
 def _worker(one: Data, now: int) -> tuple[Any, ...]:
     seen = f"{words.span(now - one['seenAt'])} ago" if one["seenAt"] else ""
+    seen += ", longer than its lease" if one.get("late") else ""
     return one["name"], ", ".join(one["topics"]), one["version"], seen, one["jobs"], one["skew"]
 
 

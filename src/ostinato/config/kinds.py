@@ -198,8 +198,11 @@ def _stores(value: Any) -> str | tuple[str, ...]:
     stores = tuple(map(_store, value))
     if len(stores) == 1:
         return stores[0]
-    if "memory:" in stores or len(set(map(_place, stores))) < len(stores):
+    if "memory:" in stores:
         raise _refuse(_show_stores(stores), "files or databases, each of them once")
+    places = list(map(_place, stores))
+    if twice := next((one for one in stores if places.count(_place(one)) > 1), None):
+        raise SettingsError(f"{_show_store(twice)} is there twice; name each of them once")
     return stores
 
 

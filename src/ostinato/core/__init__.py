@@ -13,6 +13,7 @@ names         what an expression can see
 outputs       what `jobs.x.output` is, inside and outside an `each`; a run without `output`
 schedules     the clock -> events: what is due, what was missed, what overlaps
 triggers      event -> runs: inputs and uids from events, misfits
+labels        texts that something is found by
 uids          what a start does whose uid another run has, or had; starts that are one
 secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done

@@ -7,6 +7,7 @@ it was handed on to stands in it as its assignee, and what is left of ``escalate
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Raw, Struct
 
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import moment
+from ostinato.core.labels import nul_problem
 from ostinato.errors import ConflictError, DefinitionError, ExpressionError
 
 if TYPE_CHECKING:
@@ -92,7 +94,21 @@ def task_of(values: dict[str, Any]) -> Task:
         raise ExpressionError(f"task: {error}") from None
     if not task.name.strip():
         raise ExpressionError("task.name is empty")
+    for member, text in labels(task):
+        if why := nul_problem(text):
+            raise ExpressionError(f"task.{member} {why}")
     return task
+
+
+def labels(task: Task) -> Iterator[tuple[str, str]]:
+    """The texts that it is found by, or may be later, and whose they are."""
+    for name in TEXTS:
+        yield name, getattr(task, name) or ""
+    for name in LISTS:
+        for one in getattr(task, name):
+            yield name, one
+    for level in task.escalate:
+        yield "escalate.to", level.to
 
 
 def read_task(data: Raw | bytes) -> Task:

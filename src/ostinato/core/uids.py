@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ostinato.core.commands import Want
+from ostinato.core.labels import is_label
 from ostinato.core.model import Again, Dedup, Meanwhile, UidRule
 from ostinato.core.state import OVER
 from ostinato.errors import ConflictError, ExpressionError
@@ -94,7 +95,7 @@ def uid_of(value: Any) -> str | None:
 
 def uid_problem(uid: str) -> str:
     """Why this cannot be a uid; empty when it can."""
-    if 0 < len(uid) <= LONGEST_UID and uid.isprintable():
+    if is_label(uid, LONGEST_UID):
         return ""
     return f"a uid has 1 to {LONGEST_UID} printable characters, not {uid!r:.40}"
 

@@ -14,6 +14,7 @@ needs         the order that `needs` make             compile       document →
 sight         what an expression may see              meaning       what it can give
 calls         workflows that call one another        arguments     what built-in handlers take
 check         everything that cannot work             values        texts that are more than a word
+labels        names that nothing could be found by
 schema        the published JSON Schema               input         input_schema: check, defaults
 registry      versions of workflows                  write         graph → document
 """

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ostinato.core.cloudevents.event import MAX_SOURCE, MAX_SUBJECT, MAX_TYPE
 from ostinato.core.durations import parse_duration
+from ostinato.core.labels import label_problem
 from ostinato.core.model import Emit, Run
 from ostinato.definitions.document import Body, Document, Job
 from ostinato.definitions.reader import kind_of, nearest
@@ -179,9 +180,9 @@ def _emitted(document: Document, body: Body) -> Iterator[Problem]:
     where = (*body.path, "emit")
     for name, longest in _LONGEST.items():
         value = given.get(name)
-        if isinstance(value, str) and not _is_open(value) and len(value) > longest:
-            message = f"`{name}` has {len(value):,} characters, and may have {longest:,}"
-            yield document.problem((*where, name), message)
+        why = label_problem(value, longest) if isinstance(value, str) else ""
+        if why and not _is_open(value):
+            yield document.problem((*where, name), f"`{name}` {why}")
     headers = given.get("headers")
     for name, value in (headers if isinstance(headers, dict) else {}).items():
         if value is not None and not isinstance(value, str):

@@ -14,6 +14,7 @@ from ostinato.core.patterns.contradiction import contradiction
 from ostinato.definitions.arguments import TAKES, argument_problems
 from ostinato.definitions.calls import Circles, Find, call_problems, finding
 from ostinato.definitions.document import Body, Document, Job
+from ostinato.definitions.labels import each_text, label_problems
 from ostinato.definitions.load import load
 from ostinato.definitions.meaning import constant, meaning_problems
 from ostinato.definitions.needs import needs_problems
@@ -203,6 +204,8 @@ def _body(
     document: Document, body: Body, handlers: Collection[str], strict: bool
 ) -> Iterator[Told]:
     """What a job does, or what stands in for it or takes it back."""
+    for problem in label_problems(document, body):
+        yield True, problem
     if isinstance(body.action, WaitEvent) and not body.action.paths:
         message = "this wait looks at every event of its type: `match` names no single value"
         hint = 'match by a value that only this run has: data: {id: ["${ input.id }"]}'
@@ -242,24 +245,13 @@ LOOKS_LIKE_A_PATH = re.compile(
 
 def _bare_paths(document: Document, job: Job) -> Iterator[Told]:
     """Texts that look like a path, where a text is only a text."""
-    for path, text in _texts(document.at(job.path), job.path):
+    for path, text in each_text(document.at(job.path), job.path):
         if path[len(job.path)] in TEMPLATES and (found := LOOKS_LIKE_A_PATH.fullmatch(text)):
             message = f"`{text}` is text here, not what stands under that name"
             yield False, document.problem(path, message, f'write "${{ {found[1]} }}"')
 
 
 TEMPLATES = ("with", "task", "emit", "set", "http", "call")
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield from _texts(member, (*path, name))
-    elif isinstance(value, list):
-        for index, member in enumerate(value):
-            yield from _texts(member, (*path, index))
 
 
 def _handler(

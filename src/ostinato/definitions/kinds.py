@@ -12,6 +12,7 @@ from typing import Any
 
 from ostinato.core.cloudevents.event import MAX_TYPE
 from ostinato.core.durations import parse_duration
+from ostinato.core.labels import is_label
 from ostinato.core.schedules import CATCH_UPS, OVERLAPS
 from ostinato.core.state import OVER
 from ostinato.definitions.keys import HTTP_METHODS
@@ -201,7 +202,7 @@ def _types(reader: Reader, place: Place, path: Path) -> tuple[str, ...] | None:
     if found and any("${" in one for one in found):
         hint = "it is the same in every run; put what differs into the pattern"
         reader.say(place, path, "an event type has no expressions", hint)
-    if found and not all(one.isprintable() and len(one) <= MAX_TYPE for one in found):
+    if found and not all(is_label(one, MAX_TYPE) for one in found):
         reader.say(place, path, f"an event type has at most {MAX_TYPE} characters that print")
     return found
 

@@ -28,7 +28,7 @@ from ostinato.runtime.mail import said_in
 from ostinato.runtime.operations import StepHere
 from ostinato.runtime.posts import NotYet, Post, Tell
 from ostinato.runtime.repairs import Repair
-from ostinato.runtime.shares import Share
+from ostinato.runtime.shares import AcceptShare, Copy, Home
 from ostinato.runtime.starts import VIEW, Asked, Begin, Idempotency, Starter
 from ostinato.runtime.tasks import AnswerTask
 from ostinato.runtime.wanted import Wanted
@@ -79,9 +79,9 @@ def _accept(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:
     return Accept(starter, catalog, msgspec.json.decode(mail.body, type=list[Event]), None)
 
 
-def _share(starter: Starter, catalog: Catalog, mail: Mail) -> Accept:
-    events, share = msgspec.json.decode(mail.body, type=tuple[list[Event], Share])
-    return Accept(starter, catalog, events, None, share)
+def _share(starter: Starter, catalog: Catalog, mail: Mail) -> AcceptShare:
+    events, shares = msgspec.json.decode(mail.body, type=tuple[list[Event], list[Home | Copy]])
+    return AcceptShare(starter, catalog, events, None, shares)
 
 
 class _EndJob(EndJob):

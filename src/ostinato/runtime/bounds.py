@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from ostinato.core.labels import nul_problem
 from ostinato.errors import TooLarge, UsageError
 from ostinato.telemetry.logger import logger
 
@@ -33,6 +34,8 @@ def check_text(what: str, text: Any) -> None:
         raise UsageError(f"{what} is {text!r:.80}, not a text")
     if len(text) > LONGEST_TEXT:
         raise UsageError(f"{what} has {len(text):,} characters, at most {LONGEST_TEXT:,} are kept")
+    if why := nul_problem(text):
+        raise UsageError(f"{what} {why}")
 
 
 def _is_text(value: Any) -> bool:

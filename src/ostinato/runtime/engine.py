@@ -43,7 +43,7 @@ from ostinato.runtime.identity import Identity
 from ostinato.runtime.incidents import Recheck, say_unreadable
 from ostinato.runtime.letters import note_failed
 from ostinato.runtime.outlets import Outlets
-from ostinato.runtime.posts import NotYet, Post, Tell
+from ostinato.runtime.posts import STOPPED, NotYet, Post, Tell
 from ostinato.runtime.resident import Abroad, GraphOf, Resident, Residents
 from ostinato.runtime.territory import Territory
 from ostinato.telemetry.logger import logger
@@ -67,6 +67,7 @@ class Engine:
     of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
     (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
     far clocks may be that share it. ``queue`` is what waits for the next tick.
+    ``unstored`` is what who asked is told when nothing more is stored.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Engine:
         self.outlets = Outlets(self.residents)
         self.epoch = 0
         self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
-        self.stopping = False
+        self.stopping, self.unstored = False, STOPPED
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
         self.drained.set()
@@ -112,7 +113,7 @@ class Engine:
 
     def post(self, post: Post) -> None:
         if self.stopping and post.answer is not None:
-            raise Unready("the engine is stopping; start it again to go on")
+            raise Unready(self.unstored)
         self.queue.append(post)
         self.drained.clear()
         self.wake.set()
@@ -170,7 +171,7 @@ class Engine:
 
     def close(self) -> None:
         """Whoever still waits is told that nothing comes any more."""
-        error = Unready("the engine has stopped before this was stored; start it again to go on")
+        error = Unready(self.unstored)
         for post in (*self._taken, *self.queue):
             post.failed(error)
         self.outlets.watching.stop()

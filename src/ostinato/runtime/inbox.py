@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -15,13 +15,12 @@ from ostinato.core.letters import problems_of
 from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
 from ostinato.errors import OstinatoError
-from ostinato.ports import DeadLetter, Outgoing, StoredEvent
+from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
 from ostinato.runtime.letters import encoded_reasons
 from ostinato.runtime.posts import Errand, Pair, Post, stored
 from ostinato.runtime.resident import Abroad
-from ostinato.runtime.shares import Share
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.wanted import Begun, Wanted
 
@@ -43,34 +42,26 @@ class Accepted(View, omit_defaults=False):
     joined: list[str] | UnsetType = UNSET
 
 
-class Copied(Accepted, omit_defaults=False):
-    """What is kept of an event whose home is another store."""
-
-    copied: bool = True
-
-
 LONGEST = 500
 """Letters of a reason in an answer; the dead letter has all of it."""
 
 
 class Accept(Post):
-    """Store events, all or none, with the runs they start; ``share``: what this store has of it."""
+    """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "events", "found", "known", "share", "starter", "wanted")
+    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
 
     def __init__(
         self,
         starter: Starter,
         catalog: Catalog,
         events: Sequence[Event],
-        answer: asyncio.Future[list[Accepted]] | None,
-        share: Share | None = None,
+        answer: asyncio.Future[Any] | None,
     ) -> None:
         self.starter = starter
         self.catalog = catalog
         self.events = events
         self.answer = answer
-        self.share = share
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
@@ -89,11 +80,9 @@ class Accept(Post):
             raise Abroad(homes[0] or 0)
 
     def errand(self) -> Errand:
-        if self.share is None:
-            return Errand("accept", "", msgspec.json.encode(self.events))
-        return Errand("share", "", msgspec.json.encode((self.events, self.share)))
+        return Errand("accept", "", msgspec.json.encode(self.events))
 
-    def report(self, result: list[Accepted]) -> list[Accepted]:
+    def report(self, result: Any) -> Any:
         return result
 
     def arrived(self, said: Raw) -> None:
@@ -104,9 +93,7 @@ class Accept(Post):
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
-        self.wanted = [self.starter.all_wanted(found) for found in self.found]
-        if self.share is not None:
-            self.share.sift(self.found, self.wanted)
+        self.wanted = [self.wanted_of(found) for found in self.found]
         if self.answer is not None and len(self.events) == 1:
             self._look_for_home()
         if asked := [one for several in self.wanted for one in several if one.asks]:
@@ -117,6 +104,15 @@ class Accept(Post):
 
     def match(self, event: Event) -> Found:
         return match(self.catalog, event)
+
+    def wanted_of(self, found: Found) -> list[Wanted]:
+        return self.starter.all_wanted(found)
+
+    def kept(
+        self, engine: Engine, change: Change, event: Event, answer: Accepted, now: int
+    ) -> Accepted:
+        """The answer as it is stored beside its event."""
+        return answer
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
         answers: dict[Pair, Accepted] = {}
@@ -160,17 +156,12 @@ class Accept(Post):
                 dead.append(self._bury(engine, change, event, start.trigger, why, now))
         for trigger, error in found.misfits:
             dead.append(self._bury(engine, change, event, trigger, error, now))
-        share = self.share
-        made = Accepted if share is None or share.home else Copied
-        answer = made(
+        answer = Accepted(
             id=event.id, source=event.source, runs=runs, dead_letters=dead or UNSET,
             joined=joined or UNSET,
         )  # fmt: skip
-        if share is not None and (event.source, event.id) in share.goes_on:
-            change.rows.outgoing.append(Outgoing(event, engine.run_id(now)))
-        change.rows.events.append(
-            StoredEvent(event, now, msgspec.json.encode(answer), tuple(found.values_keys))
-        )
+        kept = msgspec.json.encode(self.kept(engine, change, event, answer, now))
+        change.rows.events.append(StoredEvent(event, now, kept, tuple(found.values_keys)))
         return answer
 
     def _start(
@@ -192,11 +183,9 @@ class Accept(Post):
         change.rows.dead_letters.append(letter)
         return {"trigger": trigger.name, "id": letter_id, "reason": str(reasons[0])[:LONGEST]}
 
-    def done(self, result: list[Accepted]) -> None:
+    def done(self, result: Any) -> None:
         super().done(result)
         engine = self.starter.engine
-        if self.share is not None and self.share.goes_on:
-            engine.outlets.on_outgoing("")
         for found in self.found:
             if found.values_keys:
                 engine.outlets.on_event(found.event, found.values_keys, found.encoded)

@@ -236,6 +236,7 @@ class Jobs:
 
     def ended(self, post: EndJob) -> None:
         """What a worker said of it is stored."""
+        self.workers.heard(post.row.worker or "")
         self._forget(post.row)
         if post.freed:
             self._offer(post.row)
@@ -260,7 +261,6 @@ class Jobs:
         return row if row is not None and row.token == token else None
 
     def _forget(self, row: JobRow) -> None:
-        self.workers.heard(row.worker or "")
         if self._known(row.id, row.token or "") is not None:
             del self._held[row.id]
 

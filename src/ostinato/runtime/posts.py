@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]
 
+STOPPED = "the engine has stopped before this was stored; start it again to go on"
+LOST = (
+    "others went on with the runs of this process, which was away for longer than its lease, and "
+    "this was not stored; send it again: under the same event id, uid or Idempotency-Key nothing "
+    "is done twice"
+)
+"""Why something was not stored. A process that has lost its runs joins the others again."""
+
 
 class Errand(NamedTuple):
     """A post as it is said to another process: ``to`` is the run that it is about, if one."""

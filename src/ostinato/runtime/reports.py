@@ -13,6 +13,7 @@ from ostinato.core import events as e
 from ostinato.core.codec import MAX_DEPTH, NULL, encode_value
 from ostinato.core.commands import StartJob
 from ostinato.core.facts import Failure
+from ostinato.core.labels import NUL
 from ostinato.core.secrets import without
 from ostinato.errors import NotStorable, OstinatoError, TooLarge
 from ostinato.runtime.bounds import check_size
@@ -113,7 +114,7 @@ def raised(error: BaseException) -> str:
 
 def _name(value: Any) -> str:
     try:
-        return clipped(str(value), NAME)
+        return named(str(value))
     except BaseException:  # its own __str__ is broken
         return "Failed"
 
@@ -124,7 +125,12 @@ def _text(error: BaseException) -> str:
 
 def failure_from(name: str, message: str) -> Failure:
     """What somebody outside says that went wrong."""
-    return Failure(clipped(name, NAME), clipped(message))
+    return Failure(named(name), clipped(message))
+
+
+def named(text: str) -> str:
+    """Failures are found by their names, so these hold no U+0000."""
+    return clipped(text.replace(NUL, "\N{REPLACEMENT CHARACTER}"), NAME)
 
 
 def clipped(text: str, longest: int = MESSAGE) -> str:

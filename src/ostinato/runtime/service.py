@@ -41,7 +41,7 @@ from ostinato.runtime.moves import Moves
 from ostinato.runtime.news import News
 from ostinato.runtime.operations import Operations
 from ostinato.runtime.outbox import Outbox
-from ostinato.runtime.posts import Post, Tell
+from ostinato.runtime.posts import LOST, Post, Tell
 from ostinato.runtime.processes import Pool
 from ostinato.runtime.schedules import Schedules
 from ostinato.runtime.slots import AT_WORK
@@ -374,7 +374,7 @@ class Service:
         """Everything here is another process's by now: nothing more is stored, and who waits is
         told."""
         self.ready = False
-        self.engine.stopping = True
+        self.engine.stopping, self.engine.unstored = True, LOST
         self._room.set()
         await self.executor.close()
         await self._end()

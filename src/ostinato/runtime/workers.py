@@ -17,13 +17,16 @@ MOST = 1_000
 
 @dataclass(slots=True)
 class Seen:
-    """``version`` is empty for a worker that does not say it, as one that is not ours."""
+    """``version`` is empty for a worker that does not say it, as one that is not ours. ``lease`` is
+    in ms, and for how long it may say nothing: that of its jobs, and what it waits for them.
+    """
 
     name: str
     topics: tuple[str, ...]
     version: str
     protocol: int
     seen_at: int
+    lease: int
 
 
 class Workers:
@@ -36,9 +39,11 @@ class Workers:
         self._seen: dict[str, Seen] = {}
         self._asked: dict[str, int] = {}
 
-    def asks(self, name: str, topics: Iterable[str], version: str, protocol: int) -> None:
+    def asks(
+        self, name: str, topics: Iterable[str], version: str, protocol: int, lease: int
+    ) -> None:
         """Somebody asks for work. Raises ``ProtocolMismatch``."""
-        told = Seen(name, tuple(topics), version, protocol, self._clock.now())
+        told = Seen(name, tuple(topics), version, protocol, self._clock.now(), lease)
         self._seen.pop(name, None)
         self._seen[name] = told
         _shorten(self._seen)
@@ -53,6 +58,10 @@ class Workers:
         """It has said something of a job."""
         if (seen := self._seen.get(name)) is not None:
             seen.seen_at = self._clock.now()
+
+    def is_late(self, seen: Seen) -> bool:
+        """Nothing was heard of it here for longer than its lease."""
+        return self._clock.now() - seen.seen_at > seen.lease
 
     def all(self) -> list[Seen]:
         """Who was heard of last comes first."""

@@ -174,5 +174,6 @@ def refusal(place: str, shown: str, moved: Moved, when: str) -> StoreError:
     """Why a store that was moved is not opened. ``shown`` is its URL for a command."""
     return StoreError(
         f"{place} was moved to {moved.to} on {when}, and is not used any more; set store = that "
-        f"URL (OSTINATO_STORE), or, to go on here and never there, `{UNDO} {shown}`"
+        f"URL (OSTINATO_STORE), or, to go on here and never there, `{UNDO} {shown}`",
+        moved=moved.to,
     )

@@ -15,7 +15,16 @@ from ostinato.web.answers import json_answer, url_of
 from ostinato.web.bodies import Why, decode, read_body, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.errors import unfit
-from ostinato.web.lists import Instant, NoQuery, Paged, instant, page_answer, page_of, read_query
+from ostinato.web.lists import (
+    Form,
+    Instant,
+    NoQuery,
+    Paged,
+    instant,
+    page_answer,
+    page_of,
+    read_query,
+)
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("runs")
@@ -115,7 +124,7 @@ def _filter(where: RunsWhere, now: int) -> RunFilter:
 async def list_operations(request: Request) -> Response:
     """List repairs of many runs, newest first."""
     query = read_query(request, Paged)
-    found = await door_of(request).app.operations(page_of(query))
+    found = await door_of(request).app.operations(page_of(query, Form.OPERATION))
     return page_answer(request, query, found, _id, _as_it_is)
 
 

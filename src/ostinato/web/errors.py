@@ -91,7 +91,7 @@ def refusal_of(error: Exception) -> Refusal:
         log.info("request.refused", error=error.code, reason=error.message)
         return again("another process has taken over what this one was doing; ask again")
     if isinstance(error, errors.AdapterError):
-        log.error("request.refused", error=error.code, exc_info=error)
+        _log_refused(error)
         which = error.details.get("which", "the store")
         message = f"{which} cannot answer now; the server's log says why"
         return Refusal(503, error.code, message, headers={"retry-after": "1"})
@@ -103,10 +103,20 @@ def refusal_of(error: Exception) -> Refusal:
     return Refusal(500, "InternalServerError", "an error that nobody expected; it is in the log")
 
 
+def _log_refused(error: errors.AdapterError) -> None:
+    """That a store is away, its own log line has told with all there is to it."""
+    if isinstance(error, errors.ShardAway):
+        log.warning("request.refused", error=error.code, reason=error.message)
+    else:
+        log.error("request.refused", error=error.code, exc_info=error)
+
+
 def _known(error: OstinatoError, status: int) -> Refusal:
     headers = {}
     if isinstance(error, errors.Busy):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    elif isinstance(error, errors.Unready):
+        headers["retry-after"] = "1"
     address = str(error.details.get("address", ""))
     told = (status, error.code, error.message)
     return Refusal(*told, problems=error.problems, headers=headers, address=address)

@@ -18,7 +18,7 @@ from ostinato.web.answers import json_answer
 from ostinato.web.bodies import read_body
 from ostinato.web.door import Door, door_of, headers_of
 from ostinato.web.errors import unfit
-from ostinato.web.lists import Instant, Paged, instant, page_answer, page_of, read_query
+from ostinato.web.lists import Form, Instant, Paged, instant, page_answer, page_of, read_query
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("events")
@@ -107,7 +107,7 @@ async def list_events(request: Request) -> Response:
     query = read_query(request, EventList)
     if query.filter is not None:
         _filter(query, query.filter)
-    found = await door_of(request).app.events(_wanted(request, query), page_of(query))
+    found = await door_of(request).app.events(_wanted(request, query), page_of(query, Form.EVENT))
     return page_answer(request, query, found, place_of, event_view, weight_of_event)
 
 

@@ -18,6 +18,7 @@ from ostinato.web.door import caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.events import Count
 from ostinato.web.lists import (
+    Form,
     Instant,
     NoQuery,
     Paged,
@@ -71,7 +72,7 @@ async def list_dead_letters(request: Request) -> Response:
     """List what could not be processed, newest first; with `redriven=true` what was mended."""
     query = read_query(request, LetterList)
     wanted = _wanted(request, query, query.redriven)
-    found = await door_of(request).app.dead_letters(wanted, page_of(query))
+    found = await door_of(request).app.dead_letters(wanted, page_of(query, Form.LETTER))
     return page_answer(request, query, found, place_of_letter, letter_view, weight_of_letter)
 
 

@@ -6,8 +6,10 @@ A query is a struct: its fields are the parameters that are known, any other is 
 from __future__ import annotations
 
 import difflib
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +21,7 @@ from starlette.responses import Response
 from ostinato.app.pages import light, sealed
 from ostinato.core.cloudevents import milliseconds
 from ostinato.core.durations import parse_duration
+from ostinato.definitions.kinds import NAME
 from ostinato.errors import DefinitionError, UsageError
 from ostinato.ports import Page
 from ostinato.web.answers import json_answer, url_of
@@ -105,9 +108,25 @@ def _unknown(name: str, known: Sequence[str]) -> Refusal:
 # -- pages -------------------------------------------------------------------------------------
 
 
-def page_of(query: Paged) -> Page:
+class Form(Enum):
+    """What a list's cursor looks like: where its last row is. Names are those of documents."""
+
+    RUN = "[0-9a-z]{26}"
+    OPERATION = "[0-9a-f]{32}"
+    NUMBER = "[0-9]{1,18}"
+    EVENT = "[0-9]{1,18}/.+/.+"
+    LETTER = "[0-9]{1,18}/[0-9a-f]{32}"
+    TASK = "[0-9]{1,18}/[0-9a-f]{24}"
+    WORKFLOW = NAME
+    SCHEDULE = f"{NAME}/on/(?:{NAME}|[0-9]+)"
+
+    def fits(self, cursor: str) -> bool:
+        return re.fullmatch(self.value, cursor, re.ASCII | re.DOTALL) is not None
+
+
+def page_of(query: Paged, form: Form) -> Page:
     """One more than asked for: that it exists is how we know of a next page."""
-    return Page(query.limit + 1, _opened(query.cursor))
+    return Page(query.limit + 1, None if query.cursor is None else _opened(query.cursor, form))
 
 
 def page_answer(
@@ -128,9 +147,9 @@ def page_answer(
     return json_answer([shown(item) for item in items], headers=headers)
 
 
-def cut(query: Paged, items: Sequence[T], cursor_of: Callable[[T], str]) -> Sequence[T]:
+def cut(query: Paged, items: Sequence[T], cursor_of: Callable[[T], str], form: Form) -> Sequence[T]:
     """A page of a list that is in memory, in the order of its cursors."""
-    page = page_of(query)
+    page = page_of(query, form)
     after = [one for one in items if page.cursor is None or cursor_of(one) > page.cursor]
     return after[: page.limit]
 
@@ -141,18 +160,15 @@ def _next(request: Request, cursor: str) -> str:
     return f'<{path}?{urlencode([*pairs, ("cursor", sealed(cursor))])}>; rel="next"'
 
 
-def _opened(token: str | None) -> str | None:
-    if token is None:
-        return None
+def _opened(token: str, form: Form) -> str:
     try:
         padded = token + "=" * (-len(token) % 4)
-        return urlsafe_b64decode(padded.encode("ascii")).decode()
+        cursor = urlsafe_b64decode(padded.encode("ascii")).decode()
     except ValueError:
-        raise not_ours() from None
-
-
-def not_ours() -> Refusal:
-    return unfit("this is not a cursor of ours", "cursor", 'take it from rel="next"')
+        cursor = ""
+    if not form.fits(cursor):
+        raise unfit("this is not a cursor of this list", "cursor", 'take it from rel="next"')
+    return cursor
 
 
 # -- values in queries -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,10 +26,17 @@ async def members(request: Request) -> Response:
     return json_answer(await door_of(request).app.members())
 
 
-@doors.post("/members/promote", may="member:write", answers={200: Roll})
+class Promoted(Roll, frozen=True, kw_only=True):
+    """``promoted`` is false when it did not stand by, and nothing has changed."""
+
+    promoted: bool
+
+
+@doors.post("/members/promote", may="member:write", answers={200: Promoted})
 async def promote(request: Request) -> Response:
     """End this server's `standby`: it takes its share of the runs, as the others do."""
-    log.info("members.promoted", by=caller_of(request).name)
     app = door_of(request).app
-    app.promote()
-    return json_answer(await app.members())
+    if promoted := app.promote():
+        log.info("members.promoted", by=caller_of(request).name)
+    roll = await app.members()
+    return json_answer(Promoted(*astuple(roll), promoted=promoted))

@@ -21,11 +21,11 @@ from ostinato.web.bodies import Why, read_why
 from ostinato.web.door import Door, caller_of, door_of
 from ostinato.web.events import Count
 from ostinato.web.lists import (
+    Form,
     Instant,
     NoQuery,
     Paged,
     instant,
-    not_ours,
     page_answer,
     page_of,
     read_query,
@@ -35,10 +35,6 @@ from ostinato.web.operation import JSON, Operations
 doors = Operations("runs")
 
 Statuses = Annotated[tuple[RunStatus, ...], Meta(description="any of these; several with a comma")]
-
-
-LONGEST_NUMBER = 18
-"""Digits of a fact's number that a store can look for."""
 
 
 class RunItem(View, omit_defaults=False):
@@ -93,7 +89,7 @@ class StuckQuery(Struct, forbid_unknown_fields=True):
 async def list_runs(request: Request) -> Response:
     """List runs, newest first."""
     query = read_query(request, RunList)
-    found = await door_of(request).app.runs(_wanted(request, query), page_of(query))
+    found = await door_of(request).app.runs(_wanted(request, query), page_of(query, Form.RUN))
     return page_answer(request, query, found, _run_id, run_item)
 
 
@@ -167,18 +163,11 @@ async def get_run(request: Request) -> Response:
 async def get_history(request: Request) -> Response:
     """List the facts of a run, oldest first."""
     query = read_query(request, Paged)
-    door, page = door_of(request), page_of(query)
+    door, page = door_of(request), page_of(query, Form.NUMBER)
     head = await named(request, door)
-    facts = await door.app.history(head.run_id, _after(page.cursor), page.limit)
+    after = -1 if page.cursor is None else int(page.cursor)
+    facts = await door.app.history(head.run_id, after, page.limit)
     return page_answer(request, query, facts, seq_of, _as_it_is, weight_of_fact)
-
-
-def _after(cursor: str | None) -> int:
-    if cursor is None:
-        return -1
-    if not cursor.isdecimal() or len(cursor) > LONGEST_NUMBER:
-        raise not_ours()
-    return int(cursor)
 
 
 def _as_it_is(fact: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ostinato.web.bodies import Why, decode, read_body, read_why
 from ostinato.web.door import caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.events import Count
-from ostinato.web.lists import NoQuery, Paged, cut, page_answer, read_query
+from ostinato.web.lists import Form, NoQuery, Paged, cut, page_answer, read_query
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("schedules")
@@ -44,7 +44,7 @@ async def list_schedules(request: Request) -> Response:
     """List schedules by id."""
     query = read_query(request, Paged)
     found = await door_of(request).app.schedules()
-    return page_answer(request, query, cut(query, found, _id), _id, _as_it_is)
+    return page_answer(request, query, cut(query, found, _id, Form.SCHEDULE), _id, _as_it_is)
 
 
 def _id(view: ScheduleView) -> str:

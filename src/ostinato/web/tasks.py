@@ -20,7 +20,7 @@ from ostinato.web.bodies import decode, read_body, value
 from ostinato.web.door import caller_of, door_of
 from ostinato.web.errors import unfit
 from ostinato.web.events import Count
-from ostinato.web.lists import NoQuery, Paged, instant, page_answer, page_of, read_query
+from ostinato.web.lists import Form, NoQuery, Paged, instant, page_answer, page_of, read_query
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("tasks")
@@ -74,7 +74,7 @@ async def list_tasks(request: Request) -> Response:
     query = read_query(request, TaskList)
     wanted = await _wanted(request, query)
     app = door_of(request).app
-    found = await app.task_rows(wanted, page_of(query))
+    found = await app.task_rows(wanted, page_of(query, Form.TASK))
     shown = partial(task_view, now=app.now())
     return page_answer(request, query, found, place_of_task, shown, weight_of_task)
 

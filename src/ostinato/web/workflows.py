@@ -16,7 +16,7 @@ from ostinato.web.answers import json_answer, nothing
 from ostinato.web.door import door_of
 from ostinato.web.errors import Refusal, unfit
 from ostinato.web.events import Count
-from ostinato.web.lists import NoQuery, Paged, cut, page_answer, read_query
+from ostinato.web.lists import Form, NoQuery, Paged, cut, page_answer, read_query
 from ostinato.web.operation import Operations
 
 doors = Operations("workflows")
@@ -80,7 +80,9 @@ async def list_workflows(request: Request) -> Response:
     """List workflows by name, each at its latest version."""
     query = read_query(request, Paged)
     known = sorted(await door_of(request).app.workflows(), key=_name)
-    return page_answer(request, query, cut(query, known, _name), _name, workflow_view)
+    return page_answer(
+        request, query, cut(query, known, _name, Form.WORKFLOW), _name, workflow_view
+    )
 
 
 def _name(deployed: Deployed) -> str:
@@ -129,7 +131,9 @@ async def list_versions(request: Request) -> Response:
     query = read_query(request, Paged)
     versions = await door_of(request).app.versions(request.path_params["name"])
     ordered = sorted(versions, key=_number)
-    return page_answer(request, query, cut(query, ordered, _number), _number, version_view)
+    return page_answer(
+        request, query, cut(query, ordered, _number, Form.NUMBER), _number, version_view
+    )
 
 
 def _number(version: Version) -> str:

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import event_key, homes
-from ostinato.errors import NotFoundError, StoreError
+from ostinato.errors import NotFoundError, ShardAway, StoreError
 from ostinato.ports import EventQuery, Page, RunQuery
 from tests.app.shards.conftest import heads_in, judged, parts_of, uids_at, until
 
@@ -137,8 +137,8 @@ async def test_who_dies_between_home_and_the_others_loses_nothing(shards):
     async with shards.app(2) as app:
         router = app.runs.__self__
 
-        async def dies(number, routed):
-            if any(number in one.others for one in routed):
+        async def dies(number, settled):
+            if settled:
                 raise Dies
             return []
 
@@ -163,10 +163,10 @@ async def test_a_store_that_is_away_gets_it_when_it_is_back(shards):
         second = parts_of(app)[1]
         take, away = second.take, True
 
-        async def taken(events, share):
+        async def taken(events, shares):
             if away:
                 raise StoreError("the server is away")
-            return await take(events, share)
+            return await take(events, shares)
 
         second.take = taken
         told = await app.emit("NAMED", {"id": uid}, id=id)
@@ -187,10 +187,10 @@ async def test_a_store_that_is_away_holds_up_none_but_its_own(shards, monkeypatc
         first, second = parts_of(app)
         take, away = second.take, True
 
-        async def taken(events, share):
+        async def taken(events, shares):
             if away:
                 raise StoreError("the server is away")
-            return await take(events, share)
+            return await take(events, shares)
 
         second.take = taken
         for _ in range(8):
@@ -266,3 +266,131 @@ async def test_many_events_are_taken_at_once(files):
         for one in told:
             assert (await app.wait_ended(one.runs[0], 20)).status == "succeeded"
         assert await judged(app) == []
+
+
+# -- again, with something else in it
+
+
+CHILD = """
+workflow: child
+on: [{event: LATE, uid: event.data.id}]
+phases: [{phase: p, jobs: [{job: a, run: noop}]}]
+"""
+
+
+async def all_sent(app):
+    while any([await part.storage.outbox(9) for part in parts_of(app)]):
+        await asyncio.sleep(0)
+
+
+async def test_an_event_that_comes_again_starts_nothing_whatever_is_in_it(shards):
+    uids, ids = uids_at((2,), (0,), (1,)), ids_at((2,), (0,), (1,))
+    async with shards.app(2) as app:
+        for id in ids:
+            for first, second in (uids, uids[::-1]):
+                told = await app.emit("NAMED", {"id": first}, id=id, source=f"s/{first}")
+                again = await app.emit("NAMED", {"id": second}, id=id, source=f"s/{first}")
+                assert (again.duplicate, again.runs) == (True, told.runs)
+        assert await app.count_runs(RunQuery()) == 2
+        await all_sent(app)
+        assert await app.count_runs(RunQuery()) == 2
+        assert await judged(app) == []
+
+
+async def test_one_of_two_that_come_at_once_is_the_event_everywhere(files):
+    """Their bodies would start runs, and end waits, in different stores."""
+    uids = uids_at((2,), (0,), (1,))
+    async with files.app(2) as app:
+        waiting = [await app.start("work", uid=uid) for uid in uids]
+        for id in ids_at((2,), (0,), (1,)):
+            told = await asyncio.gather(
+                *(app.emit("DONE", {"id": uid}, id=id, source="s") for uid in uids)
+            )
+            assert sorted(one.duplicate for one in told) == [False, True]
+            stored = [(await part.known([("s", id)]))["s", id] for part in parts_of(app)]
+            winner = uids[[one.duplicate for one in told].index(False)]
+            assert [winner in bytes(one.event.data).decode() for one in stored] == [True, True]
+        for number in range(20):
+            told = await asyncio.gather(
+                *(app.emit("NAMED", {"id": f"n{number}-{n}"}, id=f"n{number}") for n in range(2))
+            )
+            assert told[0].runs == told[1].runs
+        await all_sent(app)
+        assert await app.count_runs(RunQuery(workflow="work")) == 22
+        assert [run.duplicate for run in waiting] == [False, False]
+        assert await judged(app) == []
+
+
+async def test_what_was_deployed_since_hears_nothing_of_an_event_that_comes_again(shards):
+    uids, ids = uids_at((2,), (0,), (1,)), ids_at((2,), (0,), (1,))
+    async with shards.app(2) as app:
+        for id in ids:
+            for uid in uids:
+                await app.emit("LATE", {"id": uid}, id=id, source=uid)
+        await app.deploy(CHILD)
+        for id in ids:
+            for uid in uids:
+                again = await app.emit("LATE", {"id": uid}, id=id, source=uid)
+                assert (again.duplicate, again.runs) == (True, [])
+        await all_sent(app)
+        assert await app.count_runs(RunQuery()) == 0
+
+
+async def test_a_copy_is_made_of_what_its_home_took_in(files, monkeypatch):
+    """Its maker dies; then a trigger is changed, and the event comes again with another body."""
+    uids, (id,) = uids_at((2,), (0,), (1,)), ids_at((2,), (0,))
+    async with files.app(2, CHILD) as app:
+        router = app.runs.__self__
+
+        async def dies(number, settled):
+            raise Dies
+
+        monkeypatch.setattr(router, "_copied", dies)
+        with pytest.raises(Dies):
+            await app.emit("LATE", {"id": uids[1]}, id=id)
+        changed = CHILD.replace("noop", "echo").replace("event.data.id", "event.data.other")
+        await app.deploy(changed)
+    async with files.app(2, None) as app:
+        [head] = await until(lambda: app.runs(RunQuery(), Page()))
+        again = await app.emit("LATE", {"id": uids[0], "other": uids[0]}, id=id)
+        assert (again.duplicate, again.runs) == (True, [head.run_id])
+        await all_sent(app)
+        assert (head.uid, head.version) == (uids[1], 1)
+        assert await app.count_runs(RunQuery()) == 1
+        assert await judged(app) == []
+
+
+async def test_a_copy_that_is_gone_is_not_made_again(files, monkeypatch):
+    """Of what was taken in a while ago only the word on its way out makes copies."""
+    (uid,), (id,) = uids_at((2,), (1,)), ids_at((2,), (0,))
+    async with files.app(2) as app:
+        await app.emit("NAMED", {"id": uid}, id=id)
+        await all_sent(app)
+        second = parts_of(app)[1]
+
+        async def gone(pairs):
+            return {}
+
+        monkeypatch.setattr(second, "known", gone)
+        monkeypatch.setattr("ostinato.app.shards.events.SOON", -1_000)
+        took = []
+        monkeypatch.setattr(second, "take", lambda events, shares: took.append(events))
+        again = await app.emit("NAMED", {"id": uid}, id=id)
+        assert (again.duplicate, again.runs, took) == (True, [], [])
+
+
+async def test_who_asks_again_while_a_store_with_a_copy_is_away_is_told_so(files, monkeypatch):
+    (uid,), (id,) = uids_at((2,), (1,)), ids_at((2,), (0,))
+    async with files.app(2) as app:
+        told = await app.emit("NAMED", {"id": uid}, id=id)
+        second = parts_of(app)[1]
+        with monkeypatch.context() as patch:
+
+            async def away(events, shares):
+                raise StoreError("the server is away")
+
+            patch.setattr(second, "take", away)
+            with pytest.raises(ShardAway, match="store 2 of 2"):
+                await app.emit("NAMED", {"id": uid}, id=id)
+        again = await app.emit("NAMED", {"id": uid}, id=id)
+        assert (again.duplicate, again.runs) == (True, told.runs)

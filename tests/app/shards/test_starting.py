@@ -8,7 +8,8 @@ import pytest
 from ostinato import App
 from ostinato.app.doing import Once
 from ostinato.app.shards import Shards
-from ostinato.errors import ConflictError, NotFoundError
+from ostinato.core.shards import homes, request_key
+from ostinato.errors import ConflictError, InvalidInput, NotFoundError
 from ostinato.ports import Page, RunQuery
 from tests.app.shards.conftest import heads_in, judged, uids_at
 
@@ -76,6 +77,100 @@ async def test_a_request_is_answered_once(shards):
         with pytest.raises(ConflictError, match="used for another request"):
             await app.start_run("work", {"n": 1}, once=Once("runs", "other", b"1"))
 
+
+def scoped(body, key):
+    return Once("runs", key, body, lambda view: view.id.encode())
+
+
+@pytest.fixture
+async def far(files):
+    """An app, and of two keys one that is looked up in another store than its uid has, and not."""
+    async with files.app(2) as app:
+        (uid,) = uids_at((2,), (1,))
+        names = (f"key{number}" for number in range(100))
+        by_home = {homes(request_key("runs", name), (2,)): name for name in names}
+        yield app, uid, [by_home[0,], by_home[1,]]
+
+
+async def test_a_key_has_one_request_wherever_its_runs_begin(far):
+    app, uid, keys = far
+    for key in keys:
+        run = await app.start_run("work", {}, uid=uid, once=scoped(b"one", key))
+        again = await app.start_run("work", {}, uid=uid, once=scoped(b"one", key))
+        assert (again.id, again.replayed) == (run.id, True)
+        (other,) = uids_at((2,), (0,))
+        for instead in (other, None, uid):
+            with pytest.raises(ConflictError, match="used for another request"):
+                await app.start_run("work", {}, uid=instead, once=scoped(b"two", key))
+    assert await app.count_runs(RunQuery()) == 1
+    assert await judged(app) == []
+
+
+async def test_of_two_requests_at_once_under_one_key_one_has_it(shards):
+    async with shards.app(2) as app:
+        for number in range(12):
+            key = f"k{number}"
+            told = await asyncio.gather(
+                *(
+                    app.start_run(
+                        "work", {}, uid=f"{key}-{body}", once=scoped(str(body).encode(), key)
+                    )
+                    for body in (0, 0, 1, 1)
+                ),
+                return_exceptions=True,
+            )
+            runs = [one for one in told if not isinstance(one, Exception)]
+            refusals = [one for one in told if isinstance(one, ConflictError)]
+            assert (len(runs), len(refusals)) == (2, 2)
+            assert runs[0].id == runs[1].id
+            assert sorted(run.replayed for run in runs) == [False, True]
+        assert await app.count_runs(RunQuery()) == 12
+        assert await judged(app) == []
+
+
+async def test_who_dies_with_a_key_in_hand_leaves_it_to_the_same_request(far, monkeypatch):
+    app, uid, (key, _) = far
+    second = app.runs.__self__.parts[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(second, "start_run", lambda *_, **__: (_ for _ in ()).throw(OSError("dies")))
+        with pytest.raises(OSError, match="dies"):
+            await app.start_run("work", {}, uid=uid, once=scoped(b"one", key))
+    with pytest.raises(ConflictError, match="used for another request"):
+        await app.start_run("work", {}, once=scoped(b"two", key))
+    run = await app.start_run("work", {}, uid=uid, once=scoped(b"one", key))
+    assert (run.replayed, await app.count_runs(RunQuery())) == (False, 1)
+
+
+async def test_what_is_wrong_with_a_start_takes_no_key(far):
+    app, uid, (key, _) = far
+    for bad, given in ((uid, []), ("u" * 2_000, {})):
+        with pytest.raises(InvalidInput):
+            await app.start_run("work", given, uid=bad, once=scoped(b"bad", key))
+    run = await app.start_run("work", {}, uid=uid, once=scoped(b"good", key))
+    assert not run.replayed
+
+
+async def test_a_request_is_answered_where_it_was_when_a_deployment_moves_its_uid(files):
+    """The same body, and a uid that is another one by now."""
+    (here, there) = uids_at((2,), (0,), (1,))
+    names = [f"key{number}" for number in range(100)]
+    keys = {homes(request_key("runs", name), (2,)): name for name in names}
+    for home in (0, 1):
+        once = scoped(b"one", keys[home,])
+        async with files.app(2, KEYED) as app:
+            first = await app.start_run("keyed", {"a": there, "b": here}, once=once)
+            await app.deploy(KEYED.replace("input.a", "input.b"))
+            again = await app.start_run("keyed", {"a": there, "b": here}, once=once)
+            assert (again.id, again.replayed) == (first.id, True)
+            await app.deploy(KEYED)
+
+
+KEYED = """
+workflow: keyed
+uid: {key: input.a}
+input_schema: {type: object}
+phases: [{phase: p, jobs: [{job: a, run: noop}]}]
+"""
 
 DEDUP = """
 workflow: once

@@ -4,8 +4,10 @@ No rule about workflows is here: only which store has what (``core.shards``), an
 answers are one.
 
 part       the app of one store                  parts      all of them; who has what
+presence   whether a store answers
 life       opened and closed together            deploying  workflows and schedules
 events     at home, and copies where needed      starting   starts, repairs of one run
+reserved   a key whose run begins in another store
 reading    one run where it is, lists from all   merging    several answers as one
 working    tasks of people, jobs of workers      mending    dead letters, repairs of many runs
 """

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from ostinato.app.orchestrator import App
 from ostinato.app.run import Deployed
 from ostinato.app.shards.parts import Parts, of_first
+from ostinato.errors import OstinatoError
+from ostinato.telemetry.logger import logger
+
+log = logger("ostinato.shards")
 
 
 class Deploying(Parts):
-    """A deployment that breaks off half way is whole when it is repeated, or at the next start."""
+    """A deployment that breaks off half way is whole when it is repeated, when a store is back, or
+    at the next start."""
+
+    def __init__(self, whole: App) -> None:
+        super().__init__(whole)
+        self.catching_up: set[asyncio.Task[None]] = set()
 
     async def _adopt(self) -> None:
         """Once all of them know where they belong."""
@@ -20,6 +30,17 @@ class Deploying(Parts):
         for number in range(1, len(self.parts)):
             if self.parts[number].works:
                 await self.at(number, lambda part: part.adopt(rows))
+
+    def _is_back(self) -> None:
+        task = asyncio.create_task(self._catch_up(), name="ostinato-adopt")
+        self.catching_up.add(task)
+        task.add_done_callback(self.catching_up.discard)
+
+    async def _catch_up(self) -> None:
+        try:
+            await self._adopt()
+        except OstinatoError as error:  # the next store that is back brings it
+            log.warning("deployed.delayed", error=str(error))
 
     async def deploy(self, document: Any) -> int:
         version = await self.at(0, lambda part: part.deploy(document))

@@ -1,8 +1,10 @@
 """Events of a set: one store is an event's home, the others have a copy where they need one.
 
 Needed it is where a deployed workflow waits for its type, and where a run starts from it under a
-key (a uid) that belongs there. Then the batch of its home holds word of it as well, on its way out:
-whoever dies between the home and the others, that word brings the rest. All of it may come twice.
+key (a uid) that belongs there. That is decided at home, once, when it is taken in: whoever brings
+it again, with whatever in it, changes nothing. Then the batch of its home holds word of it as well,
+on its way out: whoever dies between the home and the others, that word brings the rest. All of it
+may come twice.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -20,31 +22,41 @@ from ostinato.app.shards.life import Living
 from ostinato.app.shards.part import Part
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import event_key, homes, request_key, uid_key
-from ostinato.errors import NothingIsRunning, StoreError, Unready, Unsent
+from ostinato.errors import NothingIsRunning, StoreError, Unready, Unsent, WorkflowNotFound
 from ostinato.ports import StoredEvent
 from ostinato.runtime.bounds import check_size
 from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.posts import Pair
-from ostinato.runtime.shares import Share
+from ostinato.runtime.shares import Copy, Home, Settled
 from ostinato.telemetry.logger import logger
+
+T = TypeVar("T")
 
 log = logger("ostinato.shards")
 
-AWAY = (StoreError, NothingIsRunning, Unready)
-"""What a store says that takes nothing now, or of which this process has no part yet."""
+AWAY = (StoreError, NothingIsRunning, Unready, WorkflowNotFound)
+"""What a store says that takes nothing now, of which this process has no part yet, or that has not
+heard of a deployment."""
+
+SOON = 60_000
+"""Milliseconds after which a copy that is not there is left to the word on its way out."""
 
 
 class Routed(NamedTuple):
-    """``keys``: which store has the runs that it starts, by their key; ``others`` need it too."""
+    """``owners``: which store has the runs that it starts, by their key; ``others`` need it too."""
 
     event: Event
     home: int
-    keys: dict[Pair, int]
+    owners: dict[Pair, int]
     others: frozenset[int]
 
     @property
     def pair(self) -> Pair:
         return self.event.source, self.event.id
+
+    def at_home(self, *, says: bool) -> Home:
+        owners = tuple((first, second, store) for (first, second), store in self.owners.items())
+        return Home(self.home, owners, tuple(sorted(self.others)), says)
 
 
 class Events(Living):
@@ -71,22 +83,29 @@ class Events(Living):
         brought: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._brings |= dict.fromkeys(under_way, brought)
         try:
-            answers = await self._at_home(home, routed, goes_on=True)
-            try:
-                copies = await self._in_others(routed)
-                brought.set_result(True)
-            except AWAY as error:
-                log.warning("event.delayed", error=str(error))
-                copies = []  # who asks again reads what the others have of it, or is told to wait
+            settled = await self._at_home(home, routed, says=True)
+            late = self.parts[home].now() - SOON
+            copies, away = await self._in_others([one for one in settled if one.at > late])
+            brought.set_result(not away)
         finally:
             for pair in under_way:
                 self._brings.pop(pair, None)
             if not brought.done():
                 brought.set_result(False)
-        return [
-            (one, await self._whole_answer(one, answer, copies))
-            for one, answer in zip(routed, answers, strict=True)
-        ]
+        for one in settled:
+            if one.answer.duplicate and (missed := away.keys() & set(one.copies.stores)):
+                raise away[min(missed)]  # what it was answered with is there
+            if one.at <= late and one.copies.stores:
+                copies += await self._known_copies(one)
+        answers = [_whole_answer(one, copies) for one in settled]
+        return list(zip(routed, answers, strict=True))
+
+    async def _known_copies(self, one: Settled) -> list[Accepted]:
+        """Of one that was taken in before: those that are still there."""
+        pair = one.event.source, one.event.id
+        reads = (self.at(number, lambda part: part.known([pair])) for number in one.copies.stores)
+        stored = [each for lot in await asyncio.gather(*reads) for each in lot.values()]
+        return [msgspec.json.decode(each.answer, type=Accepted) for each in stored]
 
     async def _deliver(self, events: Sequence[Event]) -> None:
         """What runs emit, and what others need as well. Raises while one of them is away."""
@@ -100,77 +119,65 @@ class Events(Living):
                 routed.append(await self._routed(event))
             except AWAY as error:
                 left[event.source, event.id] = error
+        settled = list[Settled]()
         for number in range(len(self.parts)):
             at_home = [one for one in routed if one.home == number]
-            await self._try(left, at_home, partial(self._at_home, number, goes_on=False))
+            bring = partial(self._at_home, number, at_home, says=False)
+            settled += await self._try(left, [one.pair for one in at_home], bring) or []
         for number in range(len(self.parts)):
-            needed = [one for one in routed if number in one.others and one.pair not in left]
-            await self._try(left, needed, partial(self._copied, number))
+            needed = _for(number, settled)
+            pairs = [(one.event.source, one.event.id) for one in needed]
+            await self._try(left, pairs, partial(self._copied, number, needed))
         if left:
             raise Unsent(str(next(iter(left.values()))), frozenset(left))
 
     async def _try(
-        self,
-        left: dict[Pair, Exception],
-        routed: Sequence[Routed],
-        bring: Callable[[Sequence[Routed]], Awaitable[object]],
-    ) -> None:
+        self, left: dict[Pair, Exception], pairs: Sequence[Pair], bring: Callable[[], Awaitable[T]]
+    ) -> T | None:
         """A store that is away holds up none but its own."""
-        if routed:
+        if pairs:
             try:
-                await bring(routed)
+                return await bring()
             except AWAY as error:
-                left |= dict.fromkeys([one.pair for one in routed], error)
+                left |= dict.fromkeys(pairs, error)
+        return None
 
     async def _is_brought(self, event: Event) -> bool:
         """By whoever gave it to this process."""
         brought = self._brings.get((event.source, event.id))
         return brought is not None and await asyncio.shield(brought)
 
-    async def _at_home(
-        self, number: int, routed: Sequence[Routed], *, goes_on: bool
-    ) -> list[Accepted]:
-        share = _share(number, routed, home=True)
-        if goes_on:
-            out = tuple(one.pair for one in routed if one.others)
-            share = msgspec.structs.replace(share, goes_on=out)
-        return await self.at(number, lambda part: part.take([one.event for one in routed], share))
+    async def _at_home(self, number: int, routed: Sequence[Routed], *, says: bool) -> list[Settled]:
+        shares = [one.at_home(says=says) for one in routed]
+        return await self.at(number, lambda part: part.take([one.event for one in routed], shares))
 
-    async def _in_others(self, routed: Sequence[Routed]) -> list[list[Accepted]]:
-        copying = (self._copied(number, routed) for number in range(len(self.parts)))
-        return list(await asyncio.gather(*copying))
+    async def _in_others(
+        self, settled: Sequence[Settled]
+    ) -> tuple[list[Accepted], dict[int, Exception]]:
+        """What they say, and which of them are away: they have it when they are back."""
+        away: dict[int, Exception] = {}
 
-    async def _copied(self, number: int, routed: Sequence[Routed]) -> list[Accepted]:
-        needed = [one for one in routed if number in one.others]
-        if not needed:
+        async def copied(number: int) -> list[Accepted]:
+            try:
+                return await self._copied(number, _for(number, settled))
+            except AWAY as error:
+                log.warning("event.delayed", error=str(error))
+                away[number] = error
+                return []
+
+        lots = await asyncio.gather(*map(copied, range(len(self.parts))))
+        return [each for lot in lots for each in lot], away
+
+    async def _copied(self, number: int, settled: Sequence[Settled]) -> list[Accepted]:
+        """As it was taken in at home."""
+        if not settled:
             return []
-        share = _share(number, needed, home=False)
-        events = [one.event for one in needed]
-        return await self.at(number, lambda part: part.take(events, share))
-
-    async def _whole_answer(
-        self, one: Routed, answer: Accepted, copies: Sequence[Sequence[Accepted]]
-    ) -> Accepted:
-        """That of its home, and what the others add to it."""
-        if answer.duplicate:  # perhaps of a time when others needed it
-            return await self.whole_answer(one.event, one.home, answer)
-        more = [
-            each
-            for lot in copies
-            for each in lot
-            if (each.source, each.id) == (answer.source, answer.id)
+        shares = [
+            Copy(tuple(due for due in one.copies.starts if due.store == number)) for one in settled
         ]
-        return added(answer, more)
-
-    async def whole_answer(self, event: Event, home: int, answer: Accepted) -> Accepted:
-        pair = event.source, event.id
-
-        async def known(part: Part) -> list[StoredEvent]:
-            return list((await part.known([pair])).values())
-
-        lots = await self.all(known)
-        stored = [each for number, lot in enumerate(lots) if number != home for each in lot]
-        return added(answer, [msgspec.json.decode(one.answer, type=Accepted) for one in stored])
+        events = [one.event for one in settled]
+        taken = await self.at(number, lambda part: part.take(events, shares))
+        return [one.answer for one in taken]
 
     # where it goes
 
@@ -210,12 +217,15 @@ def is_copy(stored: StoredEvent) -> bool:
     return msgspec.json.decode(stored.answer or b"{}", type=_Kept).copied
 
 
-def _share(number: int, routed: Sequence[Routed], *, home: bool) -> Share:
-    here, there = set[Pair](), set[Pair]()
-    for one in routed:
-        for key, owner in one.keys.items():
-            (here if owner == number else there).add(key)
-    return Share(home, tuple(sorted(here)), tuple(sorted(there)))
+def _for(number: int, settled: Sequence[Settled]) -> list[Settled]:
+    """Those of which this store has a copy."""
+    return [one for one in settled if number in one.copies.stores]
+
+
+def _whole_answer(one: Settled, copies: Sequence[Accepted]) -> Accepted:
+    """That of its home, and what the others add to it."""
+    pair = one.answer.source, one.answer.id
+    return added(one.answer, [each for each in copies if (each.source, each.id) == pair])
 
 
 async def _keys_of(part: Part, event: Event) -> tuple[bool, list[tuple[Pair, bool]]]:

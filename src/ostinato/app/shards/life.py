@@ -50,6 +50,8 @@ class Living(Deploying):
         for number in range(len(self.parts)):
             await self.at(number, lambda part: part.begin())
         await self._adopt()
+        for presence in self.presences:
+            presence.watch()
         self.whole._loop = asyncio.get_running_loop()
 
     async def close(self, drain: float | None = None) -> None:
@@ -60,6 +62,10 @@ class Living(Deploying):
 
     async def _close_parts(self, drain: float | None) -> None:
         """Each has its time for jobs at work, and all of them the same."""
+        for presence in self.presences:
+            presence.close()
+        for task in self.catching_up:
+            task.cancel()
         ends = (part.close(drain) for part in self.parts)
         failed = [
             error

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ostinato.app.marks import Say, marks_of
+from ostinato.app.doing import Once
+from ostinato.app.marks import SCOPE, Say, marks_of
 from ostinato.app.orchestrator import App
+from ostinato.app.shards.reserved import Reserve, answering
 from ostinato.config.settings import shown_store
 from ostinato.core.cloudevents import Event
 from ostinato.core.shards import Mark, Marks
 from ostinato.core.triggers import match
+from ostinato.core.uids import uid_problem
 from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
-from ostinato.ports import DeadLetter, Page, RunQuery, Seat, StoredEvent, Version
-from ostinato.runtime.inbox import Accept, Accepted
+from ostinato.ports import DeadLetter, Page, Reply, RunQuery, Seat, StoredEvent, Version
 from ostinato.runtime.letters import judged
-from ostinato.runtime.posts import Pair
+from ostinato.runtime.posts import Pair, Post
 from ostinato.runtime.service import Service
-from ostinato.runtime.shares import Share, key_of
+from ostinato.runtime.shares import AcceptShare, Copy, Home, Settled, key_of
+from ostinato.runtime.starts import replayed
 from ostinato.runtime.wanted import Wanted
 
 Deliver = Callable[[Sequence[Event]], Awaitable[None]]
@@ -89,6 +93,18 @@ class Part(App):
         """One that has partitions, and works with fewer stores. Who is late may go on."""
         return next((one for one in seats if one.partitions and one.stores < self._stores), None)
 
+    async def ask(self) -> object:
+        """Next to nothing, by a way on which no long list or batch is in front of it."""
+        if self.storage.members is not None:
+            return await self.storage.members.owners()
+        return await self.storage.reply(SCOPE, "place", 0)
+
+    def forget(self) -> None:
+        """What nobody waits for any more, and was not begun with."""
+        if self._service is not None:
+            engine = self._service.engine
+            engine.queue = deque(post for post in engine.queue if not _is_left(post))
+
     # what it knows
 
     async def has_run(self, run_id: str) -> bool:
@@ -113,20 +129,33 @@ class Part(App):
     async def start_key(
         self, workflow: str, version: int | None, uid: str | None, input: Any
     ) -> tuple[Pair, bool] | None:
-        """The key of this start, and whether it is that of a uid; None: it has none."""
+        """The key of this start, and whether it is that of a uid; None: it has none.
+
+        Raises what is wrong with it as it is.
+        """
         name, number = await self._resolved(workflow, version)
+        graph = self._catalog.graph(name, number)
+        if uid is None and graph.uid is None and graph.dedup is None:
+            return None
+        if uid is not None and (why := uid_problem(uid)):
+            raise InvalidInput(why)
+        data = self._catalog.called_input(name, number, input)
         if uid is not None:
             return (name, uid), True
-        graph = self._catalog.graph(name, number)
-        if graph.uid is None and graph.dedup is None:
-            return None
-        data = self._catalog.called_input(name, number, input)
         try:
             wanted = self.service.starter.wanted(name, number, None, data)
         except ExpressionError as error:
             raise InvalidInput(str(error)) from error
         key = key_of(wanted)
         return None if key is None else (key, wanted.uid is not None)
+
+    async def reserve(self, once: Once, store: int) -> int | None:
+        """Which store answers this request: the one with this number, or another that had it
+        before; None: this one has. Raises ``ConflictError`` when its key is another request's."""
+        asked = self._idempotency(once)
+        row: Reply = await self.service.ask(lambda answer: Reserve(asked, store, answer))
+        replayed(asked, row)
+        return answering(row)
 
     async def adopt(self, rows: Sequence[Version]) -> None:
         """Have these versions, as the first store has them."""
@@ -152,19 +181,19 @@ class Part(App):
             return []
         return _keys(wanted)
 
-    async def take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
-        service = self.service
-        if service.engine.territory.whole:
-            return await self._take(events, share)
-        found = await asyncio.gather(*[self._take([event], share) for event in events])
-        return [accepted for [accepted] in found]
+    async def take(self, events: Sequence[Event], shares: Sequence[Home | Copy]) -> list[Settled]:
+        if self.service.engine.territory.whole:
+            return await self._take(events, shares)
+        each = zip(events, shares, strict=True)
+        found = await asyncio.gather(*[self._take([event], [share]) for event, share in each])
+        return [settled for [settled] in found]
 
-    async def _take(self, events: Sequence[Event], share: Share) -> list[Accepted]:
+    async def _take(self, events: Sequence[Event], shares: Sequence[Home | Copy]) -> list[Settled]:
         service = self.service
-        answers: list[Accepted] = await service.ask(
-            lambda answer: Accept(service.starter, self._catalog, events, answer, share)
+        settled: list[Settled] = await service.ask(
+            lambda answer: AcceptShare(service.starter, self._catalog, events, answer, shares)
         )
-        return answers
+        return settled
 
     # where it belongs
 
@@ -184,6 +213,10 @@ class Part(App):
     async def has_mail_out(self) -> bool:
         """Events are on their way out."""
         return bool(await self.storage.outbox(1))
+
+
+def _is_left(post: Post) -> bool:
+    return post.answer is not None and post.answer.cancelled()
 
 
 def _keys(wanted: Sequence[Wanted]) -> list[tuple[Pair, bool]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ostinato.app.orchestrator import App
 from ostinato.app.shards.part import Part
+from ostinato.app.shards.presence import Presence
 from ostinato.core.cloudevents import Event
 from ostinato.errors import Refused, ShardAway, StoreError, UnknownCommit
 
@@ -31,6 +32,9 @@ class Parts(ABC):
         self.parts = [
             Part(whole, number, self._deliver, self._adopt, self._check_set) for number in stores
         ]
+        self.presences = [
+            Presence(part.name, part.ask, part.forget, self._is_back) for part in self.parts
+        ]
         self.counts: tuple[int, ...] = ()
         self.counted = asyncio.Event()
         self._owners: dict[Name, int] = {}
@@ -47,16 +51,23 @@ class Parts(ABC):
     async def _check_set(self) -> None:
         """Whether this process may have a part of the stores' runs."""
 
+    @abstractmethod
+    def _is_back(self) -> None:
+        """A store that was away is there again."""
+
     def named(self, number: int) -> str:
         return f"store {number + 1} of {len(self.parts)} ({self.parts[number].name})"
 
     async def at(self, number: int, work: Callable[[Part], Awaitable[T]]) -> T:
         """Raises ``ShardAway``, which names it, when its store does not answer."""
+        presence = self.presences[number]
         try:
-            return await work(self.parts[number])
+            async with presence.needed():
+                return await work(self.parts[number])
         except (Refused, UnknownCommit, ShardAway):
             raise
         except StoreError as error:
+            presence.look()
             told = f"{self.named(number)} does not answer; what is in the others goes on"
             which = f"store {number + 1} of {len(self.parts)}"
             raise ShardAway(f"{told}: {error}", which=which) from error
@@ -80,16 +91,41 @@ class Parts(ABC):
         known = self._owners.get((kind, name))
         if known is not None:
             return known
-        asked = (self.at(number, has) for number in range(len(self.parts)))
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        for number, has_it in enumerate(found):
-            if has_it is True:
-                self.remember(kind, name, number)
-                return number
-        for error in found:
-            if isinstance(error, BaseException):
-                raise error
+        asking = [asyncio.ensure_future(self._has(n, has)) for n in range(len(self.parts))]
+        away: list[Exception] = []
+        try:
+            for answer in asyncio.as_completed(asking):
+                number, has_it = await answer
+                if has_it is True:
+                    self.remember(kind, name, number)
+                    return number
+                if isinstance(has_it, Exception):
+                    away.append(has_it)
+        finally:
+            for one in asking:
+                one.cancel()
+        if away:
+            raise away[0]
         return None
+
+    async def _has(
+        self, number: int, has: Callable[[Part], Awaitable[bool]]
+    ) -> tuple[int, bool | Exception]:
+        try:
+            return number, await self.at(number, has)
+        except Exception as error:
+            return number, error
+
+    def handy(self) -> int:
+        """One that is at work here, for what any of them knows."""
+        here = (n for n, part in enumerate(self.parts) if part.works and not self.presences[n].away)
+        return next(here, 0)
+
+    async def answering(self, numbers: Iterable[int]) -> list[int]:
+        """Those of them that are there at this moment; who is away holds up nobody for long."""
+        asked = list(numbers)
+        there = await asyncio.gather(*(self.presences[number].answers() for number in asked))
+        return [number for number, is_there in zip(asked, there, strict=True) if is_there]
 
     async def run_owner(self, run_id: str) -> int | None:
         return await self.owner("run", run_id, lambda part: part.has_run(run_id))

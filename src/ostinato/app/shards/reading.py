@@ -95,9 +95,9 @@ class Reading(Starting):
     async def members(self) -> Roll:
         return merging.roll(await self.all(lambda part: part.members()))
 
-    def promote(self) -> None:
-        for part in self.parts:
-            part.promote()
+    def promote(self) -> bool:
+        stood_by = [part.promote() for part in self.parts]
+        return any(stood_by)
 
     def health(self) -> dict[str, Any]:
         """Ready when any of the stores takes starts: then there is work to send here."""

@@ -41,34 +41,52 @@ class Starting(Events):
         once: Once | None = None,
     ) -> Run:
         home = await self._start_home(workflow, version, uid, input, once)
-        run = await self.at(
-            home,
-            lambda part: part.start_run(
+        if once is not None:
+            home = await self._answering(once, home, wait)
+
+        async def begin(part: Part) -> Run:
+            return await part.start_run(
                 workflow, input, uid=uid, version=version, wait=wait, once=once
-            ),
-        )
+            )
+
+        run = await self.at(home, begin)
+        if run.replayed and not run.id and run.answer:  # another one answers: a uid means another
+            home = int(run.answer)  # store since a deployment
+            run = await self.at(home, begin)
         self.remember("run", run.id, home)
         return run
 
     async def _start_home(
         self, workflow: str, version: int | None, uid: str | None, input: Any, once: Once | None
     ) -> int:
-        """A request that was answered before is answered there again."""
-        found = await self.at(0, lambda part: part.start_key(workflow, version, uid, input))
+        found = await self.at(
+            self.handy(), lambda part: part.start_key(workflow, version, uid, input)
+        )
+        if found is not None:
+            return await self.key_home(found[0], uid=found[1])
         if once is not None:
-            asked = once.scope, once.key
-            if found is None:
-                return await self.key_home(asked, uid=False)
-            there = await self.all(lambda part: part.knows(asked, uid=False))
-            if True in there:  # perhaps under another uid, which is told as a conflict
-                return there.index(True)
-        return self._next_turn() if found is None else await self.key_home(found[0], uid=found[1])
+            return await self.key_home((once.scope, once.key), uid=False)
+        return await self._next_turn()
 
-    def _next_turn(self) -> int:
+    async def _answering(self, once: Once, home: int, wait: bool) -> int:
+        """Where a request is answered: its key has it before a run begins elsewhere."""
+        keeper = await self.key_home((once.scope, once.key), uid=False)
+        if keeper == home:
+            return home
+        await self.at(home, lambda part: part._room(wait))
+        other = await self.at(keeper, lambda part: part.reserve(once, home))
+        return keeper if other is None else other
+
+    async def _next_turn(self) -> int:
         """The next one that takes starts; of those that do not any, to be told so."""
         first, size = next(self._turns), len(self.parts)
         turns = [(first + number) % size for number in range(size)]
-        return next((number for number in turns if self.parts[number].health()["ready"]), turns[0])
+        here = [number for number in turns if not self.presences[number].away] or turns
+        ready = [number for number in here if self.parts[number].health()["ready"]]
+        for number in ready:
+            if await self.presences[number].answers():
+                return number
+        return (ready or here)[0]
 
     async def emit(
         self,

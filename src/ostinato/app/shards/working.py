@@ -85,15 +85,17 @@ class Working(Reading):
         self._first += 1
         found: list[Handed] = []
         away: list[OstinatoError] = []
-        for turn in range(len(self.parts)):
-            number = (self._first + turn) % len(self.parts)
+        size = len(self.parts)
+        turns = [(self._first + turn) % size for turn in range(size)]
+        asked_of = await self.answering(turns) or turns
+        for number in asked_of:
             if (left := _left(asked, found)) is None:
                 break
             try:
                 found += await self._fetch_at(number, structs.replace(left, wait=0), None)
             except OstinatoError as error:
                 away.append(error)
-        if len(away) == len(self.parts):  # else the others have what there is
+        if len(away) == len(asked_of):  # else the others have what there is
             raise away[0]
         return found
 

@@ -31,6 +31,7 @@ from ostinato.core.facts import (
     ScopeSatisfied,
 )
 from ostinato.core.graph import Graph, Node
+from ostinato.core.labels import label_problem
 from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
 from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
@@ -156,8 +157,8 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
         value = event.get(name)
         if value is not None and not isinstance(value, str):
             raise ExpressionError(f"emit.{name} gave {value!r:.80}, not a text")
-        if value is not None and len(value) > longest:
-            raise ExpressionError(f"emit.{name} has {len(value):,} characters, at most {longest:,}")
+        if value and (why := label_problem(value, longest)):
+            raise ExpressionError(f"emit.{name} {why}")
     if not event.get("type"):
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))

@@ -13,6 +13,7 @@ from ostinato.core.commands import FreePlaces, TakePlaces, Want
 from ostinato.core.decide.activation import Activation
 from ostinato.core.decide.moves import Fail, Said
 from ostinato.core.facts import NOTHING, Failure, JobQueued, RunQueued
+from ostinato.core.labels import nul_problem
 from ostinato.core.model import Limit
 from ostinato.core.names import Names
 from ostinato.core.state import State, Step
@@ -79,6 +80,8 @@ def _want(place: str, limit: Limit, names: Names) -> Want:
             raise ExpressionError(f"{what}.key: {limit.key.text} gave null, which is no key")
         shown = value if isinstance(value, str) else bytes(encode_value(value)).decode()
         name = f"{name}:{shown}"
+    if why := nul_problem(name):
+        raise ExpressionError(f"{what}.key {why}")
     if len(name) > LONGEST:
         raise ExpressionError(f"{what}.key is longer than {LONGEST} characters")
     return Want(name, limit.limit, limit.overflow.value, limit.per)
