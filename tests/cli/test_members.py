@@ -15,13 +15,14 @@ def _document(tmp_path):
     (tmp_path / "ask.yaml").write_text(ASKED)
 
 
-def test_on_a_file_there_is_one(ostinato, tmp_path):
+def test_on_a_file_without_a_server_there_is_nobody(ostinato, tmp_path):
     ostinato("deploy", "ask.yaml")
-    [seat] = json.loads(ostinato("members", "--json").out)["seats"]
-    assert seat["partitions"] == 64
-    head, line = ostinato("members").out.splitlines()
-    assert head.split() == ["member", "address", "version", "partitions", "is", "for"]
-    assert line.split()[3:5] == ["64", "hub"]
+    found = json.loads(ostinato("members", "--json").out)
+    assert (found["seats"], found["free"]) == ([], 64)
+    done = ostinato("members")
+    assert "nobody is there" in done.err
+    assert "64 of 64 partitions have no process" in done.err
+    assert "nobody works: start `ostinato serve`" in done.err
 
 
 SEATS = [
@@ -63,3 +64,6 @@ def test_a_server_is_asked(ostinato, tmp_path):
         told = ostinato("members", "promote", "--url", url)
         assert (told.code, "hub" in told.out) == (0, True)
         assert "did not stand by: nothing has changed" in told.err
+        head, line = ostinato("members").out.splitlines()
+        assert head.split() == ["member", "address", "version", "partitions", "is", "for"]
+        assert line.split()[3:5] == ["64", "hub"]

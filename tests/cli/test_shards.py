@@ -1,7 +1,9 @@
 """Commands on several stores, with a server and without."""
 
 import json
+import signal
 
+import psycopg
 import pytest
 
 from tests.cli.live import command, serving
@@ -67,3 +69,54 @@ def test_a_server_has_them_and_commands_find_it(tmp_path, new_database):
         assert server.end()[0] == 0
     listed = command(tmp_path, "runs", "--json", **environ)
     assert sorted(run["uid"] for run in json.loads(listed.stdout)) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.real
+def test_a_server_that_slept_while_a_store_was_added_ends(tmp_path, new_database):
+    stores = [new_database() for _ in range(3)]
+    few, all_of_them = ({"OSTINATO_STORE": json.dumps(these)} for these in (stores[:2], stores))
+    with serving(tmp_path, "hello.yaml", "--port", 0, "--json", **few) as old:
+        old.facts()
+        old.process.send_signal(signal.SIGSTOP)
+        for url in stores[:2]:
+            with psycopg.connect(url) as db:
+                db.execute("UPDATE ostinato.lease SET expires_at = 0")
+        with serving(tmp_path, "--port", 0, "--json", **all_of_them) as new:
+            new.facts()
+            code, _, err = old.end(signal.SIGCONT)
+            assert (code, "has 3 stores by now, and this process works with 2" in err) == (2, True)
+            assert new.end()[0] == 0
+
+
+READING = (
+    "runs", "events", "members", "stuck", "workers", "dead-letters", "tasks", "schedules",
+    "workflows", "operations", "show x", "clean",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reading", READING)
+def test_a_command_that_reads_makes_no_set(ostinato, tmp_path, reading):
+    ostinato("deploy", "hello.yaml", *STORES)
+    (tmp_path / "c.db").touch()
+    done = ostinato(*reading.split(), *STORES, "--store", "sqlite:///c.db")
+    assert done.code == 2
+    assert "a.db is in a set of 2 stores, and `store` names 3: this adds none" in done.err
+    assert "start `ostinato serve` with the new one last" in done.err
+    assert (tmp_path / "c.db").stat().st_size == 0
+    assert ostinato("runs", *STORES).code == 0
+
+
+def test_nor_does_one_that_writes_add_a_store(ostinato):
+    ostinato("deploy", "hello.yaml", *STORES[:2])
+    for command_ in (("start", "hello"), ("emit", "X"), ("deploy", "hello.yaml")):
+        done = ostinato(*command_, *STORES)
+        assert done.code in (2, 3), done.err
+        assert "a store of its own, and `store` names 2" in done.err or "no store here" in done.err
+    assert ostinato("runs", *STORES[:2]).code == 0
+
+
+def test_stores_that_are_not_there_are_not_made(ostinato, tmp_path):
+    (tmp_path / "a.db").touch()
+    done = ostinato("runs", *STORES)
+    assert (done.code, "b.db: there is no store here yet" in done.err) == (3, True)
+    assert not (tmp_path / "b.db").exists()

@@ -136,7 +136,7 @@ ELSEWHERE = Marks(Place("Z", 1))
     [
         ([B, A], "s1 is store 2 of its set and is named first: .* the order"),
         ([A, ELSEWHERE], "s2 is store 2 of another set, and is named as number 2"),
-        ([A, Marks()], "s2 should be store 2 of the set of s1, .* was it emptied"),
+        ([A, Marks()], "s2 should be store 2 of the set of s1, .* was it emptied.* one goes last"),
         ([A, B, Marks(empty=False)], "s3 is to be store 3, and is not empty"),
         ([Marks(), Marks(empty=False)], "s2 is to be store 2, and is not empty"),
         ([Marks(), B], "s2 is store 2 of a set, and s1, named first, is none of it"),

@@ -342,7 +342,7 @@ async def test_a_store_that_does_not_answer_in_time_is_an_error_that_says_so(tab
     app = process(table, time, lease=timedelta(seconds=1))
     never = asyncio.Event()
 
-    async def renew(lease, address, *, waits):
+    async def renew(lease, address, *, waits, stores):
         await never.wait()
 
     app.storage.members.renew = renew

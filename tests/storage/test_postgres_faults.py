@@ -11,7 +11,7 @@ import pytest
 from ostinato.errors import Fenced, Refused, StoreError, UnknownCommit
 from ostinato.ports import Batch, Page, RunQuery
 from ostinato.storage.postgres import PostgresStorage, link, schema
-from ostinato.storage.postgres.url import address
+from ostinato.storage.postgres.url import address, connect
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, schedule
 from tests.servers.postgres import Missing, postgres
@@ -316,6 +316,26 @@ async def test_many_processes_may_make_the_tables_at_once(url):
     steps = schema.shipped()
     made = await asyncio.gather(*[schema.migrate(address(url), steps) for _ in range(8)])
     assert sorted(map(len, made)) == [0] * 7 + [len(steps)]
+
+
+class Overtaken:
+    """Between any two questions of this connection, another process makes the tables."""
+
+    def __init__(self, db, at):
+        self._db, self._at = db, at
+
+    async def execute(self, *asked):
+        found = await self._db.execute(*asked)
+        await schema.migrate(self._at, schema.shipped())
+        return found
+
+
+async def test_tables_that_another_process_makes_meanwhile_are_not_something_elses(url):
+    at = address(url)
+    db = await connect(at, "tables")
+    async with db:
+        assert await schema._applied(at, Overtaken(db, at)) == {}
+        assert await schema._applied(at, db)
 
 
 async def test_what_newer_code_adds_does_no_harm_and_what_it_takes_away_does(url):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ostinato.core.shards import Mark, Marks, Place, refuse_alone
+from ostinato.core.shards import Mark, Marks, Place, refuse_alone, refuse_outgrown
+from ostinato.errors import ConflictError
 from ostinato.ports import EventQuery, Page, Reply, RunQuery, Storage
 from ostinato.runtime.change import Change
 from ostinato.runtime.engine import Engine
@@ -31,6 +32,26 @@ async def refuse_part(storage: Storage, name: str) -> None:
     """Raises ``SettingsError`` for a store that works with others."""
     if await _place(storage) is not None:
         refuse_alone(await marks_of(storage), name)
+
+
+async def refuse_fewer(storage: Storage, stores: int, name: str) -> None:
+    """For a process that works with so many ``stores``, and has just taken partitions of one of
+    them; ``storage`` is the first. Raises ``SettingsError`` when there are more by now,
+    ``ConflictError`` as long as another process is there that works with more.
+
+    Who adds a store is there with the longer list before it looks whether anybody has partitions
+    with a shorter one, and writes down the count after that. This looks the other way round, so of
+    the two one at least sees the other.
+    """
+    others = () if storage.members is None else (await storage.members.roll()).seats
+    counts = await _sizes(storage, "count")
+    refuse_outgrown(counts, stores, name)
+    for seat in others:
+        if seat.stores > stores and (seat.partitions or not seat.late):
+            raise ConflictError(
+                f"process {seat.id} at {seat.address} works with {seat.stores} stores, and this "
+                f"one with {stores}: start it with all of them, or let that one stop first"
+            )
 
 
 async def _place(storage: Storage) -> Place | None:

@@ -13,7 +13,6 @@ from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.letters import Letters
-from ostinato.app.marks import refuse_part
 from ostinato.app.parts import (
     HandlerFunction,
     consumer_workflow,
@@ -159,15 +158,16 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             raise
         return self
 
-    async def open(self, *, stand_by: bool = False) -> None:
+    async def open(self, *, stand_by: bool = False, begins: bool = True, adds: bool = True) -> None:
         """Own the store and know its workflows.
 
         Starts and events are stored from now on; no job starts before ``begin``. Where another
         process owns it: raises ``StoreLocked``, or waits for its turn beside it (``stand_by``).
-        Of several stores, each is opened so.
+        Of several stores, each is opened so. ``begins``: they may become a set that were none;
+        ``adds``: a set may get more than it had. Raises ``SettingsError`` where they may not.
         """
         if len(self.settings.stores) > 1:
-            await self._open_shards(stand_by=stand_by)
+            await self._open_shards(stand_by, begins, adds)
             return
         self._processes.prepare(self.handlers.all())
         self._retention = retention_of(self.settings)
@@ -191,14 +191,11 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             await storage.close()
             raise
 
-    async def _refuse_part(self) -> None:
-        await refuse_part(self.storage, self.settings.store_shown)
-
-    async def _open_shards(self, *, stand_by: bool) -> None:
+    async def _open_shards(self, stand_by: bool, begins: bool, adds: bool) -> None:
         """Until it is closed its verbs are those of the set: what an object has itself goes before
         what its class has, and who has one store pays nothing for that."""
         shards = importlib.import_module("ostinato.app.shards").Shards(self)
-        await shards.open(stand_by=stand_by)
+        await shards.open(stand_by=stand_by, begins=begins, adds=adds)
         vars(self).update(shards.verbs)
 
     async def _begin_to_work(self, taken: Taken | None) -> None:

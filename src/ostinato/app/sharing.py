@@ -4,15 +4,23 @@ has ended."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import abstractmethod
 from typing import Any
 
 from ostinato.app.deploying import Deploying
+from ostinato.app.marks import refuse_fewer, refuse_part
 from ostinato.app.reading import Reading
 from ostinato.core.run_ids import HUB, PARTITIONS
 from ostinato.core.state import State
 from ostinato.definitions import read
-from ostinato.errors import NothingIsRunning, OstinatoError, StoreLocked, Unloadable
+from ostinato.errors import (
+    NothingIsRunning,
+    OstinatoError,
+    SettingsError,
+    StoreLocked,
+    Unloadable,
+)
 from ostinato.ports import Partitions, Roll, Seat, Storage, Taken
 from ostinato.ports.members import NONE
 from ostinato.runtime.clock import StoreClock
@@ -25,7 +33,11 @@ log = logger("ostinato.app")
 
 
 class Sharing(Deploying, Reading):
-    """``_membership`` is None on a store of one process."""
+    """``_membership`` is None on a store of one process. ``ended`` is set when it may never work
+    again, and ``ended_by`` says why."""
+
+    _stores = 1
+    """How many the set has that it works with."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -33,6 +45,8 @@ class Sharing(Deploying, Reading):
         self._news: News | None = None
         self._bringing: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
+        self.ended = asyncio.Event()
+        self.ended_by: OstinatoError | None = None
 
     @property
     def stands_by(self) -> bool:
@@ -43,6 +57,8 @@ class Sharing(Deploying, Reading):
         """Why it does nothing."""
         if self._membership is None:
             return "not started"
+        if self.ended_by is not None:
+            return str(self.ended_by)
         return "standing by" if self._membership.waits else "joining"
 
     async def _state(self, run_id: str, message: str = "") -> State:
@@ -86,11 +102,35 @@ class Sharing(Deploying, Reading):
             heard=self._hear_time,
             news=self._news.heard,
             waits=settings.standby,
+            stores=self._stores,
         )
         await self._membership.come()
         if alone and (other := self._membership.other()) is not None:
             raise self._held_by(other)
-        return await self._membership.enter()
+        taken = await self._membership.enter()
+        if taken.partitions:
+            await self._check_set()
+        return taken
+
+    async def _refuse_part(self) -> None:
+        await refuse_part(self.storage, self.settings.store_shown)
+
+    async def _check_set(self) -> None:
+        """Whether it may work with what it has just taken. Raises as ``refuse_fewer``, and ends
+        where it never may again."""
+        try:
+            await refuse_fewer(self.storage, self._stores, self.settings.store_shown)
+            await self._refuse_part()
+        except SettingsError as error:
+            self._end(error)
+            raise
+
+    def _end(self, error: OstinatoError) -> None:
+        """Take nothing any more: this needs a person."""
+        self.ended_by = error
+        self.ended.set()
+        if self._membership is not None:
+            self._membership.waits = True
 
     def _stay(self) -> None:
         if self._membership is not None:
@@ -110,6 +150,7 @@ class Sharing(Deploying, Reading):
         async with self._beginning:
             first = self._service is None
             if first:
+                await self._check_set()
                 await self._begin_to_work(taken)
         if not first:
             await self.service.moves.take(taken)
@@ -138,6 +179,9 @@ class Sharing(Deploying, Reading):
         service, self._service = self._service, None
         if service is not None:
             await service.abandon()
+        with contextlib.suppress(OstinatoError, TimeoutError):  # it looks again when it has taken
+            async with asyncio.timeout(self.settings.lease.total_seconds() / 2):
+                await self._check_set()
 
     async def _leave(self) -> None:
         if self._bringing is not None:
@@ -153,6 +197,8 @@ class Sharing(Deploying, Reading):
     def _nobody(self) -> NothingIsRunning:
         if not self.stands_by or self._membership is None:
             return super()._nobody()
+        if self.ended_by is not None:
+            return NothingIsRunning(str(self.ended_by))
         does = "stands by" if self._membership.waits else "has no part of the runs yet"
         other = self._membership.other()
         where = "nobody does the work yet" if other is None else f"ask {other.address}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from ostinato.errors import SettingsError
@@ -41,6 +42,17 @@ def known_in_postgres(url: str) -> str | None:
     with _psycopg_named():
         from ostinato.storage.postgres.announced import known_address
     return known_address(url)
+
+
+def is_there(url: str) -> bool:
+    """Whether this store has been made; asking makes nothing. Raises ``StoreError`` when a database
+    cannot be reached."""
+    if url.startswith(SERVERS):
+        with _psycopg_named():
+            from ostinato.storage.postgres.announced import has_tables
+        return has_tables(url)
+    file = url.removeprefix("sqlite:///")
+    return file == url or Path(file).exists()
 
 
 def scratch_store(url: str) -> AbstractContextManager[str]:

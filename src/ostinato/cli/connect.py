@@ -6,14 +6,17 @@ answers; else the store itself, opened here without doing any of its work.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from ostinato.app.address import known_address, looking
-from ostinato.cli.client import Client
+from ostinato.app.wiring import is_there
+from ostinato.cli.client import Client, Data
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.remote import RemoteClient
 from ostinato.config import Settings
+from ostinato.config.settings import shown_store
 from ostinato.errors import StoreLocked
 
 
@@ -27,15 +30,51 @@ async def connected(settings: Settings, *, creates: bool = False) -> AsyncIterat
         finally:
             await remote.close()
         return
-    file = settings.store_file
-    if file is not None and not file.exists() and not creates:
-        hint = "ostinato serve makes one; or name another: --store sqlite:///FILE"
-        raise Stop(f"{file}: there is no store here yet", hint=hint, code=UNREACHABLE)
+    if not creates:
+        await _refuse_missing(settings)
     from ostinato.cli.local import opened
 
-    try:
-        async with opened(settings) as local:
+    with _locked_explained():
+        async with opened(settings, creates=creates) as local:
             yield local
+
+
+async def members_of(settings: Settings) -> Data:
+    """Who is at the stores, as a server sees it, or else as they say themselves: whoever only asks
+    is none of them."""
+    remote = await _remote(settings)
+    if remote is not None:
+        try:
+            return await remote.members()
+        finally:
+            await remote.close()
+    await _refuse_missing(settings)
+    from ostinato.cli.local import members
+
+    with _locked_explained():
+        return await members(settings)
+
+
+async def _refuse_missing(settings: Settings) -> None:
+    for url in settings.stores:
+        if not await asyncio.to_thread(is_there, url):
+            raise Stop(
+                f"{shown_store(url)}: there is no store here yet",
+                hint=_MAKES,
+                code=UNREACHABLE,
+            )
+
+
+_MAKES = (
+    "ostinato serve or deploy makes one, and ostinato tables in a database; or name another: "
+    "--store sqlite:///FILE or postgresql://…"
+)
+
+
+@contextmanager
+def _locked_explained() -> Iterator[None]:
+    try:
+        yield
     except StoreLocked as error:
         hint = "its server is starting or hangs; try again, or name it: OSTINATO_URL"
         raise Stop(str(error), hint=hint, code=UNREACHABLE) from error

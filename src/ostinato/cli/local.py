@@ -18,12 +18,28 @@ from typing import Any
 import msgspec
 
 from ostinato.app import App, letter_view
+from ostinato.app.marks import marks_of, refuse_part
+from ostinato.app.shards import merging
+from ostinato.app.wiring import open_store
 from ostinato.cli.client import Data
+from ostinato.cli.words import now_ms
 from ostinato.config import Settings
+from ostinato.config.settings import shown_store
 from ostinato.core.cloudevents import to_json
 from ostinato.core.durations import parse_duration
 from ostinato.core.instants import parse_instant
-from ostinato.ports import EventQuery, Head, LetterQuery, Page, RunFilter, RunQuery, TaskQuery
+from ostinato.core.run_ids import PARTITIONS
+from ostinato.core.shards import refuse_new
+from ostinato.ports import (
+    EventQuery,
+    Head,
+    LetterQuery,
+    Page,
+    Roll,
+    RunFilter,
+    RunQuery,
+    TaskQuery,
+)
 from ostinato.telemetry.logs import warn_on_stderr
 
 FACTS = 1_000
@@ -34,17 +50,47 @@ OPERATOR = "local operator"
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[LocalClient]:
-    """Without ``begin``, no run goes on here."""
+async def opened(settings: Settings, *, creates: bool = False) -> AsyncIterator[LocalClient]:
+    """Without ``begin``, no run goes on here. Only a server adds a store to a set."""
     app, restore = App(settings), warn_on_stderr()
     try:
-        await app.open()
+        await app.open(begins=creates, adds=False)
         try:
             yield LocalClient(app, settings)
         finally:
             await app.close(drain=0)
     finally:
         restore()
+
+
+async def members(settings: Settings) -> Data:
+    """Who is at the stores; this process joins nobody."""
+    restore = warn_on_stderr()
+    try:
+        rolls = [await _roll(settings, number) for number in range(len(settings.stores))]
+    finally:
+        restore()
+    found: Data = _plain(rolls[0] if len(rolls) == 1 else merging.roll(rolls))
+    return found
+
+
+async def _roll(settings: Settings, number: int) -> Roll:
+    """A file has no members: who works on it, has locked it. The first store says how many there
+    are."""
+    url, count = settings.stores[number], len(settings.stores)
+    storage = open_store(url)
+    await storage.open()
+    try:
+        if count == 1:
+            await refuse_part(storage, shown_store(url))
+        elif number == 0:
+            first = await marks_of(storage)
+            refuse_new(first, count, shown_store(url), begins=False, adds=False)
+        if storage.members is None:
+            return Roll(now_ms(), (), free=PARTITIONS)
+        return await storage.members.roll()
+    finally:
+        await storage.close()
 
 
 class LocalClient:

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ostinato.cli import output
-from ostinato.cli.connect import connected
+from ostinato.cli.connect import connected, members_of
 from ostinato.cli.failure import USAGE, Stop
 from ostinato.cli.options import Json, Store, Url, settings_from
 from ostinato.cli.words import span
 from ostinato.config import Settings
-from ostinato.core.run_ids import PARTITIONS
 
 COLUMNS = ("member", "address", "version", "partitions", "is", "for")
 
@@ -46,19 +45,23 @@ def members(
     if found.get("promoted") is False:
         output.note("this server did not stand by: nothing has changed")
     if free := found["free"]:
-        count = PARTITIONS * _stores(found["seats"])
+        count = free + sum(seat["partitions"] for seat in found["seats"])
         output.note(f"{free} of {count} partitions have no process: their runs wait for one")
+        if free == count:
+            output.note(f"nobody works: {_mend(found['seats'])}")
 
 
-def _stores(seats: list[dict[str, Any]]) -> int:
-    """Of several, its number stands before a seat's id."""
-    return len({seat["id"].partition("/")[0] for seat in seats if "/" in seat["id"]}) or 1
+def _mend(seats: list[dict[str, Any]]) -> str:
+    reserve = next((one["address"] for one in seats if one["waits"] and not one["late"]), None)
+    if reserve is None:
+        return "start `ostinato serve`"
+    return f"start `ostinato serve`, or ostinato members promote --url {reserve}"
 
 
 async def _asked(settings: Settings, *, promote: bool) -> dict[str, Any]:
+    if not promote:
+        return await members_of(settings)
     async with connected(settings) as client:
-        if not promote:
-            return await client.members()
         promoted = await client.promote()
         return {**await client.members(), "promoted": promoted}
 

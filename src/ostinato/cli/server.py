@@ -53,6 +53,8 @@ async def serving(app: App, documents: Sequence[Path] = (), *, json: bool = Fals
         async with _opened(app, settings):
             with address_told(settings, url):
                 await _serve(app, listener, stopping, lambda: _tell(app, url, json))
+            if app.ended_by is not None:
+                raise app.ended_by
 
 
 @contextlib.contextmanager
@@ -187,10 +189,18 @@ async def _serve(
     server = _Server(config, ready)
     async with asyncio.TaskGroup() as group:
         watch = group.create_task(_stopped(stopping, server, door))
+        ended = group.create_task(_ended(app, stopping))
         await server.serve([listener])
         watch.cancel()
+        ended.cancel()
     if not server.started:
         raise Stop("the server did not start; its log says why", code=FAILED)
+
+
+async def _ended(app: App, stopping: asyncio.Event) -> None:
+    """It may never work again; why is told at the end."""
+    await app.ended.wait()
+    stopping.set()
 
 
 async def _stopped(stopping: asyncio.Event, server: uvicorn.Server, door: Any) -> None:

@@ -6,6 +6,7 @@ and refuses with a message that shows a right form.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -199,9 +200,16 @@ def _stores(value: Any) -> str | tuple[str, ...]:
         return stores[0]
     if "memory:" in stores:
         raise _refuse(_show_stores(stores), "files or databases, each of them once")
-    if twice := next((one for one in stores if stores.count(one) > 1), None):
+    places = list(map(_place, stores))
+    if twice := next((one for one in stores if places.count(_place(one)) > 1), None):
         raise SettingsError(f"{_show_store(twice)} is there twice; name each of them once")
     return stores
+
+
+def _place(store: str) -> str:
+    """A file has many names."""
+    file = store.removeprefix("sqlite:///")
+    return store if file == store else os.path.realpath(file)
 
 
 _NEXT_STORE = re.compile(r"\s+(?=[a-z]+:)")

@@ -95,6 +95,35 @@ def refuse_alone(marks: Marks, name: str) -> None:
         )
 
 
+def refuse_outgrown(counts: Sequence[int], stores: int, name: str) -> None:
+    """Raises ``SettingsError`` when a process that works with so many ``stores`` may do so no
+    longer."""
+    if counts and counts[-1] > stores:
+        raise SettingsError(
+            f"the set of {name} has {counts[-1]} stores by now, and this process works with "
+            f"{stores}: start it again with all of them in `store`, in their order"
+        )
+
+
+def refuse_new(first: Marks, stores: int, name: str, *, begins: bool, adds: bool) -> None:
+    """What the ``first`` of so many ``stores`` says. Raises ``SettingsError`` when they are no set
+    yet, or one of fewer, for whom does not make one (``begins``) or add to one (``adds``)."""
+    known = first.counts[-1] if first.counts else int(not first.empty)
+    if known >= stores or (first.place is not None and first.place.number):
+        return
+    if not known and not begins:
+        raise SettingsError(
+            f"these {stores} stores are no set yet: `ostinato serve` or `ostinato deploy` with all "
+            "of them makes one"
+        )
+    if known and not adds:
+        has = f"is in a set of {known} stores" if known > 1 else "is a store of its own"
+        raise SettingsError(
+            f"{name} {has}, and `store` names {stores}: this adds none. Name those that there are; "
+            "to add one, stop every server, then start `ostinato serve` with the new one last"
+        )
+
+
 def next_marks(marks: Sequence[Marks], names: Sequence[str], new_set: str) -> list[Mark]:
     """What is to be written down next, before these stores may work together; empty: nothing.
 
@@ -153,7 +182,8 @@ def _refuse_others(marks: Sequence[Marks], names: Sequence[str], known: int) -> 
         if other.place is None and number < known:
             raise SettingsError(
                 f"{names[number]} should be store {number + 1} of the set of {names[0]}, and does "
-                "not say so: is it another database, or was it emptied? Bring the right one back"
+                "not say so: is it another database, or was it emptied? Bring the right one back; "
+                "a new one goes last"
             )
         if other.place is not None and other.place != Place(first.set, number):
             whose = "this set" if other.place.set == first.set else "another set"

@@ -25,7 +25,8 @@ MISSED = "missed"
 class Seat(Struct, frozen=True, gc=False):
     """One process at a shared store. ``since`` is when it came (ms), ``late`` that its lease is
     over; both by the store's clock. ``partitions`` is how many it has; ``waits``: it takes none
-    until it is told to.
+    until it is told to. ``stores`` is how many there are in the set that it works with, this one
+    included.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Seat(Struct, frozen=True, gc=False):
     partitions: int = 0
     waits: bool = False
     late: bool = False
+    stores: int = 1
 
 
 class Roll(Struct, frozen=True):
@@ -71,7 +73,12 @@ class Members(Protocol):
     id: str
     """Of this process, for as long as it is connected."""
 
-    async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
+    async def roll(self) -> Roll:
+        """Who is there; whoever only asks is not."""
+
+    async def renew(
+        self, lease: int, address: str, *, waits: bool = False, stores: int = 1
+    ) -> Roll:
         """Come, or stay, for ``lease`` ms from now on.
 
         Raises ``Fenced``, once, when others have buried this process since.

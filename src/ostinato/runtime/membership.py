@@ -45,7 +45,7 @@ class Work(Protocol):
 class Membership:
     """``span`` is the length of a lease in seconds. ``heard`` gets the store's time (ms) and when
     it was asked (seconds, as the ``lease`` counts), ``news`` what others hint at. ``waits``: it
-    takes nothing until it is told.
+    takes nothing until it is told. ``stores`` is how many there are in the set, this one included.
     """
 
     def __init__(
@@ -59,12 +59,14 @@ class Membership:
         heard: Callable[[int, float], None],
         news: Callable[[Sequence[str]], None],
         waits: bool = False,
+        stores: int = 1,
     ) -> None:
         self.members = members
         self.lease = lease
         self.waits = waits
         self.owned: Partitions = frozenset()
         self.roll = Roll(0, ())
+        self._stores = stores
         self._span = span
         self._address = address
         self._work = work
@@ -155,7 +157,9 @@ class Membership:
         began, lease = self.lease.now(), round(self._span * 1000)
         try:
             async with asyncio.timeout(self._span / 2):
-                self.roll = await self.members.renew(lease, self._address(), waits=self.waits)
+                self.roll = await self.members.renew(
+                    lease, self._address(), waits=self.waits, stores=self._stores
+                )
         except TimeoutError:
             said = f"the store does not answer within {self._span / 2:g} s"
             raise StoreError(f"{said}; look at its load, or make `lease` longer") from None

@@ -2,11 +2,13 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from ostinato import App
 from ostinato.app.moving import move_store
-from ostinato.config import Settings
+from ostinato.app.shards.life import Living
+from ostinato.config import Settings, read_settings
 from ostinato.errors import (
     ConflictError,
     NothingIsRunning,
@@ -16,6 +18,7 @@ from ostinato.errors import (
     StoreLocked,
 )
 from ostinato.ports import EventQuery, Page, RunQuery
+from ostinato.storage.postgres import PostgresStorage
 from tests.app.shards.conftest import heads_in, judged, parts_of, uids_at, until
 
 
@@ -211,15 +214,171 @@ async def test_two_begin_a_set_at_once(databases):
         await other.close(0)
 
 
-async def test_a_store_is_not_added_while_others_work_with_fewer(databases, monkeypatch):
-    monkeypatch.setattr("ostinato.app.shards.life.PATIENCE", 0.3)
-    async with databases.app(1) as alone:
-        with pytest.raises(ConflictError, match="with fewer of them"):
+async def test_a_store_is_not_added_while_others_work_with_fewer(databases):
+    """It is refused before it has anything, or has asked for the new store."""
+    nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
+    for count in (1, 2):
+        longer = databases.app(stores=(*databases.stores(count), nowhere))
+        async with databases.app(count) as few:
+            [first, *_] = [part.storage for part in parts_of(few)] if count > 1 else [few.storage]
+            before = await first.members.owners()
+            with pytest.raises(ConflictError, match=f"works on store 1 of .* with {count} of"):
+                await longer.open(stand_by=True)
+            assert await first.members.owners() == before
+            assert await (await few.start("work")).result(timeout=20)
+    async with databases.app(3) as app:
+        assert await app.count_runs(RunQuery()) == 2
+
+
+async def test_one_that_works_on_the_new_store_alone_is_in_the_way_too(databases):
+    first, second = databases.stores(2)
+    async with databases.app(stores=(second,), document=None):
+        with pytest.raises(ConflictError, match=r"works on store 2 of 2 .* with 1 of these"):
+            async with databases.app(stores=(first, second)):
+                pass
+
+
+def asleep(app):
+    """As a process that is stopped: it renews nothing."""
+    for part in parts_of(app):
+        part._membership._task.cancel()
+
+
+async def late(app):
+    """Its leases are over."""
+    for part in parts_of(app):
+        with psycopg.connect(part.settings.only_store) as db:
+            db.execute("UPDATE ostinato.lease SET expires_at = 0 WHERE member = %s", (part.member,))
+
+
+def awake(app):
+    for part in parts_of(app):
+        part._membership.begin()
+        part._membership.look()
+
+
+async def test_who_slept_while_a_store_was_added_works_no_more(databases):
+    async with databases.app(2) as old:
+        asleep(old)
+        await late(old)
+        async with databases.app(3) as new:
+            awake(old)
+            await old.ended.wait()
+            assert "has 3 stores by now, and this process works with 2" in str(old.ended_by)
+            with pytest.raises(NothingIsRunning, match="3 stores by now"):
+                await old.start("work", uid="u")
+            assert "3 stores by now" in old.health()["reason"]
+            for number in range(2):
+                seats = (await parts_of(new)[number].storage.members.roll()).seats
+                assert sum(seat.partitions for seat in seats if seat.stores == 3) == 64
+            assert await (await new.start("work")).result(timeout=20)
+
+
+async def test_so_does_one_that_was_alone(databases):
+    async with databases.app(1) as old:
+        old._membership._task.cancel()
+        with psycopg.connect(old.settings.only_store) as db:
+            db.execute("UPDATE ostinato.lease SET expires_at = 0")
+        async with databases.app(2):
+            old._membership.begin()
+            old._membership.look()
+            await old.ended.wait()
+            assert "has 2 stores by now, and this process works with 1" in str(old.ended_by)
+
+
+async def other(url):
+    storage = PostgresStorage(url)
+    await storage.open()
+    return storage
+
+
+async def test_the_count_is_written_when_nobody_has_partitions_with_fewer(databases, monkeypatch):
+    """Somebody takes some after the look at who is there; it goes away, as it looks after that."""
+    async with databases.app(2):
+        pass
+    joins, before, seen = await other(databases.urls[1]), [], asyncio.Event()
+    write, look = Living._write_down, Living._joined_by_fewer
+
+    async def takes_first(self, marks):
+        await joins.members.renew(60_000, "http://joins", stores=2)
+        await self.parts[1].storage.members.give(range(9))
+        before.append((await joins.members.take(9)).partitions)
+        await write(self, marks)
+
+    async def looks(self):
+        found = await look(self)
+        if found:
+            assert (await self.parts[0].marks()).counts == (2,)
+            await joins.members.leave()
+            seen.set()
+        return found
+
+    monkeypatch.setattr(Living, "_write_down", takes_first)
+    monkeypatch.setattr(Living, "_joined_by_fewer", looks)
+    try:
+        async with databases.app(3) as app:
+            assert len(before[0]) == 9
+            assert seen.is_set()
+            assert app.runs.__self__.counts == (2, 3)
+    finally:
+        await joins.close()
+
+
+async def test_who_takes_while_a_store_is_added_lets_go(databases):
+    """The other order: the count is not written yet, and who is about to is there."""
+    async with databases.app(2):
+        pass
+    grows = await other(databases.urls[0])
+    try:
+        await grows.members.renew(60_000, "http://grows", stores=3)
+        with pytest.raises(ConflictError, match="works with 3 stores, and this one with 2"):
             async with databases.app(2):
                 pass
-        assert await (await alone.start("work")).result(timeout=20)
-    async with databases.app(2) as app:
-        assert await app.count_runs(RunQuery()) == 1
+        assert await grows.members.owners() == {}
+        await grows.members.leave()
+        async with databases.app(2):
+            pass
+    finally:
+        await grows.close()
+
+
+async def test_a_database_that_is_named_twice_is_refused(databases):
+    [url] = databases.stores(1)
+    twice = url.replace("127.0.0.1", "localhost")
+    assert twice != url
+    for stores in ((url, twice), (url, *databases.stores(2)[1:], twice)):
+        await refused(databases.app(stores=stores), "are the same database under two names")
+    async with databases.app(stores=(url,)) as app:
+        assert await app.count_runs(RunQuery()) == 0
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="each of them once"):
+        read_settings({"store": ["sqlite:///a.db", f"sqlite:///{tmp_path}/./a.db"]})
+
+
+async def test_a_set_is_begun_and_grown_only_by_who_may(shards):
+    async def opened(count, **may):
+        app = shards.app(count, document=None)
+        try:
+            await app.open(**may)
+        finally:
+            await app.close(0)
+
+    with pytest.raises(SettingsError, match="these 2 stores are no set yet"):
+        await opened(2, begins=False, adds=False)
+    async with shards.app(1):
+        pass
+    with pytest.raises(SettingsError, match="is a store of its own, and `store` names 2"):
+        await opened(2, adds=False)
+    async with shards.app(2):
+        pass
+    with pytest.raises(SettingsError, match="is in a set of 2 stores, and `store` names 3"):
+        await opened(3, adds=False)
+    await opened(2, begins=False, adds=False)
+    await refused(shards.app(1), "is store 1 of 2")
+    await opened(3)
 
 
 async def test_a_process_that_stands_by_reads(databases):

@@ -9,10 +9,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ostinato.app.marks import refuse_fewer
 from ostinato.app.shards.deploying import Deploying
 from ostinato.bus.memory import EVERY, MemoryBus
-from ostinato.core.shards import Mark, Marks, grows, next_marks
+from ostinato.core.shards import Mark, Marks, grows, next_marks, refuse_new
 from ostinato.errors import ConflictError, SettingsError
+from ostinato.ports import Seat
+from ostinato.runtime.service import Service
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.shards")
@@ -24,15 +27,15 @@ PAUSE = 0.1
 
 
 class Living(Deploying):
-    async def open(self, *, stand_by: bool = False) -> None:
+    async def open(self, *, stand_by: bool = False, begins: bool = True, adds: bool = True) -> None:
         """Raises ``SettingsError`` for stores that are no set, before any of them is at work."""
         whole = self.whole
         whole._processes.prepare(whole.handlers.all())
         try:
-            for number in range(len(self.parts)):
-                await self.at(number, lambda part: part.storage.open())
+            await self._come(begins, adds)
             before = await self._marks()
             self._missing(before)
+            await self._refuse_mail(grows(before))
             for number in range(len(self.parts)):
                 await self.at(number, lambda part: part.open(stand_by=stand_by))
             await self._write_down(before)
@@ -81,6 +84,49 @@ class Living(Deploying):
         own = (name for name in names if callable(getattr(type(self), name)))
         return {name: getattr(self, name) for name in own if hasattr(type(self.whole), name)}
 
+    # who else is there
+
+    async def _come(self, begins: bool, adds: bool) -> None:
+        """Be at each store, and have nothing of it yet. The first one says whether this can be,
+        before the others are touched."""
+        stores, first = len(self.parts), Marks()
+        for number in range(stores):
+            await self.at(number, lambda part: part.storage.open())
+            seats = await self.at(number, lambda part: part.announce())
+            self._refuse_twice(number, seats)
+            if number == 0:
+                first = await self.at(0, lambda part: part.marks())
+                refuse_new(first, stores, self.parts[0].name, begins=begins, adds=adds)
+            if first.counts[-1:] != (stores,):
+                self._refuse_fewer(number, [seat for seat in seats if not seat.late])
+
+    def _refuse_twice(self, number: int, seats: Sequence[Seat]) -> None:
+        here = {seat.id for seat in seats}
+        for before in self.parts[:number]:
+            if before.member in here:
+                raise SettingsError(
+                    f"{before.name} and {self.parts[number].name} are the same database under two "
+                    "names: name each of them once"
+                )
+
+    def _refuse_fewer(self, number: int, seats: Sequence[Seat]) -> None:
+        seat = self.parts[number].fewer(seats)
+        if seat is not None:
+            raise ConflictError(
+                f"process {seat.id} at {seat.address} works on {self.named(number)} with "
+                f"{seat.stores} of these stores: stop all that do, then start them with all "
+                f"{len(self.parts)}. One that was killed is gone when its lease is over"
+            )
+
+    async def _check_set(self) -> None:
+        first, count = self.parts[0], len(self.parts)
+        try:
+            await self.at(0, lambda part: refuse_fewer(part.storage, count, first.name))
+        except SettingsError as error:
+            for app in (self.whole, *self.parts):
+                app._end(error)
+            raise
+
     # what is written down
 
     async def _marks(self, before: Sequence[Marks] = ()) -> list[Marks]:
@@ -96,21 +142,33 @@ class Living(Deploying):
         """Whoever leads a store writes into it; the others wait for that."""
         waited = 0.0
         while True:
+            leading = self._leading()
             marks = await self._marks(before)
             steps = self._missing(marks)
             if not steps:
                 break
-            mine = [step for step in steps if self.parts[step.number].leads]
-            if not mine:
+            mine = [step for step in steps if step.number in leading]
+            if not mine or await self._joined_by_fewer():
                 waited = await self._wait(waited)
                 continue
-            if (size := grows(marks)) and self.parts[0].leads:
-                await self._refuse_growth(size)
+            if 0 in leading:
+                await self._refuse_mail(grows(marks))
             for number in {step.number for step in mine}:
                 said = [step for step in mine if step.number == number]
-                await self.parts[number].say(said, marks[number])
+                await self.parts[number].say(said, marks[number], leading[number])
         self.counts = marks[0].counts
         self.counted.set()
+
+    def _leading(self) -> dict[int, Service]:
+        """What is written is refused when the store has buried this process since."""
+        return {number: part.service for number, part in enumerate(self.parts) if part.leads}
+
+    async def _joined_by_fewer(self) -> bool:
+        """Whether somebody with a shorter list has taken partitions since; such a one finds this
+        process, and lets them go."""
+        seats = await self.all(lambda part: part.seats())
+        found = (part.fewer(there) for part, there in zip(self.parts, seats, strict=True))
+        return any(seat is not None for seat in found)
 
     async def _wait(self, waited: float) -> float:
         if waited > PATIENCE:
@@ -121,13 +179,8 @@ class Living(Deploying):
         await asyncio.sleep(PAUSE)
         return waited + PAUSE
 
-    async def _refuse_growth(self, before: int) -> None:
-        """What is on its way was sent off when there were fewer."""
-        if not self.parts[0].is_alone:
-            raise ConflictError(
-                f"other processes work on {self.named(0)} with fewer stores: stop them all, then "
-                "start them with the longer list"
-            )
+    async def _refuse_mail(self, before: int) -> None:
+        """What is on its way was sent off when there were so many."""
         for number in range(before):
             if await self.parts[number].has_mail_out():
                 raise SettingsError(

@@ -120,7 +120,7 @@ def roll(rolls: Sequence[Roll]) -> Roll:
     """Each process comes once for each store, with the number of that in front."""
     seats = tuple(
         Seat(f"{number}/{seat.id}", seat.address, seat.version, seat.since, seat.partitions,
-             seat.waits, seat.late)
+             seat.waits, seat.late, seat.stores)
         for number, one in enumerate(rolls, 1) for seat in one.seats
     )  # fmt: skip
     hub = rolls[0].hub

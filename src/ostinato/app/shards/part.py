@@ -18,23 +18,26 @@ from ostinato.core.shards import Mark, Marks
 from ostinato.core.triggers import match
 from ostinato.core.uids import uid_problem
 from ostinato.errors import ExpressionError, InvalidInput, NotFoundError, OstinatoError
-from ostinato.ports import DeadLetter, Page, Reply, RunQuery, StoredEvent, Version
+from ostinato.ports import DeadLetter, Page, Reply, RunQuery, Seat, StoredEvent, Version
 from ostinato.runtime.letters import judged
 from ostinato.runtime.posts import Pair, Post
+from ostinato.runtime.service import Service
 from ostinato.runtime.shares import AcceptShare, Copy, Home, Settled, key_of
 from ostinato.runtime.starts import replayed
 from ostinato.runtime.wanted import Wanted
 
 Deliver = Callable[[Sequence[Event]], Awaitable[None]]
+Ask = Callable[[], Awaitable[None]]
 
 
 class Part(App):
     """``deliver`` gets the events that runs emit, and those that other stores need as well;
-    ``deployed`` hears that there may be new documents.
+    ``deployed`` hears that there may be new documents; ``check_set`` is asked whether it may work
+    with what it has taken.
     """
 
     def __init__(
-        self, whole: App, number: int, deliver: Deliver, deployed: Callable[[], Awaitable[None]]
+        self, whole: App, number: int, deliver: Deliver, deployed: Ask, check_set: Ask
     ) -> None:
         url = whole.settings.stores[number]
         settings = replace(whole.settings, store=url)
@@ -42,6 +45,7 @@ class Part(App):
         self.name = shown_store(url)
         self._processes = whole._processes
         self._deliver, self._deployed_here = deliver, deployed
+        self._set_checked, self._stores = check_set, len(whole.settings.stores)
         self._scheduling = number == 0
         self._documents = whole._documents if number == 0 else []
         self.handlers, self._http = whole.handlers, whole._http
@@ -63,14 +67,31 @@ class Part(App):
         """It has the hub."""
         return self._service is not None and self._leads
 
+    # who else is there
+
     @property
-    def is_alone(self) -> bool:
-        """No other process has a part of this store's runs."""
-        if self._membership is None:
-            return True
-        mine = self._membership.members.id
-        others = [seat for seat in self._membership.roll.seats if seat.id != mine]
-        return not any(seat.partitions for seat in others)
+    def member(self) -> str | None:
+        """Its id at the store; None: nobody can share that."""
+        members = self.storage.members
+        return None if members is None else members.id
+
+    async def announce(self) -> tuple[Seat, ...]:
+        """Come with so many stores, and take nothing. Who is there."""
+        members = self.storage.members
+        if members is None:
+            return ()
+        lease = round(self.settings.lease.total_seconds() * 1000)
+        roll = await members.renew(lease, self.address, waits=True, stores=self._stores)
+        return roll.seats
+
+    async def seats(self) -> tuple[Seat, ...]:
+        """At this moment."""
+        members = self.storage.members
+        return () if members is None else (await members.roll()).seats
+
+    def fewer(self, seats: Sequence[Seat]) -> Seat | None:
+        """One that has partitions, and works with fewer stores. Who is late may go on."""
+        return next((one for one in seats if one.partitions and one.stores < self._stores), None)
 
     async def ask(self) -> object:
         """Next to nothing, by a way on which no long list or batch is in front of it."""
@@ -179,11 +200,15 @@ class Part(App):
     async def _refuse_part(self) -> None:
         """It belongs to a set."""
 
+    async def _check_set(self) -> None:
+        await self._set_checked()
+
     async def marks(self) -> Marks:
         return await marks_of(self.storage)
 
-    async def say(self, marks: Sequence[Mark], now: Marks) -> None:
-        await self.service.ask(lambda answer: Say(marks, now, answer))
+    async def say(self, marks: Sequence[Mark], now: Marks, service: Service) -> None:
+        """``service`` is the one that had the hub when the marks were read."""
+        await service.ask(lambda answer: Say(marks, now, answer))
 
     async def has_mail_out(self) -> bool:
         """Events are on their way out."""

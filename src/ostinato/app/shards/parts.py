@@ -29,7 +29,9 @@ class Parts(ABC):
     def __init__(self, whole: App) -> None:
         self.whole = whole
         stores = range(len(whole.settings.stores))
-        self.parts = [Part(whole, number, self._deliver, self._adopt) for number in stores]
+        self.parts = [
+            Part(whole, number, self._deliver, self._adopt, self._check_set) for number in stores
+        ]
         self.presences = [
             Presence(part.name, part.ask, part.forget, self._is_back) for part in self.parts
         ]
@@ -44,6 +46,10 @@ class Parts(ABC):
     @abstractmethod
     async def _adopt(self) -> None:
         """See to it that what is deployed in the first store is in all."""
+
+    @abstractmethod
+    async def _check_set(self) -> None:
+        """Whether this process may have a part of the stores' runs."""
 
     @abstractmethod
     def _is_back(self) -> None:

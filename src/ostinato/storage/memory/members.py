@@ -29,6 +29,7 @@ class Stay:
     span: int
     until: int
     waits: bool
+    stores: int
 
 
 @dataclass(slots=True)
@@ -91,14 +92,19 @@ class TableMembers:
             raise Fenced("this process has no partition of the store; others may")
         return self._table.new_epoch(self.id)
 
-    async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
+    async def roll(self) -> Roll:
+        return self._roll(self._table.now())
+
+    async def renew(
+        self, lease: int, address: str, *, waits: bool = False, stores: int = 1
+    ) -> Roll:
         table, now = self._table, self._table.now()
         if self._is_buried:
             self._burials = table.burials[self.id]
             raise Fenced("this process was late, and others have taken what it had")
         before = table.stays.get(self.id)
         since = now if before is None else before.since
-        table.stays[self.id] = Stay(address, since, lease, now + lease, waits)
+        table.stays[self.id] = Stay(address, since, lease, now + lease, waits, stores)
         for name, one in list(table.stays.items()):
             one.until = min(one.until, now + one.span)  # the clock may have been set back
             if one.until + FORGOTTEN * one.span < now and not table.has_any(name):
@@ -110,7 +116,7 @@ class TableMembers:
         seats = tuple(
             Seat(
                 name, stay.address, __version__, stay.since, counts[name], stay.waits,
-                stay.until <= now,
+                stay.until <= now, stay.stores,
             )
             for name, stay in self._table.stays.items()
         )  # fmt: skip

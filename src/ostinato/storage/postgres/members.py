@@ -53,21 +53,25 @@ class PostgresMembers:
         with suppress(Lost):
             wire.send(Ask(sql.HINT, [text(f"{self.id},{MISSED}")])).add_done_callback(_whatever)
 
-    async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
+    async def roll(self) -> Roll:
+        return _roll(await self._link.rows(Ask(sql.ROLL, self._me)))
+
+    async def renew(
+        self, lease: int, address: str, *, waits: bool = False, stores: int = 1
+    ) -> Roll:
         coming = [
             *self._me, number(self.life), text(address), text(__version__), number(lease),
-            number(waits),
+            number(waits), number(stores),
         ]  # fmt: skip
         *_, found = await self._link.ask(
             Ask(sql.SHORTEN), Ask(sql.FORGET), Ask(sql.ENTER, self._me), Ask(sql.RENEW, coming),
             Ask(sql.ROLL, self._me),
         )  # fmt: skip
-        life, now, hub, free, *_ = found[0]
+        life = found[0][0]
         if life != self.life:
             self._begin_anew(life)
             raise Fenced("this process was late, and others have taken what it had")
-        seats = tuple(Seat(*row[_SEAT:]) for row in found if row[_SEAT] is not None)
-        return Roll(now, seats, hub, free)
+        return _roll(found)
 
     async def take(self, most: int, *, hub: bool = True) -> Taken:
         """Also what an earlier call took whose answer was lost."""
@@ -133,6 +137,12 @@ class PostgresMembers:
         sender, *news = payload.split(",")
         if news and sender != self.id:
             self._heard(news)
+
+
+def _roll(found: Sequence[Row]) -> Roll:
+    _, now, hub, free, *_ = found[0]
+    seats = tuple(Seat(*row[_SEAT:]) for row in found if row[_SEAT] is not None)
+    return Roll(now, seats, hub, free)
 
 
 def _whatever(said: Future[list[list[Row]]]) -> None:

@@ -43,11 +43,11 @@ FENCE_SELF = "UPDATE member SET epoch = nextval('epoch') WHERE id = $1::text"
 # Leases. Who was buried renews nothing until it has been told.
 
 RENEW = """
-INSERT INTO lease (member, address, version, since, span, expires_at, waits)
-SELECT id, $3::text, $4::text, clock_ms(), $5::int8, clock_ms() + $5::int8, $6::int8 = 1
+INSERT INTO lease (member, address, version, since, span, expires_at, waits, stores)
+SELECT id, $3::text, $4::text, clock_ms(), $5::int8, clock_ms() + $5::int8, $6::int8 = 1, $7::int8
 FROM member WHERE id = $1::text AND life = $2::int8
 ON CONFLICT (member) DO UPDATE SET address = excluded.address, span = excluded.span,
-    expires_at = excluded.expires_at, waits = excluded.waits
+    expires_at = excluded.expires_at, waits = excluded.waits, stores = excluded.stores
 """
 # The clock may have been set back: nobody's lease is longer than it was meant to be.
 SHORTEN = """
@@ -68,7 +68,7 @@ SELECT (SELECT life FROM member WHERE id = $1::text), at.now,
     (SELECT count(*) FROM partition WHERE member IS NULL),
     lease.member, address, version, since,
     (SELECT count(*) FROM partition WHERE partition.member = lease.member),
-    waits, expires_at <= at.now
+    waits, expires_at <= at.now, stores
 FROM (SELECT clock_ms() AS now) AS at LEFT JOIN lease ON true ORDER BY since, lease.member
 """
 

@@ -30,9 +30,13 @@ CREATE TABLE IF NOT EXISTS migration (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
-_APPLIED = "SELECT number, half, checksum FROM migration ORDER BY number"
+_APPLIED = "SELECT number, half, checksum FROM ostinato.migration ORDER BY number"
 _NOTE = "INSERT INTO migration (number, half, name, checksum) VALUES (%s, %s, %s, %s)"
-_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = %s"
+# One question, one snapshot: another process may make all of them between two.
+_TABLES = """
+SELECT count(*), count(*) FILTER (WHERE tablename = 'migration')
+FROM pg_tables WHERE schemaname = %s
+"""
 _STATE = """
 SELECT pg_encoding_to_char(encoding), pg_is_in_recovery(),
     current_setting('transaction_read_only') = 'on'
@@ -130,12 +134,11 @@ async def _missing(
 
 
 async def _applied(at: Address, db: psycopg.AsyncConnection[Any]) -> Applied:
-    known = await (await db.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.migration",))).fetchone()
-    if known and known[0] is not None:
+    tables, ours = await (await db.execute(_TABLES, (SCHEMA,))).fetchone() or (0, 0)
+    if ours:
         rows = await (await db.execute(_APPLIED)).fetchall()
         return {number: (half, checksum) for number, half, checksum in rows}
-    tables = await (await db.execute(_TABLES, (SCHEMA,))).fetchone()
-    if tables and tables[0]:
+    if tables:
         raise StoreError(
             f"{at.place} has a schema {SCHEMA!r} of something else; choose another database"
         )

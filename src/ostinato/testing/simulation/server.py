@@ -93,6 +93,9 @@ class SimulatedApp(App):
         if self.manner.deploys:
             self.workflow_document(_own_document(process.number))
 
+    async def _check_set(self) -> None:
+        """There is one store in a world."""
+
     def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
         self.bus = cast(Any, UnreliableBus(self.bus, self._world))
         return super()._make_service(storage, owned)

@@ -165,12 +165,17 @@ class UnreliableMembers:
         self._store = store
         self._untold = Taken()
 
-    async def renew(self, lease: int, address: str, *, waits: bool = False) -> Roll:
-        return await self._asked(lambda: self._renew(lease, address, waits))
+    async def roll(self) -> Roll:
+        return await self._asked(self._inner.roll)
 
-    async def _renew(self, lease: int, address: str, waits: bool) -> Roll:
+    async def renew(
+        self, lease: int, address: str, *, waits: bool = False, stores: int = 1
+    ) -> Roll:
+        return await self._asked(lambda: self._renew(lease, address, waits, stores))
+
+    async def _renew(self, lease: int, address: str, waits: bool, stores: int) -> Roll:
         try:
-            return await self._inner.renew(lease, address, waits=waits)
+            return await self._inner.renew(lease, address, waits=waits, stores=stores)
         except Fenced:
             self._untold = Taken()
             self._store._process.store_failed = True  # it has nothing that it could hand over

@@ -80,6 +80,19 @@ class SharingContract(DyingPromises, OrderPromises, PartitionedPromises):
             roll = await come(second)
             assert [seat.waits for seat in roll.seats] == [False, False]
 
+    async def test_who_only_asks_for_the_roll_is_not_on_it(self) -> None:
+        async with self.processes(2) as (first, second):
+            await members(second).leave()
+            await members(first).renew(LEASE, "http://first", stores=3)
+            await take(first, 5)
+            roll = await members(second).roll()
+            assert (roll.hub, roll.free) == (members(first).id, PARTITIONS - 5)
+            assert [(seat.id, seat.partitions, seat.stores) for seat in roll.seats] == [
+                (members(first).id, 5, 3)
+            ]
+            roll = await members(first).renew(LEASE, "http://first", stores=2)
+            assert [seat.stores for seat in roll.seats] == [2]
+
     async def test_who_has_nothing_joins_not(self) -> None:
         async with self.processes(2) as (first, second):
             await raises(Fenced, second.join())
