@@ -174,6 +174,8 @@ def test_a_clock_that_went_back_leaves_nothing_out():
     assert brought_back(plan(), far, 999 * HOUR) == far
     late = row(planned_at=THREE)
     assert brought_back(plan(), late, TWO) == late  # what is missed already stays
+    waits = replace(far, due_at=None, waits_for="r1")
+    assert freed(plan(overlap="queue"), waits, TWO + 5).due_at == THREE
 
 
 def test_a_pause_forgets_what_comes_due_in_it():

@@ -285,9 +285,9 @@ MUTATIONS = (
         "run.hangs", "innocent.incident", "uid.two_open",
     ),
     mutation(
-        2, "one in line passes another", "runtime.limiter:Limiter._is_first",
-        "return turn.owner == next(iter(self._lines[want.name]))",
-        "return True",
+        2, "one in line passes another", "runtime.lines:Lines.is_behind",
+        "return turn.owner != self.first(want.name) or self._off_until.get(want.name, 0) > now",
+        "return False",
         "uid.passed",
     ),
     mutation(
@@ -375,7 +375,7 @@ MUTATIONS = (
         4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
         "self.waiting = True",
         "pass",
-        "outbox.lost",
+        "outbox.lost", store="sqlite",
     ),
     mutation(
         4, "a published event is not in the transaction", "runtime.change:_publish",

@@ -31,6 +31,7 @@ mail       what runs tell each other, as rows
 meeting    waits and events meet by key
 timers     what is due
 limiter    who has a place, and whose turn is next       admitting  its places are stored
+lines      who waits strictly in order
 schedules  planned instants that are due become events
 planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
 alarm      wakes the loop when something is due

@@ -49,6 +49,10 @@ class Admit(Tell):
         change.rows.places += self.places
         change.rows.buckets |= self.buckets
 
+    def overtaken(self, engine: Engine) -> bool:
+        """A run is open that is in no line which is known here."""
+        return self.times != self.limiter.times or self.limiter.put_off(self.turn)
+
     def errand(self) -> None:
         """Whoever has its run by now has read its turn."""
 
@@ -62,14 +66,16 @@ class HoldFirst(Post):
     """Its place in a line is kept, and only now the hub is asked for the others: nobody passes it,
     and it waits for nobody behind it."""
 
-    __slots__ = ("limiter", "others", "places", "resident", "times")
+    __slots__ = ("holder", "limiter", "others", "places", "resident", "times", "turn")
 
     resident: Resident | None
 
-    def __init__(self, limiter: Limiter, others: Turn, places: list[Place]) -> None:
+    def __init__(self, limiter: Limiter, turn: Turn, others: Turn, places: list[Place]) -> None:
         super().__init__()
         self.limiter = limiter
+        self.turn = turn
         self.others = others
+        self.holder: str | None = None
         self.places = places
         self.times = limiter.times
 
@@ -78,11 +84,17 @@ class HoldFirst(Post):
             self.resident = await engine.residents.load(self.others.run_id)
         except (NotFoundError, Unloadable):
             self.resident = None
+        else:
+            pair = (self.resident.state.workflow, self.resident.state.uid or "")
+            self.holder = (await engine.storage.open_runs([pair])).get(pair)
 
     def apply(self, engine: Engine, change: Change, now: int) -> bool:
         if self.resident is not None and self.resident.stale:
             raise NotYet
         stands = self._waits() and self.times == self.limiter.times
+        if stands and self.holder is not None and not engine.territory.has_run(self.holder):
+            self.overtaken(engine)
+            return False
         if stands:
             change.rows.places += self.places
         return stands
@@ -91,6 +103,9 @@ class HoldFirst(Post):
         """It may end in this very tick, and then keeps no place."""
         run = self.resident
         return run is not None and run.state.queued and self.limiter.holds(self.others.owner)
+
+    def overtaken(self, engine: Engine) -> bool:
+        return self.times != self.limiter.times or self.limiter.put_off(self.turn, self.others)
 
     def done(self, result: bool) -> None:
         if result and self.limiter.holds(self.others.owner):

@@ -67,7 +67,6 @@ class Engine:
     of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
     (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
     far clocks may be that share it. ``queue`` is what waits for the next tick.
-    ``unstored`` is what who asked is told when nothing more is stored.
     """
 
     def __init__(
@@ -326,9 +325,10 @@ class Engine:
         """Find the one change that the store refuses; the others are committed."""
         if len(applied) == 1:
             self._undo(applied[0].change)
-            if isinstance(error, Overtaken) and applied[0].post.looks_again():
-                self.post_first([applied[0].post])
-            elif (post := applied[0].post).answer is None:
+            post = applied[0].post
+            if isinstance(error, Overtaken) and post.overtaken(self):
+                return
+            if post.answer is None:
                 self._fail_run(post, error, f"the store refused: {error}")
             else:
                 post.failed(error)

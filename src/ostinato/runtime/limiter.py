@@ -27,6 +27,7 @@ from ostinato.ports import Owner, Place, Turn
 from ostinato.runtime.admitting import Admit, HoldFirst
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.engine import Engine
+from ostinato.runtime.lines import Lines
 from ostinato.runtime.mailroom import Mailroom
 from ostinato.runtime.posts import Tell
 from ostinato.runtime.turns import FarTurns
@@ -60,7 +61,7 @@ class Limiter:
         self._full_at: dict[str, int] = {}
         self._waiting: dict[Owner, Turn] = {}
         self._queues: dict[str, list[Entry]] = {}
-        self._lines: dict[str, dict[Owner, None]] = {}
+        self._lines = Lines()
         self._free: dict[str, list[int]] = {}  # numbers below others that are taken
         self._back: list[tuple[int, str]] = []  # when somebody may begin under a rate again
         self._back_at: dict[str, int] = {}
@@ -167,7 +168,7 @@ class Limiter:
         for want in turn.wants:
             self.changed[want.name] = None
             if want.overflow == LINE:
-                self._lines.setdefault(want.name, {})[owner] = None
+                self._lines.join(want.name, owner)
                 continue
             entry = (-turn.priority, self._number, owner)
             heapq.heappush(self._queues.setdefault(want.name, []), entry)
@@ -180,7 +181,7 @@ class Limiter:
         """It neither holds nor waits any more."""
         turn = self._waiting.pop(owner, None)
         if turn is not None:
-            self._leave_line(turn)
+            self._lines.leave(turn)
         for name in [want.name for want in turn.wants] if turn is not None else ():
             self.changed[name] = None
         self._giving.pop(owner, None)
@@ -211,18 +212,28 @@ class Limiter:
             there = self.engine.residents.get(run_id)
             if there is None or not there.state.ended:
                 return run_id
-        first = next(iter(self._lines.get(name, ())), None)
+        first = self._lines.first(name)
         return None if first is None else first[0]
 
     def length_of_line(self, name: str) -> int:
-        return len(self._lines.get(name, ()))
+        return self._lines.length(name)
 
-    def _leave_line(self, turn: Turn) -> None:
-        for want in turn.wants:
-            if want.overflow == LINE and (waiting := self._lines.get(want.name)):
-                waiting.pop(turn.owner, None)
-                if not waiting:
-                    del self._lines[want.name]
+    def put_off(self, turn: Turn, others: Turn | None = None) -> bool:
+        """It comes first in its line, and the run that it waits for is in none that is known here:
+        it began before the runs of a uid had a home. Whether it is in a line."""
+        if not (lines := [want.name for want in turn.wants if want.overflow == LINE]):
+            return False
+        self.release(turn.owner)
+        for name in lines:
+            self._look_again(name, self._lines.put_off(name, turn.owner, self.engine.clock.now()))
+        for want in turn.wants:  # it stands there still, unless it was what let it begin
+            queue = self._queues.get(want.name, [])
+            queue[:] = [entry for entry in queue if entry[2] != turn.owner]
+            heapq.heapify(queue)
+        self._wait(turn)
+        if others is not None:
+            self._first[turn.owner] = others
+        return True
 
     # turns
 
@@ -241,11 +252,12 @@ class Limiter:
         while self._back and self._back[0][0] <= now:
             _, name = heapq.heappop(self._back)
             self._back_at.pop(name, None)
+            self._lines.look_again(name)
             self.changed[name] = None
         self.alarm.set(self._back[0][0] if self._back else None)
 
     def _served(self, name: str, now: int) -> Iterator[Owner]:
-        if (first := next(iter(self._lines.get(name, ())), None)) is not None:
+        if (first := self._lines.first(name)) is not None:
             yield from self._serve_first(self._waiting[first], now)
             return
         queue, passed = self._queues.get(name, []), list[Entry]()
@@ -284,7 +296,7 @@ class Limiter:
                 if ready_at > now * US:
                     self._look_again(want.name, -(-ready_at // US))
                     return want
-            elif self._is_full(want) or (want.overflow == LINE and not self._is_first(turn, want)):
+            elif self._is_full(want) or self._lines.is_behind(turn, want, now):
                 return want
         return None
 
@@ -297,9 +309,6 @@ class Limiter:
     def _is_full(self, want: Want) -> bool:
         return len(self._holders.get(want.name, ())) >= want.limit
 
-    def _is_first(self, turn: Turn, want: Want) -> bool:
-        return turn.owner == next(iter(self._lines[want.name]))
-
     def _ready_at(self, want: Want, per: int, now: int) -> int:
         return self._tokens_back(want, per, now) - per * US + per * US // want.limit
 
@@ -309,7 +318,7 @@ class Limiter:
 
     def _admit(self, turn: Turn, now: int) -> None:
         del self._waiting[turn.owner]
-        self._leave_line(turn)
+        self._lines.leave(turn)
         places: list[Place] = []
         buckets: dict[str, int | None] = {}
         for want in turn.wants:
@@ -319,7 +328,7 @@ class Limiter:
                 buckets |= self._faded(now)
                 buckets[want.name] = self._fill(want, want.per, now)
         if (others := self._first.pop(turn.owner, None)) is not None:
-            self.engine.post(HoldFirst(self, others, places))
+            self.engine.post(HoldFirst(self, turn, others, places))
         elif self.engine.territory.has_run(turn.run_id):
             self.engine.post(Admit(self, turn, places, buckets))
         else:
@@ -360,7 +369,7 @@ class Limiter:
         """Whether it is told that it gets none. Who cancels others waits until they are gone."""
         if blocking.overflow == "reject":
             del self._waiting[turn.owner]
-            self._leave_line(turn)
+            self._lines.leave(turn)
             self.engine.post(Tell(turn.run_id, e.PlacesRefused(turn.key, blocking.name)))
             return True
         if blocking.overflow == "cancel-running":

@@ -79,6 +79,13 @@ class Post(ABC):
         """Whether it can be done anew, now that another process was first."""
         return False
 
+    def overtaken(self, engine: Engine) -> bool:
+        """Another process was first: whether it comes again."""
+        if self.looks_again():
+            engine.post_first([self])
+            return True
+        return False
+
     def errand(self) -> Errand | None:
         """The same, for the process whose business it is; None: that one knows already."""
         return None

@@ -14,7 +14,9 @@ from ostinato.core.graph import Graph
 from ostinato.core.instants import format_instant
 from ostinato.core.uids import START, line, move, refusal
 from ostinato.errors import Busy, ConflictError
+from ostinato.ports import Mail
 from ostinato.runtime.bounds import NEAR
+from ostinato.runtime.mail import said
 from ostinato.runtime.posts import NotYet, Pair, stored
 from ostinato.runtime.resident import Resident
 from ostinato.runtime.wanted import Begun, Wanted
@@ -95,9 +97,15 @@ class Standing:
         holder = engine.residents.open_under(*one.pair)
         if holder is not None:
             engine.tell(change, holder, e.Followed(name), now)
-        elif one.taken is not None and not _has_ended(engine, one.taken):
-            raise NotYet  # it was loaded, and has left memory since
+        elif self._has_left(one.taken):
+            raise NotYet
         return self.begin(change, one.graph, replace(event, behind=name), now)
+
+    def _has_left(self, run_id: str | None) -> bool:
+        """It was loaded, and is not in memory any more. One of another process never was: until it
+        has ended, the store takes nobody else in its place."""
+        here = run_id is not None and self.engine.territory.has_run(run_id)
+        return here and not _has_ended(self.engine, run_id or "")
 
     def _check_room(self, name: str, pair: Pair) -> None:
         waiting = self.engine.length_of_line(name)
@@ -114,8 +122,17 @@ class Standing:
         sent = _as_event(event, self.engine.identity.event_id(now), now)
         told = e.Signalled(sent, BY, WHY, keep=True)
         refuse(there.state, told)
-        self.engine.tell(change, there, told, now)
+        if self.engine.territory.has_run(there.run_id):
+            self.engine.tell(change, there, told, now)
+        else:
+            self._say(change, "tell", there, told, now)
         return _same(there.run_id, there)
+
+    def _say(self, change: Change, kind: str, there: Resident, event: e.Event, now: int) -> None:
+        """It began before the runs of a uid had a home, and is another process's."""
+        caller, key = f"uid {there.state.uid}", self.engine.identity.event_id(now)
+        mail = Mail(kind, there.run_id, caller, key, 0, said(event))
+        change.rows.mail[mail.line] = mail
 
     def _resume(self, change: Change, one: Wanted, event: e.Start, now: int) -> Begun:
         """What was taken back is not there to go on with: then another run begins."""
@@ -128,6 +145,9 @@ class Standing:
             return self.begin(change, one.graph, event, now)
         engine.fresh["reopened", there.run_id, ""] = change
         engine.fresh["uid", one.graph.workflow, one.uid or ""] = change
+        if not engine.territory.has_run(there.run_id):
+            self._say(change, "repair", there, asked, now)
+            return _same(there.run_id, there)
         engine.residents.add(there)
         engine.tell(change, there, asked, now)
         return _same(there.run_id, there)

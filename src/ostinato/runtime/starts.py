@@ -116,7 +116,7 @@ class Starter:
         if run_id is None and one.rule.again is not Again.NEW:
             query = RunQuery(workflow=one.graph.workflow, uid=one.uid)
             run_id = next((h.run_id for h in await engine.storage.runs(query, Page(1))), None)
-        return None if run_id is None else await engine.residents.load(run_id)
+        return None if run_id is None else await engine.residents.look(run_id)
 
     def start(
         self, change: Change, one: Wanted, event: e.Start, now: int, trigger: str = ""
@@ -285,7 +285,9 @@ class Begin(Post):
 async def load_open(engine: Engine, one: Wanted) -> None:
     """The run that has its uid, or is next to have it; its rule may do without."""
     if one.uid is not None and (run_id := one.taken or engine.first_in_line(*one.pair)):
-        await engine.residents.load(run_id)
+        there = await engine.residents.look(run_id)
+        if not engine.territory.has_run(run_id):
+            one.before = there
 
 
 async def loaded_double(engine: Engine, run_id: str) -> Resident:

@@ -20,7 +20,7 @@ from ostinato.testing.simulation.loop import Asleep, Spinning
 from ostinato.testing.simulation.plan import Plan
 from ostinato.testing.simulation.points import Point
 from ostinato.testing.simulation.reading import documents_remembered
-from ostinato.testing.simulation.settling import settle
+from ostinato.testing.simulation.settling import come_to_end, come_to_rest, in_time, until_old
 from ostinato.testing.simulation.world import World
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def _played(world: World) -> list[Violation]:
 
 
 async def _whole(world: World) -> list[Violation]:
-    await world.play()
-    await settle(world)
+    if await in_time(world, world.play()) and await in_time(world, come_to_rest(world)):
+        await until_old(world)
+    await come_to_end(world)
     return await judge(world)
 
 

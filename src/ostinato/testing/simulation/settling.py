@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -25,12 +26,26 @@ ROUNDS = 60
 """Rounds of ``ROUND`` seconds without a fact, until what is still open is taken for stuck: many
 suspects that take their time, one at a time, are slow and nothing else."""
 
+LONGEST = 600.0
+"""Seconds within which all of that is over: the slowest sound world needs half of them."""
+
 SOON = 5
 """Rounds until a clock that was set has been noticed, whatever the store did before."""
 
 
-async def settle(world: World) -> None:
-    """Every run ends, every client is told again what it was told, then the process stops."""
+async def in_time(world: World, part: Coroutine[Any, Any, None]) -> bool:
+    """Whether it came to its end: who waits for ever would keep the world going as long."""
+    try:
+        async with asyncio.timeout(LONGEST):
+            await part
+    except TimeoutError:
+        world.ledger.breaks("client.hangs", f"there is no end of it in {LONGEST:.0f} s")
+        return False
+    return True
+
+
+async def come_to_rest(world: World) -> None:
+    """Every run ends, and every client is told again what it was told."""
     await asyncio.sleep(ROUND)
     await _until_heard(world)
     await _look_for_unheard(world)
@@ -52,7 +67,18 @@ async def settle(world: World) -> None:
     await _until_quiet(world)
     await world.clients.redrive(1)
     await _until_quiet(world)
-    await _until_old(world)
+
+
+async def until_old(world: World) -> None:
+    """What is old goes, without anybody asking for it: no worker either, as none has anything."""
+    if world.plan.forgets:
+        world.hands.end()
+        world.ledger.attic.settled_at = world.clock.now()
+        await asyncio.sleep(HOURLY)
+
+
+async def come_to_end(world: World) -> None:
+    """The processes stop, one after the other."""
     world.end()
     for process in world.processes:
         if process.up:
@@ -60,14 +86,6 @@ async def settle(world: World) -> None:
             await asyncio.wait({process.ended}, timeout=ROUND * ROUNDS)
         if process.state not in ("dead", "paused") and process.app is not None and process.up:
             world.ledger.breaks("stop.hangs", f"process {process.number} does not stop")
-
-
-async def _until_old(world: World) -> None:
-    """What is old goes, without anybody asking for it: no worker either, as none has anything."""
-    if world.plan.forgets:
-        world.hands.end()
-        world.ledger.attic.settled_at = world.clock.now()
-        await asyncio.sleep(HOURLY)
 
 
 async def _until_heard(world: World) -> None:
