@@ -67,7 +67,6 @@ class Engine:
     of deployments that are. ``first_in_line`` is the run that comes next, or has just come, under
     (workflow, uid). ``inline`` is in bytes: the store keeps larger values apart. ``apart`` is how
     far clocks may be that share it. ``queue`` is what waits for the next tick.
-    ``unstored`` is what who asked is told when nothing more is stored.
     """
 
     def __init__(
