@@ -15,6 +15,7 @@ from ostinato.errors import DefinitionError, Refused, StoreError, WorkflowNotFou
 from ostinato.ports import Removal, RunQuery, Taken
 from ostinato.runtime import calls, errands, mailroom
 from ostinato.runtime.watching import WATCHED, Watching
+from ostinato.telemetry.logs import divert_logs
 from tests.runtime.test_membership import (
     Time,
     has,
@@ -273,7 +274,16 @@ async def test_what_was_asked_and_perhaps_kept_is_done_once(table, time, outcome
         assert (await second.cancel(run.id)).status == "cancelled"
 
 
-async def test_mail_that_cannot_be_opened_stops_nothing_else(table, time, capsys):
+@pytest.fixture
+def logged():
+    """What is logged, by name: wherever an earlier test has sent it."""
+    events = []
+    back = divert_logs(lambda event: events.append(event["event"]))
+    yield events
+    back()
+
+
+async def test_mail_that_cannot_be_opened_stops_nothing_else(table, time, logged):
     async with two(table, time, WAITS) as (first, second):
         one, other = [await first.start_run("w", {}) for _ in range(2)]
         opened, open = [], first.service.room.open["repair"]
@@ -292,9 +302,8 @@ async def test_mail_that_cannot_be_opened_stops_nothing_else(table, time, capsys
         [mail] = table.disk.mail.values()
         assert mail == replace(mail, to=one.id)
         waiting.cancel()
-    said = capsys.readouterr().out
-    assert "mail.unreadable" in said
-    assert "loop.broken" not in said
+    assert "mail.unreadable" in logged
+    assert "loop.broken" not in logged
 
 
 async def test_no_partition_is_given_before_what_is_to_be_said_of_its_runs_is(table, time):

@@ -41,7 +41,7 @@ def configure_logs(settings: LogSettings) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # no step logs; and what is kept cannot be diverted
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
