@@ -822,13 +822,6 @@ MUTATIONS = (
         "given.abandoned",
     ),
     mutation(
-        6, "a partition is given before the end of a job in it is stored",
-        "runtime.moves:Moves._idle",
-        " | told_of(queue)",
-        "",
-        "given.abandoned",
-    ),
-    mutation(
         6, "what has not begun in a partition that was given begins", "runtime.moves:Moves._let_go",
         "service.executor.give(given)",
         "pass",
