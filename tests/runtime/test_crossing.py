@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from ostinato.app.elsewhere import Extend, Fetch
 from ostinato.core.callers import Caller
 from ostinato.core.commands import CallRun
+from ostinato.core.events import CancelRequested
 from ostinato.core.run_ids import HUB, PARTITIONS, partition_of, partition_of_uid
 from ostinato.errors import DefinitionError, Refused, StoreError, WorkflowNotFound
 from ostinato.ports import Removal, RunQuery, Taken
 from ostinato.runtime import calls, errands, mailroom
+from ostinato.runtime.posts import Tell
 from ostinato.runtime.watching import WATCHED, Watching
 from ostinato.telemetry.logs import divert_logs
 from tests.runtime.test_membership import (
@@ -311,6 +313,15 @@ async def test_no_partition_is_given_before_what_is_to_be_said_of_its_runs_is(ta
         run = await app.start_run("w", {})
         service = app.service
         service.engine.queue.append(mailroom.Say(mail_of(run.id)))
+        given = set(range(PARTITIONS)) - service.moves._idle(PARTITIONS)
+        assert given == {HUB, partition_of(run.id)}
+
+
+async def test_no_partition_is_given_before_what_its_runs_are_told_is_stored(table, time):
+    async with process(table, time, WAITS) as app:
+        run = await app.start_run("w", {})
+        service = app.service
+        service.engine.queue.append(Tell(run.id, CancelRequested()))
         given = set(range(PARTITIONS)) - service.moves._idle(PARTITIONS)
         assert given == {HUB, partition_of(run.id)}
 
