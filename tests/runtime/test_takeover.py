@@ -367,7 +367,7 @@ async def test_a_stop_takes_no_new_starts(here):
         stopping = asyncio.create_task(service.stop(5))
         await asyncio.sleep(0)
         assert not app.health()["ready"]
-        with pytest.raises(Exception, match="stopping"):
+        with pytest.raises(Exception, match="has stopped before this was stored"):
             await app.start("w")
         gate.open.set()
         await stopping
