@@ -90,6 +90,7 @@ FIGURES = {
         "queries_per_second",
         "lease_queries_per_second",
         "queries_per_second_with_workers",
+        "queries_per_second_a_worker",
         "cpu_ms_per_s",
         "peak_mib",
         "sync_ms",

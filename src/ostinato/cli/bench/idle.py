@@ -13,13 +13,21 @@ from ostinato.cli.bench.scale import Scale
 from ostinato.cli.bench.server import Server, aside, store_at, write
 from ostinato.cli.bench.tap import Tap
 
-WORKERS = 3
+WORKERS = (1, 4)
+"""With one, somebody waits for jobs, and the slow look for them begins; more add nothing."""
+
+SLOW = "FROM mail"
+"""Words of the slow look at the store: each window begins behind one, so that all hold as many."""
+
+PERIOD = 15.0
+"""Seconds between two of them."""
+
 LEASE = ("lease",)
 """Words of the statements that keep a process known to the others."""
 
 
 async def queries(place: Path, scale: Scale) -> Figures:
-    """Of a server alone, and of one that workers have come to over HTTP."""
+    """Of a server alone, and of one that one worker, then more, have come to over HTTP."""
     documents = place / "documents"
     write(documents, [sequence("light", "fibonacci", 1)])
     async with (
@@ -27,19 +35,26 @@ async def queries(place: Path, scale: Scale) -> Figures:
         aside(lambda: Server(place, str(documents), tap.url)) as server,
     ):
         alone = await _watched(tap, server, scale.quiet)
+        crowded = []
         async with contextlib.AsyncExitStack() as crew:
-            for _ in range(WORKERS):
-                await crew.enter_async_context(aside(lambda: worker(place, server, 10)))
-            crowded = await _watched(tap, server, scale.quiet)
+            for count, more in zip(WORKERS, (WORKERS[0], WORKERS[1] - WORKERS[0]), strict=True):
+                for _ in range(more):
+                    await crew.enter_async_context(aside(lambda: worker(place, server, 10)))
+                watched = await _watched(tap, server, scale.quiet)
+                crowded.append((count, watched["queries_per_second"]))
+    (few, first), (many, last) = crowded
     return {
         **alone,
-        "queries_per_second_with_workers": crowded["queries_per_second"],
+        "queries_per_second_with_workers": last,
+        "queries_per_second_a_worker": round((last - first) / (many - few), 3),
         "peak_mib": server.peak_mib,
     }
 
 
 async def _watched(tap: Tap, server: Server, seconds: float) -> Figures:
     await asyncio.sleep(min(3.0, seconds))  # what a start costs is over
+    if seconds > PERIOD:
+        await tap.heard(SLOW, 1)
     said, lease, begun = tap.said.total(), tap.about(*LEASE), Meter(lambda: 0, [server.pid])
     await asyncio.sleep(seconds)
     said, lease, taken = tap.said.total() - said, tap.about(*LEASE) - lease, begun.seconds

@@ -36,7 +36,7 @@ class Scale:
     busy: int = 200
     brisk: int = 2_000
     fleet: int = 2
-    quiet: float = 20
+    quiet: float = 25
 
     @property
     def quick(self) -> Scale:

@@ -168,7 +168,7 @@ WORKLOADS: dict[str, Workload] = {
         server=True,
     ),
     "idle": Workload(
-        "a server that has nothing to do, for {quiet:g} s, and again with three workers",
+        "a server that has nothing to do, for {quiet:g} s, then with one worker, then with four",
         "queries/s beside its lease",
         idle.queries,
         less=True,
