@@ -145,6 +145,15 @@ class Worker(Server):
         self.address = ""
 
 
+async def kill_again(server, chance, moments):
+    """SIGKILL once as many more attempts have begun as one of ``moments`` says, and a new start."""
+    await server.notes.wait_begun(chance.choice(moments))
+    for _ in range(chance.randrange(50)):
+        await asyncio.sleep(0)
+    await server.kill()
+    await server.start()
+
+
 class Load:
     """Clients that repeat each request until it is answered. Each one may go to another server."""
 

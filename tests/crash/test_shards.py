@@ -1,12 +1,11 @@
 """A server of several stores is killed under load: also between an event's home and the others."""
 
-import asyncio
 import os
 import random
 
 import pytest
 
-from tests.crash.load import Load, Notes, Server, finish_here
+from tests.crash.load import Load, Notes, Server, finish_here, kill_again
 
 KILLS = 10
 MOMENTS = ((60, 100), (1, 5, 20))
@@ -31,11 +30,7 @@ async def test_nothing_is_lost_or_doubled_between_stores(stores, seed):
     server = Server(stores, notes, lease="1s")
     async with server, Load([server], notes, seed) as load:
         for number in range(KILLS):
-            await notes.wait_begun(chance.choice(MOMENTS[number % 2]))
-            for _ in range(chance.randrange(50)):
-                await asyncio.sleep(0)
-            await server.kill()
-            await server.start()
+            await kill_again(server, chance, MOMENTS[number % 2])
         await load.finish()
         assert await server.stop() == 0
         assert load.problems == []
@@ -53,10 +48,7 @@ async def test_two_servers_of_two_databases_follow_each_other(new_database, seed
     servers = [Server(stores, notes, lease="1s") for _ in range(2)]
     async with servers[0], servers[1], Load(servers, notes, seed) as load:
         for number in range(6):
-            await notes.wait_begun(chance.choice(MOMENTS[number % 2]))
-            server = servers[number % 2]
-            await server.kill()
-            await server.start()
+            await kill_again(servers[number % 2], chance, MOMENTS[number % 2])
         await load.finish()
         assert [await server.stop() for server in servers] == [0, 0]
         assert load.problems == []

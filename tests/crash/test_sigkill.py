@@ -1,12 +1,11 @@
 """A server is killed with SIGKILL twenty times under load, and started again each time."""
 
-import asyncio
 import os
 import random
 
 import pytest
 
-from tests.crash.load import Load, Notes, Server, finish_here
+from tests.crash.load import Load, Notes, Server, finish_here, kill_again
 
 KILLS = 20
 MOMENTS = ((100, 150, 200), (1, 5, 20))
@@ -23,11 +22,7 @@ async def test_nothing_is_lost_or_doubled_by_twenty_kills(tmp_path, seed):
     server = Server(f"sqlite:///{tmp_path / 'crash.db'}", notes)
     async with server, Load([server], notes, seed) as load:
         for number in range(KILLS):
-            await notes.wait_begun(chance.choice(MOMENTS[number % 2]))
-            for _ in range(chance.randrange(50)):
-                await asyncio.sleep(0)
-            await server.kill()
-            await server.start()
+            await kill_again(server, chance, MOMENTS[number % 2])
         await load.finish()
         assert await server.stop() == 0
         assert load.problems == []

@@ -212,7 +212,7 @@ class Verb(Post):
         raise Abroad(HUB)
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
-        raise NotImplementedError("it is always said to somebody")
+        raise AssertionError("it is always said to somebody")
 
     def errand(self) -> Errand:
         return Errand("verb", "", msgspec.json.encode((self.name, Raw(self.body))))
