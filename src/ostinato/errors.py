@@ -27,6 +27,7 @@ OstinatoError
 │   │       └── Overtaken    another process was first; look again
 │   │           └── Outdated workflows were deployed since it looked
 │   ├── StoreLocked          another process works on the store
+│   ├── BusError             a bus refused or could not be reached
 │   ├── Unsent               a bus has not taken all that it was given
 │   └── Fenced               this process lost what it owned
 ├── ProcessDied              a handler's process is gone, and took its attempt along
@@ -38,10 +39,12 @@ A handler steers its job by ``Fail`` (see ``outcomes``); those are not errors of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
     "AdapterError",
+    "BusError",
     "Busy",
     "ConflictError",
     "Damaged",
@@ -229,12 +232,22 @@ class StoreLocked(AdapterError):
     pass
 
 
-class Unsent(AdapterError):
-    """``events`` (source, id) are those that are to come again."""
+class BusError(AdapterError):
+    """Its text says how to mend it, where that is known (a topic that is missing, a key)."""
 
-    def __init__(self, message: str, events: frozenset[tuple[str, str]] = frozenset()) -> None:
+
+class Unsent(AdapterError):
+    """``events`` (source, id) are those that are to come again; ``refused`` it never takes."""
+
+    def __init__(
+        self,
+        message: str,
+        events: frozenset[tuple[str, str]] = frozenset(),
+        refused: Mapping[tuple[str, str], Exception] | None = None,
+    ) -> None:
         super().__init__(message)
         self.events = events
+        self.refused = refused or {}
 
 
 class Fenced(AdapterError):

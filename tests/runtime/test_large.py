@@ -252,13 +252,13 @@ async def test_many_events_with_one_value_wait_in_the_outbox_with_one(stage):
     })  # fmt: skip
     async with stage.app(sending) as app:
         held = asyncio.Event()
-        send = app.service.outbox.bus.send
+        send = app.service.outbox.own.bus.send
 
         async def late(events):
             await held.wait()
             await send(events)
 
-        app.service.outbox.bus.send = late
+        app.service.outbox.own.bus.send = late
         run = await app.start("w", order=BIG, items=list(range(20)))
         await run.result(10)
         assert len(await app.storage.outbox(99)) == 20

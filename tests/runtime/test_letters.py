@@ -241,8 +241,8 @@ async def refused_by_the_bus(stage):
                 raise TooLarge("not this one")
             await accept(events)
 
-        app.bus = app.service.outbox.bus = MemoryBus()
-        await app.bus.subscribe("DONE", choosy)
+        app.own = app.service.outbox.own.bus = MemoryBus()
+        await app.own.subscribe("DONE", choosy)
         run = await app.start("w")
         await run.result(5)
         while not (letters := await app.dead_letters()):

@@ -78,7 +78,7 @@ async def reached_empty(app):
 @pytest.mark.parametrize("error", [ConnectionError, ValueError], ids=lambda kind: kind.__name__)
 async def test_a_bus_that_fails_is_tried_again_and_holds_nobody_up(stage, error):
     async with stage.app(EMITS) as app:
-        send, failures = app.bus.send, [1, 2, 3]
+        send, failures = app.own.send, [1, 2, 3]
 
         async def failing(events):
             if failures:
@@ -86,7 +86,7 @@ async def test_a_bus_that_fails_is_tried_again_and_holds_nobody_up(stage, error)
                 raise error("the bus is down")
             await send(events)
 
-        app.service.outbox.bus.send = failing
+        app.service.outbox.own.bus.send = failing
         run = await app.start("w", n=1)
         await run.result(5)
         await arrived(app, f"{run.id}:p/j")
@@ -118,8 +118,8 @@ async def test_an_event_that_is_refused_alone_is_a_dead_letter_and_holds_nobody_
                 raise error("this one is not taken")
             await accept(events)
 
-        app.bus = app.service.outbox.bus = MemoryBus()
-        await app.bus.subscribe("DONE", choosy)
+        app.own = app.service.outbox.own.bus = MemoryBus()
+        await app.own.subscribe("DONE", choosy)
         runs = [await app.start("w", n=number) for number in range(4)]
         for run in runs:
             await run.result(5)
@@ -157,7 +157,7 @@ async def test_a_stop_while_the_bus_is_slow_does_not_wait_for_it(stage):
         await asyncio.Event().wait()
 
     async with stage.app(EMITS) as app:
-        app.service.outbox.bus.send = slow
+        app.service.outbox.own.bus.send = slow
         run = await app.start("w", n=1)
         await run.result(5)
         await stuck.wait()

@@ -366,45 +366,45 @@ MUTATIONS = (
     ),
     # 4. Out at least once
     mutation(
-        4, "an event is taken away before the bus has it", "runtime.outbox:Outbox._send",
+        4, "an event is taken away before the bus has it", "runtime.outbox:Lane._send",
         "dead += await self._sent(readable)",
         "pass",
         "outbox.lost",
     ),
     mutation(
-        4, "an outbox that could not be read is forgotten", "runtime.outbox:Outbox.run_once",
+        4, "an outbox that could not be read is forgotten", "runtime.outbox:Lane.run_once",
         "self.waiting = True",
         "pass",
         "outbox.lost", store="sqlite",
     ),
     mutation(
         4, "a published event is not in the transaction", "runtime.change:_publish",
-        "batch.outgoing.append(Outgoing(event, run.run_id))",
+        "batch.outgoing.append(Outgoing(event, run.run_id, bus=bus))",
         "pass",
         "emit.unstored",
     ),
     mutation(
-        4, "each sending has an id of its own", "runtime.outbox:Outbox._sent",
+        4, "each sending has an id of its own", "runtime.outbox:Lane._sent",
         "await self.bus.send([one.event for one in outgoing])",
         "await self.bus.send([__import__('msgspec').structs.replace("
         "one.event, id=one.event.id + '!') for one in outgoing])",
         "sent.unrecorded",
     ),
     mutation(
-        4, "a bus that failed is not tried again", "runtime.outbox:Outbox._send",
+        4, "a bus that failed is not tried again", "runtime.outbox:Lane._send",
         "self.waiting = True",
         "pass",
         "outbox.lost", "outbox.left", store="sqlite",
     ),
     mutation(
-        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Outbox._sent",
+        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Lane._sent",
         "dead.append(self._letter(one, error))",
         "pass",
         "outbox.lost",
     ),
     mutation(
         4, "an outgoing event is redriven and does not go out", "runtime.letters:Redrive._send",
-        'change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))',
+        "change.rows.outgoing += self._outgoing(engine, now)",
         "pass",
         "letter.marked",
     ),

@@ -18,6 +18,8 @@ keeping       how long things are kept, by the settings
 parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
+buses         what comes in and goes out by them       hooks      what an application says of one
+connectors    their messages as events, and back       producer   sends to one
 marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
 remote        start, emit and tasks of an engine in another process
@@ -28,10 +30,11 @@ moving        a store moved to another one          judged     … and its histo
 checking      rules about histories
 """
 
-from ostinato.app.doing import Once, Producer
+from ostinato.app.doing import Once
 from ostinato.app.elsewhere import TopicView, WorkerView
 from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
+from ostinato.app.producer import Producer
 from ostinato.app.run import Deployed, Run, RunEnded
 from ostinato.app.stuck import StuckView
 from ostinato.app.tasks import TaskView, task_view

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from ostinato.core.cloudevents import Event, Message
 from ostinato.core.codec import encode_value
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
+from ostinato.core.routes import is_wild
 from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Trigger
 from ostinato.definitions.document import Document, TriggerSpec
@@ -46,8 +48,11 @@ class DeployedWorkflows:
         self.registry = registry
         self.most_input = most_input
         self.scheduling = scheduling
+        self.messages: Callable[[str, Message], Sequence[Event]] = lambda bus, message: ()
         self._triggers: dict[str, Trigger] = {}
         self._listening: dict[str, PatternIndex[str]] = {}
+        self._wild: PatternIndex[str] = PatternIndex()  # of types that stand for several
+        self._any_wild = False
         self._plans: dict[str, dict[str, Plan]] = {}
         self._shapes: dict[str, list[tuple[str, ...]]] = {}
         self._waiters: dict[str, set[str]] = {}
@@ -56,6 +61,7 @@ class DeployedWorkflows:
         """After versions were added or retired: index the triggers anew."""
         self._triggers.clear()
         self._listening.clear()
+        self._wild, self._any_wild = PatternIndex(), False
         self._plans = {row.workflow: {} for row in self.registry.readable()}
         for row, spec in self.registry.triggers():
             trigger = trigger_of(row, spec)
@@ -63,8 +69,17 @@ class DeployedWorkflows:
             if spec.plan is not None and self.scheduling:
                 self._plans[row.workflow][trigger.name] = spec.plan
             for type_ in spec.types:
-                index = self._listening.setdefault(type_, PatternIndex())
-                index.add(trigger.name, spec.pattern or {"type": [type_]})
+                self._listen(trigger.name, type_, spec)
+
+    def _listen(self, name: str, type: str, spec: TriggerSpec) -> None:
+        wild, wanted = is_wild(type), dict(spec.pattern or {})
+        if spec.bus is not None:
+            wanted["bus"] = [{"exists": False}] if spec.bus == "memory" else [spec.bus]
+        if wild or not wanted:
+            wanted["type"] = [{"wildcard": type}] if wild else [type]
+        self._any_wild = self._any_wild or wild
+        index = self._wild if wild else self._listening.setdefault(type, PatternIndex())
+        index.add(name, wanted)
 
     def learn_waits(self, document: Document) -> None:
         """From now on, events that this version waits for are stored with their keys."""
@@ -93,11 +108,14 @@ class DeployedWorkflows:
         return row.workflow, row.version
 
     def listens(self, type: str) -> bool:
-        return type in self._listening
+        return self._any_wild or type in self._listening
 
     def triggers(self, type: str, event: Mapping[str, Any]) -> Sequence[Trigger]:
         index = self._listening.get(type)
-        return [self._triggers[name] for name in index.match(event)] if index else ()
+        named = index.match(event) if index else []
+        if self._any_wild:
+            named = list(dict.fromkeys((*named, *self._wild.match(event))))
+        return [self._triggers[name] for name in named]
 
     def shapes(self, type: str) -> Sequence[tuple[str, ...]]:
         return self._shapes.get(type, ())
@@ -116,6 +134,9 @@ class DeployedWorkflows:
         data = encode_value(self.check_input(workflow, version, value))
         check_size("the input", data, self.most_input, "limits.input")
         return data
+
+    def read_message(self, bus: str, message: Message) -> Sequence[Event]:
+        return self.messages(bus, message)
 
     def workflows(self) -> Sequence[str]:
         return self.registry.names()

@@ -239,12 +239,14 @@ class Deploying(AtHub):
             handlers=self._handler_defaults,
             address=self.address,
             here=self.handlers.names(),
+            routes=self._connected.routes,
             most_steps=limits.steps,
             most_deaths=limits.abandoned,
             most_depth=limits.call_depth,
             most_output=limits.output,
         )
         self._catalog = DeployedWorkflows(self._registry, limits.input, scheduling=self._scheduling)
+        self._catalog.messages = self._connected.read
         for row in rows:
             try:
                 self._learn(row)

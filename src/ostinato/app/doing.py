@@ -22,7 +22,7 @@ from ostinato.core.decide.repairs import Asked
 from ostinato.core.state import State, Step
 from ostinato.core.uids import uid_problem
 from ostinato.core.views import RunView, run_view
-from ostinato.errors import ConflictError, InvalidInput, UsageError
+from ostinato.errors import ConflictError, InvalidInput
 from ostinato.runtime.bounds import check_size, check_text
 from ostinato.runtime.inbox import Accept, Accepted
 from ostinato.runtime.posts import Tell
@@ -123,12 +123,19 @@ class Doing(Finding):
             about = {} if subject is None else {"subject": subject}
             given = {} if data is None else data
             return await find_server(self.settings).emit({**members, **about, "data": given})
-        event = self._event(type, data, id, source, subject)
+        event = self._make_event(type, data, id=id, source=source, subject=subject)
         return (await self.accept([event]))[0]
 
-    def _event(
-        self, type: str, data: Any, id: str | None, source: str, subject: str | None
+    def _make_event(
+        self,
+        type: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        source: str = "ostinato/app",
+        subject: str | None = None,
     ) -> Event:
+        """An event of now. Raises ``InvalidEvent`` for attributes that it cannot have."""
         return Event(
             id=text(id or self.new_id(), "id", MAX_ID),
             source=text(source, "source", MAX_SOURCE),
@@ -137,11 +144,6 @@ class Doing(Finding):
             subject=None if subject is None else text(subject, "subject", MAX_SUBJECT),
             data=encode_value({} if data is None else data),
         )
-
-    def producer(self, bus: str = "memory") -> Producer:
-        if bus != "memory":
-            raise UsageError(f"producer({bus!r}) is not yet there; use producer('memory')")
-        return Producer(self)
 
     async def accept(self, events: Sequence[Event], *, wait: bool = True) -> list[Accepted]:
         """Store events, all or none, with the runs they start."""
@@ -201,28 +203,3 @@ class Doing(Finding):
     async def _holder(self, token: str) -> tuple[State, Step]:
         state = await self._state(token.partition(".")[0], "no job has this token")
         return state, holder(state, token)
-
-
-class Producer:
-    """Sends events to a bus: ``await app.producer().send("TYPE", {…})``."""
-
-    def __init__(self, app: Doing) -> None:
-        self._app = app
-
-    async def send(self, type: str, data: Any = None, **members: Any) -> None:
-        await self.send_multiple([data], type, **members)
-
-    async def send_multiple(self, data: Sequence[Any], type: str, **members: Any) -> None:
-        app = self._app
-        await app.bus.send(
-            Event(
-                id=app.new_id(),
-                source="ostinato/app",
-                type=text(type, "type", MAX_TYPE),
-                time=app.now(),
-                subject=None,
-                data=encode_value({} if one is None else one),
-                **members,
-            )
-            for one in data
-        )

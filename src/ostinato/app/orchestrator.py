@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.bulk import Bulk
+from ostinato.app.buses import Buses, bus_name
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
-from ostinato.app.letters import Letters
 from ostinato.app.parts import (
     HandlerFunction,
     consumer_workflow,
@@ -50,7 +50,7 @@ log = logger("ostinato.app")
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
+class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -121,22 +121,34 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         return list(self._handler_defaults)
 
     def consumer(
-        self, type: str, *, bus: Any = "memory", publish: str | None = None, **options: Any
+        self,
+        type: str,
+        *,
+        bus: str | int | None = None,
+        publish: str | None = None,
+        to: str | int | None = None,
+        **options: Any,
     ) -> Callable[[T], T]:
-        """Call the function for each event of ``type``; what it returns is published."""
+        """Call the function for each event of ``type``, in which ``*`` is any letters.
+
+        Many may be of one type; each has retries, time-outs and dead letters of its own. ``bus``:
+        only for events that came by that one (``memory``: by none). What it returns is published:
+        events, or data of type ``publish``; on the bus ``to`` alone, or where emitted events of
+        the type go.
+        """
         refuse_without_brackets('consumer("the type of its event")', type)
         if "process" in options:
             raise UsageError(
                 "a consumer runs in the engine's process; let its event start a workflow "
                 "(`on: [{event: …}]`) whose job runs a handler with process=True"
             )
-        if bus != "memory":
-            raise UsageError(f'bus={bus!r} is not yet there; use bus="memory"')
+        by = None if bus is None else bus_name(bus)
+        out = None if to is None else bus_name(to)
 
         def register(function: T) -> T:
             name = name_of(function)
             self._add_handler(f"consumer.{name}", consuming(function, publish), options)
-            self._documents.append(consumer_workflow(name, type))
+            self._documents.append(consumer_workflow(name, type, by, out))
             return function
 
         return register
@@ -170,6 +182,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             await self._open_shards(stand_by, begins, adds)
             return
         self._processes.prepare(self.handlers.all())
+        self._connect()
         self._retention = retention_of(self.settings)
         storage = self.storage
         if storage.members is not None and isinstance(self._clock, SystemClock):
@@ -200,8 +213,8 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
 
     async def _begin_to_work(self, taken: Taken | None) -> None:
         await self._read_workflows(self.storage)
-        self.bus = MemoryBus()
-        await self.bus.subscribe(EVERY, self._from_bus)
+        self.own = MemoryBus()
+        await self.own.subscribe(EVERY, self._from_bus)
         self._service = service = self._make_service(
             self.storage, None if taken is None else taken.partitions
         )
@@ -233,7 +246,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             storage,
             self._catalog,
             self.handlers,
-            self.bus,
+            self.own,
             self._clock,
             self._identity,
             limits,
@@ -242,6 +255,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
             None if self._membership is None else self._membership.lease,
             importlib.import_module("ostinato").__version__,
             self._processes(),
+            buses=self._connected.senders,
             news=self._news,
             owned=owned,
             watch_loop=isinstance(self._clock, SystemClock | StoreClock),
@@ -269,6 +283,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
                 if self._service is service:
                     raise  # else it has lost its share: with the next one they are brought
         self._loop = asyncio.get_running_loop()
+        self._take_in()
 
     def _hear_deployed(self, about: str) -> None:
         task = asyncio.create_task(self._learn_deployed(), name="ostinato-learn")
@@ -288,6 +303,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         await self.close()
 
     async def close(self, drain: float | None = None) -> None:
+        await self._take_no_more()
         if self._membership is not None:
             await self._membership.rest()
         service, self._service, self._loop = self._service, None, None
@@ -299,6 +315,7 @@ class App(Sharing, Scheduling, Bulk, Letters, Tasks, Elsewhere):
         finally:
             await self._leave()
             await self._http.close()
+            await self._connected.hang_up()
             await self.storage.close()
 
     def asgi(self) -> Any:

@@ -66,12 +66,15 @@ def single_job(handler: str) -> dict[str, Any]:
     }
 
 
-def consumer_workflow(name: str, type: str) -> dict[str, Any]:
+def consumer_workflow(
+    name: str, type: str, bus: str | None = None, to: str | None = None
+) -> dict[str, Any]:
     """A consumer is a workflow of two jobs, so it is durable, retried and seen like any other."""
+    made = {"type": "${ made.type }", "data": "${ made.data }"}
     return {
         "workflow": f"consumer-{plain_name(name)}",
         "description": f"consumer of {type}",
-        "on": [{"event": type}],
+        "on": [{"event": type} if bus is None else {"event": type, "bus": bus}],
         "phases": [
             {"phase": "consume", "jobs": [{"job": "handle", "run": f"consumer.{name}"}]},
             {
@@ -80,7 +83,7 @@ def consumer_workflow(name: str, type: str) -> dict[str, Any]:
                     {
                         "job": "emit",
                         "each": {"in": "default(jobs.handle.output, [])", "as": "made"},
-                        "emit": {"type": "${ made.type }", "data": "${ made.data }"},
+                        "emit": made if to is None else {**made, "bus": to},
                     }
                 ],
             },

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from ostinato.app.catalog import DeployedWorkflows
+from ostinato.app.connectors import Connectors
 from ostinato.app.wiring import open_store
 from ostinato.bus.memory import MemoryBus
 from ostinato.config import Settings, read_settings
@@ -53,7 +54,8 @@ class Wired:
         self._scheduling = True
         self._deployed_number: int | None = None
         self._deploying = asyncio.Lock()
-        self.bus = MemoryBus()
+        self._connected = Connectors()
+        self.own = MemoryBus()
         self.handlers = Handlers()
         builtin.register(self.handlers)
         self.handlers.add("http", self._http.request)

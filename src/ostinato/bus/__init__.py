@@ -1,1 +1,61 @@
-"""Buses: one technology per file."""
+"""Buses: one technology per file, each with ``inlets(settings)`` and ``outlet(settings)``.
+
+kafka  topics and consumer groups          sqs  queues of AWS
+memory  inside one process
+
+A file is imported when a setting asks for it: what it needs is an extra. Other packages add kinds
+under the entry point ``ostinato.buses``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
+
+from ostinato.errors import SettingsError
+from ostinato.ports.buses import Inlet, Outlet
+
+EXTRAS: dict[str, str] = {
+    "kafka": "kafka",
+    "sqs": "aws",
+    "sns": "aws",
+    "eventbridge": "aws",
+    "bullmq": "bullmq",
+    "http": "",
+    "memory": "",
+}
+"""Kind → the extra that it needs. Its file is called as the kind."""
+
+
+class Adapter(Protocol):
+    """What a file here has. Nothing is connected by asking; what cannot be right of the settings
+    is refused (``SettingsError``)."""
+
+    READS: str
+    """How a message is read that does not say itself what it is, of ``READINGS``."""
+
+    def inlets(self, settings: Any) -> Sequence[Inlet]: ...
+
+    def outlet(self, settings: Any) -> Outlet | None:
+        """None when the settings say of no place where events would go."""
+
+    def form(self, settings: Any) -> str:
+        """How events are written, of ``WRITINGS``."""
+        ...
+
+
+def adapter(kind: str) -> Adapter:
+    """Raises ``SettingsError`` when what it needs is not installed."""
+    if kind not in EXTRAS:
+        for entry in entry_points(group="ostinato.buses", name=kind):
+            return cast(Adapter, entry.load())
+        raise SettingsError(f"no kind of bus is called {kind!r}; known are {', '.join(EXTRAS)}")
+    try:
+        return cast(Adapter, import_module(f"ostinato.bus.{kind}"))
+    except ImportError as error:
+        raise SettingsError(
+            f"a bus of kind {kind} needs more than is installed ({error}); "
+            f'pip install "ostinato[{EXTRAS[kind]}]"'
+        ) from error

@@ -6,6 +6,7 @@ and refuses with a message that shows a right form.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -304,6 +305,33 @@ def _show_secrets(secrets: Mapping[str, str]) -> str:
     return ", ".join(f"{name} (***)" for name in sorted(secrets)) or "none"
 
 
+def _map(value: Any) -> Mapping[str, Any]:
+    """As a variable: JSON."""
+    import json
+
+    with contextlib.suppress(ValueError):
+        value = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise _refuse(value, MAP.form)
+    return dict(value)
+
+
+def _show_map(value: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+_SERVER_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+.*")
+
+
+def _server(value: Any) -> str:
+    text = _text(value)
+    if not _SERVER_SCHEME.fullmatch(text):
+        raise _refuse(_show_store(text), SERVER.form)
+    return text
+
+
 def one_of(*choices: str) -> Kind:
     form = " | ".join(choices)
 
@@ -347,6 +375,9 @@ STORE = Kind(
     _show_stores,
     True,
 )
+SERVER = Kind("an address as redis://127.0.0.1:6379", _server, _show_store, True)
+MAP = Kind("a map (as a variable: JSON)", _map, _show_map)
+OPTIONS = Kind("a map (as a variable: JSON)", _map, lambda held: _show_secrets(held), secret=True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")
 SECRETS = Kind("a map of names to texts", _secrets, _show_secrets)
 KEYS = Kind(

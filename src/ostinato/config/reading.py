@@ -10,8 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ostinato.config.settings import Setting, Settings, settings_table
-from ostinato.config.sources import PREFIX, Given, from_arguments, from_environ, from_file
+from ostinato.config.buses import BUS, read_buses
+from ostinato.config.given import Given
+from ostinato.config.settings import Settings, settings_table
+from ostinato.config.sources import PREFIX, from_arguments, from_environ, from_file
+from ostinato.config.table import Setting
 from ostinato.errors import Problem, SettingsError
 
 
@@ -41,10 +44,14 @@ def override_settings(settings: Settings, arguments: Mapping[str, Any], *, by: s
 
 
 def _laid_over(settings: Settings, given: Iterable[Given]) -> Settings:
-    values, origins, problems = _read(given)
-    if problems:
+    found = list(given)
+    of_buses = [each for each in found if each.name.startswith(BUS)]
+    values, origins, problems = _read(each for each in found if not each.name.startswith(BUS))
+    buses, wrong = read_buses(of_buses, settings.bus)
+    if problems := problems + wrong:
         raise SettingsError("; ".join(map(str, problems)), problems=tuple(problems))
-    return _changed(settings, values, {**settings.origins, **origins})
+    changed = _changed(settings, values, {**settings.origins, **origins})
+    return replace(changed, bus=buses)
 
 
 def _read(given: Iterable[Given]) -> tuple[dict[str, Any], dict[str, str], list[Problem]]:

@@ -6,27 +6,18 @@ Each source gives ``Given`` values under full names (``limits.event``), not yet 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ostinato.config.settings import Setting, settings_table
+from ostinato.config.buses import BUS, is_secret
+from ostinato.config.given import Given
+from ostinato.config.settings import settings_table
 from ostinato.errors import SettingsError
 
 PREFIX = "OSTINATO_"
 FILE_VARIABLE = "OSTINATO_CONFIG"
 FILE_NAME = "ostinato.toml"
 OWN, OWN_PREFIX = "secrets", "OSTINATO_SECRETS__"
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """``name`` may fit no setting yet; ``written`` is the name as its writer wrote it."""
-
-    name: str
-    value: Any
-    written: str
-    origin: str
 
 
 def from_file(environ: Mapping[str, str], folder: Path) -> Iterator[Given]:
@@ -59,12 +50,17 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 def _flat(table: Mapping[str, Any], prefix: str, origin: str) -> Iterator[Given]:
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and name not in settings_table():
+        if isinstance(value, Mapping) and not _is_whole(name):
             if not value:
                 yield from _empty(name, origin)
             yield from _flat(value, f"{name}.", origin)
         else:
             yield Given(name, value, name, origin)
+
+
+def _is_whole(name: str) -> bool:
+    """Whether what stands there is one value, if it is a map: also each member of a bus."""
+    return name in settings_table() or (name.startswith(BUS) and name.count(".") > 1)
 
 
 def _empty(name: str, origin: str) -> Iterator[Given]:
@@ -120,17 +116,20 @@ def _with_secrets(given: Iterator[Given]) -> Iterator[Given]:
     """``key_file = …`` or ``OSTINATO_KEY_FILE`` gives what that file holds, for secrets only."""
     seen: dict[str, Given] = {}
     for each in given:
-        setting = _secret_behind(each.name)
-        name = setting.name if setting else each.name
+        name = _secret_behind(each.name)
         if name in seen:
             raise SettingsError(f"{each.written} and {seen[name].written} are both set; keep one")
         seen[name] = each
-        yield _from_secret_file(each, name) if setting else each
+        yield each if name == each.name else _from_secret_file(each, name)
 
 
-def _secret_behind(name: str) -> Setting | None:
-    setting = settings_table().get(name.removesuffix("_file")) if name.endswith("_file") else None
-    return setting if setting and setting.kind.secret else None
+def _secret_behind(name: str) -> str:
+    """The setting whose file this names, or the name itself."""
+    short = name.removesuffix("_file")
+    setting = settings_table().get(short)
+    if setting is not None and setting.kind.secret:
+        return short
+    return short if short.startswith(BUS) and is_secret(short.rpartition(".")[2]) else name
 
 
 def _from_secret_file(given: Given, name: str) -> Given:

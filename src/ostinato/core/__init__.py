@@ -18,6 +18,8 @@ uids          what a start does whose uid another run has, or had; starts that a
 secrets       marks where secrets belong; what is recorded never holds one
 forks         what another run is given of what one had done
 retention     what is old enough to go, and what may go
+routes        on which buses events go out
+conflicts     events under one name with other contents
 letters       dead letters: what comes of redriving one
 tasks         work for people: what they are asked, which answer counts
 callbacks     who holds a callback token, and whether it still counts

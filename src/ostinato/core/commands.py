@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 
 from ostinato.core.callers import Caller
 from ostinato.core.facts import NOTHING, Failure
+from ostinato.core.routes import OWN
 from ostinato.core.tasks import Task
 
 
@@ -157,7 +158,8 @@ class FreePlaces(Command, frozen=True):
 class Publish(Command, frozen=True):
     """Send an event out. ``id`` is stable, so receivers can tell a repetition.
 
-    Without ``source`` it comes from its workflow. ``headers`` are more attributes of it.
+    Without ``source`` it comes from its workflow. ``headers`` are more attributes of it. ``buses``
+    are those it goes out on, by name; an empty one is the engine's own triggers.
     """
 
     id: str
@@ -166,6 +168,7 @@ class Publish(Command, frozen=True):
     subject: str | None = None
     source: str | None = None
     headers: dict[str, str] | None = None
+    buses: tuple[str, ...] = (OWN,)
 
 
 class CallRun(Command, frozen=True):

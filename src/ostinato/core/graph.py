@@ -26,6 +26,7 @@ from ostinato.core.model import (
     Split,
     UidRule,
 )
+from ostinato.core.routes import Routes
 from ostinato.errors import DefinitionError
 
 ON_FAILURE = "on_failure"
@@ -183,6 +184,7 @@ class Graph:
         self.timeout = timeout
         self.output = output
         self.address = ""
+        self.routes = Routes()
         self.here: Container[str] | None = None
         self.most_steps = 100_000
         self.most_output = 20 << 20

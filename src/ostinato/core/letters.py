@@ -15,7 +15,8 @@ from ostinato.core.state import State
 from ostinato.core.triggers import Listeners, Starting, match
 from ostinato.errors import OstinatoError, Problem
 
-TRIGGER, CONSUMER, OUTGOING, STORED = KINDS = ("trigger", "consumer", "outgoing", "stored")
+KINDS = ("trigger", "consumer", "outgoing", "stored", "incoming", "conflict")
+TRIGGER, CONSUMER, OUTGOING, STORED, INCOMING, CONFLICT = KINDS
 
 PREFIX = "consumer-"
 """A workflow whose name begins so is a consumer: its runs that fail for good are dead letters."""
@@ -23,11 +24,13 @@ PREFIX = "consumer-"
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """The runs that an event starts anew, or the reasons why it starts none."""
+    """The runs that an event starts anew, or the reasons why it starts none. ``events`` are what a
+    message is read as now."""
 
     starts: tuple[Starting, ...]
     encoded: Raw
     reasons: tuple[Problem, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 def is_letter(state: State) -> bool:
@@ -49,6 +52,12 @@ NO_EVENT = Problem(
 )
 
 
+TAKEN = Problem(
+    "another event was stored under this source and id before",
+    hint="where both are meant, send this one again under an id of its own",
+)
+
+
 def judge(
     listeners: Listeners, kind: str, target: str, event: Event | None, run: tuple[str, str] | None
 ) -> Fitting:
@@ -59,6 +68,8 @@ def judge(
         return Fitting((), Raw(b""), (NO_EVENT,))
     if kind == OUTGOING:
         return Fitting((), Raw(b""))
+    if kind == CONFLICT:
+        return Fitting((), Raw(b""), (TAKEN,))
     if kind == CONSUMER and run is not None and run[1] != "failed":
         reason = Problem(f"its run {run[0]} did not stay failed: it is {run[1]} now")
         return Fitting((), Raw(b""), (reason,))

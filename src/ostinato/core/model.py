@@ -59,7 +59,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
 
 
 class Emit(msgspec.Struct, frozen=True, tag=True):
-    """Publish an event; the job's input is ``{type, data, subject?, source?}``."""
+    """Publish an event; the job's input is ``{type, data, subject?, source?, headers?, bus?}``."""
 
 
 class Set(msgspec.Struct, frozen=True, tag=True):

@@ -11,6 +11,7 @@ from typing import Any
 
 from ostinato.core.model import Run, Set, WaitEvent
 from ostinato.core.patterns.contradiction import contradiction
+from ostinato.core.routes import is_wild
 from ostinato.definitions.arguments import TAKES, argument_problems
 from ostinato.definitions.calls import Circles, Find, call_problems, finding
 from ostinato.definitions.document import Body, Document, Job
@@ -74,7 +75,8 @@ def _all(
     for trigger in document.triggers:
         alone = isinstance(document.data["on"], dict)
         path = ("on", "pattern") if alone else ("on", trigger.index, "pattern")
-        yield from _impossible(document, path, trigger.pattern, trigger.types)
+        if not any(map(is_wild, trigger.types)):
+            yield from _impossible(document, path, trigger.pattern, trigger.types)
     for job in document.jobs():
         yield from _job(document, job, handlers, strict)
 

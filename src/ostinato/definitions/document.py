@@ -28,6 +28,7 @@ class TriggerSpec:
     path: Path = ()
     plan: Plan | None = None
     pattern: dict[str, Any] | None = None
+    bus: str | None = None
     input: Expression | Template | None = None
     uid: Expression | None = None
     rule: UidRule | None = None

@@ -71,6 +71,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "trigger": (
         Key("event", "types", "The event type, or a list of them"),
         Key("pattern", "pattern", "Only events that match (EventBridge pattern language)"),
+        Key("bus", "text", "Only events that came by this bus; `memory`: that came by none"),
         Key("schedule", "cron", "By the clock: a cron expression"),
         Key("zone", "zone", "The time zone of `schedule` (default UTC)"),
         Key("every", "interval", "By the clock: so long after one another, from 1970 UTC on"),
@@ -187,6 +188,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("subject", "filled", "What it is about"),
         Key("source", "filled", "Who says it; without it, the workflow"),
         Key("headers", "headers", "More attributes of the event, all of them texts"),
+        Key("bus", "filled", "The one bus that it goes out on; without it, where its type goes"),
     ),
     "call": (
         Key("workflow", "filled", "The name of the workflow", True),
@@ -223,6 +225,7 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
 
 TRIGGER_GOES_WITH: dict[str, tuple[str, ...]] = {
     "pattern": ("event",),
+    "bus": ("event",),
     "zone": ("schedule",),
     "overlap": ("schedule", "every"),
     "catch_up": ("schedule", "every"),

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from ostinato.core.graph import Graph
+from ostinato.core.routes import Routes
 from ostinato.definitions.compile import HandlerDefaults, compile
 from ostinato.definitions.document import Document, TriggerSpec
 from ostinato.definitions.input import Check, input_check
@@ -79,7 +80,8 @@ def _plain(name: str) -> str:
 
 class Registry(Generic[R]):
     """``address`` is where callbacks arrive, ``here`` holds the names of handlers that are in this
-    process (None: all are); graphs that are loaded carry both."""
+    process (None: all are), ``routes`` say where emitted events go; graphs that are loaded carry
+    them."""
 
     def __init__(
         self,
@@ -88,6 +90,7 @@ class Registry(Generic[R]):
         handlers: Mapping[str, HandlerDefaults] | None = None,
         address: str = "",
         here: Container[str] | None = None,
+        routes: Routes | None = None,
         most_steps: int = 100_000,
         most_deaths: int = 3,
         most_depth: int = 50,
@@ -96,6 +99,7 @@ class Registry(Generic[R]):
         self.handlers = handlers or {}
         self.address = address
         self.here = here
+        self.routes = routes or Routes()
         self.most_steps = most_steps
         self.most_deaths = most_deaths
         self.most_depth = most_depth
@@ -258,6 +262,7 @@ class Registry(Generic[R]):
             graph = compile(self.document(workflow, version), self.handlers, version)
             graph.workflow = self._rows[key[0]][version].workflow
             graph.address, graph.here = self.address, self.here
+            graph.routes = self.routes
             graph.most_steps, graph.most_deaths = self.most_steps, self.most_deaths
             graph.most_depth = self.most_depth
             graph.most_output = self.most_output

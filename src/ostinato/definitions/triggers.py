@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from ostinato.core.durations import format_duration
+from ostinato.core.routes import is_wild
 from ostinato.core.schedules import After, Plan
 from ostinato.definitions.cron import cron, interval, time_zone
 from ostinato.definitions.document import TriggerSpec
@@ -41,6 +42,9 @@ def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[T
     members = reader.section("trigger", place, path)
     if members is None or not _one_start(reader, place, path, members):
         return
+    if any(map(is_wild, members.get("event") or ())) and "type" in (members.get("pattern") or {}):
+        message = "`event` stands for several types, and `pattern` asks for a type, too"
+        reader.say(place.value["pattern"], (*path, "pattern"), message, "say it in `event`")
     rule, uid = members.get("uid"), place.value.get("uid")
     yield TriggerSpec(
         index=index,
@@ -49,6 +53,7 @@ def _trigger(reader: Reader, place: Place, path: Path, index: int) -> Iterator[T
         path=path,
         plan=_plan(reader, place, path, members),
         pattern=members.get("pattern"),
+        bus=members.get("bus"),
         input=members.get("input"),
         uid=None if rule is None else rule.key,
         rule=rule if isinstance(uid and uid.value, dict) else None,

@@ -13,6 +13,7 @@ jobs      what is offered to workers elsewhere
 operations  repairs of many runs
 queries   what lists are asked, and what they tell
 storage   the store                     members  processes that share one
+buses     what is asked of a bus: messages in, messages out
 world     a bus, an archive, a clock
 """
 

@@ -99,11 +99,15 @@ class DamagedEvent(Event, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An event on its way out. ``number`` is given by the store, in the order of commits."""
+    """An event on its way out. ``number`` is given by the store, in the order of commits.
+
+    ``bus`` is the name of the one that it goes to; empty: back to this engine's own triggers.
+    """
 
     event: Event
     run_id: str = ""
     number: int = 0
+    bus: str = ""
 
 
 @dataclass(frozen=True, slots=True)

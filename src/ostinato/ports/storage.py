@@ -138,9 +138,10 @@ class Storage(Protocol):
     async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
     ) -> list[Outgoing]:
-        """What is to be sent, in the order of commits: about ``size`` bytes at most, but one."""
+        """What is to be sent to one bus, in the order of commits: about ``size`` bytes at most,
+        but one."""
 
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""

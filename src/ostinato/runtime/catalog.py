@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Raw
 
+from ostinato.core.cloudevents import Event, Message
 from ostinato.core.graph import Graph
 from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Listeners, Trigger
@@ -27,6 +28,9 @@ class Catalog(Listeners, Protocol):
 
     def scheduled(self, schedule_id: str) -> tuple[Trigger, Plan] | None:
         """What the schedule starts, and when."""
+
+    def read_message(self, bus: str, message: Message) -> Iterable[Event]:
+        """What a message means now. Any error: it cannot be read."""
 
     def workflows(self) -> Iterable[str]:
         """Every workflow that runs may be of, retired ones too."""

@@ -227,7 +227,8 @@ def _publish(batch: Batch, run: Resident, command: c.Publish, now: int) -> None:
         data=Raw(bytes(command.data)),
         extensions=command.headers,
     )
-    batch.outgoing.append(Outgoing(event, run.run_id))
+    for bus in command.buses:
+        batch.outgoing.append(Outgoing(event, run.run_id, bus=bus))
 
 
 def _take_places(batch: Batch, run: Resident, command: c.TakePlaces, now: int) -> None:

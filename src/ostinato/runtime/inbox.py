@@ -10,15 +10,16 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ostinato.core import events as e
-from ostinato.core.cloudevents import Event, event_value
-from ostinato.core.letters import problems_of
+from ostinato.core.cloudevents import BUS, Event, event_value
+from ostinato.core.conflicts import differ, letter_id
+from ostinato.core.letters import CONFLICT, TAKEN, problems_of
 from ostinato.core.triggers import Found, Starting, Trigger, match
 from ostinato.core.views import View
 from ostinato.errors import OstinatoError
 from ostinato.ports import DeadLetter, StoredEvent
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Change
-from ostinato.runtime.letters import encoded_reasons
+from ostinato.runtime.letters import encoded_reasons, is_new, note
 from ostinato.runtime.posts import Errand, Pair, Post, stored
 from ostinato.runtime.resident import Abroad
 from ostinato.runtime.starts import Starter
@@ -32,6 +33,8 @@ class Accepted(View, omit_defaults=False):
     """What became of an event: the runs it started, or ``joined``, by their uid or ``dedup``.
 
     A dead letter has the name of its ``trigger``, its ``id``, and the first ``reason`` for it.
+    ``conflict``: an event with other content was stored under its name before; the dead letter of
+    this id holds this one.
     """
 
     id: str
@@ -40,6 +43,7 @@ class Accepted(View, omit_defaults=False):
     duplicate: bool = False
     dead_letters: list[dict[str, str]] | UnsetType = UNSET
     joined: list[str] | UnsetType = UNSET
+    conflict: str | UnsetType = UNSET
 
 
 LONGEST = 500
@@ -49,7 +53,7 @@ LONGEST = 500
 class Accept(Post):
     """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "events", "found", "known", "starter", "wanted")
+    __slots__ = ("catalog", "conflicts", "events", "found", "known", "starter", "wanted")
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Accept(Post):
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
+        self.conflicts: list[DeadLetter] = []
 
     @property
     def pairs(self) -> list[Pair]:
@@ -90,6 +95,10 @@ class Accept(Post):
 
     async def ready(self, engine: Engine) -> None:
         self.known = await self.known_events(engine)
+        others = self._others()
+        now = engine.clock.now() if others else 0
+        made = [conflict(event, now) for event in others]
+        self.conflicts = [letter for letter in made if await is_new(engine, letter)]
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
@@ -98,6 +107,16 @@ class Accept(Post):
             self._look_for_home()
         if asked := [one for several in self.wanted for one in several if one.asks]:
             await self.starter.look(asked)
+
+    def _others(self) -> list[Event]:
+        """Those with another content than the first of their name."""
+        first = {pair: one.event for pair, one in self.known.items()}
+        others = []
+        for event in self.events:
+            before = first.setdefault((event.source, event.id), event)
+            if before is not event and type(before) is Event and differ(before, event):
+                others.append(event)
+        return others
 
     async def known_events(self, engine: Engine) -> dict[Pair, StoredEvent]:
         return await engine.known_events()
@@ -115,6 +134,7 @@ class Accept(Post):
         return answer
 
     def apply(self, engine: Engine, change: Change, now: int) -> list[Accepted]:
+        note(engine, change, self.conflicts)
         answers: dict[Pair, Accepted] = {}
         for found, wanted in zip(self.found, self.wanted, strict=True):
             pair = (found.event.source, found.event.id)
@@ -123,9 +143,12 @@ class Accept(Post):
                 engine.fresh["event", *pair] = change
                 answers[pair] = self._take(engine, change, found, wanted, now)
         told: set[Pair] = set()
-        return [self._answer(answers, told, event) for event in self.events]
+        others = {id(event) for event in self._others()}
+        return [self._answer(answers, told, event, id(event) in others) for event in self.events]
 
-    def _answer(self, new: dict[Pair, Accepted], told: set[Pair], event: Event) -> Accepted:
+    def _answer(
+        self, new: dict[Pair, Accepted], told: set[Pair], event: Event, other: bool
+    ) -> Accepted:
         pair = (event.source, event.id)
         early = new.get(pair)
         if early is None:
@@ -140,6 +163,7 @@ class Accept(Post):
             duplicate=True,
             dead_letters=early.dead_letters,
             joined=early.joined,
+            conflict=letter_id(event) if other else UNSET,
         )
 
     def _take(
@@ -189,6 +213,13 @@ class Accept(Post):
         for found in self.found:
             if found.values_keys:
                 engine.outlets.on_event(found.event, found.values_keys, found.encoded)
+
+
+def conflict(event: Event, now: int) -> DeadLetter:
+    """The letter of an event whose name was taken."""
+    reasons, bus = encoded_reasons([TAKEN]), (event.extensions or {}).get(BUS, "")
+    named = (letter_id(event), now, CONFLICT, bus, event.source, event.id)
+    return DeadLetter(*named, reasons, event)
 
 
 def encoded(event: Event) -> Raw:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import field
 
 from ostinato.core import events as e
-from ostinato.core.cloudevents import Event, milliseconds
+from ostinato.core.cloudevents import Event, milliseconds, unwrapped
 from ostinato.core.letters import (
     CONSUMER,
+    INCOMING,
     OUTGOING,
     Fitting,
     attempts_of,
@@ -25,6 +26,7 @@ from ostinato.core.letters import (
     judge,
     problems_of,
 )
+from ostinato.core.routes import OWN
 from ostinato.core.state import State
 from ostinato.core.views import View
 from ostinato.errors import NotFoundError, OstinatoError, Problem
@@ -98,6 +100,36 @@ def note_failed(engine: Engine, change: Change, state: State, now: int) -> None:
     )
 
 
+class Note(Post):
+    """Letters whose ids say what they are about: what is stored already changes nothing."""
+
+    __slots__ = ("letters", "new")
+
+    def __init__(self, letters: Sequence[DeadLetter], answer: asyncio.Future[Any] | None) -> None:
+        super().__init__(answer)
+        self.letters = letters
+        self.new: list[DeadLetter] = []
+
+    async def ready(self, engine: Engine) -> None:
+        self.new = [one for one in self.letters if await is_new(engine, one)]
+
+    def apply(self, engine: Engine, change: Change, now: int) -> None:
+        note(engine, change, self.new)
+
+
+async def is_new(engine: Engine, letter: DeadLetter) -> bool:
+    return await engine.storage.dead_letter(letter.id) is None
+
+
+def note(engine: Engine, change: Change, letters: Sequence[DeadLetter]) -> None:
+    """Raises ``NotYet`` where another post of this tick brings one of them."""
+    for letter in letters:
+        stored(engine, change, "letter", letter.id, "")
+    for letter in letters:
+        engine.fresh["letter", letter.id, ""] = change
+    change.rows.dead_letters += list({letter.id: letter for letter in letters}.values())
+
+
 def event_of(value: dict[str, object]) -> Event:
     """The event of a run, from what expressions see of it."""
     subject = value.get("subject")
@@ -111,8 +143,23 @@ def event_of(value: dict[str, object]) -> Event:
     )
 
 
+def reread(catalog: Catalog, bus: str, kept: Event) -> Fitting:
+    """A message as it is read today."""
+    try:
+        events = tuple(catalog.read_message(bus, unwrapped(kept)))
+    except OstinatoError as error:
+        return Fitting((), msgspec.Raw(b""), problems_of(error))
+    except Exception as error:  # of an adapter that somebody has written
+        return Fitting((), msgspec.Raw(b""), (Problem(f"{type(error).__name__}: {error}"),))
+    if not events:
+        return Fitting((), msgspec.Raw(b""), (Problem(f"bus {bus} wants nothing of it"),))
+    return Fitting((), msgspec.Raw(b""), events=events)
+
+
 async def judged(engine: Engine, catalog: Catalog, letter: DeadLetter) -> Fitting:
     """What redriving it now would start, or why nothing."""
+    if letter.kind == INCOMING and letter.event is not None:
+        return reread(catalog, letter.target, letter.event)
     head = None if letter.run_id is None else await engine.storage.head(letter.run_id)
     run = None if head is None else (head.run_id, head.status)
     return judge(catalog, letter.kind, letter.target, letter.event, run)
@@ -172,8 +219,7 @@ class Redrive(Post):
         return Redriven(id=letter.id, outcome="redriven", runs=runs)
 
     def _send(self, engine: Engine, change: Change, now: int) -> list[str]:
-        if self.letter.kind == OUTGOING and self.letter.event is not None:
-            change.rows.outgoing.append(Outgoing(self.letter.event, self.letter.run_id or ""))
+        change.rows.outgoing += self._outgoing(engine, now)
         runs = list[str]()
         for start, one in zip(self.fitting.starts, self.wanted, strict=True):
             run_id, seed = engine.run_id(now), engine.identity.seed()
@@ -181,6 +227,18 @@ class Redrive(Post):
             name = start.trigger.name
             runs.append(self.starter.start(change, one, begin, now, name).run_id)
         return runs
+
+    def _outgoing(self, engine: Engine, now: int) -> list[Outgoing]:
+        """It goes the same way again; what is in a message comes back as if it were emitted."""
+        letter = self.letter
+        if letter.kind == INCOMING:
+            return [Outgoing(event, engine.run_id(now)) for event in self.fitting.events]
+        if letter.kind != OUTGOING or letter.event is None:
+            return []
+        run_id = letter.run_id or ""
+        return [
+            Outgoing(letter.event, run_id, bus=OWN if letter.target == run_id else letter.target)
+        ]
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:
         reasons = self.letter.reasons if self.letter.event is None else encoded_reasons(problems)
@@ -208,5 +266,5 @@ class Redrive(Post):
 
     def done(self, result: Redriven) -> None:
         super().done(result)
-        if result.outcome == "redriven" and self.letter.kind == OUTGOING:
-            self.starter.engine.outlets.on_outgoing(self.letter.run_id or "")
+        if result.outcome == "redriven" and self.letter.kind in (OUTGOING, INCOMING):
+            self.starter.engine.outlets.on_outgoing(self.letter.run_id or "", ())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
+from ostinato.core.routes import OWN
 from ostinato.core.run_ids import partition_of
 from ostinato.errors import (
     DefinitionError,
@@ -20,6 +21,7 @@ from ostinato.ports import Bus, DamagedEvent, DeadLetter, Outgoing
 from ostinato.runtime.damaged import unsent
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.letters import encoded_reasons
+from ostinato.runtime.patience import Patience
 from ostinato.runtime.posts import Keep, Pair
 from ostinato.telemetry.logger import logger
 
@@ -41,27 +43,57 @@ REFUSALS = (DefinitionError, UsageError, Refused)
 
 
 class Outbox:
-    """One sending at a time, beside the engine's loop: a slow bus holds nobody up."""
+    """One lane for each bus: one that is slow or away holds up no other."""
 
-    def __init__(self, engine: Engine, bus: Bus) -> None:
+    def __init__(self, engine: Engine, bus: Bus, buses: Mapping[str, Bus] | None = None) -> None:
         self.engine = engine
-        self.bus = bus
-        self.waiting = False
+        self.own = Lane(engine, OWN, bus)
+        self.lanes = {OWN: self.own}
+        for name, other in (buses or {}).items():
+            self.lanes[name] = Lane(engine, name, other)
         self.tell: Callable[[str, str], None] = lambda kind, about: None
-        self._sending: asyncio.Task[None] | None = None
-        self._left: frozenset[Pair] = frozenset()  # they stand in front, and hold nobody up
 
-    def expect(self, run_id: str = "") -> None:
-        """Something of this run is to be sent."""
+    @property
+    def waiting(self) -> bool:
+        return any(lane.waiting for lane in self.lanes.values())
+
+    def expect(self, run_id: str = "", buses: Iterable[str] = ()) -> None:
+        """Something of this run is to be sent; without ``buses``, by any of them."""
         if not run_id or self.engine.territory.has_run(run_id):
-            self.waiting = True
+            self._look(buses or self.lanes)
         else:
             self.tell("outbox", str(partition_of(run_id)))
 
+    def _look(self, buses: Iterable[str]) -> None:
+        for name in buses:
+            if lane := self.lanes.get(name):
+                lane.waiting = True
+
     def hinted(self, partition: str) -> None:
         """Something lies there, as another process says."""
-        self.waiting = True
+        self._look(self.lanes)
         self.engine.wake.set()
+
+    async def run_once(self, now: int) -> int:
+        return sum([await lane.run_once(now) for lane in self.lanes.values() if lane.waiting])
+
+    async def close(self) -> None:
+        for lane in self.lanes.values():
+            await lane.close()
+
+
+class Lane:
+    """One sending at a time, beside the engine's loop."""
+
+    def __init__(self, engine: Engine, name: str, bus: Bus) -> None:
+        self.engine = engine
+        self.name = name
+        self.bus = bus
+        self.waiting = False
+        self.trouble = ""
+        self._patience = Patience(PAUSE, PAUSE if name == OWN else 30.0)
+        self._sending: asyncio.Task[None] | None = None
+        self._left: frozenset[Pair] = frozenset()  # they stand in front, and hold nobody up
 
     async def run_once(self, now: int) -> int:
         if not self.waiting or self._sending is not None:
@@ -73,13 +105,15 @@ class Outbox:
             self.waiting = True  # what could not be read is there still
             raise
         if outgoing:
-            self._sending = asyncio.create_task(self._send(outgoing), name="ostinato-outbox")
+            self._sending = asyncio.create_task(
+                self._send(outgoing), name=f"ostinato-outbox-{self.name}"
+            )
         return len(outgoing)
 
     async def _read(self) -> list[Outgoing]:
         lots = 1 + len(self._left) // MANY
         many, owned = len(self._left) + MANY, self.engine.territory.owned
-        return await self.engine.storage.outbox(many, HEAVY * lots, owned)
+        return await self.engine.storage.outbox(many, HEAVY * lots, owned, self.name)
 
     async def _send(self, outgoing: list[Outgoing]) -> None:
         try:
@@ -91,16 +125,24 @@ class Outbox:
             if numbers:
                 await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
             if left:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._patience.lose())
+            else:
+                self._patience.regain()
         except (Unready, NothingIsRunning):
             return  # sent, but that is not stored: it goes out again
         except Exception as error:  # a bus may fail in any way
-            log.warning("outbox.delayed", error=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(PAUSE)
+            self._delayed(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(self._patience.lose())
         finally:
             self._sending = None
             self.waiting = True  # there may be more
             self.engine.wake.set()
+
+    def _delayed(self, why: str, **about: int) -> None:
+        """The same trouble is told once."""
+        if why != self.trouble:
+            log.warning("outbox.delayed", bus=self.name, error=why, **about)
+        self.trouble = why
 
     def _readable(self, outgoing: list[Outgoing]) -> tuple[list[Outgoing], list[DeadLetter]]:
         """What can be sent, and letters for what is damaged: hardly ever one."""
@@ -118,12 +160,17 @@ class Outbox:
         except NothingIsRunning:  # it is stopping: nothing is wrong with the events
             raise
         except Unsent as error:
-            log.warning("outbox.delayed", error=str(error), events=len(error.events))
+            if error.events:
+                self._delayed(str(error), events=len(error.events))
             self._left = error.events
-            return []
+            refused = error.refused
+            return [
+                self._letter(one, refused[_pair(one)]) for one in outgoing if _pair(one) in refused
+            ]
         except REFUSALS:
             pass
         else:
+            self.trouble = ""
             return []
         dead: list[DeadLetter] = []
         for one in outgoing:
@@ -137,12 +184,13 @@ class Outbox:
 
     def _letter(self, one: Outgoing, error: Exception) -> DeadLetter:
         event, reason = one.event, f"{type(error).__name__}: {error}"
-        log.error("outbox.refused", run=one.run_id, type=event.type, id=event.id, error=reason)
+        about = {"run": one.run_id, "bus": self.name, "type": event.type, "id": event.id}
+        log.error("outbox.refused", error=reason, **about)
         reasons = encoded_reasons([Problem(reason)])
         now = self.engine.clock.now()
         return DeadLetter(
-            self.engine.identity.event_id(now), now, "outgoing", one.run_id, event.source, event.id,
-            reasons, event, one.run_id or None,
+            self.engine.identity.event_id(now), now, "outgoing", self.name or one.run_id,
+            event.source, event.id, reasons, event, one.run_id or None,
         )  # fmt: skip
 
     async def close(self) -> None:

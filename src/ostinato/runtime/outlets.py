@@ -39,7 +39,7 @@ class Outlets:
         self.on_turn: Callable[[str, c.TakePlaces], None] = lambda run_id, asked: None
         self.on_free: Callable[[str, str], None] = lambda run_id, key: None
         self.on_place: Callable[[str, str], None] = lambda run_id, name: None
-        self.on_outgoing: Callable[[str], None] = lambda run_id: None
+        self.on_outgoing: Callable[[str, Iterable[str]], None] = lambda run_id, buses: None
         self.on_letter: Callable[[DeadLetter], None] = lambda letter: None
         self.on_wait: Callable[[str, c.OpenWait], None] = lambda run_id, wait: None
         self.on_mail: Callable[[Mail], None] = lambda mail: None
@@ -94,8 +94,8 @@ class Outlets:
                 self.withdraw(state.run_id, key, attempt)
             case c.SetTimer(_, _, due_at):
                 self.on_timer(due_at)
-            case c.Publish():
-                self.on_outgoing(state.run_id)
+            case c.Publish(buses=buses):
+                self.on_outgoing(state.run_id, buses)
             case c.TakePlaces():
                 self.on_turn(state.run_id, command)
             case c.HoldPlace(name):

@@ -17,7 +17,7 @@ from msgspec import Raw
 from ostinato.core.events import Event, TakenOver
 from ostinato.core.run_ids import partition_of
 from ostinato.errors import Unready
-from ostinato.ports import DeadLetter, Partitions, Timer, Version
+from ostinato.ports import DeadLetter, Outgoing, Partitions, Timer, Version
 from ostinato.runtime.change import Change
 from ostinato.runtime.mail import said
 from ostinato.runtime.resident import Resident
@@ -170,9 +170,10 @@ def told_of(posts: Iterable[Post]) -> Partitions:
 
 
 class Keep(Post):
-    """Keep rows that belong to no run: versions of workflows, events that were sent or refused."""
+    """Keep rows that belong to no run: versions of workflows, events that are to be sent, were sent
+    or refused."""
 
-    __slots__ = ("dead_letters", "retired", "sent", "versions")
+    __slots__ = ("dead_letters", "outgoing", "retired", "sent", "versions")
 
     def __init__(
         self,
@@ -182,8 +183,10 @@ class Keep(Post):
         retired: list[tuple[str, int]] | None = None,
         sent: list[int] | None = None,
         dead_letters: list[DeadLetter] | None = None,
+        outgoing: list[Outgoing] | None = None,
     ) -> None:
         self.answer = answer
+        self.outgoing = outgoing or []
         self.versions = versions or []
         self.retired = retired or []
         self.sent = sent or []
@@ -195,6 +198,7 @@ class Keep(Post):
         rows.retired += self.retired
         rows.sent += self.sent
         rows.dead_letters += self.dead_letters
+        rows.outgoing += self.outgoing
 
 
 class NotYet(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ostinato.core import events as e
@@ -88,6 +88,7 @@ class Service:
         version: str = "",
         pool: Pool | None = None,
         *,
+        buses: Mapping[str, Bus] | None = None,
         news: News | None = None,
         owned: Partitions | None = None,
         watch_loop: bool = False,
@@ -101,15 +102,12 @@ class Service:
         self.engine = Engine(
             storage, catalog.graph, clock, identity or Identity(), self.limits.inline, territory
         )
-        self.news = News(members) if news is None else news
-        self.room = Mailroom(self.engine, self.news)
-        self.errands = Errands(self.engine, self.room, self.news, self.member)
-        self.distant = Distant(self.engine, self.news)
+        self._talk(News(members) if news is None else news)
         self.moves = Moves(self)
         self.executor = self._executor(handlers, pool)
         self.executor.lease = lease
         self.timers = Timers(self.engine)
-        self.outbox = Outbox(self.engine, bus)
+        self.outbox = Outbox(self.engine, bus, buses)
         self.meeting = Meeting(self.engine)
         self.starter = Starter(self.engine)
         self.limiter = Limiter(self.engine, self.room)
@@ -119,9 +117,22 @@ class Service:
         here = handlers.names().__contains__
         self.jobs = Jobs(self.engine, self.ask, here, Workers(clock, version))
         self.janitor = Janitor(self.engine, catalog, self.ask, retention or Retention(), archive)
+        self.lag = LoopLag(lambda: self.executor.running) if watch_loop else None
+        self._stand_still()
+        self._pace_back: Callable[[], None] = lambda: None
+        wire(self)
+
+    def _talk(self, news: News) -> None:
+        """With runs and processes elsewhere."""
+        self.news = news
+        self.room = Mailroom(self.engine, news)
+        self.errands = Errands(self.engine, self.room, news, self.member)
+        self.distant = Distant(self.engine, news)
+
+    def _stand_still(self) -> None:
+        """Nothing turns yet."""
         self.dead_letters: Counter[str] = Counter()  # since this process began
         self.ready = False
-        self.lag = LoopLag(lambda: self.executor.running) if watch_loop else None
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
@@ -130,8 +141,6 @@ class Service:
         self._timed: tuple[Timed, ...] = (
             self.timers, self.schedules, self.operations, self.jobs, self.room, self.errands,
         )  # fmt: skip
-        self._pace_back: Callable[[], None] = lambda: None
-        wire(self)
 
     def _executor(self, handlers: Handlers, pool: Pool | None) -> Executor:
         limits = self.limits

@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 
 from ostinato.core.cloudevents import Event
 from ostinato.core.model import Again, Meanwhile, UidRule
+from ostinato.core.routes import OWN
 from ostinato.core.triggers import Found, Starting, Trigger
 from ostinato.ports import DamagedEvent, Outgoing, StoredEvent
 from ostinato.runtime.catalog import Catalog
@@ -187,7 +188,7 @@ class AcceptShare(Accept):
     def done(self, result: list[Settled]) -> None:
         super().done(result)
         if any(isinstance(share, Home) and share.says for share in self.shares.values()):
-            self.starter.engine.outlets.on_outgoing("")
+            self.starter.engine.outlets.on_outgoing("", (OWN,))
 
 
 def settled_before(stored: StoredEvent, answer: Accepted) -> Settled:

@@ -81,7 +81,7 @@ KINDS = (
     _kind("history", "run_id:t seq:i at:i version:i data:b holes:t", key=2),
     _kind("wait", "run_id:t key:t type:t values_key:t since:i after:i", key=3),
     _kind("timer", "run_id:t key:t kind:t due_at:i", key=3),
-    _kind("outbox", "number:i run_id:t event:b holes:t"),
+    _kind("outbox", "number:i run_id:t event:b holes:t bus:t"),
     _kind("reply", "scope:t key:t digest:t answer:b holes:t at:i expires_at:i", key=2),
     _kind("dead_letter", "id:t at:i kind:t target:t event_source:t event_id:t reasons:b event:t "
           "holes:t run_id:t attempts:i redriven_at:i redriven_by:t redriven_run:t"),

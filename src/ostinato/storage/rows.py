@@ -195,13 +195,13 @@ def stored_event(row: Row) -> StoredEvent:
 
 
 def outgoing(row: Row) -> Outgoing:
-    number, run_id, data, _ = row
+    number, run_id, data, _, bus = row
     try:
-        return Outgoing(_decode_event(data), run_id, number)
+        return Outgoing(_decode_event(data), run_id, number, bus)
     except _UNREADABLE as error:
         if isinstance(data, Torn):
-            return Outgoing(_damaged("", "", "", 0, Damaged(data.why)), run_id, number)
-        return Outgoing(_damaged("", "", "", 0, error, data), run_id, number)
+            return Outgoing(_damaged("", "", "", 0, Damaged(data.why)), run_id, number, bus)
+        return Outgoing(_damaged("", "", "", 0, error, data), run_id, number, bus)
 
 
 def _damaged(

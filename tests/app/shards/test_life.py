@@ -80,7 +80,7 @@ async def test_events_on_their_way_arrive_before_a_store_is_added(shards):
         async def away(events):
             raise StoreError("away")
 
-        app.bus._subscribers[:] = [("*", away)]
+        app.own._subscribers[:] = [("*", away)]
         emits = "workflow: e\nphases: [{phase: p, jobs: [{job: a, emit: {type: GO, data: {}}}]}]\n"
         await app.deploy(emits)
         await (await app.start("e")).result(timeout=20)

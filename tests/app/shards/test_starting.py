@@ -256,7 +256,7 @@ def test_the_verbs_of_a_set_are_those_of_an_app():
     for name in own - {"open", "begin", "close"}:
         assert form(getattr(Shards, name)) == form(getattr(App, name)), name
     declared = {
-        "address", "asgi", "configure", "consumer", "handler", "new_id", "own_handlers",
+        "address", "asgi", "bus", "configure", "consumer", "handler", "new_id", "own_handlers",
         "producer", "run", "service", "settings", "stands_by", "storage", "sync",
         "workflow_document",
     }  # fmt: skip

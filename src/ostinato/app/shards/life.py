@@ -9,12 +9,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ostinato.app.buses import OWN, BusView, Door
 from ostinato.app.marks import refuse_fewer
+from ostinato.app.orchestrator import App
 from ostinato.app.shards.deploying import Deploying
 from ostinato.bus.memory import EVERY, MemoryBus
+from ostinato.core.cloudevents import Event
 from ostinato.core.shards import Mark, Marks, grows, next_marks, refuse_new
 from ostinato.errors import ConflictError, SettingsError
-from ostinato.ports import Seat
+from ostinato.ports import DeadLetter, Seat
 from ostinato.runtime.service import Service
 from ostinato.telemetry.logger import logger
 
@@ -26,11 +29,32 @@ PATIENCE = 20.0
 PAUSE = 0.1
 
 
+class SetDoor(Door):
+    """Events go where they belong; what belongs nowhere is the first store's."""
+
+    def __init__(self, shards: Living) -> None:
+        super().__init__(shards.whole)
+        self._shards = shards
+
+    async def at_work(self) -> None:
+        await self._shards.whole._at_work.wait()
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        await self._shards.at(0, lambda part: part._door.bury(letters))
+
+    async def send(self, events: Sequence[Event], bus: str) -> None:
+        if bus == OWN:
+            await self.accept(events)
+        else:
+            await self._shards.at(0, lambda part: part._door.send(events, bus))
+
+
 class Living(Deploying):
     async def open(self, *, stand_by: bool = False, begins: bool = True, adds: bool = True) -> None:
         """Raises ``SettingsError`` for stores that are no set, before any of them is at work."""
         whole = self.whole
         whole._processes.prepare(whole.handlers.all())
+        whole._connect()
         try:
             await self._come(begins, adds)
             before = await self._marks()
@@ -43,8 +67,9 @@ class Living(Deploying):
         except BaseException:
             await self._close_parts(0)
             raise
-        whole.bus = MemoryBus()
-        await whole.bus.subscribe(EVERY, whole._from_bus)
+        whole._door = SetDoor(self)
+        whole.own = MemoryBus()
+        await whole.own.subscribe(EVERY, whole._from_bus)
 
     async def begin(self) -> None:
         for number in range(len(self.parts)):
@@ -53,9 +78,11 @@ class Living(Deploying):
         for presence in self.presences:
             presence.watch()
         self.whole._loop = asyncio.get_running_loop()
+        self.whole._take_in()
 
     async def close(self, drain: float | None = None) -> None:
         self.whole._loop = None
+        await self.whole._take_no_more()
         for name in self.verbs:
             vars(self.whole).pop(name, None)
         await self._close_parts(drain)
@@ -76,6 +103,13 @@ class Living(Deploying):
             await part.storage.close()
         if failed:
             raise failed[0]
+
+    def buses(self) -> list[BusView]:
+        views = App.buses(self.whole)
+        for view in views:
+            troubles = (part._trouble_out(view.name) for part in self.parts)
+            view.trouble = next(filter(None, troubles), "")
+        return views
 
     @property
     def verbs(self) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Part(App):
         settings = replace(whole.settings, store=url)
         super().__init__(settings, clock=whole._clock, identity=whole._identity)
         self.name = shown_store(url)
+        self._whole = whole
         self._processes = whole._processes
         self._deliver, self._deployed_here = deliver, deployed
         self._set_checked, self._stores = check_set, len(whole.settings.stores)
@@ -50,6 +51,13 @@ class Part(App):
         self._documents = whole._documents if number == 0 else []
         self.handlers, self._http = whole.handlers, whole._http
         self._handler_defaults = whole._handler_defaults
+
+    def _connect(self) -> None:
+        self._connected = self._whole._connected
+
+    def _take_in(self) -> None:
+        """That is the whole's business."""
+        self._at_work.set()
 
     async def _bring_documents(self, leads: bool) -> None:
         await super()._bring_documents(leads)

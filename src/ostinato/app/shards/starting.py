@@ -97,7 +97,7 @@ class Starting(Events):
         source: str = "ostinato/app",
         subject: str | None = None,
     ) -> Accepted:
-        event = self.whole._event(type, data, id, source, subject)
+        event = self.whole._make_event(type, data, id=id, source=source, subject=subject)
         return (await self.accept([event]))[0]
 
     cancel = of_run(App.cancel)

@@ -2,6 +2,7 @@
 
 event    the event, its attributes' bounds, time         forms  one function per form
 records  messages of queues around events                wire   requests → events
+messages  messages of buses ↔ events
 out      events → CloudEvents, listings, what patterns see
 """
 
@@ -16,20 +17,37 @@ from ostinato.core.cloudevents.event import (
     rfc3339,
 )
 from ostinato.core.cloudevents.forms import CONTROL_PLANE, DEFAULT_SOURCE
+from ostinato.core.cloudevents.messages import (
+    BUS,
+    READINGS,
+    WRITINGS,
+    Message,
+    Reader,
+    arrived,
+    to_message,
+    unwrapped,
+    wrapped,
+)
 from ostinato.core.cloudevents.out import STRUCTURED, event_value, to_binary, to_json, to_structured
 from ostinato.core.cloudevents.wire import DEFAULT_LIMITS, from_http, from_path
 
 __all__ = [
+    "BUS",
     "CONTROL_PLANE",
     "DEFAULT_LIMITS",
     "DEFAULT_SOURCE",
+    "READINGS",
     "SHORTEST",
     "STRUCTURED",
+    "WRITINGS",
     "Event",
     "InvalidEvent",
     "Limits",
     "MalformedBody",
+    "Message",
     "NoEventType",
+    "Reader",
+    "arrived",
     "event_value",
     "from_http",
     "from_path",
@@ -37,5 +55,8 @@ __all__ = [
     "rfc3339",
     "to_binary",
     "to_json",
+    "to_message",
     "to_structured",
+    "unwrapped",
+    "wrapped",
 ]

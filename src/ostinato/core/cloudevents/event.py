@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 ATTRIBUTES = frozenset({
     "id", "source", "type", "time", "subject", "data", "description", "specversion", "dataschema",
-    "datacontenttype", "datacontentencoding",
+    "datacontenttype", "datacontentencoding", "bus",
 })  # fmt: skip
 """What an event has anyway: nothing else of it is called so."""
 

@@ -38,8 +38,9 @@ NULL = msgspec.Raw(b"null")
 _NOT_GIVEN = (b"null", b"")
 
 _ATTRIBUTES = frozenset(
-    ("id", "source", "type", "time", "subject", "data", "specversion", "description", "database64")
-)
+    ("id", "source", "type", "time", "subject", "data", "specversion", "description",
+     "database64", "bus")
+)  # fmt: skip
 
 
 class Context(msgspec.Struct, frozen=True):

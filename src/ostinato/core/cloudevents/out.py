@@ -18,8 +18,8 @@ _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 
 
 def event_value(event: Event) -> dict[str, Any]:
-    """The event as patterns and expressions see it."""
-    return {
+    """The event as patterns and expressions see it: with ``bus``, where one has brought it."""
+    value = {
         "id": event.id,
         "source": event.source,
         "type": event.type,
@@ -27,6 +27,9 @@ def event_value(event: Event) -> dict[str, Any]:
         "time": rfc3339(event.time),
         "data": msgspec.json.decode(event.data),
     }
+    if event.extensions and "bus" in event.extensions:
+        value["bus"] = event.extensions["bus"]
+    return value
 
 
 def to_json(event: Event) -> dict[str, Any]:

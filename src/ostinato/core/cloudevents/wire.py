@@ -61,7 +61,7 @@ def from_http(
 ) -> tuple[list[Event], bool]:
     """``POST /events``. The names of headers are lower case; True: answer with an array."""
     if not _BINARY.isdisjoint(headers):
-        return [_binary(headers, body, Context(now, new_id, limits))], False
+        return [binary(headers, body, Context(now, new_id, limits))], False
     content_type = headers.get("content-type", "")
     if "cloudevents" in content_type:
         return _taken_apart(body, Context(now, new_id, limits), content_type)
@@ -126,6 +126,11 @@ def _taken_apart(body: bytes, context: Context, content_type: str) -> tuple[list
     return _events(parts, context), _is_records(parts)
 
 
+def from_body(body: bytes, context: Context, content_type: str) -> list[Event]:
+    """A body of CloudEvents, one or a batch."""
+    return _taken_apart(body, context, content_type)[0]
+
+
 def _events(members: Members, context: Context) -> list[Event]:
     if _is_records(members):
         return from_records(members["Records"], context)
@@ -168,7 +173,8 @@ def _parts(body: bytes | msgspec.Raw, limits: Limits) -> dict[str, msgspec.Raw] 
 # -- CloudEvents in headers --------------------------------------------------------------------
 
 
-def _binary(headers: Mapping[str, str], body: bytes, context: Context) -> Event:
+def binary(headers: Mapping[str, str], body: bytes, context: Context) -> Event:
+    """``headers`` have lower-case names, those of attributes begin with ``ce-``."""
     content_type = headers.get("content-type", "")
     data, extensions = forms.from_bytes(body, content_type, context)
     members = {name: _header(value, name) for name, value in _attributes(headers)}
@@ -193,4 +199,4 @@ def _with(event: Event, extensions: dict[str, str]) -> Event:
     return msgspec.structs.replace(event, extensions=merged)
 
 
-__all__ = ["DEFAULT_LIMITS", "Members", "from_http", "from_path"]
+__all__ = ["DEFAULT_LIMITS", "Members", "binary", "from_body", "from_http", "from_path"]

@@ -33,6 +33,7 @@ from ostinato.core.facts import (
 from ostinato.core.graph import Graph, Node
 from ostinato.core.labels import label_problem
 from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
+from ostinato.core.routes import Routes
 from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
 
@@ -143,7 +144,7 @@ def outstanding(state: State) -> list[StartJob | OfferJob]:
 def _emit(at: Activation) -> list[Said]:
     event = at.values()
     event_id = f"{at.state.run_id}:{at.key}"
-    publish = _publish(event_id, event)
+    publish = _publish(event_id, event, at.state.graph.routes)
     if at.job.callback:
         timeout, beat = timeout_at(at.job, at.now), beat_at(at.job, at.now)
         waiting = JobWaiting(at.key, "callback", at.attempt, timeout_at=timeout, beat_at=beat)
@@ -152,7 +153,7 @@ def _emit(at: Activation) -> list[Said]:
     return [JobSucceeded(at.key, at.attempt, output), publish, *onward(at.scope, at.node, at.key)]
 
 
-def _publish(event_id: str, event: dict[str, Any]) -> Publish:
+def _publish(event_id: str, event: dict[str, Any], routes: Routes) -> Publish:
     for name, longest in (("type", MAX_TYPE), ("subject", MAX_SUBJECT), ("source", MAX_SOURCE)):
         value = event.get(name)
         if value is not None and not isinstance(value, str):
@@ -163,9 +164,17 @@ def _publish(event_id: str, event: dict[str, Any]) -> Publish:
         raise ExpressionError("emit.type is empty")
     data = encode_value(event.get("data"))
     headers = _headers(event["headers"]) if "headers" in event else None
-    return Publish(
-        event_id, event["type"], data, event.get("subject"), event.get("source"), headers
-    )
+    said = (event_id, event["type"], data, event.get("subject"), event.get("source"), headers)
+    return Publish(*said, _buses(event, routes))
+
+
+def _buses(event: dict[str, Any], routes: Routes) -> tuple[str, ...]:
+    bus = event.get("bus")
+    if bus is None:
+        return routes.of(event["type"])
+    if not isinstance(bus, str) or (why := routes.problem(bus)):
+        raise ExpressionError(f"emit.bus {why if isinstance(bus, str) else f'gave {bus!r:.80}'}")
+    return (bus,)
 
 
 def _headers(given: Any) -> dict[str, str] | None:

@@ -176,10 +176,12 @@ class MemoryStorage:
         return disk.values.reply(*found) if found and found[0].expires_at > now else None
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
     ) -> list[Outgoing]:
         disk, found = self._disk, list[Outgoing]()
-        waiting = (one for one in disk.outbox.values() if _is_in(partitions, one.run_id))
+        waiting = (
+            one for one in disk.outbox.values() if one.bus == bus and _is_in(partitions, one.run_id)
+        )
         for one in islice(waiting, limit):
             whole = disk.values.outgoing(one)
             size -= len(bytes(whole.event.data))

@@ -253,9 +253,9 @@ class PostgresStorage:
         return await self._read(reads.mail, partitions)
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
     ) -> list[Outgoing]:
-        return await self._read(reads.outbox, limit, size, partitions)
+        return await self._read(reads.outbox, limit, size, partitions, bus)
 
     async def versions(self) -> list[Version]:
         return await self._read(reads.versions)

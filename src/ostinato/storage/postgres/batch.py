@@ -183,14 +183,15 @@ class Pipeline:
             event = rows.encoded(one.event)
             place = partition_of(one.run_id)
             if len(event) <= self._batch.inline:
-                small.append((one.run_id, event, place))
+                small.append((one.run_id, event, place, one.bus))
                 continue
-            self._rows(sql.ADD_OUTGOING, "tbi", small)
+            self._rows(sql.ADD_OUTGOING, "tbit", small)
             small = []
             rest, holes, digests = self._kept.keep_for_later(event, EVENT)
-            given = [text(one.run_id), raw(rest), number(place), text(holes), raws(digests)]
+            to = text(one.run_id), raw(rest), number(place), text(one.bus)
+            given = [*to, text(holes), raws(digests)]
             self._add(sql.ADD_CUT_OUTGOING, given)
-        self._rows(sql.ADD_OUTGOING, "tbi", small)
+        self._rows(sql.ADD_OUTGOING, "tbit", small)
 
     def _versions(self, batch: Batch) -> None:
         self._add(sql.WHILE_NONE_TAKES_EVENTS, ())

@@ -118,12 +118,13 @@ SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
 WHERE scope = $1::text AND key = $2::text AND expires_at > $3::int8
 """
 OUTBOX = """
-SELECT number, run_id, event, holes FROM (
+SELECT number, run_id, event, holes, bus FROM (
     SELECT few.*, sum(octet_length(event)) OVER (ORDER BY number) - octet_length(event) AS before
     FROM (
         SELECT its.* FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (
-            SELECT number, run_id, event, holes FROM outbox
-            WHERE outbox.partition = mine.partition ORDER BY number LIMIT $2::int8
+            SELECT number, run_id, event, holes, bus FROM outbox
+            WHERE outbox.partition = mine.partition AND outbox.bus = $4::text
+            ORDER BY number LIMIT $2::int8
         ) AS its ORDER BY number LIMIT $2::int8
     ) AS few
 ) AS sized WHERE before < $3::int8 OR before = 0 ORDER BY number

@@ -33,7 +33,15 @@ from ostinato.ports import (
 )
 from ostinato.storage import rows
 from ostinato.storage.postgres import questions as ask
-from ostinato.storage.postgres.arrays import Argument, columns, number, shorts, sought, soughts
+from ostinato.storage.postgres.arrays import (
+    Argument,
+    columns,
+    number,
+    shorts,
+    sought,
+    soughts,
+    text,
+)
 from ostinato.storage.postgres.link import Link
 from ostinato.storage.postgres.values import as_far_as_whole, up_to, whole
 from ostinato.storage.postgres.wire import Ask, Row
@@ -174,9 +182,9 @@ def _placed(mail: Mail, partition: int) -> Mail:
 
 
 async def outbox(
-    link: Link, limit: int, size: int, partitions: Partitions | None = None
+    link: Link, limit: int, size: int, partitions: Partitions | None = None, bus: str = ""
 ) -> list[Outgoing]:
-    asked = Ask(ask.OUTBOX, [mine(partitions), number(limit), number(size)])
+    asked = Ask(ask.OUTBOX, [mine(partitions), number(limit), number(size), text(bus)])
     return list(map(rows.outgoing, await up_to(link, asked, _OUTGOING_EVENT, size)))
 
 

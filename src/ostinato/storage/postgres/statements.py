@@ -127,14 +127,14 @@ ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
 CLEAR_TIMERS = f"DELETE FROM timer WHERE {_named('timer', 'ttt', 'run_id, key, kind')}"
 
 ADD_OUTGOING = f"""
-INSERT INTO outbox (run_id, event, partition) SELECT * FROM {unnested("tbi", "new")}
+INSERT INTO outbox (run_id, event, partition, bus) SELECT * FROM {unnested("tbit", "new")}
 """
 ADD_CUT_OUTGOING = """
 WITH added AS (
-    INSERT INTO outbox (run_id, event, partition, holes)
-    VALUES ($1::text, $2::bytea, $3::int8, $4::text) RETURNING number
+    INSERT INTO outbox (run_id, event, partition, bus, holes)
+    VALUES ($1::text, $2::bytea, $3::int8, $4::text, $5::text) RETURNING number
 )
-INSERT INTO value_use (owner, digest) SELECT 'out/' || number, unnest($5::bytea[]) FROM added
+INSERT INTO value_use (owner, digest) SELECT 'out/' || number, unnest($6::bytea[]) FROM added
 """
 DROP_SENT = f"""
 WITH gone AS (DELETE FROM outbox WHERE number = ANY ($1::int8[]) RETURNING number, holes),

@@ -272,9 +272,9 @@ class SqliteStorage:
         return self._read(reads.mail)
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None
+        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
     ) -> list[Outgoing]:
-        return self._read(reads.outbox, limit, size)
+        return self._read(reads.outbox, limit, size, bus)
 
     async def versions(self) -> list[Version]:
         return self._read(reads.versions)

@@ -210,9 +210,9 @@ def _write_outbox(db: sqlite3.Connection, batch: Batch, last: int) -> None:
 def _outgoing_row(db: sqlite3.Connection, number: int, one: Outgoing, batch: Batch) -> rows.Row:
     event = rows.encoded(one.event)
     if len(event) <= batch.inline:
-        return number, one.run_id, event, None
+        return number, one.run_id, one.bus, event, None
     kept = values.keep(db, out_owner(number), event, batch.inline, EVENT)
-    return number, one.run_id, *kept
+    return number, one.run_id, one.bus, *kept
 
 
 def _drop_sent(db: sqlite3.Connection, sent: list[int]) -> None:

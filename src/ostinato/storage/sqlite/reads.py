@@ -135,8 +135,8 @@ def mail(db: sqlite3.Connection) -> list[Mail]:
     return list(filter(None, map(rows.mail, db.execute(sql.MAIL))))
 
 
-def outbox(db: sqlite3.Connection, limit: int, size: int) -> list[Outgoing]:
-    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (limit,), _OUTGOING_EVENT, size)))
+def outbox(db: sqlite3.Connection, limit: int, size: int, bus: str) -> list[Outgoing]:
+    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (bus, limit), _OUTGOING_EVENT, size)))
 
 
 def versions(db: sqlite3.Connection) -> list[Version]:

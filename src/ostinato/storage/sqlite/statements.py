@@ -50,7 +50,7 @@ ON CONFLICT (run_id, key, kind) DO UPDATE SET due_at = excluded.due_at
 """
 CLEAR_TIMER = "DELETE FROM timer WHERE run_id = ? AND key = ? AND kind = ?"
 
-ADD_OUTGOING = "INSERT INTO outbox (number, run_id, event, holes) VALUES (?, ?, ?, ?)"
+ADD_OUTGOING = "INSERT INTO outbox (number, run_id, bus, event, holes) VALUES (?, ?, ?, ?, ?)"
 CUT_OUTGOING = "SELECT number FROM outbox WHERE number <= ? AND holes IS NOT NULL"
 DROP_SENT = "DELETE FROM outbox WHERE number = ?"
 
@@ -238,7 +238,9 @@ ONE_REPLY = """
 SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?
 """
-OUTBOX = "SELECT number, run_id, event, holes FROM outbox ORDER BY number LIMIT ?"
+OUTBOX = """
+SELECT number, run_id, event, holes, bus FROM outbox WHERE bus = ? ORDER BY number LIMIT ?
+"""
 VERSIONS = """
 SELECT workflow, version, digest, document, created_at, workflow_id, retired
 FROM version ORDER BY workflow, version

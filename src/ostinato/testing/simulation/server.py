@@ -97,7 +97,7 @@ class SimulatedApp(App):
         """There is one store in a world."""
 
     def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
-        self.bus = cast(Any, UnreliableBus(self.bus, self._world))
+        self.own = cast(Any, UnreliableBus(self.own, self._world))
         return super()._make_service(storage, owned)
 
     async def _take_up(self, taken: Taken) -> None:

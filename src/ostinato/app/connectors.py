@@ -1,0 +1,241 @@
+"""One bus of the settings at work: its messages as events, and events as its messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ostinato.app.hooks import BusHooks
+from ostinato.bus import Adapter, adapter
+from ostinato.config import BusSettings
+from ostinato.core.cloudevents import (
+    Event,
+    Limits,
+    Message,
+    Reader,
+    arrived,
+    event_value,
+    from_http,
+    to_message,
+    wrapped,
+)
+from ostinato.core.expressions import Template, parse_template
+from ostinato.core.letters import INCOMING
+from ostinato.core.patterns import Pattern
+from ostinato.core.routes import Routes
+from ostinato.errors import (
+    DefinitionError,
+    NotFoundError,
+    OstinatoError,
+    Problem,
+    SettingsError,
+    Unsent,
+    UsageError,
+)
+from ostinato.ports import DeadLetter
+from ostinato.ports.buses import Inlet, Outlet
+from ostinato.runtime.letters import encoded_reasons
+
+
+class Connector:
+    """``now`` and ``new_id`` are the app's. Nothing is connected here."""
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        hooks: BusHooks,
+        limits: Limits,
+        now: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.hooks = hooks
+        self.kind: Adapter = adapter(settings.kind)
+        self.inlets: Sequence[Inlet] = self.kind.inlets(settings)
+        outlet = self.kind.outlet(settings)
+        if outlet is None and settings.send:
+            raise SettingsError(f"[bus.{self.name}] has `send`, and says nowhere to send it to")
+        self.sender = None if outlet is None else Sender(self, outlet)
+        self._pattern = _pattern(settings)
+        self._key = _template(settings)
+        self._form = self.kind.form(settings)
+        self._now = now
+        self._new_id = new_id
+        self._limits = limits
+        reading = getattr(settings, "read", "auto")
+        by = "body" if reading == "task" else self.kind.READS
+        self._reader = Reader(self.name, by, new_id, limits)
+
+    # in
+
+    def read(self, message: Message) -> list[Event]:
+        """The events in a message that are wanted. Raises when it cannot be read."""
+        events = self._events(message)
+        return [event for event in events if self._wants(event)]
+
+    def _events(self, message: Message) -> list[Event]:
+        own = self.hooks.reader_of(message)
+        if own is None:
+            return self._reader.events(message, self._now())
+        made = own(message)
+        several = made if isinstance(made, list | tuple) else () if made is None else (made,)
+        return [arrived(self._made(each, message), self.name) for each in several]
+
+    def _made(self, made: Any, message: Message) -> Event:
+        if isinstance(made, Event):
+            return made
+        if not isinstance(made, dict):
+            raise UsageError(f"adapt_to gave {type(made).__name__}, not an event or {{type, data}}")
+        now = self._now() if message.time is None else message.time
+        name = (lambda: message.id) if message.id else self._new_id
+        body = msgspec.json.encode({"source": self.name} | made)
+        [event], _ = from_http({}, body, now=now, new_id=name, limits=self._limits)
+        return event
+
+    def _wants(self, event: Event) -> bool:
+        fits = self._pattern is None or self._pattern.matches(event_value(event))
+        return fits and self.hooks.wants(event)
+
+    def letter(self, message: Message, error: Exception) -> DeadLetter:
+        """Of a message that cannot be read; the same for the same message."""
+        now = self._now()
+        event = wrapped(message, self.name, self._new_id(), now)
+        told = msgspec.json.encode([self.name, message.place, message.id, message.body])
+        problems = error.problems if isinstance(error, OstinatoError) else ()
+        why = str(error) if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
+        return DeadLetter(
+            f"incoming-{sha256(told).hexdigest()[:26]}", now, INCOMING, self.name, event.source,
+            event.id, encoded_reasons(problems or [Problem(why)]), event,
+        )  # fmt: skip
+
+    # out
+
+    def write(self, event: Event) -> Message:
+        own = self.hooks.writer_of(event)
+        if own is not None:
+            return own(event)
+        return to_message(event, self._form, key=self._key_of(event))
+
+    def _key_of(self, event: Event) -> str | None:
+        if self._key is None:
+            return event.subject
+        made = self._key.render({"event": event_value(event)})
+        return None if made is None else str(made)
+
+
+class Sender:
+    """The out half: the ``Bus`` that an outbox's lane sends to. It connects when it must."""
+
+    def __init__(self, connector: Connector, outlet: Outlet) -> None:
+        self.connector = connector
+        self.outlet = outlet
+        self.counts: Counter[str] = Counter()
+        self._open = False
+        self._busy = asyncio.Lock()
+
+    async def send(self, events: Iterable[Event]) -> None:
+        """Raises ``Unsent`` where the bus has not all of them, ``BusError`` where none."""
+        async with self._busy:
+            await self._send(list(events))
+
+    async def _send(self, events: list[Event]) -> None:
+        messages, refused = self._written(events)
+        sent = [event for event in events if _pair(event) not in refused]
+        failed: dict[tuple[str, str], Exception] = {}
+        if messages:
+            for event, why in zip(sent, await self._sent(messages), strict=True):
+                if isinstance(why, UsageError):
+                    refused[_pair(event)] = why
+                elif why is not None:
+                    failed[_pair(event)] = why
+        self.counts["sent"] += len(events) - len(refused) - len(failed)
+        self.counts["refused"] += len(refused)
+        if refused or failed:
+            why = next(iter(failed.values()), None)
+            text = f"{self.connector.name}: {why}" if why is not None else ""
+            raise Unsent(text, frozenset(failed), refused)
+
+    def _written(self, events: list[Event]) -> tuple[list[Message], dict[Any, Exception]]:
+        messages: list[Message] = []
+        refused: dict[tuple[str, str], Exception] = {}
+        for event in events:
+            try:
+                messages.append(self.connector.write(event))
+            except Exception as error:  # of an adapter that somebody has written, too
+                refused[_pair(event)] = error
+        return messages, refused
+
+    async def _sent(self, messages: list[Message]) -> Sequence[Exception | None]:
+        try:
+            if not self._open:
+                await self.outlet.open()
+                self._open = True
+            return await self.outlet.send(messages)
+        except BaseException:
+            await self.close()  # it is connected anew by the next one
+            raise
+
+    async def subscribe(self, type: str, deliver: Any) -> None:
+        raise UsageError(f"{self.connector.name} is sent to; what comes in has inlets of its own")
+
+    async def close(self) -> None:
+        self._open = False
+        await self.outlet.close()
+
+
+class Connectors:
+    """All of an app, by name."""
+
+    def __init__(self, found: Mapping[str, Connector] | None = None) -> None:
+        self.found = dict(found or {})
+        self.senders = {
+            name: each.sender for name, each in self.found.items() if each.sender is not None
+        }
+        sends = {name: each.settings.send for name, each in self.found.items()}
+        self.routes = Routes(sends, list(self.senders))
+
+    def read(self, bus: str, message: Message) -> Sequence[Event]:
+        """What a message means today. Raises ``UsageError``."""
+        connector = self.found.get(bus)
+        if connector is None:
+            raise UsageError(f"no bus is called {bus!r} any more: [bus.{bus}] makes one")
+        return connector.read(message)
+
+    def sender(self, bus: str) -> Sender:
+        """Raises ``NotFoundError`` for a bus that nothing goes out on."""
+        if bus not in self.senders:
+            raise NotFoundError(f"bus {self.routes.problem(bus)}")
+        return self.senders[bus]
+
+    async def hang_up(self) -> None:
+        for sender in self.senders.values():
+            await sender.close()
+
+
+def _pair(event: Event) -> tuple[str, str]:
+    return event.source, event.id
+
+
+def _pattern(settings: BusSettings) -> Pattern | None:
+    if settings.pattern is None:
+        return None
+    try:
+        return Pattern(settings.pattern)
+    except DefinitionError as error:
+        raise SettingsError(f"bus.{settings.name}.pattern: {error}") from error
+
+
+def _template(settings: BusSettings) -> Template | None:
+    key = getattr(settings, "key", None)
+    if key is None:
+        return None
+    try:
+        return parse_template(key)
+    except DefinitionError as error:
+        raise SettingsError(f"bus.{settings.name}.key: {error}") from error

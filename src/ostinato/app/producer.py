@@ -1,0 +1,40 @@
+"""Sending events to a bus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ostinato.app.buses import Buses
+    from ostinato.core.cloudevents import Event
+
+
+class Producer:
+    """``await app.producer("kafka").send("TYPE", {…})``: stored when it returns, then sent until
+    the bus has it, under an id that stays the same.
+
+    Without a bus, or of the bus ``memory``, what is sent comes to this engine's own triggers.
+    """
+
+    def __init__(self, app: Buses, bus: str) -> None:
+        self._app = app
+        self.bus = bus
+
+    async def send(self, type: str, data: Any = None, **members: Any) -> None:
+        """``members``: ``id``, ``source`` and ``subject`` of the event."""
+        await self._send([self._event(type, data, **members)])
+
+    async def send_many(self, type: str, data: Sequence[Any], **members: Any) -> None:
+        """Events of one type, all stored or none, and sent in their order."""
+        await self._send([self._event(type, one, **members) for one in data])
+
+    async def send_multiple(self, data: Sequence[Any], type: str, **members: Any) -> None:
+        """As the message-bus connector writes it."""
+        await self.send_many(type, data, **members)
+
+    def _event(self, type: str, data: Any, **members: Any) -> Event:
+        return self._app._make_event(type, data, **members)
+
+    async def _send(self, events: list[Event]) -> None:
+        await self._app._door.send(events, self.bus)

@@ -1,0 +1,77 @@
+"""What is asked of a bus: messages in, messages out.
+
+A connector has inlets, an outlet, or both; each has a connection of its own. They carry messages
+and know nothing of events: what a message means is said by ``core.cloudevents.messages``, or by
+who uses the connector.
+
+``testing.bus_contract`` is the definition of both in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ostinato.core.cloudevents import Message
+
+__all__ = ["Inlet", "Message", "Outlet", "Received"]
+
+
+class Received:
+    """A message in hand. ``handle`` is what its inlet needs to have it acknowledged.
+
+    ``attempt`` counts its deliveries, where the bus does.
+    """
+
+    __slots__ = ("attempt", "handle", "message")
+
+    def __init__(self, message: Message, handle: Any = None, attempt: int = 1) -> None:
+        self.message = message
+        self.handle = handle
+        self.attempt = attempt
+
+
+class Inlet(Protocol):
+    """Brings messages in. It is used by one task.
+
+    Every call raises ``BusError`` when the bus cannot be reached or refuses; the caller closes it
+    then, waits, and opens it again.
+    """
+
+    name: str
+    """What it reads, for people."""
+
+    async def open(self) -> None:
+        """Connect, and see that what it reads is there."""
+
+    async def fetch(self, most: int) -> Sequence[Received]:
+        """At most so many, in their order. Waits for the first, for some seconds at most."""
+        ...
+
+    async def done(self, received: Sequence[Received]) -> None:
+        """They are stored: the bus need not keep them for this reader."""
+
+    async def again(self, received: Sequence[Received]) -> None:
+        """They are not: the bus delivers them again, here or to another reader, soon."""
+
+    async def close(self) -> None:
+        """Also when it is not open. What is in hand comes again to whoever reads next."""
+
+
+class Outlet(Protocol):
+    """Takes messages out."""
+
+    async def open(self) -> None:
+        """Connect. Raises ``BusError``."""
+
+    async def send(self, messages: Sequence[Message]) -> Sequence[Exception | None]:
+        """Returns once the bus has them: for each one None, or why it has not.
+
+        ``UsageError``: it never will (too large, no such place). Everything else may be tried
+        again. Of those with one key, none is taken after one that was not. Raises ``BusError``
+        when it has none of them.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Also when it is not open."""

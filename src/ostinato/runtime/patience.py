@@ -1,0 +1,26 @@
+"""How long to wait before something that failed is tried again."""
+
+from __future__ import annotations
+
+
+class Patience:
+    """Seconds: ``first``, then twice as long each time, ``most`` at last."""
+
+    def __init__(self, first: float = 1.0, most: float = 30.0) -> None:
+        self.first = first
+        self.most = most
+        self._next = first
+
+    def lose(self) -> float:
+        """It failed: how long to wait now."""
+        now, self._next = self._next, min(self.most, self._next * 2)
+        return now
+
+    def regain(self) -> None:
+        """It worked."""
+        self._next = self.first
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing has failed since it last worked."""
+        return self._next == self.first

@@ -1,0 +1,121 @@
+"""What goes out comes in."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ostinato.testing.bus_contract.hooks import SOON, Hooks
+
+
+class MovingPromises(Hooks):
+    async def test_what_goes_out_comes_in_whole(self) -> None:
+        place = await self.make_place()
+        sent = self.message(1, key="k1")
+        await self.send(place, [sent])
+        async with self.reading(place) as inlet:
+            [received] = await self.take(inlet, 1)
+        found = received.message
+        assert found.body == sent.body
+        assert {name: found.headers.get(name) for name in sent.headers} == sent.headers
+        assert found.id
+        assert not self.has_keys or found.key == "k1"
+
+    async def test_text_of_every_alphabet_and_an_empty_object_arrive(self) -> None:
+        place = await self.make_place()
+        bodies = ['{"text": "Ünï ☃ 日本 \U0001f600 \\u0000"}'.encode(), b"{}"]
+        first = self.message(1, key="k")
+        await self.send(
+            place, [type(first)(body=b, key="k", headers=first.headers) for b in bodies]
+        )
+        async with self.reading(place) as inlet:
+            found = await self.take(inlet, 2)
+        assert sorted(one.message.body for one in found) == sorted(bodies)
+
+    async def test_each_has_an_id_of_its_own(self) -> None:
+        place = await self.make_place()
+        await self.send(place, [self.message(number, key="k") for number in range(20)])
+        async with self.reading(place) as inlet:
+            found = await self.take(inlet, 20)
+        assert len({one.message.id for one in found}) == 20
+
+    async def test_a_fetch_gives_at_most_what_was_asked_for(self) -> None:
+        place = await self.make_place()
+        await self.send(place, [self.message(number, key="k") for number in range(5)])
+        async with self.reading(place) as inlet:
+            found = await self.take(inlet, 1)
+            assert len(found) == 1
+            assert len(await self.take(inlet, 4)) == 4
+
+    async def test_a_fetch_waits_for_the_first_one(self) -> None:
+        place = await self.make_place()
+        async with self.reading(place) as inlet:
+            taking = asyncio.create_task(self.take(inlet, 1))
+            await asyncio.sleep(0)
+            await self.send(place, [self.message(1, key="k")])
+            async with asyncio.timeout(SOON):
+                assert len(await taking) == 1
+
+    async def test_a_fetch_with_nothing_there_ends(self) -> None:
+        place = await self.make_place()
+        async with self.reading(place) as inlet, asyncio.timeout(SOON):
+            assert list(await inlet.fetch(10)) == []
+
+    async def test_messages_of_one_key_keep_their_order(self) -> None:
+        place = await self.make_place()
+        keys = ("a", "b", "c")
+        sent = [self.message(number, key=keys[number % 3]) for number in range(60)]
+        async with self.writing(place) as outlet:
+            for lot in (sent[:7], sent[7:40], sent[40:]):
+                assert list(await outlet.send(lot)) == [None] * len(lot)
+        async with self.reading(place) as inlet:
+            found = [one.message for one in await self.take(inlet, 60)]
+        assert sorted(one.body for one in found) == sorted(one.body for one in sent)
+        if self.keeps_order and self.has_keys:
+            for key in keys:
+                wanted = [one.body for one in sent if one.key == key]
+                assert [one.body for one in found if one.key == key] == wanted
+
+    async def test_two_readers_share_what_is_there(self) -> None:
+        place = await self.make_place()
+        sent = [self.message(number, key=f"k{number % 7}") for number in range(100)]
+        await self.send(place, sent)
+        found: list[bytes] = []
+        async with self.reading(place) as first, self.reading(place) as second:
+            async with asyncio.timeout(SOON + self.redelivers_after):
+                while len(set(found)) < 100:
+                    for inlet in (first, second):
+                        more = await inlet.fetch(10)
+                        await inlet.done(more)
+                        found += [one.message.body for one in more]
+        assert sorted(set(found)) == sorted(one.body for one in sent)
+
+    async def test_closing_ends_a_fetch_that_waits(self) -> None:
+        place = await self.make_place()
+        inlet = self.inlet(place)
+        await inlet.open()
+        fetching = asyncio.create_task(inlet.fetch(1))
+        await asyncio.sleep(0)
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+        async with asyncio.timeout(SOON):
+            await inlet.close()
+
+    async def test_closing_twice_or_before_opening_is_harmless(self) -> None:
+        place = await self.make_place()
+        inlet, outlet = self.inlet(place), self.outlet(place)
+        for one in (inlet, outlet):
+            await one.close()
+            await one.open()
+            await one.close()
+            await one.close()
+
+    async def test_it_opens_again_after_it_was_closed(self) -> None:
+        place = await self.make_place()
+        inlet, outlet = self.inlet(place), self.outlet(place)
+        for number in range(2):
+            await outlet.open()
+            await inlet.open()
+            assert list(await outlet.send([self.message(number, key="k")])) == [None]
+            assert len(await self.take(inlet, 1)) == 1
+            await inlet.close()
+            await outlet.close()

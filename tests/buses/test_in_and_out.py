@@ -1,0 +1,373 @@
+"""What comes in by a bus is stored, then acknowledged; what runs emit goes out on buses."""
+
+import asyncio
+
+import pytest
+
+from ostinato import App, Event
+from ostinato.bus import memory
+from ostinato.config import override_settings
+from ostinato.core.cloudevents import Message
+from ostinato.errors import NotFoundError, SettingsError, StoreError, UsageError
+from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery
+
+SETTINGS = {
+    "store": "memory:",
+    "bus.in.kind": "memory",
+    "bus.in.receive": ["orders"],
+    "bus.out.kind": "memory",
+    "bus.out.place": "told",
+    "bus.out.send": ["ORDER_*"],
+}
+
+
+@pytest.fixture(autouse=True)
+def no_places(monkeypatch):
+    monkeypatch.setattr(memory, "PATIENCE", 0.05)
+    memory.forget()
+
+
+def app_with(**more):
+    given = {name: value for name, value in (SETTINGS | more).items() if value is not None}
+    app = App()
+    app.configure(override_settings(app.settings, given, by="{name}"))
+    return app
+
+
+def put(*messages, bus="in", place="orders"):
+    memory.place(bus, place).put([memory.Received(message) for message in messages])
+
+
+def order(number, type="ORDER_PLACED", **more):
+    body = b'{"number": %d}' % number
+    return Message(body=body, place="orders", id=f"m{number}", headers={"EventType": type}, **more)
+
+
+async def until(found):
+    async with asyncio.timeout(10):
+        while not (value := await found()):
+            await asyncio.sleep(0)
+        return value
+
+
+async def events(app, **query):
+    return [one.event for one in await app.events(EventQuery(**query), Page())]
+
+
+async def letters(app, **query):
+    return await app.dead_letters(LetterQuery(**query), Page())
+
+
+class TestIn:
+    async def test_a_message_is_an_event(self):
+        app = app_with()
+        put(order(1, time=1_700_000_000_000, key="k"))
+        async with app:
+            [event] = await until(lambda: events(app))
+        assert (event.type, event.id, event.time) == ("ORDER_PLACED", "m1", 1_700_000_000_000)
+        assert bytes(event.data) == b'{"number": 1}'
+        assert event.extensions == {"bus": "in"}
+
+    async def test_a_consumer_hears_of_its_bus_alone(self):
+        app, heard = app_with(), []
+
+        @app.consumer("ORDER_*", bus="in")
+        async def on_bus(event: Event):
+            heard.append(("bus", event.id))
+
+        @app.consumer("ORDER_PLACED", bus="memory")
+        async def on_own(event: Event):
+            heard.append(("own", event.id))
+
+        @app.consumer("ORDER_PLACED")
+        async def on_any(event: Event):
+            heard.append(("any", event.id))
+
+        put(order(1))
+        async with app:
+            await app.emit("ORDER_PLACED", {"number": 2}, id="e2")
+            async with asyncio.timeout(10):
+                while len(heard) < 4:
+                    await asyncio.sleep(0)
+        assert sorted(heard) == [("any", "e2"), ("any", "m1"), ("bus", "m1"), ("own", "e2")]
+
+    async def test_who_sends_over_http_cannot_say_that_it_came_by_a_bus(self):
+        async with app_with() as app:
+            from ostinato.core.cloudevents import from_http
+
+            body = b'{"specversion":"1.0","type":"A","source":"s","id":"1","bus":"in"}'
+            [event], _ = from_http({}, body, now=0, new_id=app.new_id)
+        assert not (event.extensions or {}).get("bus")
+
+    async def test_it_is_acknowledged_after_it_is_stored(self):
+        app = app_with()
+        put(order(1))
+        async with app:
+            commit, failures = app.storage.commit, [1, 2]
+
+            async def failing(batch):
+                if batch.events and failures:
+                    failures.pop()
+                    raise StoreError("away")
+                await commit(batch)
+
+            app.storage.commit = failing
+            await until(lambda: events(app))
+            assert failures == []
+            assert await app.count_events(EventQuery()) == 1
+
+    async def test_what_cannot_be_read_is_a_letter_and_the_next_one_goes_on(self):
+        app = app_with()
+        broken = Message(place="orders", id="bad", body=b"{oops", headers={"EventType": "A"})
+        put(broken, order(2), Message(place="orders", id="none", body=b"\xff\xfe"))
+        async with app:
+            dead = await until(lambda: _all(letters(app, kind="incoming"), 2))
+            found = {one.event_id: one for one in dead}
+            view = await counted(app, accepted=1)
+        assert found.keys() == {"bad", "none"}
+        assert b"not JSON" in found["bad"].reasons
+        assert found["bad"].target == "in"
+        assert (view.accepted, view.dead) == (1, 2)
+
+    async def test_a_letter_is_read_again_by_the_adapter_of_today(self):
+        put(Message(place="orders", id="odd", body=b"7;ORDER_PLACED"))
+        app = app_with()
+        async with app:
+            [letter] = await until(lambda: letters(app, kind="incoming"))
+            stays = await app.redrive(letter.id)
+            assert [one.outcome for one in stays.letters] == ["stays"]
+            hooks = app.bus("in")
+
+            @hooks.adapt_to("orders")
+            def read(message):
+                number, type = message.body.decode().split(";")
+                return {"type": type, "data": {"number": int(number)}}
+
+            redriven = await app.redrive(letter.id)
+            assert [one.outcome for one in redriven.letters] == ["redriven"]
+            [event] = await until(lambda: events(app))
+            again = await app.redrive(letter.id)
+            assert [one.outcome for one in again.letters] == ["already"]
+        assert (event.id, bytes(event.data)) == ("odd", b'{"number":7}')
+
+    async def test_adapters_are_of_one_place_and_may_give_none_or_several(self):
+        app = app_with(**{"bus.in.receive": ["orders", "pairs"]})
+        hooks = app.bus("in")
+
+        @hooks.adapt_to("pairs")
+        def read(message):
+            if message.body == b"nothing":
+                return None
+            made = message.body.decode().split(",")
+            return [{"type": "HALF", "id": each, "data": {"half": each}} for each in made]
+
+        put(
+            Message(place="pairs", id="p1", body=b"a,b"),
+            Message(place="pairs", id="p2", body=b"nothing"),
+            place="pairs",
+        )
+        put(order(1))
+        async with app:
+            await until(lambda: _all(events(app), 3))
+            found = {(one.type, one.id) for one in await events(app)}
+        assert found == {("HALF", "a"), ("HALF", "b"), ("ORDER_PLACED", "m1")}
+
+    async def test_filters_and_patterns_drop_and_count(self):
+        app = app_with(**{"bus.in.pattern": {"data": {"number": [{"numeric": [">", 1]}]}}})
+
+        @app.bus("in").filter
+        def even(event):
+            return int(event.id[1:]) % 2 == 0
+
+        put(*(order(number) for number in range(5)))
+        async with app:
+            await until(lambda: _all(events(app), 2))
+            view = await counted(app, accepted=2)
+        assert (view.accepted, view.dropped) == (2, 3)
+
+    async def test_a_message_that_comes_twice_is_one_event(self):
+        app, runs = (
+            app_with(),
+            "workflow: w\non: ORDER_PLACED\nphases: [{phase: p, jobs: [{job: a, run: noop}]}]\n",
+        )
+        async with app:
+            await app.deploy(runs)
+            put(order(1), order(1), order(2))
+            await until(lambda: _all(events(app), 2))
+            assert await app.count_runs(RunQuery()) == 2
+            view = await counted(app, accepted=2)
+        assert (view.accepted, view.duplicate) == (2, 1)
+
+    async def test_one_id_with_two_contents_is_kept_and_flagged(self):
+        app = app_with()
+        other = Message(
+            place="orders", id="m1", body=b'{"number": 9}', headers={"EventType": "ORDER_PLACED"}
+        )
+        put(order(1))
+        async with app:
+            await until(lambda: events(app))
+            put(other, other)
+            [letter] = await until(lambda: letters(app, kind="conflict"))
+            assert bytes(letter.event.data) == b'{"number": 9}'
+            assert [one.outcome for one in (await app.redrive(letter.id)).letters] == ["stays"]
+            put(order(3))
+            await until(lambda: _all(events(app), 2))
+            assert len(await letters(app)) == 1
+
+    async def test_messages_keep_their_order(self):
+        app = app_with()
+        put(*(order(number) for number in range(1_000, 2_200)))
+        async with app:
+            await until(lambda: app.count_events(EventQuery()))
+            async with asyncio.timeout(10):
+                while await app.count_events(EventQuery()) < 1_200:
+                    await asyncio.sleep(0)
+            newest = await app.events(EventQuery(), Page(1_000))
+        assert [one.event.id for one in newest] == [f"m{n}" for n in range(2_199, 1_199, -1)]
+
+    async def test_a_stop_gives_back_what_is_in_hand(self):
+        app = app_with()
+        held = asyncio.Event()
+        async with app:
+
+            async def never(batch):
+                held.set()
+                raise StoreError("away")
+
+            commit, app.storage.commit = app.storage.commit, never
+            put(order(1), order(2))
+            await held.wait()
+            await app._take_no_more()
+            app.storage.commit = commit
+        assert [one.message.id for one in memory.place("in", "orders").waiting] == ["m1", "m2"]
+
+
+async def counted(app, accepted):
+    """The counts of the first inlet, once it has acknowledged so many."""
+    async with asyncio.timeout(10):
+        while (view := app.buses()[0].receives[0]).accepted < accepted:
+            await asyncio.sleep(0)
+        return view
+
+
+async def _all(found, count):
+    value = await found
+    return value if len(value) >= count else None
+
+
+EMITS = """
+workflow: w
+phases:
+  - phase: p
+    jobs:
+      - {job: all, emit: {type: ORDER_DONE, data: {n: 1}}}
+      - {job: own, emit: {type: OTHER, data: {n: 2}}}
+      - {job: alone, emit: {type: OTHER, data: {n: 3}, bus: out}}
+"""
+
+
+async def sent(count, place="told"):
+    found = memory.place("out", place)
+    async with asyncio.timeout(10):
+        while len(found.waiting) < count:
+            await asyncio.sleep(0)
+    return [one.message for one in found.waiting]
+
+
+class TestOut:
+    async def test_emitted_events_go_where_their_types_go(self):
+        async with app_with() as app:
+            await app.deploy(EMITS)
+            await (await app.start("w")).result(timeout=10)
+            messages = await sent(2)
+            own = await until(lambda: _all(events(app), 2))
+        told = {one.headers["EventType"]: one.body for one in messages}
+        assert told == {"ORDER_DONE": b'{"n":1}', "OTHER": b'{"n":3}'}
+        assert {(one.type, bytes(one.data)) for one in own} == {
+            ("ORDER_DONE", b'{"n":1}'), ("OTHER", b'{"n":2}'),
+        }  # fmt: skip
+
+    async def test_a_bus_that_nobody_knows_fails_the_job_and_says_so(self):
+        async with app_with() as app:
+            await app.deploy(EMITS.replace("bus: out", "bus: kafka"))
+            run = await app.start("w")
+            with pytest.raises(Exception, match=r"\[bus.kafka\] makes one"):
+                await run.result(timeout=10)
+
+    async def test_a_producer_sends_what_it_has_stored(self):
+        async with app_with() as app:
+            producer = app.producer("out")
+            await producer.send("A", {"n": 1}, id="one", subject="s")
+            await producer.send_many("B", [{"n": 2}, {"n": 3}])
+            messages = await sent(3)
+            with pytest.raises(NotFoundError, match=r"\[bus.nowhere\] makes one; there is in, out"):
+                await app.producer("nowhere").send("A", {})
+        assert [one.body for one in messages] == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+        assert messages[0].headers == {
+            "EventType": "A", "EventId": "one", "EventSource": "ostinato/app",
+        }  # fmt: skip
+        assert messages[0].key == "s"
+
+    async def test_what_an_adapter_cannot_write_is_a_letter_and_is_redriven(self):
+        app, able = app_with(), []
+
+        @app.bus("out").adapt_from("A*")
+        def write(event):
+            if not able:
+                raise ValueError("no")
+            return Message(place="elsewhere", body=b"written")
+
+        async with app:
+            await app.producer("out").send("A1", {})
+            [letter] = await until(lambda: letters(app, kind="outgoing"))
+            assert (letter.target, b"ValueError: no" in letter.reasons) == ("out", True)
+            able.append(True)
+            await app.redrive(letter.id)
+            [message] = await sent(1, "elsewhere")
+        assert message.body == b"written"
+
+    async def test_a_consumer_publishes_on_another_bus(self):
+        app = app_with()
+
+        @app.consumer("ORDER_PLACED", bus="in", publish="BILL", to="out")
+        async def bill(event: Event):
+            return {"bill": 1}
+
+        put(order(1))
+        async with app:
+            [message] = await sent(1)
+            assert await events(app, type="BILL") == []
+        assert (message.headers["EventType"], message.body) == ("BILL", b'{"bill":1}')
+
+    async def test_a_bus_that_is_away_holds_up_no_other(self):
+        app = app_with(**{"bus.slow.kind": "memory", "bus.slow.send": ["ORDER_*"]})
+        async with app:
+            outlet = app._connected.senders["slow"].outlet
+            there, hung = asyncio.Event(), outlet.send
+
+            async def hangs(messages):
+                await there.wait()
+                return await hung(messages)
+
+            outlet.send = hangs
+            await app.deploy(EMITS)
+            await (await app.start("w")).result(timeout=10)
+            await sent(2)
+            there.set()
+            async with asyncio.timeout(10):
+                while not memory.place("slow", "ORDER_DONE").waiting:
+                    await asyncio.sleep(0)
+
+    async def test_settings_that_cannot_be_right_are_refused_at_the_start(self):
+        for more, why in (
+            ({"bus.in.pattern": {"data": 7}}, "bus.in.pattern"),
+            ({"bus.x.kind": "nats"}, "no kind of bus"),
+        ):
+            with pytest.raises(SettingsError, match=why):
+                async with app_with(**more):
+                    pass
+        app = app_with()
+        app.bus("nowhere")
+        with pytest.raises(UsageError, match=r"\[bus.nowhere\] makes one"):
+            async with app:
+                pass
