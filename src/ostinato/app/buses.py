@@ -11,6 +11,7 @@ from ostinato.app.doing import Doing
 from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
+from ostinato.bus import adapter
 from ostinato.core.cloudevents import Event, Limits
 from ostinato.core.views import View
 from ostinato.errors import UsageError
@@ -69,7 +70,6 @@ class Buses(Doing, Letters):
         super().__init__(*args, **more)
         self._hooks: dict[str, BusHooks] = {}
         self._intakes: dict[str, list[Intake]] = {}
-        self._at_work = asyncio.Event()
         self._door = Door(self)
 
     def bus(self, name: str | int) -> BusHooks:
@@ -84,7 +84,7 @@ class Buses(Doing, Letters):
         settings = self.settings
         limits = Limits(settings.limits.event, settings.limits.batch)
         found = {
-            name: Connector(each, self.bus(name), limits, self.now, self.new_id)
+            name: Connector(each, adapter(each.kind), self.bus(name), limits, self.now, self.new_id)
             for name, each in settings.bus.items()
         }
         if unknown := self._hooks.keys() - found.keys():
@@ -145,7 +145,7 @@ class Door:
             await app._at_work.wait()
             if (service := app._service) is not None:
                 return await service.wait_room()
-            app._at_work.clear()
+            app._at_work.clear()  # until it has a part of the runs
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Accepted]:
         return await self._app.accept(events)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ostinato.app.hooks import BusHooks
-from ostinato.bus import Adapter, adapter
+from ostinato.bus import Adapter
 from ostinato.config import BusSettings
 from ostinato.core.cloudevents import (
     Event,
@@ -48,6 +48,7 @@ class Connector:
     def __init__(
         self,
         settings: BusSettings,
+        kind: Adapter,
         hooks: BusHooks,
         limits: Limits,
         now: Callable[[], int],
@@ -56,20 +57,19 @@ class Connector:
         self.settings = settings
         self.name = settings.name
         self.hooks = hooks
-        self.kind: Adapter = adapter(settings.kind)
-        self.inlets: Sequence[Inlet] = self.kind.inlets(settings)
-        outlet = self.kind.outlet(settings)
+        self.inlets: Sequence[Inlet] = kind.inlets(settings)
+        outlet = kind.outlet(settings)
         if outlet is None and settings.send:
             raise SettingsError(f"[bus.{self.name}] has `send`, and says nowhere to send it to")
         self.sender = None if outlet is None else Sender(self, outlet)
         self._pattern = _pattern(settings)
         self._key = _template(settings)
-        self._form = self.kind.form(settings)
+        self._form = kind.form(settings)
         self._now = now
         self._new_id = new_id
         self._limits = limits
         reading = getattr(settings, "read", "auto")
-        by = "body" if reading == "task" else self.kind.READS
+        by = "body" if reading == "task" else kind.READS
         self._reader = Reader(self.name, by, new_id, limits)
 
     # in

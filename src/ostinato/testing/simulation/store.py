@@ -112,6 +112,7 @@ class UnreliableStore:
             raise
         world, process = self._world, self._process
         world.ledger.kept(batch, process, lambda run_id: world.owns(process, run_id))
+        world.dock.kept(batch)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
