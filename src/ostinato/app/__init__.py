@@ -19,6 +19,7 @@ parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
 buses         what comes in and goes out by them       hooks      what an application says of one
+event_types   a type of event and its data
 connectors    their messages as events, and back       producer   sends to one
 marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
@@ -32,6 +33,7 @@ checking      rules about histories
 
 from ostinato.app.doing import Once
 from ostinato.app.elsewhere import TopicView, WorkerView
+from ostinato.app.event_types import EventType
 from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.producer import Producer
@@ -46,6 +48,7 @@ __all__ = [
     "App",
     "Cleaned",
     "Deployed",
+    "EventType",
     "LetterView",
     "Once",
     "Producer",

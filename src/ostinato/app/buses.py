@@ -8,6 +8,7 @@ from typing import Any
 
 from ostinato.app.connectors import Connector, Connectors
 from ostinato.app.doing import Doing
+from ostinato.app.event_types import EventType
 from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
@@ -69,6 +70,7 @@ class Buses(Doing, Letters):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._hooks: dict[str, BusHooks] = {}
+        self._types: dict[str, EventType[Any]] = {}
         self._intakes: dict[str, list[Intake]] = {}
         self._door = Door(self)
 
@@ -78,6 +80,15 @@ class Buses(Doing, Letters):
         They count from the next start on.
         """
         return self._hooks.setdefault(bus_name(name), BusHooks(bus_name(name)))
+
+    def _known_type(self, type: str | EventType[Any]) -> EventType[Any] | None:
+        """What is consumed or sent as one is in the description of this app, too."""
+        if isinstance(type, str):
+            return None
+        known = self._types.setdefault(type.name, type)
+        if known.model is not type.model:
+            raise UsageError(f"{type.name} has two models: {known.model!r} and {type.model!r}")
+        return type
 
     def _connect(self) -> None:
         """Know the buses of the settings. Raises ``SettingsError``; connects none."""

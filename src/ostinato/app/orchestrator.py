@@ -11,10 +11,12 @@ from ostinato.app.bulk import Bulk
 from ostinato.app.buses import Buses, bus_name
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
+from ostinato.app.event_types import EventType
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.parts import (
     HandlerFunction,
+    consumer_function,
     consumer_workflow,
     consuming,
     defaults_of,
@@ -122,14 +124,15 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
 
     def consumer(
         self,
-        type: str,
+        type: str | EventType[Any],
         *,
         bus: str | int | None = None,
         publish: str | None = None,
         to: str | int | None = None,
         **options: Any,
     ) -> Callable[[T], T]:
-        """Call the function for each event of ``type``, in which ``*`` is any letters.
+        """Call the function, or the method ``handle`` of the class, for each event of ``type``, in
+        which ``*`` is any letters. Of an ``EventType`` it may take the data.
 
         Many may be of one type; each has retries, time-outs and dead letters of its own. ``bus``:
         only for events that came by that one (``memory``: by none). What it returns is published:
@@ -147,8 +150,9 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
 
         def register(function: T) -> T:
             name = name_of(function)
-            self._add_handler(f"consumer.{name}", consuming(function, publish), options)
-            self._documents.append(consumer_workflow(name, type, by, out))
+            called = consuming(consumer_function(function), publish, self._known_type(type))
+            self._add_handler(f"consumer.{name}", called, options)
+            self._documents.append(consumer_workflow(name, str(type), by, out))
             return function
 
         return register
