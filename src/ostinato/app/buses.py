@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from ostinato.app.asyncapi import Described
 from ostinato.app.connectors import Connector, Connectors
 from ostinato.app.doing import Doing
 from ostinato.app.event_types import EventType
@@ -53,11 +56,12 @@ class InView(View, omit_defaults=False):
 
 
 class BusView(View, omit_defaults=False):
-    """``send``: the types of emitted events that go out there."""
+    """``out``: events can go out on it; ``send``: those that runs emit of these types do."""
 
     name: str
     kind: str
     receives: list[InView]
+    out: bool
     send: list[str]
     sent: int
     refused: int
@@ -123,8 +127,30 @@ class Buses(Doing, Letters):
         """What sends events to one bus; ``memory``: to this engine's own triggers."""
         return Producer(self, bus_name(bus))
 
+    def asyncapi(self) -> dict[str, Any]:
+        """What this application receives and sends: an AsyncAPI 3.0 document."""
+        documents = (
+            self._registry.document(row.workflow, row.version) for row in self._registry.readable()
+        )
+        version = importlib.import_module("ostinato").__version__
+        found = self._connected.found
+        return Described(version, self.address, found, documents, self._types).document()
+
     def buses(self) -> list[BusView]:
+        """The buses of the settings, and what has gone through each."""
+        if not self._connected.found:
+            self._connect()
         return [self._view(each) for each in self._connected.found.values()]
+
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """Messages by bus, and by what became of them."""
+        found = {}
+        for name, each in self._connected.found.items():
+            counts = Counter[str]()
+            for intake in self._intakes.get(name, ()):
+                counts += intake.counts
+            found[name] = dict(counts + each.sender.counts if each.sender else counts)
+        return found
 
     def _view(self, connector: Connector) -> BusView:
         sender = connector.sender
@@ -132,12 +158,20 @@ class Buses(Doing, Letters):
         return BusView(
             name=connector.name,
             kind=connector.settings.kind,
-            receives=[_in_view(each) for each in self._intakes.get(connector.name, ())],
+            receives=self._receives(connector),
+            out=sender is not None,
             send=list(connector.settings.send),
             sent=counts.get("sent", 0),
             refused=counts.get("refused", 0),
             trouble=self._trouble_out(connector.name),
         )
+
+    def _receives(self, connector: Connector) -> list[InView]:
+        """Nothing yet, where nothing is taken in here."""
+        at_work = self._intakes.get(connector.name)
+        if at_work is not None:
+            return [_in_view(each) for each in at_work]
+        return [InView(inlet.name, "", 0, 0, 0, 0) for inlet in connector.inlets]
 
     def _trouble_out(self, name: str) -> str:
         lane = None if self._service is None else self._service.outbox.lanes.get(name)

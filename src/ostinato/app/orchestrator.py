@@ -351,6 +351,7 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
             "commits": service.engine.commits,
             **_lag_of(service),
             "deadLetters": dict(service.dead_letters),
+            "buses": self._counts(),
         }
 
 

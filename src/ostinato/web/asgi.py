@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from ostinato.app import App
 from ostinato.web import (
     bulk,
+    buses,
     callbacks,
     deploying,
     events,
@@ -59,6 +60,7 @@ TABLE = Table(
         *letters.doors,
         *retention.doors,
         *members.doors,
+        *buses.doors,
         *health.doors,
         *pages.doors,
     ]

@@ -104,6 +104,9 @@ class Living(Deploying):
         if failed:
             raise failed[0]
 
+    def asyncapi(self) -> dict[str, Any]:
+        return self.parts[0].asyncapi()
+
     def buses(self) -> list[BusView]:
         views = App.buses(self.whole)
         for view in views:
