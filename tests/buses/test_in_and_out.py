@@ -225,6 +225,26 @@ class TestIn:
             newest = await app.events(EventQuery(), Page(1_000))
         assert [one.event.id for one in newest] == [f"m{n}" for n in range(2_199, 1_199, -1)]
 
+    async def test_nothing_is_fetched_while_there_is_no_room(self):
+        more = {"limits.ready": 5, "slots.handlers": 1}
+        app, go, done = app_with(**more), asyncio.Event(), []
+
+        @app.consumer("ORDER_PLACED")
+        async def slow(event: Event):
+            await go.wait()
+            done.append(event.id)
+
+        put(*(order(number) for number in range(100, 160)))
+        async with app:
+            while app.service.load < 5:
+                await asyncio.sleep(0)
+            await app.service.engine.rest()
+            assert len(memory.place("in", "orders").waiting) >= 50
+            go.set()
+            async with asyncio.timeout(10):
+                while len(done) < 60:
+                    await asyncio.sleep(0)
+
     async def test_a_stop_gives_back_what_is_in_hand(self):
         app = app_with()
         held = asyncio.Event()

@@ -21,6 +21,7 @@ wiring        adapters by name                         sharing    processes at o
 buses         what comes in and goes out by them       hooks      what an application says of one
 event_types   a type of event and its data
 connectors    their messages as events, and back       producer   sends to one
+asyncapi      what comes in and goes out, described
 marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
 remote        start, emit and tasks of an engine in another process

@@ -184,12 +184,13 @@ class Door:
     def __init__(self, app: Buses) -> None:
         self._app = app
 
-    async def at_work(self) -> None:
+    async def at_work(self) -> int:
         app = self._app
         while True:
             await app._at_work.wait()
             if (service := app._service) is not None:
-                return await service.wait_room()
+                await service.wait_room()
+                return max(1, service.limits.ready - service.load)
             app._at_work.clear()  # until it has a part of the runs
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Accepted]:

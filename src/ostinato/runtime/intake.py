@@ -27,8 +27,9 @@ BACK = 5.0
 class Takes(Protocol):
     """What an intake asks of the app that it works for."""
 
-    async def at_work(self) -> None:
-        """Wait until this process takes events, and has room for them."""
+    async def at_work(self) -> int:
+        """Wait until this process takes events, and has room for them: for so many."""
+        ...
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Any]:
         """Store them, all or none; each answer says whether it was a ``duplicate``."""
@@ -89,8 +90,8 @@ class Intake:
 
     async def _take_on(self) -> None:
         while True:
-            await self._takes.at_work()
-            self._hand = list(await self.inlet.fetch(self.most))
+            room = await self._takes.at_work()
+            self._hand = list(await self.inlet.fetch(min(self.most, room)))
             self._well()
             if self._hand:
                 await self._take(self._hand)

@@ -36,8 +36,10 @@ class SetDoor(Door):
         super().__init__(shards.whole)
         self._shards = shards
 
-    async def at_work(self) -> None:
+    async def at_work(self) -> int:
+        """Room is waited for where an event belongs."""
         await self._shards.whole._at_work.wait()
+        return self._shards.whole.settings.limits.ready
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         await self._shards.at(0, lambda part: part._door.bury(letters))
