@@ -277,6 +277,11 @@ async def _all(found, count):
     return value if len(value) >= count else None
 
 
+TRIGGERED = """
+workflow: v
+on: [{event: A, bus: kafak}]
+phases: [{phase: p, jobs: [{job: a, run: noop}]}]
+"""
 EMITS = """
 workflow: w
 phases:
@@ -315,6 +320,19 @@ class TestOut:
             run = await app.start("w")
             with pytest.raises(Exception, match=r"\[bus.kafka\] makes one"):
                 await run.result(timeout=10)
+
+    async def test_a_bus_that_nobody_knows_is_told_at_the_deployment(self):
+        async with app_with() as app:
+            unknown = EMITS.replace("bus: out", "bus: kafka")
+            said = {
+                unknown: "alone: emit.bus names 'kafka'",
+                TRIGGERED: "on[0].bus names 'kafak'",
+            }
+            for text, why in said.items():
+                [deployed] = await app.deploy_texts([text.encode()])
+                assert [one for one in deployed.warnings if one.startswith(why)]
+            [deployed] = await app.deploy_texts([EMITS.replace("bus: out", "bus: in").encode()])
+            assert deployed.warnings == []
 
     async def test_a_producer_sends_what_it_has_stored(self):
         async with app_with() as app:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ostinato.app.asyncapi import Described
-from ostinato.app.connectors import Connector, Connectors
+from ostinato.app.connectors import NUMBERED, OWN_NAME, Connector, Connectors
 from ostinato.app.doing import Doing
 from ostinato.app.event_types import EventType
 from ostinato.app.hooks import BusHooks
@@ -25,12 +25,6 @@ from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.intake import Intake
 from ostinato.runtime.letters import Note
 from ostinato.runtime.posts import Keep
-
-OWN = "memory"
-"""The name of an engine's own triggers, where a bus is named."""
-
-NUMBERED = ("sqs", "bullmq", "eventbridge")
-"""``QueueType`` of the message-bus connector: 0, 1, 2."""
 
 
 def bus_name(bus: str | int) -> str:
@@ -123,7 +117,7 @@ class Buses(Doing, Letters):
         await asyncio.gather(*stops)
         self._intakes.clear()
 
-    def producer(self, bus: str | int = OWN) -> Producer:
+    def producer(self, bus: str | int = OWN_NAME) -> Producer:
         """What sends events to one bus; ``memory``: to this engine's own triggers."""
         return Producer(self, bus_name(bus))
 
@@ -201,7 +195,7 @@ class Door:
 
     async def send(self, events: Sequence[Event], bus: str) -> None:
         """Events of nobody's run, to one bus alone: stored when this returns, and sent then."""
-        if bus == OWN:
+        if bus == OWN_NAME:
             await self.accept(events)
             return
         self._app._connected.sender(bus)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -26,8 +26,10 @@ from ostinato.core.cloudevents import (
 )
 from ostinato.core.expressions import Template, parse_template
 from ostinato.core.letters import INCOMING
+from ostinato.core.model import Emit
 from ostinato.core.patterns import Pattern
 from ostinato.core.routes import Routes
+from ostinato.definitions.document import Body, Document
 from ostinato.errors import (
     DefinitionError,
     NotFoundError,
@@ -40,6 +42,12 @@ from ostinato.errors import (
 from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Outlet
 from ostinato.runtime.letters import encoded_reasons
+
+OWN_NAME = "memory"
+"""The name of an engine's own triggers, where a bus is named."""
+
+NUMBERED = ("sqs", "bullmq", "eventbridge")
+"""``QueueType`` of the message-bus connector: 0, 1, 2."""
 
 
 class Connector:
@@ -213,9 +221,30 @@ class Connectors:
             raise NotFoundError(f"bus {self.routes.problem(bus)}")
         return self.senders[bus]
 
+    def warnings(self, document: Document) -> Iterator[str]:
+        """Buses that the document names, and nobody knows here."""
+        for trigger in document.triggers:
+            if trigger.bus is not None and trigger.bus not in {*self.found, OWN_NAME, *NUMBERED}:
+                yield f"on[{trigger.index}].bus {_unknown(trigger.bus, self.found)}"
+        for job in document.jobs():
+            for body in job.bodies():
+                if isinstance(body.action, Emit) and (why := self._bus_problem(body)):
+                    yield f"{job.name}: emit.bus {why}"
+
+    def _bus_problem(self, body: Body) -> str:
+        written = body.input.source if body.input is not None else {}
+        bus = written.get("bus") if isinstance(written, Mapping) else None
+        plain = isinstance(bus, str) and "${" not in bus
+        return self.routes.problem(bus) if plain and isinstance(bus, str) else ""
+
     async def hang_up(self) -> None:
         for sender in self.senders.values():
             await sender.close()
+
+
+def _unknown(bus: str, found: Iterable[str]) -> str:
+    known = ", ".join(sorted(found)) or "none"
+    return f"names {bus!r}, and no bus is called so: [bus.{bus}] makes one; there is {known}"
 
 
 def _pair(event: Event) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ostinato.app.buses import OWN, BusView, Door
+from ostinato.app.buses import BusView, Door
+from ostinato.app.connectors import OWN_NAME
 from ostinato.app.marks import refuse_fewer
 from ostinato.app.orchestrator import App
 from ostinato.app.shards.deploying import Deploying
@@ -45,7 +46,7 @@ class SetDoor(Door):
         await self._shards.at(0, lambda part: part._door.bury(letters))
 
     async def send(self, events: Sequence[Event], bus: str) -> None:
-        if bus == OWN:
+        if bus == OWN_NAME:
             await self.accept(events)
         else:
             await self._shards.at(0, lambda part: part._door.send(events, bus))
