@@ -8,7 +8,7 @@ from ostinato import App, Event
 from ostinato.bus import memory
 from ostinato.config import override_settings
 from ostinato.core.cloudevents import Message
-from ostinato.errors import NotFoundError, SettingsError, StoreError, UsageError
+from ostinato.errors import BusError, NotFoundError, SettingsError, StoreError, UsageError
 from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery
 
 SETTINGS = {
@@ -266,7 +266,7 @@ async def counted(app, taken):
     """The counts of the first inlet, once so many messages have been settled."""
     async with asyncio.timeout(10):
         while True:
-            view = app.buses()[0].receives[0]
+            view = (await app.buses())[0].receives[0]
             if view.accepted + view.duplicate + view.dropped + view.dead >= taken:
                 return view
             await asyncio.sleep(0)
@@ -333,6 +333,25 @@ class TestOut:
                 assert [one for one in deployed.warnings if one.startswith(why)]
             [deployed] = await app.deploy_texts([EMITS.replace("bus: out", "bus: in").encode()])
             assert deployed.warnings == []
+
+    async def test_what_waits_is_told_also_of_a_bus_that_is_no_more(self, tmp_path):
+        store = {"store": f"sqlite:///{tmp_path / 'x.db'}"}
+        async with app_with(**store) as app:
+
+            async def away(messages):
+                raise BusError("away")
+
+            app._connected.senders["out"].outlet.send = away
+            await app.producer("out").send_many("A", [1, 2])
+            async with asyncio.timeout(10):
+                while not (view := (await app.buses())[1]).trouble:
+                    await asyncio.sleep(0)
+            assert (view.waiting, view.trouble) == (2, "BusError: away")
+        none = {"bus.out.kind": None, "bus.out.place": None, "bus.out.send": None}
+        async with app_with(**store, **none) as app:
+            [_, gone] = await app.buses()
+        assert (gone.name, gone.waiting) == ("out", 2)
+        assert "[bus.out] in the settings makes one" in gone.trouble
 
     async def test_a_producer_sends_what_it_has_stored(self):
         async with app_with() as app:

@@ -33,8 +33,8 @@ def test_without_a_server_the_settings_are_told(ostinato):
     lines = ostinato("buses").out.splitlines()
     assert [line.split() for line in lines[1:]] == [
         ["in", "memory", "in", "orders", "0", "0", "0"],
-        ["in", "memory", "out", "what", "names", "it", "0", "0"],
-        ["out", "memory", "out", "ORDER_*,", "BILLED", "0", "0"],
+        ["in", "memory", "out", "what", "names", "it", "0", "0", "0"],
+        ["out", "memory", "out", "ORDER_*,", "BILLED", "0", "0", "0"],
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato.app.asyncapi import Described
@@ -17,6 +17,7 @@ from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
 from ostinato.bus import adapter
 from ostinato.core.cloudevents import Event, Limits
+from ostinato.core.routes import OWN
 from ostinato.core.views import View
 from ostinato.errors import UsageError
 from ostinato.ports import DeadLetter, Outgoing
@@ -50,13 +51,15 @@ class InView(View, omit_defaults=False):
 
 
 class BusView(View, omit_defaults=False):
-    """``out``: events can go out on it; ``send``: those that runs emit of these types do."""
+    """``waiting``: events that are to go out. ``out``: events can go out on it; ``send``: those of these
+    types do that runs emit."""
 
     name: str
     kind: str
     receives: list[InView]
     out: bool
     send: list[str]
+    waiting: int
     sent: int
     refused: int
     trouble: str
@@ -130,11 +133,19 @@ class Buses(Doing, Letters):
         found = self._connected.found
         return Described(version, self.address, found, documents, self._types).document()
 
-    def buses(self) -> list[BusView]:
-        """The buses of the settings, and what has gone through each."""
+    async def buses(self) -> list[BusView]:
+        """The buses of the settings, what has gone through each, and what waits to go out; also
+        those that are in the settings no more, and that events wait for."""
+        waiting = {} if self._service is None else await self.storage.backlog()
+        return self._views(waiting)
+
+    def _views(self, waiting: Mapping[str, int]) -> list[BusView]:
         if not self._connected.found:
             self._connect()
-        return [self._view(each) for each in self._connected.found.values()]
+        found = self._connected.found
+        known = [self._view(each, waiting.get(name, 0)) for name, each in found.items()]
+        gone = sorted(waiting.keys() - found.keys() - {OWN})
+        return known + [_gone(name, waiting[name]) for name in gone]
 
     def _counts(self) -> dict[str, dict[str, int]]:
         """Messages by bus, and by what became of them."""
@@ -146,7 +157,7 @@ class Buses(Doing, Letters):
             found[name] = dict(counts + each.sender.counts if each.sender else counts)
         return found
 
-    def _view(self, connector: Connector) -> BusView:
+    def _view(self, connector: Connector, waiting: int) -> BusView:
         sender = connector.sender
         counts = {} if sender is None else sender.counts
         return BusView(
@@ -155,6 +166,7 @@ class Buses(Doing, Letters):
             receives=self._receives(connector),
             out=sender is not None,
             send=list(connector.settings.send),
+            waiting=waiting,
             sent=counts.get("sent", 0),
             refused=counts.get("refused", 0),
             trouble=self._trouble_out(connector.name),
@@ -204,6 +216,12 @@ class Door:
         await service.ask(lambda answer: Keep(answer, outgoing=outgoing))
         service.outbox.expect("", (bus,))
         service.engine.wake.set()
+
+
+def _gone(name: str, waiting: int) -> BusView:
+    """One that events wait for, and that is in the settings no more."""
+    trouble = f"no bus is called so any more: [bus.{name}] in the settings makes one"
+    return BusView(name, "", [], True, [], waiting, 0, 0, trouble)
 
 
 def _in_view(intake: Intake) -> InView:

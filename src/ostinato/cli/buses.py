@@ -12,7 +12,7 @@ from ostinato.cli.options import Json, Store, Url, settings_from
 
 Data = dict[str, Any]
 
-COLUMNS = ("bus", "kind", "way", "where", "taken", "dropped", "dead", "trouble")
+COLUMNS = ("bus", "kind", "way", "where", "done", "waiting", "dropped", "dead", "trouble")
 
 
 def buses(json: Json = False, store: Store = None, url: Url = None) -> None:
@@ -28,8 +28,9 @@ def buses(json: Json = False, store: Store = None, url: Url = None) -> None:
 def _rows(bus: Data) -> Iterator[tuple[Any, ...]]:
     named = bus["name"], bus["kind"]
     for one in bus["receives"]:
-        counts = one["accepted"] + one["duplicate"], one["dropped"], one["dead"]
-        yield (*named, "in", one["place"], *counts, one["trouble"])
+        done = one["accepted"] + one["duplicate"]
+        yield (*named, "in", one["place"], done, "", one["dropped"], one["dead"], one["trouble"])
     if bus["out"]:
         types = ", ".join(bus["send"]) or "what names it"
-        yield (*named, "out", types, bus["sent"], "", bus["refused"], bus["trouble"])
+        done, waiting = bus["sent"], bus["waiting"]
+        yield (*named, "out", types, done, waiting, "", bus["refused"], bus["trouble"])

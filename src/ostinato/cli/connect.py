@@ -61,7 +61,7 @@ async def buses_of(settings: Settings) -> list[Data]:
     if remote is None:
         from ostinato.cli.local import buses
 
-        return buses(settings)
+        return await buses(settings)
     try:
         return await remote.buses()
     finally:

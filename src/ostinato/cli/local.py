@@ -63,9 +63,9 @@ async def opened(settings: Settings, *, creates: bool = False) -> AsyncIterator[
         restore()
 
 
-def buses(settings: Settings) -> list[Data]:
+async def buses(settings: Settings) -> list[Data]:
     """As the settings name them; nothing is opened."""
-    found: list[Data] = _plain(App(settings).buses())
+    found: list[Data] = _plain(await App(settings).buses())
     return found
 
 

@@ -21,7 +21,7 @@ async def buses(request: Request) -> Response:
 
     `trouble` says why nothing comes in, or goes out, now.
     """
-    return json_answer(door_of(request).app.buses())
+    return json_answer(await door_of(request).app.buses())
 
 
 @doors.get("/asyncapi.json", may="bus:read", answers={200: dict[str, Any]})

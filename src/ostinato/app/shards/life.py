@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from msgspec.structs import replace
 from ostinato.app.buses import BusView, Door
 from ostinato.app.connectors import OWN_NAME
 from ostinato.app.marks import refuse_fewer
-from ostinato.app.orchestrator import App
 from ostinato.app.shards.deploying import Deploying
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.core.cloudevents import Event
@@ -110,8 +110,11 @@ class Living(Deploying):
     def asyncapi(self) -> dict[str, Any]:
         return self.parts[0].asyncapi()
 
-    def buses(self) -> list[BusView]:
-        views = App.buses(self.whole)
+    async def buses(self) -> list[BusView]:
+        waiting = Counter[str]()
+        for lot in await self.all(lambda part: part.storage.backlog()):
+            waiting += Counter(lot)
+        views = self.whole._views(waiting)
         for view in views:
             troubles = (part._trouble_out(view.name) for part in self.parts)
             view.trouble = next(filter(None, troubles), "")

@@ -247,7 +247,7 @@ class UnreliableMembers:
 READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "places", "turns", "buckets", "mail",
-    "outbox", "versions", "deployed", "runs", "count_runs", "events", "count_events",
+    "outbox", "backlog", "versions", "deployed", "runs", "count_runs", "events", "count_events",
     "events_by_id", "dead_letters",
     "count_dead_letters", "dead_letter", "over_runs", "oldest_open", "aged_events", "aged_letters",
     "expired_replies", "unswept",
