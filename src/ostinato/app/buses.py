@@ -51,8 +51,8 @@ class InView(View, omit_defaults=False):
 
 
 class BusView(View, omit_defaults=False):
-    """``waiting``: events that are to go out. ``out``: events can go out on it; ``send``: those of these
-    types do that runs emit."""
+    """``waiting``: events that are to go out. ``out``: events can go out on it; ``send``: what runs
+    emit of these types does."""
 
     name: str
     kind: str
