@@ -99,12 +99,12 @@ class Intake:
 
     async def _take(self, received: Sequence[Received]) -> None:
         """Until it is stored: a store that is away is waited for."""
-        events, letters = self._read(received)
+        events, letters, owners = self._read(received)
         patience = Patience(0.1, 5.0)
         while True:
             try:
                 if events:
-                    self._count(await self._takes.accept(events))
+                    self._answered(owners, await self._takes.accept(events))
                 if letters:
                     await self._takes.bury(letters)
                 break
@@ -115,14 +115,22 @@ class Intake:
         self.counts["dead"] += len(letters)
         await self.inlet.done(received)
 
-    def _count(self, answers: Sequence[Any]) -> None:
+    def _answered(self, owners: Sequence[Received], answers: Sequence[Any]) -> None:
+        for owner in owners:
+            owner.answers = []  # it may be told a second time, when the letters could not be stored
+        for owner, answer in zip(owners, answers, strict=True):
+            owner.answers.append(answer)
         repeated = sum(answer.duplicate for answer in answers)
         self.counts["duplicate"] += repeated
         self.counts["accepted"] += len(answers) - repeated
 
-    def _read(self, received: Sequence[Received]) -> tuple[list[Event], list[DeadLetter]]:
+    def _read(
+        self, received: Sequence[Received]
+    ) -> tuple[list[Event], list[DeadLetter], list[Received]]:
+        """Events, letters for what is none, and for each event what it came in."""
         events: list[Event] = []
         letters: list[DeadLetter] = []
+        owners: list[Received] = []
         for one in received:
             try:
                 found = self._mouth.read(one.message)
@@ -132,7 +140,8 @@ class Intake:
             if not found:
                 self.counts["dropped"] += 1
             events += found
-        return events, letters
+            owners += [one] * len(found)
+        return events, letters, owners
 
     def _well(self) -> None:
         if self.trouble:

@@ -268,10 +268,12 @@ def _data(event: Event) -> Written:
 
 
 def _job(event: Event) -> Written:
-    """A payload that is no object stands in ``data``."""
+    """A payload that is no object stands in ``data``. Its source is a header: ids are unique beside
+    it only."""
     members = _object(event)
     type = msgspec.Raw(msgspec.json.encode(event.type))
-    return {"name": event.type}, msgspec.json.encode({**members, "type": type})
+    headers = {"name": event.type, "source": event.source}
+    return headers, msgspec.json.encode({**members, "type": type})
 
 
 def _entry(event: Event) -> Written:
