@@ -126,8 +126,8 @@ class Connector:
         return to_message(event, self._form, place=place, key=self._key_of(event))
 
     def _key_of(self, event: Event) -> str | None:
-        if self._key is None:
-            return event.subject
+        if self._key is None:  # CloudEvents' own name of it comes first
+            return (event.extensions or {}).get("partitionkey", event.subject)
         made = self._key.render({"event": event_value(event)})
         return None if made is None else str(made)
 
