@@ -1,5 +1,7 @@
 """Servers for the tests of buses: one of each for all tests of a process."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.servers.debian import Missing
@@ -39,3 +41,11 @@ def node():
     except Missing as error:
         pytest.skip(f"missing Node: {error}")
     return Program
+
+
+@pytest.fixture
+def topic(kafka_server):
+    """Makes topics that nobody else has."""
+    return lambda partitions=1, **config: kafka_server.make(
+        f"topic-{uuid4().hex[:12]}", partitions, **config
+    )

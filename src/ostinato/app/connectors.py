@@ -73,6 +73,8 @@ class Connector:
         self._pattern = _pattern(settings)
         self._key = _template(settings)
         self._form = kind.form(settings)
+        by_type = getattr(kind, "by_type", None)
+        self._by_type = by_type is not None and by_type(settings)
         self._now = now
         self._new_id = new_id
         self._limits = limits
@@ -128,11 +130,12 @@ class Connector:
         own = self.hooks.writer_of(event)
         if own is not None:
             return own(event)
-        return to_message(event, self._form, key=self._key_of(event))
+        place = event.type if self._by_type else ""
+        return to_message(event, self._form, place=place, key=self._key_of(event))
 
     def _key_of(self, event: Event) -> str | None:
-        if self._key is None:
-            return event.subject
+        if self._key is None:  # CloudEvents' own name of it comes first
+            return (event.extensions or {}).get("partitionkey", event.subject)
         made = self._key.render({"event": event_value(event)})
         return None if made is None else str(made)
 
