@@ -106,3 +106,30 @@ def new_database(_databases):
     """Makes URLs of databases that have the tables, and nothing in them."""
     yield _databases.take
     _databases.give_back()
+
+
+# AWS's services as others have written them, one server of each for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    from tests.servers.child import Missing
+    from tests.servers.moto import moto
+
+    try:
+        with moto() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")
+
+
+@pytest.fixture(scope="session")
+def elasticmq_server():
+    from tests.servers.child import Missing
+    from tests.servers.elasticmq import elasticmq
+
+    try:
+        with elasticmq() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")
