@@ -23,7 +23,7 @@ class Missing(Exception):
 
 class Child:
     def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the process writes to it
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=env,
             start_new_session=True,
@@ -40,8 +40,9 @@ class Child:
         ready, _, _ = select([said], [], [], PATIENCE)
         line = said.readline() if ready else b""
         if not line.strip().isdigit():
+            told = self._told()
             self.end()
-            raise Missing(f"{self.process.args!s:.200} did not start: {self._told()}")
+            raise Missing(f"{self.process.args!s:.200} did not start: {told}")
         return int(line)
 
     def _told(self) -> str:
@@ -59,6 +60,7 @@ class Child:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self._log.close()
 
 
 @contextmanager

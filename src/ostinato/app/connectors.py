@@ -65,6 +65,7 @@ class Connector:
         self._pattern = _pattern(settings)
         self._key = _template(settings)
         self._form = self.kind.form(settings)
+        self._keyed = getattr(self.kind, "KEYED", False)
         self._now = now
         self._new_id = new_id
         self._limits = limits
@@ -119,14 +120,16 @@ class Connector:
     def write(self, event: Event) -> Message:
         own = self.hooks.writer_of(event)
         if own is not None:
-            return own(event)
+            made = own(event)
+            return made if made.id else msgspec.structs.replace(made, id=event.id)
         return to_message(event, self._form, key=self._key_of(event))
 
     def _key_of(self, event: Event) -> str | None:
-        if self._key is None:
-            return event.subject
-        made = self._key.render({"event": event_value(event)})
-        return None if made is None else str(made)
+        key = event.subject
+        if self._key is not None:
+            made = self._key.render({"event": event_value(event)})
+            key = None if made is None else str(made)
+        return event.type if self._keyed and not key else key
 
 
 class Sender:

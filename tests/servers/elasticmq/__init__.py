@@ -3,8 +3,8 @@
     with elasticmq() as server:
         client("sqs", endpoint_url=server.url)
 
-It needs `java`, and the jars that `pom.xml` beside this file names, which `mvn` fetches (37 MB) from
-wherever it is set up to fetch from. The list of jars is kept in `.cache/`: Maven is asked once.
+It needs `java`, and the jars that `pom.xml` beside this file names, which `mvn` fetches (37 MB)
+from wherever it is set up to. The list of jars is kept in `.cache/`: Maven is asked once.
 """
 
 from __future__ import annotations
