@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 import boto3
 
+from ostinato import App, Event
+from ostinato.config import override_settings
 from ostinato.config.buses import KINDS, AwsSettings
+from ostinato.ports import EventQuery, LetterQuery, Page
 
 REGION = "eu-central-1"
 KEYS = {
@@ -35,8 +40,44 @@ def settings(kind: str, endpoint: str, **more: Any) -> AwsSettings:
 
 def table(bus: str, endpoint: str, **more: Any) -> dict[str, Any]:
     """The same as rows for an app."""
-    rows = {"endpoint": endpoint} | KEYS | more
+    rows = {"kind": bus, "endpoint": endpoint} | KEYS | more
     return {f"bus.{bus}.{member}": value for member, value in rows.items()}
+
+
+def app_with(*tables: dict[str, Any]) -> App:
+    """On the store in memory."""
+    app = App()
+    rows: dict[str, Any] = {"store": "memory:"}
+    for each in tables:
+        rows |= each
+    app.configure(override_settings(app.settings, rows, by="{name}"))
+    return app
+
+
+async def until(found: Callable[[], Awaitable[Any]]) -> Any:
+    """What is found, once there is something."""
+    async with asyncio.timeout(20):
+        while not (value := await found()):
+            await asyncio.sleep(0.01)
+        return value
+
+
+async def events(app: App, count: int = 1) -> list[Event]:
+    """In the order in which they were stored, once there are so many."""
+
+    async def enough() -> list[Any] | None:
+        stored = await app.events(EventQuery(), Page(1_000))
+        return stored if len(stored) >= count else None
+
+    return [one.event for one in reversed(await until(enough))]
+
+
+async def letters(app: App, count: int = 1) -> list[Any]:
+    async def enough() -> list[Any] | None:
+        found = await app.dead_letters(LetterQuery(), Page())
+        return list(found) if len(found) >= count else None
+
+    return list(await until(enough))
 
 
 def client(service: str, endpoint: str) -> Any:

@@ -3,8 +3,8 @@
     with moto() as server:
         client("sqs", endpoint_url=server.url)
 
-``strict``: it knows no keys but those that its IAM has made, and refuses the others as AWS does.
-By itself: ``python -m tests.servers.moto`` shows a URL and serves until Ctrl-C.
+After ``forget_keys(server)`` it knows no keys but those that its IAM has made, and refuses others
+as AWS does. By itself: ``python -m tests.servers.moto`` shows a URL and serves until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from threading import Thread
 
+import httpx2
+
 from tests.servers.child import HOST, Child, Missing, child
 
 
 @contextmanager
-def moto(*, strict: bool = False) -> Iterator[Child]:
+def moto() -> Iterator[Child]:
     """Raises ``Missing``."""
     if find_spec("moto") is None or find_spec("flask") is None:
         raise Missing("moto: `pip install moto flask flask-cors`")
-    more = {"INITIAL_NO_AUTH_ACTION_COUNT": "3"} if strict else {}
-    with child(
-        [sys.executable, "-m", "tests.servers.moto", "--child"], os.environ | more
-    ) as server:
+    with child([sys.executable, "-m", "tests.servers.moto", "--child"]) as server:
         yield server
+
+
+def forget_keys(server: Child) -> None:
+    httpx2.post(f"{server.url}/moto-api/reset-auth", content=b"0").raise_for_status()
 
 
 def serve() -> None:

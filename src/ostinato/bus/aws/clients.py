@@ -35,6 +35,7 @@ class Service:
             retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=LINES,
         )
+        self._session = AioSession()  # it keeps what takes long to read
         self._client: Any = None
         self._stack = AsyncExitStack()
 
@@ -44,7 +45,7 @@ class Service:
             return
         settings = self.settings
         try:
-            making = AioSession().create_client(
+            making = self._session.create_client(
                 self.name,
                 region_name=settings.region or os.environ.get("AWS_REGION"),
                 endpoint_url=settings.endpoint,

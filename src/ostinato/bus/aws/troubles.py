@@ -45,6 +45,8 @@ _UNFIT = frozenset((
     "MissingParameter", "ParameterValueInvalid", "ValidationError", "ValidationException",
 ))  # fmt: skip
 
+_IN_XML = re.compile(r"<Code>(?P<code>[^<]*)</Code>\s*<Message>(?P<text>[^<]*)</Message>")
+
 _NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -85,6 +87,8 @@ def _answered(
 ) -> BusError:
     said = error.response.get("Error", {})
     code, text = str(said.get("Code", "")), str(said.get("Message", ""))
+    if code.isdecimal() and (found := _IN_XML.search(text)):  # in the protocol of older services
+        code, text = found["code"], found["text"]
     name = code.rpartition(".")[2]
     told = f"{service}: {error.operation_name}: {name}: {text}".removesuffix(": ")
     table = f"[bus.{settings.name}]"

@@ -79,7 +79,7 @@ class Hand:
                 if not isinstance(failed.get(handle), BusError):
                     self._held.pop(handle, None)
             gone = [why for why in failed.values() if isinstance(why, UsageError)]
-            if gone:  # it was shown again meanwhile: it comes, or has come, again
+            if gone and not more:  # it was shown again meanwhile: it comes, or has come, again
                 log.warning("sqs.receipt_expired", queue=self._queue.name, error=str(gone[0]))
             left = [handle for handle in left if isinstance(failed.get(handle), BusError)]
             if not left:
