@@ -121,3 +121,30 @@ def kafka_server():
             yield server
     except Missing as error:
         pytest.skip(f"missing Kafka: {error}")
+
+
+# AWS's services as others have written them, one server of each for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    from tests.servers.child import Missing
+    from tests.servers.moto import moto
+
+    try:
+        with moto() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")
+
+
+@pytest.fixture(scope="session")
+def elasticmq_server():
+    from tests.servers.child import Missing
+    from tests.servers.elasticmq import elasticmq
+
+    try:
+        with elasticmq() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")

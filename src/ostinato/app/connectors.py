@@ -75,6 +75,7 @@ class Connector:
         self._form = kind.form(settings)
         by_type = getattr(kind, "by_type", None)
         self._by_type = by_type is not None and by_type(settings)
+        self._keyed = getattr(kind, "KEYED", False)
         self._now = now
         self._new_id = new_id
         self._limits = limits
@@ -129,15 +130,18 @@ class Connector:
     def write(self, event: Event) -> Message:
         own = self.hooks.writer_of(event)
         if own is not None:
-            return own(event)
+            made = own(event)
+            return made if made.id else msgspec.structs.replace(made, id=event.id)
         place = event.type if self._by_type else ""
         return to_message(event, self._form, place=place, key=self._key_of(event))
 
     def _key_of(self, event: Event) -> str | None:
-        if self._key is None:  # CloudEvents' own name of it comes first
-            return (event.extensions or {}).get("partitionkey", event.subject)
-        made = self._key.render({"event": event_value(event)})
-        return None if made is None else str(made)
+        """CloudEvents' own name of it comes before the subject."""
+        key = (event.extensions or {}).get("partitionkey", event.subject)
+        if self._key is not None:
+            made = self._key.render({"event": event_value(event)})
+            key = None if made is None else str(made)
+        return event.type if self._keyed and not key else key
 
 
 class Sender:

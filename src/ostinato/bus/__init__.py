@@ -1,7 +1,8 @@
 """Buses: one technology per file, each with ``inlets(settings)`` and ``outlet(settings)``.
 
 kafka  topics and consumer groups          sqs  queues of AWS
-memory  inside one process
+memory  inside one process                 sns  topics of AWS
+aws  what those of AWS share               eventbridge  event buses of AWS
 
 A file is imported when a setting asks for it: what it needs is an extra. Other packages add kinds
 under the entry point ``ostinato.buses``.
@@ -35,7 +36,10 @@ class Adapter(Protocol):
     to the place that is called as its type."""
 
     READS: str
-    """How a message is read that does not say itself what it is, of ``READINGS``."""
+    """How a message is read that does not say itself what it is, of ``READINGS``.
+
+    ``KEYED = True`` beside it: what goes out has a key; without another, that is the event's type.
+    """
 
     def inlets(self, settings: Any) -> Sequence[Inlet]: ...
 
