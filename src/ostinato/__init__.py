@@ -3,6 +3,7 @@
 errors       the tree of errors
 core         the rules, pure: graph, state, facts, decide, fold, expressions, patterns
 config       settings                       telemetry  logs and metrics
+signing      signatures of webhooks and callbacks, made and verified
 definitions  how a workflow is written; everything becomes one graph
 ports        what the engine asks of the world
 storage      memory and SQLite              bus        memory

@@ -30,6 +30,7 @@ OstinatoError
 │   ├── BusError             a bus refused or could not be reached
 │   ├── Unsent               a bus has not taken all that it was given
 │   └── Fenced               this process lost what it owned
+├── SignatureError           who sent what is signed: it is forged, too old, or of another secret
 ├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
 └── Unready                  whoever asks an engine that is stopping, or has not begun
@@ -67,6 +68,7 @@ __all__ = [
     "Refused",
     "SettingsError",
     "ShardAway",
+    "SignatureError",
     "StoreError",
     "StoreLocked",
     "TooLarge",
@@ -252,6 +254,10 @@ class Unsent(AdapterError):
 
 class Fenced(AdapterError):
     pass
+
+
+class SignatureError(OstinatoError):
+    """Its text is for a log: whoever forged it learns nothing of what would have fitted."""
 
 
 class ProcessDied(OstinatoError):

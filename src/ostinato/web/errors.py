@@ -25,6 +25,7 @@ PROBLEM = "application/problem+json"
 
 # The first that fits.
 STATUS: tuple[tuple[type[OstinatoError], int], ...] = (
+    (errors.SignatureError, 401),
     (errors.NotFoundError, 404),
     (errors.Gone, 410),
     (errors.Busy, 429),
