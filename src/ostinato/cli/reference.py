@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.cli.commands import Command, available, parser_of
-from ostinato.config import Setting, settings_table
+from ostinato.config import ALIASES, Alias, Setting, settings_table
 
 BEGIN, END = "<!-- made: begin -->", "<!-- made: end -->"
 
@@ -23,6 +23,17 @@ def settings_part() -> Iterator[str]:
     for setting in settings_table().values():
         form, about = _cell(setting.kind.form), _cell(setting.about)
         yield f"| `{setting.name}` | {_default(setting)} | {form} | {about} |"
+    yield ""
+    yield "## The older services' names"
+    yield ""
+    yield "| variable | is | only with `aliases = true` | |"
+    yield "|---|---|---|---|"
+    yield from map(_alias, ALIASES)
+
+
+def _alias(alias: Alias) -> str:
+    target = f"`{alias.target}`" if alias.setting else "–"
+    return f"| `{alias.variable}` | {target} | {'yes' if alias.common else ''} | {alias.about} |"
 
 
 def _default(setting: Setting) -> str:

@@ -22,6 +22,7 @@ from ostinato.web import (
     deploying,
     events,
     health,
+    incoming,
     ingress,
     jobs,
     letters,
@@ -45,6 +46,7 @@ TABLE = Table(
     [
         *events.doors,
         *ingress.doors,
+        *incoming.doors,
         *workflows.doors,
         *deploying.doors,
         *starting.doors,
