@@ -9,6 +9,7 @@ ports        what the engine asks of the world
 storage      memory and SQLite              bus        memory
 runtime      engine, executor, timers, inbox, outbox, and the one loop
 app          App: where adapters are chosen and wired
+arc          a SaaS control plane, mounted on an app
 web, cli     the doors
 testing      the kit: contracts for adapters, graphs played without an engine
 

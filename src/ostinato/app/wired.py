@@ -25,7 +25,10 @@ from ostinato.runtime.service import Service
 
 
 class Wired:
-    """Nothing is opened here, and settings are read when they are first asked for."""
+    """Nothing is opened here, and settings are read when they are first asked for.
+
+    ``mounted``: what an application has put on this app, by its type; doors look there.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Wired:
         self._deploying = asyncio.Lock()
         self._connected = Connectors()
         self.own = MemoryBus()
+        self.mounted: dict[type, object] = {}
         self.handlers = Handlers()
         builtin.register(self.handlers)
         self.handlers.add("http", self._http.request)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.cli.commands import Command, available, parser_of
-from ostinato.config import BusSettings, Setting, settings_table
+from ostinato.config import ALIASES, Alias, BusSettings, Setting, settings_table
 from ostinato.config.buses import KINDS as BUS_KINDS
 from ostinato.config.table import rows_of
 
@@ -31,6 +31,12 @@ def settings_part() -> Iterator[str]:
         yield ""
         yield f'`kind = "{kind}"` has besides:'
         yield from _table(each for each in rows_of(table) if each.name not in common)
+    yield ""
+    yield "## The older services' names"
+    yield ""
+    yield "| variable | is | only with `aliases = true` | |"
+    yield "|---|---|---|---|"
+    yield from map(_alias, ALIASES)
 
 
 def _table(settings: Iterable[Setting]) -> Iterator[str]:
@@ -43,6 +49,11 @@ def _table(settings: Iterable[Setting]) -> Iterator[str]:
 def _row(setting: Setting) -> str:
     form, about = _cell(setting.kind.form), _cell(setting.about)
     return f"| `{setting.name}` | {_default(setting)} | {form} | {about} |"
+
+
+def _alias(alias: Alias) -> str:
+    target = f"`{alias.target}`" if alias.setting else "–"
+    return f"| `{alias.variable}` | {target} | {'yes' if alias.common else ''} | {alias.about} |"
 
 
 def _default(setting: Setting) -> str:

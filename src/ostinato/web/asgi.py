@@ -23,6 +23,7 @@ from ostinato.web import (
     deploying,
     events,
     health,
+    incoming,
     ingress,
     jobs,
     letters,
@@ -46,6 +47,7 @@ TABLE = Table(
     [
         *events.doors,
         *ingress.doors,
+        *incoming.doors,
         *workflows.doors,
         *deploying.doors,
         *starting.doors,

@@ -24,6 +24,7 @@ from ostinato.runtime.inbox import Accepted
 
 class Reading(Starting):
     run_view = of_run(App.run_view)
+    callbacks = of_run(App.callbacks)
     wait_ended = of_run(App.wait_ended)
     state_at_end = of_run(App.state_at_end)
     history = of_run(App.history)
