@@ -1,6 +1,7 @@
 """What comes in by a bus is stored, then acknowledged; what runs emit goes out on buses."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -149,6 +150,26 @@ class TestIn:
             again = await app.redrive(letter.id)
             assert [one.outcome for one in again.letters] == ["already"]
         assert (event.id, bytes(event.data)) == ("odd", b'{"number":7}')
+
+    async def test_an_adapter_that_fails_is_asked_again_and_holds_up_the_lot_once(self):
+        app, asked = app_with(), Counter()
+
+        @app.bus("in").adapt_to("orders")
+        def read(message):
+            asked[message.id] += 1
+            if message.id == "m1" or (message.id == "m2" and asked["m2"] < 3):
+                raise TimeoutError("the registry does not answer")
+            return {"type": "READ", "data": {}}
+
+        put(order(1), order(2), order(3))
+        async with app:
+            view = await counted(app, 3)
+            [letter] = await letters(app)
+            newest = [one.id for one in await events(app)]
+        assert (view.accepted, view.dead) == (2, 1)
+        assert (letter.event_id, b"the registry does not answer" in letter.reasons) == ("m1", True)
+        assert newest == ["m3", "m2"]
+        assert asked == {"m1": 3, "m2": 3, "m3": 1}
 
     async def test_adapters_are_of_one_place_and_may_give_none_or_several(self):
         app = app_with(**{"bus.in.receive": ["orders", "pairs"]})

@@ -367,7 +367,7 @@ MUTATIONS = (
     # 1. Accepted means durable, also by a bus
     mutation(
         1, "a message is acknowledged and not stored", "runtime.intake:Intake._take",
-        "self._count(await self._takes.accept(events))",
+        "self._answered(lot, await self._takes.accept(events))",
         "pass",
         "bus.early",
     ),
