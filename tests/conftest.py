@@ -106,3 +106,19 @@ def new_database(_databases):
     """Makes URLs of databases that have the tables, and nothing in them."""
     yield _databases.take
     _databases.give_back()
+
+
+# One Redis likewise; who uses it names queues that nobody else has.
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """Values of at most 1 MB."""
+    from tests.servers.debian import Missing
+    from tests.servers.redis import redis
+
+    try:
+        with redis("--proto-max-bulk-len", "1mb") as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Redis: {error}")

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -25,7 +25,6 @@ from tests.crash.load import Server
 
 pytestmark = [pytest.mark.real, pytest.mark.seed("A13")]
 
-_names = count()
 MANY = 300
 
 DOCUMENT = """
@@ -39,7 +38,7 @@ phases:
 
 @pytest.fixture
 def settings(redis_server):
-    queue = f"faults-{next(_names)}"
+    queue = f"faults-{uuid4().hex}"
     return BullMqSettings(name="jobs", url=redis_server.url, receive=(queue,), queue=queue)
 
 
