@@ -113,6 +113,8 @@ def test_samples_run(page, tmp_path, request):
     if named := [one for one in ("DATABASE", "SECOND") if f"${one}" in page.read_text()]:
         new_database = request.getfixturevalue("new_database")
         env = ENV | {one: new_database() for one in named}
+    if "$REDIS" in page.read_text():
+        env = env | {"REDIS": request.getfixturevalue("redis_server").url}
     with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:
