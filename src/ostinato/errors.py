@@ -9,6 +9,7 @@ OstinatoError
 │   ├── NotStorable          a value that JSON cannot hold (NaN, a set, an open file)
 │   ├── InvalidInput         input that does not fit a workflow's schema
 │   ├── TooLarge             a value or document over its limit
+│   ├── Forged               a message that is not from whom it says it is
 │   └── NothingIsRunning     a call that needs an engine, and there is none
 ├── NotFoundError            a run, workflow, event or token that does not exist
 │   └── WorkflowNotFound     no workflow of this name or id is deployed
@@ -52,6 +53,7 @@ __all__ = [
     "ExpressionError",
     "ExpressionTooCostly",
     "Fenced",
+    "Forged",
     "Gone",
     "InvalidInput",
     "NotFoundError",
@@ -154,6 +156,10 @@ class TooLarge(UsageError):
         mend = "send fewer at once" if unit == "events" else "store it elsewhere and send a link"
         said = f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting})"
         return cls(f"{said}; {mend}, or raise the limit")
+
+
+class Forged(UsageError):
+    pass
 
 
 class NothingIsRunning(UsageError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato.app.connectors import Connector, Connectors
@@ -11,9 +12,9 @@ from ostinato.app.doing import Doing
 from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
-from ostinato.core.cloudevents import Event, Limits
+from ostinato.core.cloudevents import Event, Limits, Message, arrived, from_path
 from ostinato.core.views import View
-from ostinato.errors import UsageError
+from ostinato.errors import NotFoundError, UsageError
 from ostinato.ports import DeadLetter, Outgoing
 from ostinato.ports.buses import Inlet
 from ostinato.runtime.inbox import Accepted
@@ -24,7 +25,8 @@ from ostinato.runtime.posts import Keep
 OWN = "memory"
 """The name of an engine's own triggers, where a bus is named."""
 
-NUMBERED = ("sqs", "bullmq", "eventbridge")
+BRIDGE = "eventbridge"
+NUMBERED = ("sqs", "bullmq", BRIDGE)
 """``QueueType`` of the message-bus connector: 0, 1, 2."""
 
 
@@ -69,6 +71,7 @@ class Buses(Doing, Letters):
         super().__init__(*args, **more)
         self._hooks: dict[str, BusHooks] = {}
         self._intakes: dict[str, list[Intake]] = {}
+        self._handed: dict[tuple[str, str], Counter[str]] = {}
         self._at_work = asyncio.Event()
         self._door = Door(self)
 
@@ -108,6 +111,54 @@ class Buses(Doing, Letters):
         await asyncio.gather(*stops)
         self._intakes.clear()
 
+    # what doors are handed
+
+    async def take_posted(
+        self, bus: str, headers: Mapping[str, str], body: bytes
+    ) -> list[Accepted]:
+        """What a bus has posted here itself, once it is sure that it has.
+
+        Raises ``NotFoundError`` for one that does not post, ``Forged``, and what ``accept`` does.
+        """
+        connector = self._connected.found.get(bus)
+        if connector is None or connector.guard is None:
+            raise NotFoundError(f"no bus that posts here is called {bus!r}: [bus.{bus}] makes one")
+        message = await connector.guard.message(headers, body, self.now())
+        return [] if message is None else await self.take_message(bus, message)
+
+    async def take_message(self, bus: str, message: Message) -> list[Accepted]:
+        """As if it had come in by an inlet: unwanted, it is dropped; unreadable, a dead letter.
+
+        All that is to be kept is stored when this returns. Does not wait for room.
+        """
+        connector = self._connected.connector(bus)
+        counts = self._handed.setdefault((bus, message.place), Counter())
+        try:
+            events = connector.read(message)
+        except Exception as error:  # also of an adapter that somebody has written
+            await self._door.bury([connector.letter(message, error)])
+            counts["dead"] += 1
+            return []
+        accepted = await self.accept(events, wait=False) if events else []
+        repeated = sum(one.duplicate for one in accepted)
+        counts["dropped"] += not events
+        counts["duplicate"] += repeated
+        counts["accepted"] += len(accepted) - repeated
+        return accepted
+
+    def read_bridged(self, type: str, body: bytes) -> list[Event]:
+        """What EventBridge has sent to its door, as events of its bus; those that are wanted.
+
+        The bus is the one of this kind in the settings. Raises ``UsageError`` for what is none.
+        """
+        connector = self._connected.of_kind(BRIDGE)
+        if connector is None:
+            limits = Limits(self.settings.limits.event, self.settings.limits.batch)
+            now, new_id = self.now(), self.new_id
+            return [arrived(from_path(type, body, now=now, new_id=new_id, limits=limits), BRIDGE)]
+        headers = {"EventType": type}
+        return connector.read(Message(place=type, body=body or b"{}", headers=headers))
+
     def producer(self, bus: str | int = OWN) -> Producer:
         """What sends events to one bus; ``memory``: to this engine's own triggers."""
         return Producer(self, bus_name(bus))
@@ -121,7 +172,14 @@ class Buses(Doing, Letters):
         return BusView(
             name=connector.name,
             kind=connector.settings.kind,
-            receives=[_in_view(each) for each in self._intakes.get(connector.name, ())],
+            receives=[
+                *(_in_view(each) for each in self._intakes.get(connector.name, ())),
+                *(
+                    _counted(place, "", counts)
+                    for (bus, place), counts in self._handed.items()
+                    if bus == connector.name
+                ),
+            ],
             send=list(connector.settings.send),
             sent=counts.get("sent", 0),
             refused=counts.get("refused", 0),
@@ -167,5 +225,9 @@ class Door:
 
 
 def _in_view(intake: Intake) -> InView:
-    counts = {name: intake.counts[name] for name in ("accepted", "duplicate", "dropped", "dead")}
-    return InView(place=intake.inlet.name, trouble=intake.trouble, **counts)
+    return _counted(intake.inlet.name, intake.trouble, intake.counts)
+
+
+def _counted(place: str, trouble: str, counts: Counter[str]) -> InView:
+    found = {name: counts[name] for name in ("accepted", "duplicate", "dropped", "dead")}
+    return InView(place=place, trouble=trouble, **found)

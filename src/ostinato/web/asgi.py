@@ -26,6 +26,7 @@ from ostinato.web import (
     jobs,
     letters,
     members,
+    notifications,
     pages,
     repairs,
     retention,
@@ -45,6 +46,7 @@ TABLE = Table(
     [
         *events.doors,
         *ingress.doors,
+        *notifications.doors,
         *workflows.doors,
         *deploying.doors,
         *starting.doors,

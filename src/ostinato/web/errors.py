@@ -31,6 +31,7 @@ STATUS: tuple[tuple[type[OstinatoError], int], ...] = (
     (errors.ConflictError, 409),
     (errors.TooLarge, 413),
     (MalformedBody, 400),
+    (errors.Forged, 403),
     (errors.NothingIsRunning, 503),
     (errors.Unready, 503),
     (errors.UsageError, 422),
