@@ -108,6 +108,21 @@ def new_database(_databases):
     _databases.give_back()
 
 
+# One Kafka broker for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    from tests.servers.kafka import kafka
+    from tests.servers.postgres import Missing
+
+    try:
+        with kafka() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Kafka: {error}")
+
+
 # AWS's services as others have written them, one server of each for the tests of a process.
 
 

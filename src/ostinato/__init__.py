@@ -3,11 +3,13 @@
 errors       the tree of errors
 core         the rules, pure: graph, state, facts, decide, fold, expressions, patterns
 config       settings                       telemetry  logs and metrics
+signing      signatures of webhooks and callbacks, made and verified
 definitions  how a workflow is written; everything becomes one graph
 ports        what the engine asks of the world
 storage      memory and SQLite              bus        memory
 runtime      engine, executor, timers, inbox, outbox, and the one loop
 app          App: where adapters are chosen and wired
+arc          a SaaS control plane, mounted on an app
 web, cli     the doors
 testing      the kit: contracts for adapters, graphs played without an engine
 
@@ -20,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ostinato.app import Accepted, App, Once, Run, RunEnded
+    from ostinato.app import Accepted, App, EventType, Once, Run, RunEnded
     from ostinato.core.cloudevents import Event
     from ostinato.core.patterns import Pattern, PatternIndex
     from ostinato.errors import (
@@ -45,6 +47,7 @@ __all__ = [
     "ConflictError",
     "DefinitionError",
     "Event",
+    "EventType",
     "Fail",
     "InvalidInput",
     "Job",
@@ -63,7 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ostinato.app": ("Accepted", "App", "Once", "Run", "RunEnded"),
+    "ostinato.app": ("Accepted", "App", "EventType", "Once", "Run", "RunEnded"),
     "ostinato.core.cloudevents": ("Event",),
     "ostinato.core.patterns": ("Pattern", "PatternIndex"),
     "ostinato.errors": (

@@ -9,7 +9,6 @@ OstinatoError
 │   ├── NotStorable          a value that JSON cannot hold (NaN, a set, an open file)
 │   ├── InvalidInput         input that does not fit a workflow's schema
 │   ├── TooLarge             a value or document over its limit
-│   ├── Forged               a message that is not from whom it says it is
 │   └── NothingIsRunning     a call that needs an engine, and there is none
 ├── NotFoundError            a run, workflow, event or token that does not exist
 │   └── WorkflowNotFound     no workflow of this name or id is deployed
@@ -31,6 +30,7 @@ OstinatoError
 │   ├── BusError             a bus refused or could not be reached
 │   ├── Unsent               a bus has not taken all that it was given
 │   └── Fenced               this process lost what it owned
+├── SignatureError           who sent what is signed: it is forged, too old, or of another secret
 ├── ProcessDied              a handler's process is gone, and took its attempt along
 ├── SettingsError            the operator: a setting that is unknown or does not fit
 └── Unready                  whoever asks an engine that is stopping, or has not begun
@@ -53,7 +53,6 @@ __all__ = [
     "ExpressionError",
     "ExpressionTooCostly",
     "Fenced",
-    "Forged",
     "Gone",
     "InvalidInput",
     "NotFoundError",
@@ -69,6 +68,7 @@ __all__ = [
     "Refused",
     "SettingsError",
     "ShardAway",
+    "SignatureError",
     "StoreError",
     "StoreLocked",
     "TooLarge",
@@ -156,10 +156,6 @@ class TooLarge(UsageError):
         mend = "send fewer at once" if unit == "events" else "store it elsewhere and send a link"
         said = f"{what} is {size:,} {unit}, the limit is {limit:,} ({setting})"
         return cls(f"{said}; {mend}, or raise the limit")
-
-
-class Forged(UsageError):
-    pass
 
 
 class NothingIsRunning(UsageError):
@@ -258,6 +254,10 @@ class Unsent(AdapterError):
 
 class Fenced(AdapterError):
     pass
+
+
+class SignatureError(OstinatoError):
+    """Its text is for a log: whoever forged it learns nothing of what would have fitted."""
 
 
 class ProcessDied(OstinatoError):

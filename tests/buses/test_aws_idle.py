@@ -17,7 +17,7 @@ async def _cost(app):
     """CPU of this process, as a part of a core, while the app is open and has begun to wait."""
     async with app:
         async with asyncio.timeout(30):
-            while any(view.trouble for bus in app.buses() for view in bus.receives):
+            while any(view.trouble for bus in await app.buses() for view in bus.receives):
                 await asyncio.sleep(0.05)
         await asyncio.sleep(2)  # until every poll waits
         before, began = time.process_time(), time.monotonic()

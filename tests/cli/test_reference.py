@@ -8,7 +8,7 @@ import pytest
 from ostinato.cli.commands import available
 from ostinato.cli.failure import DONE, FAILED, INTERRUPTED, RUNNING, UNREACHABLE, USAGE
 from ostinato.cli.reference import PARTS, rewritten
-from ostinato.config import read_settings, settings_table
+from ostinato.config import ALIASES, read_settings, settings_table
 
 PAGES = Path(__file__).parents[2] / "docs/reference"
 
@@ -46,5 +46,10 @@ def test_the_forms_on_the_page_of_settings_are_read(tmp_path):
 def test_the_secrets_that_may_come_from_a_file_are_named():
     page = (PAGES / "settings.md").read_text()
     secrets = [name for name, setting in settings_table().items() if setting.kind.secret]
-    assert secrets == ["store", "key", "auth.keys"]
-    assert "`store`, `key` and `auth.keys` may come from a file" in page
+    assert secrets == ["store", "key", "auth.keys", "arc.secret", "arc.password"]
+    assert "`store`, `key` and `auth.keys` may come from a file, `arc.secret` and" in page
+
+
+def test_every_older_name_is_told():
+    page = (PAGES / "settings.md").read_text()
+    assert all(f"| `{alias.variable}` |" in page for alias in ALIASES)

@@ -29,8 +29,8 @@ STATUS = {
     "PatternError": 422, "AdapterError": 503, "StoreError": 503, "UnknownCommit": 503,
     "Refused": 503, "Overtaken": 503, "Outdated": 503, "StoreLocked": 503, "Fenced": 503,
     "SettingsError": 500, "ProcessDied": 500, "Damaged": 503,
-    "ShardAway": 503, "Unsent": 503, "Unready": 503, "OstinatoError": 500, "BusError": 503,
-    "Forged": 403,
+    "ShardAway": 503, "Unsent": 503, "Unready": 503, "OstinatoError": 500,
+    "SignatureError": 401, "BusError": 503,
 }  # fmt: skip
 
 

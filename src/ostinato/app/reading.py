@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ostinato.app.hub import AtHub
 from ostinato.app.pages import LOT, heavy_page, place_of, seq_of, weight_of_event, weight_of_fact
@@ -21,6 +21,16 @@ from ostinato.runtime.afar import MOVED
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.resident import Abroad, load_state
 from ostinato.runtime.watching import until_end
+
+
+class CallbackView(NamedTuple):
+    """A job that somebody outside ends, or has ended, by its token. ``since`` is when it began."""
+
+    key: str
+    token: str
+    since: int
+    status: str
+    open: bool
 
 
 class Reading(AtHub):
@@ -73,6 +83,15 @@ class Reading(AtHub):
 
     async def run_view(self, run_id: str) -> RunView:
         return self._with_workers(run_view(await self._state(run_id)))
+
+    async def callbacks(self, run_id: str) -> list[CallbackView]:
+        """The jobs of a run that have a callback, in the order in which they began."""
+        state = await self._state(run_id)
+        return [
+            CallbackView(step.key, state.token(step.key), step.ready_at, step.shown, step.open)
+            for step in state.steps.values()
+            if step.job.callback or step.kind == "callback"
+        ]
 
     def _with_workers(self, view: RunView) -> RunView:
         """Whether somebody asks for what is offered."""

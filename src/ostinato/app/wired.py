@@ -25,7 +25,10 @@ from ostinato.runtime.service import Service
 
 
 class Wired:
-    """Nothing is opened here, and settings are read when they are first asked for."""
+    """Nothing is opened here, and settings are read when they are first asked for.
+
+    ``mounted``: what an application has put on this app, by its type; doors look there.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Wired:
         self._steady: Steady = steady
         self._identity = identity or Identity()
         self._service: Service | None = None
+        self._at_work = asyncio.Event()  # it takes events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._documents: list[dict[str, Any]] = []
         self._handler_defaults: dict[str, HandlerDefaults] = {}
@@ -56,6 +60,7 @@ class Wired:
         self._deploying = asyncio.Lock()
         self._connected = Connectors()
         self.own = MemoryBus()
+        self.mounted: dict[type, object] = {}
         self.handlers = Handlers()
         builtin.register(self.handlers)
         self.handlers.add("http", self._http.request)

@@ -32,7 +32,8 @@ EXTRAS: dict[str, str] = {
 
 class Adapter(Protocol):
     """What a file here has. Nothing is connected by asking; what cannot be right of the settings
-    is refused (``SettingsError``)."""
+    is refused (``SettingsError``). One may have ``by_type(settings)``, too: whether an event goes
+    to the place that is called as its type."""
 
     READS: str
     """How a message is read that does not say itself what it is, of ``READINGS``.

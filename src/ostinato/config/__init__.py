@@ -5,17 +5,20 @@ buses     the tables of [bus.NAME], one for each kind of bus
 table     rows of such tables           given  a value as a source gives it
 kinds     how a value is written and shown: sizes, durations, addresses, keys
 sources   where values come from: the file, the environment, arguments; secrets from files
+aliases   the older services' names for settings
 reading   the sources laid over each other; what fits nothing is refused with the nearest name
 binding   an address beyond this machine needs keys
 
 Every command waits for this import, so nothing slow is imported here.
 """
 
+from ostinato.config.aliases import ALIASES, Alias
 from ostinato.config.binding import is_loopback, require_keys_beyond_loopback
 from ostinato.config.buses import BusSettings, bus_rows
 from ostinato.config.kinds import ApiKey
 from ostinato.config.reading import override_settings, read_settings
 from ostinato.config.settings import (
+    ArcSettings,
     AuthSettings,
     LimitSettings,
     LogSettings,
@@ -27,7 +30,10 @@ from ostinato.config.settings import (
 from ostinato.config.table import Setting
 
 __all__ = [
+    "ALIASES",
+    "Alias",
     "ApiKey",
+    "ArcSettings",
     "AuthSettings",
     "BusSettings",
     "LimitSettings",

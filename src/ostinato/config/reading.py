@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ostinato.config.aliases import from_aliases
 from ostinato.config.buses import BUS, read_buses
 from ostinato.config.given import Given
 from ostinato.config.settings import Settings, settings_table
@@ -30,12 +30,12 @@ def read_settings(
     Everything that is wrong is told at once, in ``problems``.
     """
     environ = os.environ if environ is None else environ
-    given = chain(
-        from_file(environ, folder or Path()),
-        from_environ(environ),
-        from_arguments(arguments or {}, by),
-    )
-    return _laid_over(Settings(), given)
+    own = [
+        *from_file(environ, folder or Path()),
+        *from_environ(environ),
+        *from_arguments(arguments or {}, by),
+    ]
+    return _laid_over(Settings(), [*from_aliases(environ, own), *own])
 
 
 def override_settings(settings: Settings, arguments: Mapping[str, Any], *, by: str) -> Settings:

@@ -87,6 +87,33 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArcSettings:
+    """What `ostinato.arc` and its routes ask for."""
+
+    secret: str | None = row(
+        None, SECRET, "what each run's secret is made of; both planes may share it"
+    )
+    secret_expiry: timedelta = row(  # noqa: RUF009
+        timedelta(minutes=20), DURATION, "how long a run's secret is good"
+    )
+    send_secret: bool = row(False, FLAG, "send it along, to who does not share arc.secret")
+    single_use: bool = row(True, FLAG, "the same callback counts once")
+    tolerance: timedelta = row(  # noqa: RUF009
+        timedelta(seconds=20), DURATION, "how far a callback's timestamp may be off"
+    )
+    signature_header: str = row("x-signature", TEXT, "the header with a callback's signature")
+    timestamp_header: str = row("x-timestamp", TEXT, "the header with its time, in ms")
+    attempts: int = row(10, COUNT, "callbacks from one address that may be refused in a window")
+    window: timedelta = row(timedelta(minutes=1), DURATION, "that window")  # noqa: RUF009
+    bus: str = row("memory", TEXT, "the bus that requests go out on; memory: to this engine")
+    control_plane: str | None = row(
+        None, URL, "where the control plane takes callbacks, without /webhook; none: here"
+    )
+    username: str | None = row(None, TEXT, "who may post to /webhooks/payments and the like")
+    password: str | None = row(None, SECRET, "and by which password (HTTP Basic)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     level: str = row("info", one_of("debug", "info", "warning", "error"), "least that is told")
     format: str = row(
@@ -131,10 +158,14 @@ class Settings:
         metadata={"kind": SECRETS, "about": "what documents name as secrets.NAME"},
         repr=False,
     )
+    aliases: bool = row(
+        False, FLAG, "read the older services' common names, too: HOST, PORT, DB_*, REDIS_*"
+    )
     limits: LimitSettings = LimitSettings()
     slots: SlotSettings = SlotSettings()
     auth: AuthSettings = AuthSettings()
     retention: RetentionSettings = RetentionSettings()
+    arc: ArcSettings = ArcSettings()
     log: LogSettings = LogSettings()
     bus: Mapping[str, BusSettings] = field(default_factory=dict)
     """By name; see ``config.buses``."""

@@ -20,15 +20,17 @@ __all__ = ["Guard", "Inlet", "Message", "Outlet", "Received"]
 class Received:
     """A message in hand. ``handle`` is what its inlet needs to have it acknowledged.
 
-    ``attempt`` counts its deliveries, where the bus does.
+    ``attempt`` counts its deliveries, where the bus does. ``answers``: what became of the events
+    that were made of it, once they are stored; for a bus that carries an answer back.
     """
 
-    __slots__ = ("attempt", "handle", "message")
+    __slots__ = ("answers", "attempt", "handle", "message")
 
     def __init__(self, message: Message, handle: Any = None, attempt: int = 1) -> None:
         self.message = message
         self.handle = handle
         self.attempt = attempt
+        self.answers: list[Any] = []
 
 
 class Inlet(Protocol):
@@ -64,8 +66,8 @@ class Guard(Protocol):
     async def message(self, headers: Mapping[str, str], body: bytes, now: int) -> Message | None:
         """None: nothing to take in, and all that was asked is done.
 
-        Names of headers are lower case, ``now`` is in ms since epoch. Raises ``Forged``, and
-        ``BusError`` when it cannot be told now.
+        Names of headers are lower case, ``now`` is in ms since epoch. Raises ``SignatureError``,
+        and ``BusError`` when it cannot be told now.
         """
         ...
 

@@ -18,10 +18,12 @@ from starlette.types import Receive, Scope, Send
 from ostinato.app import App
 from ostinato.web import (
     bulk,
+    buses,
     callbacks,
     deploying,
     events,
     health,
+    incoming,
     ingress,
     jobs,
     letters,
@@ -46,6 +48,7 @@ TABLE = Table(
     [
         *events.doors,
         *ingress.doors,
+        *incoming.doors,
         *notifications.doors,
         *workflows.doors,
         *deploying.doors,
@@ -61,6 +64,7 @@ TABLE = Table(
         *letters.doors,
         *retention.doors,
         *members.doors,
+        *buses.doors,
         *health.doors,
         *pages.doors,
     ]

@@ -25,13 +25,13 @@ PROBLEM = "application/problem+json"
 
 # The first that fits.
 STATUS: tuple[tuple[type[OstinatoError], int], ...] = (
+    (errors.SignatureError, 401),
     (errors.NotFoundError, 404),
     (errors.Gone, 410),
     (errors.Busy, 429),
     (errors.ConflictError, 409),
     (errors.TooLarge, 413),
     (MalformedBody, 400),
-    (errors.Forged, 403),
     (errors.NothingIsRunning, 503),
     (errors.Unready, 503),
     (errors.UsageError, 422),

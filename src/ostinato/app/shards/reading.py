@@ -24,6 +24,7 @@ from ostinato.runtime.inbox import Accepted
 
 class Reading(Starting):
     run_view = of_run(App.run_view)
+    callbacks = of_run(App.callbacks)
     wait_ended = of_run(App.wait_ended)
     state_at_end = of_run(App.state_at_end)
     history = of_run(App.history)
@@ -101,7 +102,8 @@ class Reading(Starting):
 
     def health(self) -> dict[str, Any]:
         """Ready when any of the stores takes starts: then there is work to send here."""
-        return merging.health([part.health() for part in self.parts])
+        told = merging.health([part.health() for part in self.parts])
+        return told | {"buses": self.whole._counts()}
 
 
 async def _at_home(part: Part, query: EventQuery, page: Page) -> list[StoredEvent]:

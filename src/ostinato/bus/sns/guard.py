@@ -15,7 +15,7 @@ from ostinato.bus.sns.signatures import Certificates, Fetch, is_host_of
 from ostinato.config.buses import SnsSettings
 from ostinato.core.cloudevents import Message
 from ostinato.core.cloudevents.event import MalformedBody, milliseconds
-from ostinato.errors import BusError, Forged, UsageError
+from ostinato.errors import BusError, SignatureError, UsageError
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.sns")
@@ -77,7 +77,7 @@ class SnsGuard:
     async def message(self, headers: Mapping[str, str], body: bytes, now: int) -> Message | None:
         """What was published; None for what is about the subscription, which is done then.
 
-        Raises ``Forged``, ``MalformedBody``, and ``BusError`` when Amazon cannot be asked.
+        Raises ``SignatureError``, ``MalformedBody``, and ``BusError`` when Amazon cannot be asked.
         """
         posted = _read(headers, body)
         region = self._checked(posted, now)
@@ -93,12 +93,14 @@ class SnsGuard:
     def _checked(self, posted: Posted, now: int) -> str:
         """The region of its topic: all that can be said before a certificate is asked for."""
         if posted.Type not in _SIGNED:
-            raise Forged(f"Type {posted.Type[:80]!r} is nothing that SNS posts")
+            raise SignatureError(f"Type {posted.Type[:80]!r} is nothing that SNS posts")
         table = f"[bus.{self._settings.name}]"
         if posted.TopicArn not in self._settings.receive:
-            raise Forged(f"the topic {posted.TopicArn[:300]!r} is not in `receive` of {table}")
+            raise SignatureError(
+                f"the topic {posted.TopicArn[:300]!r} is not in `receive` of {table}"
+            )
         if abs(now - _time(posted)) > OLDEST:
-            raise Forged(f"Timestamp {posted.Timestamp}: more than an hour from now")
+            raise SignatureError(f"Timestamp {posted.Timestamp}: more than an hour from now")
         return check_arn(posted.TopicArn)["region"]
 
     async def _confirm(self, posted: Posted, region: str) -> None:
@@ -111,19 +113,21 @@ class SnsGuard:
             await self.certificates.fetch(posted.SubscribeURL or "")
             log.info("sns.confirmed", **about)
         else:
-            raise Forged(f"SubscribeURL {posted.SubscribeURL!r:.200} is not on a host of SNS")
+            raise SignatureError(
+                f"SubscribeURL {posted.SubscribeURL!r:.200} is not on a host of SNS"
+            )
 
 
 def _read(headers: Mapping[str, str], body: bytes) -> Posted:
     if headers.get("x-amz-sns-rawdelivery", "").lower() == "true":
-        raise Forged(
+        raise SignatureError(
             "a raw delivery has no signature; turn RawMessageDelivery off for this subscription, "
             "or subscribe a queue"
         )
     try:
         return msgspec.json.decode(body, type=Posted)
     except msgspec.ValidationError as error:
-        raise Forged(f"that is nothing that SNS posts: {error}") from None
+        raise SignatureError(f"that is nothing that SNS posts: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {error}") from None
 
@@ -142,7 +146,7 @@ def _time(posted: Posted) -> int:
     try:
         return milliseconds(posted.Timestamp, "Timestamp")
     except UsageError as error:
-        raise Forged(str(error)) from None
+        raise SignatureError(str(error)) from None
 
 
 def _message(posted: Posted) -> Message:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509.oid import NameOID
 
-from ostinato.errors import Forged
+from ostinato.errors import SignatureError
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """What lies at a URL. Raises ``BusError``."""
@@ -52,9 +52,10 @@ class Certificates:
     async def check(
         self, signed: str, signature: str, version: str, url: str, region: str, now: int
     ) -> None:
-        """``now`` in ms. Raises ``Forged``; ``BusError`` when the certificate cannot be had."""
+        """``now`` in ms. Raises ``SignatureError``; ``BusError`` when there is no certificate to be
+        had now."""
         if version not in _HASHES:
-            raise Forged(f"SignatureVersion {version[:20]!r}; known are 1 and 2")
+            raise SignatureError(f"SignatureVersion {version[:20]!r}; known are 1 and 2")
         key = _key(await self._certificate(url, region), now)
         try:
             key.verify(
@@ -64,18 +65,20 @@ class Certificates:
                 _HASHES[version](),
             )
         except (InvalidSignature, NotBase64, ValueError):
-            raise Forged("the signature does not fit; it is not what SNS has sent") from None
+            raise SignatureError(
+                "the signature does not fit; it is not what SNS has sent"
+            ) from None
 
     async def _certificate(self, url: str, region: str) -> x509.Certificate:
         if not is_host_of(url, region) or not _PATH.fullmatch(urlsplit(url).path):
             host = f"https://sns.{region}.amazonaws.com/"
-            raise Forged(f"the certificate is at {url[:200]!r}; it has to be at {host}")
+            raise SignatureError(f"the certificate is at {url[:200]!r}; it has to be at {host}")
         if url not in self._kept:
             found = await self.fetch(url)
             try:
                 certificate = x509.load_pem_x509_certificate(found)
             except ValueError as error:
-                raise Forged(f"{url} is no certificate: {error}") from None
+                raise SignatureError(f"{url} is no certificate: {error}") from None
             while len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[url] = certificate
@@ -86,12 +89,12 @@ def _key(certificate: x509.Certificate, now: int) -> RSAPublicKey:
     at = datetime.fromtimestamp(now / 1000, UTC)
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
         until = certificate.not_valid_after_utc.isoformat()
-        raise Forged(f"the certificate is not valid now; it was until {until}")
+        raise SignatureError(f"the certificate is not valid now; it was until {until}")
     if not any(map(_SUBJECT.fullmatch, _names(certificate))):
-        raise Forged(f"the certificate is of {_names(certificate)}, and not of SNS")
+        raise SignatureError(f"the certificate is of {_names(certificate)}, and not of SNS")
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):
-        raise Forged("the certificate is no RSA key")
+        raise SignatureError("the certificate is no RSA key")
     return key
 
 

@@ -15,6 +15,7 @@ from ostinato.testing.simulation.happenings import (
     ANSWERS,
     ASKS,
     BACK,
+    BRINGS,
     BULK,
     BUS_FAILS,
     BUS_HANGS,
@@ -104,6 +105,7 @@ class Need:
 
 
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
+COMES_IN = Need(("plain",), (*BRINGS, CRASH), later=(*BRINGS, STOP))
 STOPPED = Need(("strict", "failing", "plain"), STOPS)
 CALLING = ("calling", "called", "deep", "single", "early")
 SHARED = Need(("strict",), (CRASH, *STOPS, CRASH, *PAUSES), shared=True)
@@ -224,6 +226,9 @@ NEEDS: dict[str, Need] = {
     "Moves.settle_all": Need(("plain",), CRASHES, filed=True),
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
+    "intake": COMES_IN,
+    "Note.ready": COMES_IN,
+    "is_new": COMES_IN,
     "outbox": BUS,
     "await asyncio.sleep(PAUSE)": Need(("web",), (*WEBS, *UNSENT, *BUS_FAILS), alone=True),
     "Outbox.close": SENDING,
