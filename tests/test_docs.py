@@ -113,6 +113,8 @@ def test_samples_run(page, tmp_path, request):
     if named := [one for one in ("DATABASE", "SECOND") if f"${one}" in page.read_text()]:
         new_database = request.getfixturevalue("new_database")
         env = ENV | {one: new_database() for one in named}
+    if "boto3" in page.read_text():
+        env = env | AWS | {"AWS_ENDPOINT_URL": request.getfixturevalue("moto_server").url}
     with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:
@@ -129,6 +131,13 @@ ENV = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "OSTINATO_PORT": "0",  # any free one: other commands read the address beside the store
 }
+
+
+AWS = {
+    "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret",
+}  # fmt: skip
+"""What AWS's clients read."""
 
 
 def run(fence: Fence, page: Path, terminal: "Terminal") -> None:
