@@ -115,6 +115,8 @@ def test_samples_run(page, tmp_path, request):
         env = ENV | {one: new_database() for one in named}
     if "$REDIS" in page.read_text():
         env = env | {"REDIS": request.getfixturevalue("redis_server").url}
+    if "boto3" in page.read_text():
+        env = env | AWS | {"AWS_ENDPOINT_URL": request.getfixturevalue("moto_server").url}
     with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:
@@ -131,6 +133,13 @@ ENV = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "OSTINATO_PORT": "0",  # any free one: other commands read the address beside the store
 }
+
+
+AWS = {
+    "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret",
+}  # fmt: skip
+"""What AWS's clients read."""
 
 
 def run(fence: Fence, page: Path, terminal: "Terminal") -> None:

@@ -32,13 +32,13 @@ def fresh(what: str) -> str:
     return f"{what}-{_prefix}-{next(_names)}"
 
 
-def settings(kind: str, endpoint: str, **more: Any) -> AwsSettings:
+def settings(kind: str, endpoint: str, /, **more: Any) -> AwsSettings:
     made = KINDS[kind](name=kind, kind=kind, endpoint=endpoint, **(KEYS | more))
     assert isinstance(made, AwsSettings)
     return made
 
 
-def table(bus: str, endpoint: str, **more: Any) -> dict[str, Any]:
+def table(bus: str, endpoint: str, /, **more: Any) -> dict[str, Any]:
     """The same as rows for an app."""
     rows = {"kind": bus, "endpoint": endpoint} | KEYS | more
     return {f"bus.{bus}.{member}": value for member, value in rows.items()}

@@ -106,9 +106,9 @@ class TestHidden:
             async with second:
                 until = time.monotonic() + 5
                 while time.monotonic() < until:
-                    assert second.buses()[0].receives[0].accepted <= 2
+                    assert (await second.buses())[0].receives[0].accepted <= 2
                     await asyncio.sleep(0.1)
-                apart = second.buses()[0].receives[0].accepted
+                apart = (await second.buses())[0].receives[0].accepted
             slow.set()
             await events(first, 3 - apart)
             async with asyncio.timeout(10):
@@ -326,7 +326,7 @@ class TestForms:
             async with asyncio.timeout(10):
                 while queues.waiting(queue) != (0, 0):
                     await asyncio.sleep(0.02)
-            view = app.buses()[0].receives[0]
+            view = (await app.buses())[0].receives[0]
         assert {one.kind for one in found} == {"incoming"}
         assert any(b"not JSON" in one.reasons for one in found)
         assert bytes(event.data) == b'{"n": 2}'
@@ -418,13 +418,13 @@ class TestTroubles:
         app = app_with(table("sqs", queues.endpoint, receive=[queue], wait="1s"))
         async with app:
             async with asyncio.timeout(10):
-                while not (trouble := app.buses()[0].receives[0].trouble):
+                while not (trouble := (await app.buses())[0].receives[0].trouble):
                     await asyncio.sleep(0.01)
             assert f"aws sqs create-queue --queue-name {queue}" in trouble
             queues.sqs.create_queue(QueueName=queue)
             queues.put(queue, "{}", EventType="T")
             await events(app)
-            assert app.buses()[0].receives[0].trouble == ""
+            assert (await app.buses())[0].receives[0].trouble == ""
 
     @pytest.mark.parametrize(
         ("more", "why"),

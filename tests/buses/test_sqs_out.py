@@ -36,8 +36,8 @@ def message(number, key=None, size=0, **more):
 
 async def send(endpoint, queue, messages):
     outlet = SqsOutlet(settings("sqs", endpoint), queue)
-    await outlet.open()
     try:
+        await outlet.open()
         return list(await outlet.send(messages))
     finally:
         await outlet.close()

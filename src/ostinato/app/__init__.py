@@ -19,6 +19,7 @@ parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
 buses         what comes in and goes out by them       hooks      what an application says of one
+handed        what doors are handed for them
 event_types   a type of event and its data
 connectors    their messages as events, and back       producer   sends to one
 asyncapi      what comes in and goes out, described

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ostinato.app.hooks import BusHooks
-from ostinato.bus import Adapter
+from ostinato.bus import Adapter, guard
 from ostinato.config import BusSettings
 from ostinato.core.cloudevents import (
     Event,
@@ -66,6 +66,7 @@ class Connector:
         self.name = settings.name
         self.hooks = hooks
         self.inlets: Sequence[Inlet] = kind.inlets(settings)
+        self.guard = guard(kind, settings)
         outlet = kind.outlet(settings)
         if outlet is None and settings.send:
             raise SettingsError(f"[bus.{self.name}] has `send`, and says nowhere to send it to")
@@ -217,10 +218,20 @@ class Connectors:
 
     def read(self, bus: str, message: Message) -> Sequence[Event]:
         """What a message means today. Raises ``UsageError``."""
+        return self.connector(bus).read(message)
+
+    def connector(self, bus: str) -> Connector:
+        """Raises ``UsageError``."""
         connector = self.found.get(bus)
         if connector is None:
             raise UsageError(f"no bus is called {bus!r} any more: [bus.{bus}] makes one")
-        return connector.read(message)
+        return connector
+
+    def of_kind(self, kind: str) -> Connector | None:
+        """The one that is called as its kind, else the first."""
+        several = [each for each in self.found.values() if each.settings.kind == kind]
+        first = several[0] if several else None
+        return next((each for each in several if each.name == kind), first)
 
     def sender(self, bus: str) -> Sender:
         """Raises ``NotFoundError`` for a bus that nothing goes out on."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.bulk import Bulk
-from ostinato.app.buses import Buses, bus_name
+from ostinato.app.buses import bus_name
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
 from ostinato.app.event_types import EventType
+from ostinato.app.handed import Handed
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.parts import (
@@ -52,7 +53,7 @@ log = logger("ostinato.app")
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
+class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.

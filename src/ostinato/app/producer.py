@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ostinato.app.event_types import EventType
+from ostinato.errors import UsageError
 
 if TYPE_CHECKING:
     from ostinato.app.buses import Buses
@@ -45,9 +46,14 @@ class Producer:
         """Events of one type, all stored or none, and sent in their order."""
         await self._send([self._event(type, one, **members) for one in data])
 
-    async def send_multiple(self, data: Sequence[Any], type: str, **members: Any) -> None:
-        """As the message-bus connector writes it."""
-        await self.send_many(type, data, **members)
+    async def send_multiple(
+        self, data: Sequence[Any], type: str | None = None, **members: Any
+    ) -> None:
+        """As the message-bus connector writes it; without a type, each has its own as ``type``."""
+        if type is not None:
+            await self.send_many(type, data, **members)
+            return
+        await self._send([self._event(_type_of(one), one, **members) for one in data])
 
     def _event(self, type: str | EventType[Any], data: Any, **members: Any) -> Event:
         known = self._app._known_type(type)
@@ -56,3 +62,10 @@ class Producer:
 
     async def _send(self, events: list[Event]) -> None:
         await self._app._door.send(events, self.bus)
+
+
+def _type_of(entry: Any) -> str:
+    found = entry.get("type") if isinstance(entry, dict) else None
+    if not isinstance(found, str):
+        raise UsageError("send_multiple: without a type, each entry is an object with its `type`")
+    return found

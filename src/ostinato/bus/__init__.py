@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from ostinato.errors import SettingsError
-from ostinato.ports.buses import Inlet, Outlet
+from ostinato.ports.buses import Guard, Inlet, Outlet
 
 EXTRAS: dict[str, str] = {
     "kafka": "kafka",
@@ -49,6 +49,12 @@ class Adapter(Protocol):
     def form(self, settings: Any) -> str:
         """How events are written, of ``WRITINGS``."""
         ...
+
+
+def guard(kind: Adapter, settings: Any) -> Guard | None:
+    """Of a bus that posts its messages to us: its file has ``guard(settings)``, too."""
+    made = getattr(kind, "guard", None)
+    return None if made is None else cast(Guard, made(settings))
 
 
 def adapter(kind: str) -> Adapter:

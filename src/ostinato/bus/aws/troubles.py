@@ -90,7 +90,7 @@ def _answered(
     if code.isdecimal() and (found := _IN_XML.search(text)):  # in the protocol of older services
         code, text = found["code"], found["text"]
     name = code.rpartition(".")[2]
-    told = f"{service}: {error.operation_name}: {name}: {text}".removesuffix(": ")
+    told = f"{service}: {error.operation_name}: {name}: {_flat(text)}".removesuffix(": ")
     table = f"[bus.{settings.name}]"
     if name in _ABSENT:
         return Absent(f"{service}: {missing}" if missing else told)
@@ -111,7 +111,7 @@ def _credentials(table: str) -> str:
     )
 
 
-def _flat(error: Exception) -> str:
+def _flat(error: Exception | str) -> str:
     return re.sub(r"\s+", " ", str(error)).strip()[:500]
 
 
