@@ -12,12 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from urllib.parse import parse_qs, urlsplit
 
+INSIDE = "http://jenkins.invalid:8080"
 USER, TOKEN = "ci", "an-api-token"
 CRUMB = {"crumbRequestField": "Jenkins-Crumb", "crumb": "c-1"}
 
 
 class Jenkins:
-    """``jobs``: names to declared parameters. ``crumbs``: whether a POST needs one. A test moves a
+    """It knows itself by a name that nobody reaches, as one behind a proxy does.
+
+    ``jobs``: names to declared parameters. ``crumbs``: whether a POST needs one. A test moves a
     build on: ``begin`` takes it out of the queue, ``finish`` says how it went."""
 
     def __init__(self, jobs, *, crumbs=True):
@@ -48,7 +51,7 @@ class Jenkins:
 
     def begin(self, item=1):
         queued = self.queue[item]
-        build = {"url": f"{self.url}/job/{queued['job']}/{item}/", "result": None,
+        build = {"url": f"{INSIDE}/job/{queued['job']}/{item}/", "result": None,
                  "building": True, "actions": queued["actions"]}  # fmt: skip
         self.builds[item] = build
         queued["executable"] = {"number": item, "url": build["url"]}
@@ -101,7 +104,7 @@ class Jenkins:
             item = len(self.queue) + 1
             given = [{"name": name, "value": form[name]} for name in self.jobs[job] if name in form]
             self.queue[item] = {"job": job, "actions": [{"causes": []}, {"parameters": given}, {}]}
-            return 201, f"{self.url}/queue/item/{item}/"
+            return 201, f"{INSIDE}/queue/item/{item}/"
 
 
 class _Requests(BaseHTTPRequestHandler):

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ostinato.config import ArcSettings
+from ostinato.app import App
+from ostinato.config import ArcSettings, Settings
 from ostinato.ports import EventQuery, Page
 from tests.arc.planes import MASTER, Plane, compact, signed, told
 from tests.stage import crash, reached
@@ -90,6 +91,8 @@ NOT_TO_BE_BELIEVED = {
     "no body": lambda headers, body: (headers, b""),
     "a deep body": lambda headers, body: (headers, b"[" * 50_000),
     "a number": lambda headers, body: (headers, b'{"initiatorId": 7, "type": 0}'),
+    "a NUL": lambda headers, body: (headers, body.replace(b"t-1", b"t\\u0000")),
+    "a very long tenant": lambda headers, body: (headers, body.replace(b"t-1", b"t" * 90_000)),
     "a type in words": lambda headers, body: (headers, b'{"initiatorId": "t-1", "type": "0"}'),
 }
 
@@ -295,3 +298,16 @@ async def test_two_runs_of_one_tenant_are_told_apart(begun):
         assert await is_open(second)
         assert (await plane.call()).status_code == 204
         assert await status_of(second) == "succeeded"
+
+
+async def test_of_several_stores_the_one_that_has_the_tenant_is_found(tmp_path):
+    stores = tuple(f"sqlite:///{tmp_path}/{number}.db" for number in range(2))
+    app = App(Settings(store=stores, arc=ArcSettings(secret=MASTER)))
+    plane = Plane(None, app)
+    async with app:
+        runs = [await plane.onboard(f"t-{number}") for number in range(6)]
+        for number in range(6):
+            assert (await plane.call(f"t-{number}")).status_code == 204
+        assert [(await app.wait_ended(run.id, 10)).status for run in runs] == ["succeeded"] * 6
+        await plane.arc.tenants.put("t-1", {"tier": "basic"})
+        assert await plane.arc.tenants.get("t-1") == {"tier": "basic"}

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ostinato.app import Accepted
 from ostinato.core.cloudevents import Event, from_http, from_path
+from ostinato.telemetry.logger import logger
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.attempts import first_failures
 from ostinato.web.bodies import decode, malformed, read_body
@@ -24,6 +25,8 @@ from ostinato.web.events import accept
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("events")
+
+log = logger("ostinato.web")
 
 EVENT_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 RESERVED = frozenset(("trigger", "mapping", "count"))
@@ -76,7 +79,8 @@ async def trigger_event(request: Request) -> Response:
 async def post_typed_event(request: Request) -> Response:
     """Accept an event whose type is in the path and wait for the first attempts.
 
-    400 when a first attempt fails, and for a type that nothing here handles.
+    400 when a first attempt fails, and for a type that nothing here handles, unless
+    `arc.accept_unknown` is set.
     """
     event_type = request.path_params["eventType"]
     if event_type in RESERVED:
@@ -84,7 +88,7 @@ async def post_typed_event(request: Request) -> Response:
         hint = f"; POST /events or /event-bridge/events/{event_type} take it"
         raise Refusal(404, "NotFoundError", message + hint)
     event = await _routed(request, event_type)
-    if not door_of(request).app.expects(event_type):
+    if not _handled(request, event_type) and not door_of(request).app.settings.arc.accept_unknown:
         raise Refusal(400, "BadRequestError", f"Unsupported event type: {event_type}")
     return await _worked_on(request, event, json_answer({"success": True}), failed=400)
 
@@ -102,8 +106,20 @@ async def post_bridge_event(request: Request) -> Response:
 
     200 also when nothing here handles the type; 500 when a first attempt fails.
     """
-    event = await _routed(request, request.path_params["eventType"])
+    event_type = request.path_params["eventType"]
+    event = await _routed(request, event_type)
+    _handled(request, event_type)
     return await _worked_on(request, event, json_answer({"success": True}), failed=500)
+
+
+def _handled(request: Request, event_type: str) -> bool:
+    """Whether anything here waits for the type; what nothing does is counted and logged."""
+    door = door_of(request)
+    handled = door.app.expects(event_type)
+    if not handled:
+        door.metrics.unhandled()
+        log.info("event.unhandled", type=event_type, path=request.url.path)
+    return handled
 
 
 async def _routed(request: Request, event_type: str) -> Event:
