@@ -196,6 +196,15 @@ async def test_neither_store_nor_event_holds_the_secret(plane):
 
 
 @pytest.mark.seed("A76")
+async def test_a_request_that_is_made_again_is_the_same_event(plane):
+    """An attempt that died after it had sent is tried again: under this id it counts once."""
+    run = await plane.onboard()
+    await reached(plane.app, run.id, "job.waiting")
+    [stored] = await plane.app.events(EventQuery(type="TENANT_PROVISIONING"), Page())
+    assert (stored.event.id, stored.event.subject) == (f"{run.id}:provision/webhook", "t-1")
+
+
+@pytest.mark.seed("A76")
 async def test_by_choice_the_event_carries_it_for_who_knows_no_master(begun):
     async with begun(send_secret=True) as plane:
         run = await plane.onboard()
@@ -265,6 +274,8 @@ async def test_who_guesses_is_kept_waiting_and_others_are_not(begun):
         said = [await plane.post("/webhook", body, wrong, client="10.0.0.9") for _ in range(5)]
         assert [one.status_code for one in said] == [401, 401, 401, 429, 429]
         assert said[-1].headers["retry-after"] == "60"
+        assert (await plane.call()).status_code == 204  # from another address
+        await plane.onboard()
         plane.jump(61)
         answer = await plane.post("/webhook", body, wrong, client="10.0.0.9")
         assert answer.status_code == 401
