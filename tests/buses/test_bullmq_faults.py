@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +12,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from bullmq import Queue
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -264,6 +267,85 @@ async def _renewed(raw, key):
     before = await raw.pttl(key)
     await asyncio.sleep(0.01)
     return await raw.pttl(key) > before > 0
+
+
+class TestQueuesAsOthersHaveSetThem:
+    async def test_each_job_of_a_scheduler_makes_the_next_one(self, settings):
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.upsertJobScheduler("ticking", {"every": 100}, "TICK", {"tick": True})
+        app = app_on(settings.url, receive=[settings.queue])
+        async with app:
+            stored = await events_of(app, 3)
+        assert {(one.type, bytes(one.data)) for one in stored} == {("TICK", b'{"tick":true}')}
+        await queue.removeJobScheduler("ticking")
+        await queue.close()
+
+    async def test_a_paused_queue_gives_nothing_until_it_goes_on(self, settings, monkeypatch):
+        monkeypatch.setattr("ostinato.bus.bullmq.inlet.PATIENCE", 0.2)
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.pause()
+        await sent(settings, counted(1))
+        [reading] = inlets(settings)
+        await reading.open()
+        try:
+            assert list(await reading.fetch(1)) == []
+            await queue.resume()
+            assert len(await reading.fetch(1)) == 1
+        finally:
+            await reading.close()
+            await queue.close()
+
+    async def test_a_limited_queue_gives_no_more_than_its_limit(self, settings):
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.setGlobalRateLimit(2, 400)
+        await sent(settings, *map(counted, range(6)))
+        [reading] = inlets(settings)
+        await reading.open()
+        began, lots = time.monotonic(), []
+        try:
+            while sum(lots) < 6:
+                found = await reading.fetch(10)
+                await reading.done(found)
+                lots.append(len(found))
+        finally:
+            await reading.close()
+            await queue.close()
+        assert [lot for lot in lots if lot] == [2, 2, 2]
+        assert time.monotonic() - began >= 0.7
+
+
+async def test_a_server_that_answers_nothing_is_away(mortal_redis, monkeypatch):
+    monkeypatch.setattr("ostinato.bus.bullmq.server.SILENCE", 0.5)
+    monkeypatch.setattr("ostinato.bus.bullmq.inlet.PATIENCE", 0.1)
+    settings = BullMqSettings(name="jobs", url=mortal_redis.url, receive=("q",), queue="q")
+    [reading], writing = inlets(settings), outlet(settings)
+    await reading.open()
+    await writing.open()
+    mortal_redis.process.send_signal(signal.SIGSTOP)
+    try:
+        for call in (reading.fetch(1), writing.send([counted(1)])):
+            with pytest.raises(BusError, match="cannot be reached"):
+                async with asyncio.timeout(5):
+                    await call
+        await reading.close()
+        await writing.close()
+    finally:
+        mortal_redis.process.send_signal(signal.SIGCONT)
+
+
+async def test_who_waits_for_jobs_asks_redis_for_little(mortal_redis):
+    """Two waits of five seconds: each a look before and after it, and one after stalled jobs."""
+    app = app_on(mortal_redis.url, receive=["q"])
+    async with app, Redis.from_url(mortal_redis.url) as raw:
+        await until(lambda: _calls(raw, "bzpopmin", 1))
+        await raw.config_resetstat()
+        await until(lambda: _calls(raw, "bzpopmin", 2))
+        assert await _calls(raw, "evalsha", 0) <= 6
+
+
+async def _calls(raw, command, wanted):
+    found = (await raw.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"]
+    return found if found >= wanted else None
 
 
 class TestRefused:
