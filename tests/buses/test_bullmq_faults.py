@@ -8,11 +8,14 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx2
 import pytest
 from bullmq import Queue
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -129,6 +132,23 @@ class Counting(Server):
     async def _heard(self, said):
         if self.tells in said:
             await super()._heard(said)
+
+
+async def test_a_server_that_stops_under_load_gives_back_what_it_has_in_hand(mortal_redis):
+    """Nobody waits for a lock, and no job has lost an attempt or was found stalled."""
+    queue = "load"
+    settings = BullMqSettings(name="jobs", url=mortal_redis.url, receive=(queue,), queue=queue)
+    feeding = asyncio.create_task(feed(settings, range(MANY)))
+    for wanted in (50, 150, MANY):
+        async with app_on(mortal_redis.url, receive=[queue], lock="60s", most=20):
+            await done(mortal_redis.url, queue, wanted)
+    await feeding
+    async with Redis.from_url(mortal_redis.url) as client:
+        rows = [
+            await client.hgetall(f"bull:{queue}:{job_id('test', f'n{n}')}") for n in range(MANY)
+        ]
+    assert {row[b"atm"] for row in rows} == {b"1"}
+    assert not any(b"stc" in row for row in rows)
 
 
 @pytest.mark.timeout(120)
@@ -351,7 +371,13 @@ async def _calls(raw, command, wanted):
 class TestRefused:
     @pytest.mark.parametrize(
         ("member", "value"),
-        [("url", "http://127.0.0.1"), ("queue", "a:b"), ("receive", ("a:b",)), ("receive", ("",))],
+        [
+            ("url", "http://127.0.0.1"),
+            ("url", "redis://127.0.0.1:port"),
+            ("queue", "a:b"),
+            ("receive", ("a:b",)),
+            ("receive", ("",)),
+        ],
     )
     def test_settings_that_cannot_be_right_name_the_bus(self, settings, member, value):
         with pytest.raises(SettingsError, match=r"bus\.jobs"):
@@ -367,9 +393,14 @@ class TestRefused:
             Message(body=b'{"n": 1e400}'), Message(body=b"[" * 100_000),
             Message(body=b"{}", place="a:b"), Message(body=b"{}", headers={"delay": "soon"}),
             Message(body=b"{}", headers={"priority": "-1"}),
+            Message(body=b"{}", headers={"priority": "2097153"}),
+            Message(body=b"{}", headers={"attempts": "9" * 5000}),
             Message(body='{"text": "☃"}'.replace("☃", "☃" * 300_000).encode()),
         ],
-        ids=["json", "text", "nan", "infinite", "deep", "place", "delay", "priority", "large"],
+        ids=[
+            "json", "text", "nan", "infinite", "deep", "place", "delay", "priority", "urgent",
+            "attempts", "large",
+        ],
     )  # fmt: skip
     async def test_what_can_be_no_job_is_refused_alone(self, settings, message):
         writing = outlet(settings)
@@ -438,3 +469,9 @@ def test_the_id_of_a_job_is_of_one_event_alone(id):
     assert not made.isdigit()
     assert made != job_id("a", f"b:c/{id}")
     assert made.rpartition("/")[0] == "a/b%3Ac"
+
+
+@given(st.text(), st.text())
+def test_the_id_of_a_job_can_be_read_back(source, id):
+    escaped, _, last = job_id(source, id).rpartition("/")
+    assert (unquote(escaped), unquote(last)) == (source, id)
