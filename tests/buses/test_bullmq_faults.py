@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import signal
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx2
 import pytest
+from bullmq import Queue
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -126,6 +132,23 @@ class Counting(Server):
     async def _heard(self, said):
         if self.tells in said:
             await super()._heard(said)
+
+
+async def test_a_server_that_stops_under_load_gives_back_what_it_has_in_hand(mortal_redis):
+    """Nobody waits for a lock, and no job has lost an attempt or was found stalled."""
+    queue = "load"
+    settings = BullMqSettings(name="jobs", url=mortal_redis.url, receive=(queue,), queue=queue)
+    feeding = asyncio.create_task(feed(settings, range(MANY)))
+    for wanted in (50, 150, MANY):
+        async with app_on(mortal_redis.url, receive=[queue], lock="60s", most=20):
+            await done(mortal_redis.url, queue, wanted)
+    await feeding
+    async with Redis.from_url(mortal_redis.url) as client:
+        rows = [
+            await client.hgetall(f"bull:{queue}:{job_id('test', f'n{n}')}") for n in range(MANY)
+        ]
+    assert {row[b"atm"] for row in rows} == {b"1"}
+    assert not any(b"stc" in row for row in rows)
 
 
 @pytest.mark.timeout(120)
@@ -266,10 +289,95 @@ async def _renewed(raw, key):
     return await raw.pttl(key) > before > 0
 
 
+class TestQueuesAsOthersHaveSetThem:
+    async def test_each_job_of_a_scheduler_makes_the_next_one(self, settings):
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.upsertJobScheduler("ticking", {"every": 100}, "TICK", {"tick": True})
+        app = app_on(settings.url, receive=[settings.queue])
+        async with app:
+            stored = await events_of(app, 3)
+        assert {(one.type, bytes(one.data)) for one in stored} == {("TICK", b'{"tick":true}')}
+        await queue.removeJobScheduler("ticking")
+        await queue.close()
+
+    async def test_a_paused_queue_gives_nothing_until_it_goes_on(self, settings, monkeypatch):
+        monkeypatch.setattr("ostinato.bus.bullmq.inlet.PATIENCE", 0.2)
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.pause()
+        await sent(settings, counted(1))
+        [reading] = inlets(settings)
+        await reading.open()
+        try:
+            assert list(await reading.fetch(1)) == []
+            await queue.resume()
+            assert len(await reading.fetch(1)) == 1
+        finally:
+            await reading.close()
+            await queue.close()
+
+    async def test_a_limited_queue_gives_no_more_than_its_limit(self, settings):
+        queue = Queue(settings.queue, {"connection": settings.url})
+        await queue.setGlobalRateLimit(2, 400)
+        await sent(settings, *map(counted, range(6)))
+        [reading] = inlets(settings)
+        await reading.open()
+        began, lots = time.monotonic(), []
+        try:
+            while sum(lots) < 6:
+                found = await reading.fetch(10)
+                await reading.done(found)
+                lots.append(len(found))
+        finally:
+            await reading.close()
+            await queue.close()
+        assert [lot for lot in lots if lot] == [2, 2, 2]
+        assert time.monotonic() - began >= 0.7
+
+
+async def test_a_server_that_answers_nothing_is_away(mortal_redis, monkeypatch):
+    monkeypatch.setattr("ostinato.bus.bullmq.server.SILENCE", 0.5)
+    monkeypatch.setattr("ostinato.bus.bullmq.inlet.PATIENCE", 0.1)
+    settings = BullMqSettings(name="jobs", url=mortal_redis.url, receive=("q",), queue="q")
+    [reading], writing = inlets(settings), outlet(settings)
+    await reading.open()
+    await writing.open()
+    mortal_redis.process.send_signal(signal.SIGSTOP)
+    try:
+        for call in (reading.fetch(1), writing.send([counted(1)])):
+            with pytest.raises(BusError, match="cannot be reached"):
+                async with asyncio.timeout(5):
+                    await call
+        await reading.close()
+        await writing.close()
+    finally:
+        mortal_redis.process.send_signal(signal.SIGCONT)
+
+
+async def test_who_waits_for_jobs_asks_redis_for_little(mortal_redis):
+    """Two waits of five seconds: each a look before and after it, and one after stalled jobs."""
+    app = app_on(mortal_redis.url, receive=["q"])
+    async with app, Redis.from_url(mortal_redis.url) as raw:
+        await until(lambda: _calls(raw, "bzpopmin", 1))
+        await raw.config_resetstat()
+        await until(lambda: _calls(raw, "bzpopmin", 2))
+        assert await _calls(raw, "evalsha", 0) <= 6
+
+
+async def _calls(raw, command, wanted):
+    found = (await raw.info("commandstats")).get(f"cmdstat_{command}", {"calls": 0})["calls"]
+    return found if found >= wanted else None
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("member", "value"),
-        [("url", "http://127.0.0.1"), ("queue", "a:b"), ("receive", ("a:b",)), ("receive", ("",))],
+        [
+            ("url", "http://127.0.0.1"),
+            ("url", "redis://127.0.0.1:port"),
+            ("queue", "a:b"),
+            ("receive", ("a:b",)),
+            ("receive", ("",)),
+        ],
     )
     def test_settings_that_cannot_be_right_name_the_bus(self, settings, member, value):
         with pytest.raises(SettingsError, match=r"bus\.jobs"):
@@ -285,9 +393,14 @@ class TestRefused:
             Message(body=b'{"n": 1e400}'), Message(body=b"[" * 100_000),
             Message(body=b"{}", place="a:b"), Message(body=b"{}", headers={"delay": "soon"}),
             Message(body=b"{}", headers={"priority": "-1"}),
+            Message(body=b"{}", headers={"priority": "2097153"}),
+            Message(body=b"{}", headers={"attempts": "9" * 5000}),
             Message(body='{"text": "☃"}'.replace("☃", "☃" * 300_000).encode()),
         ],
-        ids=["json", "text", "nan", "infinite", "deep", "place", "delay", "priority", "large"],
+        ids=[
+            "json", "text", "nan", "infinite", "deep", "place", "delay", "priority", "urgent",
+            "attempts", "large",
+        ],
     )  # fmt: skip
     async def test_what_can_be_no_job_is_refused_alone(self, settings, message):
         writing = outlet(settings)
@@ -356,3 +469,9 @@ def test_the_id_of_a_job_is_of_one_event_alone(id):
     assert not made.isdigit()
     assert made != job_id("a", f"b:c/{id}")
     assert made.rpartition("/")[0] == "a/b%3Ac"
+
+
+@given(st.text(), st.text())
+def test_the_id_of_a_job_can_be_read_back(source, id):
+    escaped, _, last = job_id(source, id).rpartition("/")
+    assert (unquote(escaped), unquote(last)) == (source, id)

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from msgspec import Raw
@@ -326,3 +327,33 @@ async def test_what_a_run_emits_is_posted_until_it_is_taken(receiver):
     assert (letters[0].kind, letters[0].target) == ("outgoing", "hook")
     for post in (first, second, third):
         verify_standard(WHSEC, post.body, post.headers)
+
+
+EMITS = """
+workflow: pack
+on: [{event: ORDER_PLACED, bus: jobs}]
+phases:
+  - phase: only
+    jobs: [{job: told, emit: {type: PARCEL_PACKED, data: {order: "${ input.order }"}}}]
+"""
+
+
+@pytest.mark.seed("A20", "A13")
+async def test_what_comes_in_by_one_bus_goes_out_by_another(receiver, redis_server):
+    """The task service could bind one connector only, for both directions."""
+    queue = f"mixed-{uuid4().hex}"
+    given = {
+        "store": "memory:", "bus.hook.kind": "http", "bus.hook.url": receiver.url,
+        "bus.hook.send": ["PARCEL_*"], "bus.jobs.kind": "bullmq", "bus.jobs.url": redis_server.url,
+        "bus.jobs.receive": [queue], "bus.jobs.queue": queue,
+    }  # fmt: skip
+    app = App()
+    app.configure(override_settings(app.settings, given, by="{name}"))
+    async with app:
+        await app.deploy(EMITS)
+        await app.producer("jobs").send("ORDER_PLACED", {"order": 7})
+        async with asyncio.timeout(20):
+            while not receiver.posts:
+                await asyncio.sleep(0.01)
+    [post] = receiver.posts
+    assert (post.headers["ce-type"], post.body) == ("PARCEL_PACKED", b'{"order":7}')

@@ -16,6 +16,7 @@ from ostinato.config.kinds import (
     COUNT,
     DURATION,
     FLAG,
+    LEASE,
     MAP,
     OPTIONS,
     SECRET,
@@ -120,7 +121,7 @@ class BullMqSettings(BusSettings):
     attempts: int = row(3, COUNT, "attempts of a job that goes out")
     backoff: timedelta = row(timedelta(seconds=1), DURATION, "before its second attempt; doubled")  # noqa: RUF009
     lock: timedelta = row(  # noqa: RUF009
-        timedelta(seconds=30), DURATION, "how long a job in hand stays ours; renewed meanwhile"
+        timedelta(seconds=30), LEASE, "how long a job in hand stays ours; renewed meanwhile"
     )
     options: Mapping[str, Any] | None = row(
         None, OPTIONS, "more options of each job that goes out, as {removeOnComplete = 1000}"

@@ -8,7 +8,7 @@ together  commands that travel together
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from redis.asyncio.connection import parse_url
 
 from ostinato.bus.bullmq.inlet import BullMqInlet
 from ostinato.bus.bullmq.outlet import BullMqOutlet
@@ -35,8 +35,11 @@ def form(settings: BullMqSettings) -> str:
 
 def _checked(settings: BullMqSettings) -> None:
     at = f"bus.{settings.name}"
-    if urlsplit(settings.url).scheme not in ("redis", "rediss", "unix"):
-        raise SettingsError(f"{at}.url: write redis://HOST:PORT, or rediss://HOST:PORT for TLS")
+    try:
+        parse_url(settings.url)
+    except (ValueError, TypeError) as error:
+        hint = "write redis://HOST:PORT, or rediss://HOST:PORT for TLS"
+        raise SettingsError(f"{at}.url is no address of a Redis; {hint}") from error
     for queue in (*settings.receive, *filter(None, [settings.queue])):
         if ":" in queue or not queue:
             raise SettingsError(f"{at}: no queue of BullMQ is called {queue!r}; it has no colon")

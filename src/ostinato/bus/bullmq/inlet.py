@@ -215,8 +215,8 @@ class BullMqInlet:
             await client.aclose()
 
     async def _settle(self) -> None:
-        if self._taking is not None:
-            await asyncio.gather(self._watching, self._taking, return_exceptions=True)
+        tasks = [task for task in (self._watching, self._taking) if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.again(list(self._hand.values()))
 
 

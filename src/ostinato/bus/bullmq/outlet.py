@@ -25,8 +25,8 @@ LARGEST = 512 << 20
 """Bytes of a value that Redis takes, where it does not say so itself."""
 
 
-NUMBERS = ("delay", "priority", "attempts")
-"""Options of a job that a message's headers may say."""
+NUMBERS = {"delay": 10**15, "priority": 1 << 21, "attempts": 10**6}
+"""Options of a job that a message's headers may say, and how large each may be."""
 
 UNNAMED = "__default__"
 """What BullMQ calls a job that has no name."""
@@ -113,10 +113,11 @@ class BullMqOutlet:
             "backoff": {"type": "exponential", "delay": backoff},
             **(settings.options or {}),
         }
-        for name in NUMBERS:
+        for name, largest in NUMBERS.items():
             if (said := headers.get(name)) is not None:
-                if not (said.isascii() and said.isdigit() and len(said) < 16):
-                    raise UsageError(f"the header {name} is a whole number, not {said[:40]!r}")
+                if not (said.isascii() and said.isdigit() and int(said[:17]) <= largest):
+                    hint = f"a whole number up to {largest:,}"
+                    raise UsageError(f"the header {name} is {hint}, not {said[:40]!r}")
                 options[name] = int(said)
         if message.time is not None:
             options["timestamp"] = message.time
