@@ -8,7 +8,7 @@ from ostinato.bus.sqs import SqsInlet, SqsOutlet
 from ostinato.testing.bus_contract import BusContract
 from tests.buses.aws import Queues, fresh, settings
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # Maven may have to fetch ElasticMQ
 
 NOBODY = "http://127.0.0.1:9"  # the port of `discard`, where nobody listens
 

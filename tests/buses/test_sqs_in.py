@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,7 @@ from tests.servers.moto import forget_keys, moto
 pytestmark = pytest.mark.real
 
 SECOND = timedelta(seconds=1)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -154,6 +158,47 @@ class TestHidden:
         await asyncio.gather(fetching, return_exceptions=True)
         await inlet.close()
         assert queues.waiting(queue) == (1, 0)
+
+
+DYING = """
+import asyncio, sys
+from datetime import timedelta
+from tests.buses.test_sqs_in import inlet_of
+
+async def main():
+    inlet = inlet_of(*sys.argv[1:], visibility=timedelta(seconds=2))
+    await inlet.open()
+    held = await inlet.fetch(10)
+    print(len(held), flush=True)
+    await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+
+class TestKilled:
+    async def test_what_a_killed_process_had_in_hand_comes_again_to_others(self, queues, opened):
+        queue = queues.make()
+        put(queues, queue, 3)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DYING, queues.endpoint, queue,
+            stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        async with asyncio.timeout(30):
+            held = int(await child.stdout.readline())
+        second = await opened(queues.endpoint, queue)
+        began = time.monotonic()
+        found = []
+        while time.monotonic() < began + 4:  # twice as long as they are hidden
+            found += await second.fetch(10)
+        assert (held, len(found)) == (3, 0)
+        child.kill()
+        await child.wait()
+        async with asyncio.timeout(20):
+            while len(found) < 3:
+                found += await second.fetch(10)
+        assert {one.attempt for one in found} == {2}
+        await second.done(found)
 
 
 class TestFetch:
