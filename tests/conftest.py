@@ -148,3 +148,19 @@ def elasticmq_server():
             yield server
     except Missing as error:
         pytest.skip(f"missing {error}")
+
+
+# One Redis likewise; who uses it names queues that nobody else has.
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """Values of at most 1 MB."""
+    from tests.servers.debian import Missing
+    from tests.servers.redis import redis
+
+    try:
+        with redis("--proto-max-bulk-len", "1mb") as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Redis: {error}")

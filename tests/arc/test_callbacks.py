@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ostinato.config import ArcSettings
+from ostinato.app import App
+from ostinato.config import ArcSettings, Settings
 from ostinato.ports import EventQuery, Page
 from tests.arc.planes import MASTER, Plane, compact, signed, told
 from tests.stage import crash, reached
@@ -90,6 +91,8 @@ NOT_TO_BE_BELIEVED = {
     "no body": lambda headers, body: (headers, b""),
     "a deep body": lambda headers, body: (headers, b"[" * 50_000),
     "a number": lambda headers, body: (headers, b'{"initiatorId": 7, "type": 0}'),
+    "a NUL": lambda headers, body: (headers, body.replace(b"t-1", b"t\\u0000")),
+    "a very long tenant": lambda headers, body: (headers, body.replace(b"t-1", b"t" * 90_000)),
     "a type in words": lambda headers, body: (headers, b'{"initiatorId": "t-1", "type": "0"}'),
 }
 
@@ -193,6 +196,15 @@ async def test_neither_store_nor_event_holds_the_secret(plane):
 
 
 @pytest.mark.seed("A76")
+async def test_a_request_that_is_made_again_is_the_same_event(plane):
+    """An attempt that died after it had sent is tried again: under this id it counts once."""
+    run = await plane.onboard()
+    await reached(plane.app, run.id, "job.waiting")
+    [stored] = await plane.app.events(EventQuery(type="TENANT_PROVISIONING"), Page())
+    assert (stored.event.id, stored.event.subject) == (f"{run.id}:provision/webhook", "t-1")
+
+
+@pytest.mark.seed("A76")
 async def test_by_choice_the_event_carries_it_for_who_knows_no_master(begun):
     async with begun(send_secret=True) as plane:
         run = await plane.onboard()
@@ -262,6 +274,8 @@ async def test_who_guesses_is_kept_waiting_and_others_are_not(begun):
         said = [await plane.post("/webhook", body, wrong, client="10.0.0.9") for _ in range(5)]
         assert [one.status_code for one in said] == [401, 401, 401, 429, 429]
         assert said[-1].headers["retry-after"] == "60"
+        assert (await plane.call()).status_code == 204  # from another address
+        await plane.onboard()
         plane.jump(61)
         answer = await plane.post("/webhook", body, wrong, client="10.0.0.9")
         assert answer.status_code == 401
@@ -295,3 +309,16 @@ async def test_two_runs_of_one_tenant_are_told_apart(begun):
         assert await is_open(second)
         assert (await plane.call()).status_code == 204
         assert await status_of(second) == "succeeded"
+
+
+async def test_of_several_stores_the_one_that_has_the_tenant_is_found(tmp_path):
+    stores = tuple(f"sqlite:///{tmp_path}/{number}.db" for number in range(2))
+    app = App(Settings(store=stores, arc=ArcSettings(secret=MASTER)))
+    plane = Plane(None, app)
+    async with app:
+        runs = [await plane.onboard(f"t-{number}") for number in range(6)]
+        for number in range(6):
+            assert (await plane.call(f"t-{number}")).status_code == 204
+        assert [(await app.wait_ended(run.id, 10)).status for run in runs] == ["succeeded"] * 6
+        await plane.arc.tenants.put("t-1", {"tier": "basic"})
+        assert await plane.arc.tenants.get("t-1") == {"tier": "basic"}

@@ -7,18 +7,6 @@ import pytest
 from tests.servers.debian import Missing
 
 
-@pytest.fixture(scope="session")
-def redis_server():
-    """Values of at most 1 MB; what it has is gone when it ends."""
-    from tests.servers.redis import redis
-
-    try:
-        with redis("--proto-max-bulk-len", "1mb") as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing Redis: {error}")
-
-
 @pytest.fixture
 def mortal_redis():
     """One of the test's own, that may be killed: what was answered is on its disk."""

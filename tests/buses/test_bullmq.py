@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from itertools import count
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -15,10 +15,10 @@ from ostinato.config.buses import BullMqSettings
 from ostinato.core.cloudevents import Message
 from ostinato.ports import EventQuery, Page
 from ostinato.testing.bus_contract import BusContract
+from tests.servers.redis import Given
 
 pytestmark = pytest.mark.real
 
-_names = count()
 NOBODY = "redis://127.0.0.1:1"
 
 
@@ -26,17 +26,17 @@ NOBODY = "redis://127.0.0.1:1"
 class TestContract(BusContract):
     has_keys = False
     keeps_bytes = False
-    largest = 1 << 20
 
     @pytest.fixture(autouse=True)
     def _server(self, redis_server):
         self.url = redis_server.url
+        self.largest = None if isinstance(redis_server, Given) else 1 << 20  # as ours is begun
 
     def settings(self, queue, url=None):
         return BullMqSettings(name="jobs", url=url or self.url, receive=(queue,), queue=queue)
 
     async def make_place(self):
-        return f"contract-{next(_names)}"
+        return f"contract-{uuid4().hex}"
 
     def inlet(self, place):
         return inlets(self.settings(place))[0]
@@ -60,7 +60,7 @@ class TestContract(BusContract):
 
 @pytest.fixture
 def queue():
-    return f"queue-{next(_names)}"
+    return f"queue-{uuid4().hex}"
 
 
 @pytest.fixture

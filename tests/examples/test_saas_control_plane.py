@@ -1,14 +1,18 @@
-"""A control plane and its orchestrator: every tenant gets a definite status, whatever happens."""
+"""The example of a control plane, served and played end to end: on every store, by every bus."""
 
-import httpx2
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.cli.live import serving
 from tests.examples.playing import EXAMPLES
 
-EXAMPLE = EXAMPLES / "saas_control_plane"
-SHOP = ("shop", "shop")
-PATIENCE = 30
+PLAY = EXAMPLES / "saas_control_plane" / "play.py"
+PATIENCE = 50
+
+BUSES = {"memory": {}, "loop": {}}
+"""By the name of the bus: what the settings of the example do not say of it."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -18,46 +22,25 @@ def store(request, tmp_path):
     return request.getfixturevalue("new_database")()
 
 
-@pytest.fixture(params=["memory", "loop"])
-def bus(request):
-    """Of the example's settings, by name."""
-    return request.param
-
-
-@pytest.fixture
-def plane(tmp_path, store, bus):
-    """A client of the example, served."""
-    documents = sorted(EXAMPLE.glob("*.yaml"))
-    settings = {"OSTINATO_CONFIG": str(EXAMPLE / "ostinato.toml"), "OSTINATO_STORE": store}
-    settings["OSTINATO_ARC__BUS"] = bus
-    arguments = [*documents, EXAMPLE / "app.py", "--port", "0", "--json"]
-    with serving(tmp_path, *arguments, **settings) as server:
-        address = server.facts()["address"]
-        with httpx2.Client(base_url=address, trust_env=False) as http:
-            yield http
-
-
-def paid(http, tenant, **plan):
-    body = {
-        "id": f"pay-{tenant}", "event_type": "payment_succeeded",
-        "tenant": {"id": tenant, "name": tenant.title()}, "plan": {"tier": "basic"} | plan,
-    }  # fmt: skip
-    assert http.post("/webhooks/payments", json=body, auth=SHOP).status_code == 204
-
-
-def ended(http, workflow, uid):
-    """The newest run of this workflow and uid, at its end."""
-    [found] = http.get("/runs", params={"workflow": workflow, "uid": uid, "limit": 1}).json()
-    with http.stream("GET", f"/runs/{found['id']}/stream", timeout=PATIENCE) as facts:
-        for _ in facts.iter_lines():
-            pass  # it ends with the run
-    return http.get(f"/runs/{found['id']}").json()
+@pytest.mark.real
+@pytest.mark.seed("A93", "A78", "A74", "A73", "B.8-18")
+@pytest.mark.parametrize("bus", BUSES)
+def test_three_tenants_are_paid_for_and_each_gets_a_definite_status(bus, store, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(PLAY), "--bus", bus, "--store", store],
+        cwd=tmp_path, env=os.environ | BUSES[bus], capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'acme: succeeded, {"status": 0, "resources": [{"type": "bucket"' in done.stdout
+    assert 'globex: failed, {"name": "Unexpected"' in done.stdout
+    assert "acme leaves: succeeded" in done.stdout
 
 
 @pytest.mark.real
-@pytest.mark.seed("A93", "A78", "B.8-18")
-def test_who_has_paid_becomes_a_tenant_and_who_leaves_is_none_any_more(plane):
-    paid(plane, "acme")
-    run = ended(plane, "onboarding", "acme")
-    assert run["status"] == "succeeded", run["error"]
-    assert run["output"]["appPlaneUrl"] == "https://acme.example.com"
+def test_a_bus_that_is_not_in_the_settings_fails_every_tenant_and_says_why(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(PLAY), "--bus", "pigeon"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pigeon" in done.stdout.partition("acme: failed")[2]

@@ -121,8 +121,9 @@ class Given:
 
 @contextmanager
 def redis(*options: str, durable: bool = False, own: bool = False) -> Iterator[Server]:
-    """``own``: one that may be killed, whatever the environment names. Raises ``Missing``."""
-    if not own and not options and (url := os.environ.get("TEST_REDIS_URL")):
+    """``own``: one that may be killed, whatever the environment names; ``options`` are of a server
+    that is begun here. Raises ``Missing``."""
+    if not own and (url := os.environ.get("TEST_REDIS_URL")):
         yield Given(url)  # type: ignore[misc]
         return
     server = Server(*options, durable=durable)

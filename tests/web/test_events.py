@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from ostinato.config import ArcSettings, AuthSettings
 from ostinato.errors import Busy
-from tests.web.conftest import events_of, runs_of
+from ostinato.web.asgi import application
+from tests.web.conftest import client_of, events_of, running, runs_of
 
 SHORT = {"type": "ORDER_PLACED", "data": {"n": 1}}
 ENVELOPE = {
@@ -179,6 +181,67 @@ async def test_typed_routes_fail_as_the_seed(http, route, status, said):
         assert answer.json()["error"]["statusCode"] == status
 
 
+@pytest.mark.seed("A1", "A2")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 200), (b"{", 400), (b"\xff", 400), (b"[" * 100_000, 400), (b"[{}]", 422), (b"7", 422),
+     (b"null", 422), (b'"x"', 422)],
+    ids=["none", "half", "no UTF-8", "deep", "array", "number", "null", "text"],
+)  # fmt: skip
+@pytest.mark.parametrize("route", ["/events", "/event-bridge/events"])
+async def test_typed_routes_take_any_object_and_nothing_else(http, app, route, body, status):
+    answer = await http.post(f"{route}/ORDER_PLACED", content=body)
+    assert answer.status_code == status
+    assert len(await events_of(app)) == (status == 200)
+
+
+@pytest.mark.seed("A3")
+async def test_only_what_is_plainly_an_envelope_is_unwrapped(http, app):
+    bodies = [{"type": "OTHER", "data": {"n": 1}}, {"detail-type": "X", "n": 2}, {"detail": {}}]
+    for body in bodies:
+        assert (await http.post("/event-bridge/events/ORDER_PLACED", json=body)).status_code == 200
+    stored = [json.loads(bytes(one.event.data)) for one in reversed(await events_of(app))]
+    assert stored == bodies
+
+
+@pytest.mark.seed("A1")
+async def test_an_unknown_type_may_be_accepted_by_configuration():
+    arc = ArcSettings(accept_unknown=True)
+    async with running(arc=arc) as app, client_of(application(app)) as http:
+        answer = await http.post("/events/NO_SUCH_TYPE", json={"n": 1})
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+        (stored,) = await events_of(app)
+        assert stored.event.type == "NO_SUCH_TYPE"
+
+
+@pytest.mark.seed("A1", "A2")
+@pytest.mark.parametrize("route", ["/events/NO_SUCH_TYPE", "/event-bridge/events/NO_SUCH_TYPE"])
+async def test_unknown_types_are_counted_and_logged(http, capsys, route):
+    await http.post(route, json={})
+    assert "event.unhandled" in capsys.readouterr().out
+    assert "ostinato_events_unhandled_total 1.0" in (await http.get("/metrics")).text
+
+
+@pytest.mark.seed("A2")
+async def test_the_bridge_may_be_opened_to_strangers_by_its_name(app):
+    for anonymous, status in [((), 401), (("post_bridge_event",), 200)]:
+        auth = AuthSettings(anonymous=anonymous)
+        async with running(auth=auth) as app:
+            far = client_of(application(app), client="203.0.113.7", base="http://flows.example")
+            async with far as http:
+                answer = await http.post("/event-bridge/events/ORDER_PLACED", json={"n": 1})
+                assert answer.status_code == status
+
+
+@pytest.mark.seed("A1", "B.8-12")
+@pytest.mark.parametrize("type", ["trigger", "mapping", "count"])
+async def test_a_type_that_is_a_route_of_its_own_goes_by_the_bridge(http, app, type):
+    answer = await http.post(f"/event-bridge/events/{type}", json={"n": 1})
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    (stored,) = await events_of(app)
+    assert stored.event.type == type
+
+
 @pytest.mark.parametrize("segment", ["mapping", "count"])
 async def test_a_reserved_segment_is_no_event_type(http, app, segment):
     assert (await http.post(f"/events/{segment}", json={})).status_code == 404
@@ -215,7 +278,11 @@ async def test_triggering_answers_as_the_seed(http, body, status):
 
 @pytest.mark.parametrize(
     ("route", "body"),
-    [("/events/BROKEN", {}), ("/events/trigger", {"key": "BROKEN", "payload": {}})],
+    [
+        ("/events/BROKEN", {}),
+        ("/event-bridge/events/BROKEN", {}),
+        ("/events/trigger", {"key": "BROKEN", "payload": {}}),
+    ],
 )
 async def test_who_prefers_not_to_wait_does_not(http, app, route, body):
     answer = await http.post(route, json=body, headers={"prefer": "respond-async"})

@@ -14,6 +14,8 @@ import msgspec
 
 from ostinato.app import App
 from ostinato.arc.secrets import issue
+from ostinato.core.state import OPEN_STATUSES
+from ostinato.core.uids import uid_problem
 from ostinato.errors import ConflictError, Gone, InvalidInput, OstinatoError, SignatureError
 from ostinato.ports import Page, RunQuery
 from ostinato.signing import verify_arc
@@ -107,6 +109,8 @@ class Callbacks:
         settings = self._app.settings
         given = _standard(headers, settings.arc.signature_header, settings.arc.timestamp_header)
         tolerance = settings.arc.tolerance.total_seconds() * 1000
+        if wrong := uid_problem(initiator):
+            raise SignatureError(wrong)
         why = SignatureError(f"nobody waits for a callback of {initiator[:100]!r}, or no longer")
         async for sender in self._waiting(initiator):
             issued = issue(settings, sender.token)
@@ -125,7 +129,9 @@ class Callbacks:
         """Jobs whose secret is good now."""
         settings, now = self._app.settings.arc, self._app.now()
         expiry = settings.secret_expiry.total_seconds() * 1000
-        for head in await self._app.runs(RunQuery(uid=initiator), Page(RUNS)):
+        status = OPEN_STATUSES if settings.single_use else (*OPEN_STATUSES, "succeeded")
+        query = RunQuery(status=status, uid=initiator)
+        for head in await self._app.runs(query, Page(RUNS)):
             for job in reversed(await self._app.callbacks(head.run_id)):
                 again = job.status == "succeeded" and not settings.single_use
                 if now - job.since <= expiry and (job.open or again):

@@ -109,6 +109,9 @@ class ArcSettings:
     control_plane: str | None = row(
         None, URL, "where the control plane takes callbacks, without /webhook; none: here"
     )
+    accept_unknown: bool = row(
+        False, FLAG, "POST /events/{type} takes types that nothing here handles, too"
+    )
     username: str | None = row(None, TEXT, "who may post to /webhooks/payments and the like")
     password: str | None = row(None, SECRET, "and by which password (HTTP Basic)")
 

@@ -25,6 +25,11 @@ class Metrics:
             ["duplicate"],
             registry=self.registry,
         )
+        self._unhandled = Counter(
+            "ostinato_events_unhandled",
+            "Events by typed routes whose type nothing here handles, accepted or not",
+            registry=self.registry,
+        )
         self._answered: dict[tuple[str, int], Counter] = {}
         self._accepted = {said: self._events.labels(said) for said in ("true", "false")}
         self._letters = Counter(
@@ -51,6 +56,9 @@ class Metrics:
 
     def accepted(self, *, duplicate: bool) -> None:
         self._accepted["true" if duplicate else "false"].inc()
+
+    def unhandled(self) -> None:
+        self._unhandled.inc()
 
     def text(self, health: Mapping[str, Any]) -> bytes:
         """With what the engine says of its health: every number in it is a gauge."""

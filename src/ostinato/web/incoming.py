@@ -126,7 +126,7 @@ async def _signed(request: Request) -> tuple[ControlPlane, bytes]:
     if plane is None:
         message = "no control plane is mounted here: ostinato.arc.ControlPlane(app) mounts one"
         raise Refusal(404, "NotFoundError", message)
-    return plane, await read_body(request, door.bounds.answer)
+    return plane, await read_body(request, door.bounds.signal)
 
 
 def _refused(error: Exception, request: Request) -> Refusal:

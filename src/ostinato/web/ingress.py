@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from ostinato.app import Accepted
 from ostinato.core.cloudevents import Event, from_http, from_path
+from ostinato.telemetry.logger import logger
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.attempts import first_failures
 from ostinato.web.bodies import decode, malformed, read_body
@@ -26,6 +27,8 @@ from ostinato.web.events import accept
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("events")
+
+log = logger("ostinato.web")
 
 EVENT_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 RESERVED = frozenset(("trigger", "mapping", "count"))
@@ -78,7 +81,8 @@ async def trigger_event(request: Request) -> Response:
 async def post_typed_event(request: Request) -> Response:
     """Accept an event whose type is in the path and wait for the first attempts.
 
-    400 when a first attempt fails, and for a type that nothing here handles.
+    400 when a first attempt fails, and for a type that nothing here handles, unless
+    `arc.accept_unknown` is set.
     """
     event_type = request.path_params["eventType"]
     if event_type in RESERVED:
@@ -86,7 +90,7 @@ async def post_typed_event(request: Request) -> Response:
         hint = f"; POST /events or /event-bridge/events/{event_type} take it"
         raise Refusal(404, "NotFoundError", message + hint)
     found = await _routed(request, event_type, _by_path(request))
-    if not door_of(request).app.expects(event_type):
+    if not _handled(request, event_type) and not door_of(request).app.settings.arc.accept_unknown:
         raise Refusal(400, "BadRequestError", f"Unsupported event type: {event_type}")
     return await _worked_on(request, found, json_answer({"success": True}), failed=400)
 
@@ -105,10 +109,21 @@ async def post_bridge_event(request: Request) -> Response:
     It comes by the bus `eventbridge`, or whichever of this kind is in the settings. 200 also when
     nothing here handles the type; 500 when a first attempt fails.
     """
-    read = door_of(request).app.read_bridged
-    found = await _routed(request, request.path_params["eventType"], read)
+    event_type = request.path_params["eventType"]
+    found = await _routed(request, event_type, door_of(request).app.read_bridged)
+    _handled(request, event_type)
     done = json_answer({"success": True})
     return await _worked_on(request, found, done, failed=500) if found else done
+
+
+def _handled(request: Request, event_type: str) -> bool:
+    """Whether anything here waits for the type; what nothing does is counted and logged."""
+    door = door_of(request)
+    handled = door.app.expects(event_type)
+    if not handled:
+        door.metrics.unhandled()
+        log.info("event.unhandled", type=event_type, path=request.url.path)
+    return handled
 
 
 Routed = Callable[[str, bytes], list[Event]]

@@ -8,7 +8,7 @@ const say = (what) => console.log(JSON.stringify(what));
 
 const [first, second] = [connect(), connect()];
 const queue = new Queue(name, { connection: first });
-const events = new QueueEvents(name, { connection: second });
+const events = new QueueEvents(name, { connection: second, lastEventId: "0-0" }); // misses none
 await events.waitUntilReady();
 const jobs = await queue.addBulk(JSON.parse(text));
 say({ added: jobs.map((job) => job.id) });

@@ -7,7 +7,7 @@ it is to see; Jenkins leaves out the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -46,7 +46,7 @@ class Jenkins:
             place = await self._begun(http, job, build.key) or await self._begin(http, job, build)
             if self._poll is None:
                 return None
-            found = _Place(http, place)
+            found = _Place(http, place, self._ours)
             return await follow(found.look, self._poll, place, httpx2.HTTPError, JenkinsError)
 
     async def _begun(self, http: httpx2.AsyncClient, job: str, key: str) -> str | None:
@@ -56,7 +56,8 @@ class Jenkins:
             if _has(item, key):
                 return f"{self._url}/queue/item/{item['id']}/"
         known = await _json(http, f"{job}/api/json", tree=BUILDS)
-        return next((one["url"] for one in known.get("builds", ()) if _has(one, key)), None)
+        found = (one["url"] for one in known.get("builds", ()) if _has(one, key))
+        return next(map(self._ours, found), None)
 
     async def _begin(self, http: httpx2.AsyncClient, job: str, build: Build) -> str:
         """The address of its queue item."""
@@ -68,7 +69,13 @@ class Jenkins:
         answer = await http.post(address, data=parameters, headers=headers)
         if answer.status_code != 201 or "location" not in answer.headers:
             raise JenkinsError(_refused(answer, build.job))
-        return str(httpx2.URL(address).join(answer.headers["location"]))
+        return self._ours(answer.headers["location"])
+
+    def _ours(self, address: str) -> str:
+        """An address of Jenkins's as we reach it: it may know itself by another name, and no other
+        host is given our token."""
+        path = httpx2.URL(self._url).join(address).path
+        return str(httpx2.URL(self._url).copy_with(path=path))
 
     async def _crumb(self, http: httpx2.AsyncClient) -> dict[str, str]:
         """Against forgery from browsers; a Jenkins without that has no issuer."""
@@ -83,16 +90,17 @@ class Jenkins:
 class _Place:
     """Where a build is: first in the queue, then at an address of its own."""
 
-    def __init__(self, http: httpx2.AsyncClient, address: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, address: str, ours: Callable[[str], str]) -> None:
         self._http = http
         self._address = address
+        self._ours = ours
 
     async def look(self) -> Result | None:
         found = await _json(self._http, f"{self._address.rstrip('/')}/api/json")
         if found.get("cancelled"):
             return Result("failed", "Jenkins says it was cancelled in the queue")
         if isinstance(begun := found.get("executable"), Mapping):
-            self._address = begun["url"]
+            self._address = self._ours(begun["url"])
             return await self.look()
         outcome = found.get("result")
         if outcome is None or found.get("building"):

@@ -39,6 +39,10 @@ class Together:
             answers = await self._answers(calls)
         except Exception as error:
             answers = [error] * len(calls)
+        except asyncio.CancelledError:  # the loop ends: nobody is left waiting
+            for *_, future in calls:
+                future.cancel()
+            raise
         for (*_, future), answer in zip(calls, answers, strict=True):
             if future.done():
                 continue
