@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer as Server
 
 from ostinato.bus import sns
 from ostinato.bus.sns import SnsOutlet
+from ostinato.bus.sns.guard import fetched
 from ostinato.core.cloudevents import Message
 from ostinato.core.patterns import Pattern
 from ostinato.errors import BusError, SettingsError, SignatureError, UsageError
@@ -447,6 +450,40 @@ class TestSubscriptions:
         async with listening(amazon) as (_, http):
             answer = await post(http, signer.confirmation(TOPIC) | {"Token": "other"})
         assert (answer.status_code, amazon.asked) == (401, [url_of()])
+
+
+class TestFetched:
+    """What gets certificates, from a server of this test: whose host it is, is asked before."""
+
+    @pytest.mark.parametrize(
+        ("status", "size", "error"),
+        [
+            (200, 2_000, None),
+            (404, 10, SignatureError),
+            (403, 10, SignatureError),
+            (500, 10, BusError),
+            (302, 10, BusError),
+            (200, 65 << 10, BusError),
+        ],
+    )
+    async def test_only_a_short_answer_of_200_counts(self, status, size, error):
+        async def answer(request):
+            headers = {"location": "http://127.0.0.1:9/"} if status == 302 else {}
+            return web.Response(status=status, body=b"x" * size, headers=headers)
+
+        app = web.Application()
+        app.router.add_get("/it.pem", answer)
+        async with Server(app) as server:
+            url = str(server.make_url("/it.pem"))
+            if error is None:
+                assert await fetched(url) == b"x" * size
+            else:
+                with pytest.raises(error):
+                    await fetched(url)
+
+    async def test_a_host_that_is_away_is_a_bus_error(self):
+        with pytest.raises(BusError, match="cannot be had"):
+            await fetched("http://127.0.0.1:9/it.pem")
 
 
 class TestOfMoto:

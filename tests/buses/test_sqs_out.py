@@ -11,7 +11,7 @@ from ostinato.errors import BusError, UsageError
 from tests.buses.aws import Queues, app_with, fresh, letters, settings, table
 from tests.buses.proxy import Proxy
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]  # Maven may have to fetch ElasticMQ
 
 PASSING = {"Code": "InternalError", "Message": "try again", "SenderFault": False}
 REFUSED = {"Code": "InvalidMessageContents", "Message": "no such letter", "SenderFault": True}

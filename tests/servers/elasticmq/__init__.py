@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from tests.servers.child import Child, Missing, child
@@ -35,8 +36,11 @@ def elasticmq() -> Iterator[Child]:
 
 def classpath() -> str:
     """Raises ``Missing``."""
-    if not _has_jars():
-        _fetch()
+    JARS.parent.mkdir(exist_ok=True)
+    with JARS.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # Maven's folder bears one at a time
+        if not _has_jars():
+            _fetch()
     return JARS.read_text()
 
 
@@ -52,7 +56,6 @@ def _has_jars() -> bool:
 
 
 def _fetch() -> None:
-    JARS.parent.mkdir(exist_ok=True)
     fresh = JARS.with_name(f"{JARS.name}-{os.getpid()}")  # others may read the one that is there
     command = ["mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={fresh}"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)

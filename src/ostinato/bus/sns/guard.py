@@ -56,12 +56,17 @@ _SIGNED = {
 
 
 async def fetched(url: str) -> bytes:
+    """Redirects are not followed. Raises ``SignatureError`` when nothing is there."""
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.get(url)
     except httpx2.HTTPError as error:
         why = f"sns: {url} cannot be had: {type(error).__name__}: {error}"
         raise BusError(why, which=WHICH) from error
+    if 400 <= answer.status_code < 500:
+        raise SignatureError(
+            f"{url} answers {answer.status_code}: it is not there, or not any more"
+        )
     if answer.status_code != 200 or len(answer.content) > LONGEST:
         raise BusError(f"sns: {url} answers {answer.status_code}", which=WHICH)
     return answer.content
