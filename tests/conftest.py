@@ -106,3 +106,61 @@ def new_database(_databases):
     """Makes URLs of databases that have the tables, and nothing in them."""
     yield _databases.take
     _databases.give_back()
+
+
+# One Kafka broker for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    from tests.servers.kafka import kafka
+    from tests.servers.postgres import Missing
+
+    try:
+        with kafka() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Kafka: {error}")
+
+
+# AWS's services as others have written them, one server of each for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    from tests.servers.child import Missing
+    from tests.servers.moto import moto
+
+    try:
+        with moto() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")
+
+
+@pytest.fixture(scope="session")
+def elasticmq_server():
+    from tests.servers.child import Missing
+    from tests.servers.elasticmq import elasticmq
+
+    try:
+        with elasticmq() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing {error}")
+
+
+# One Redis likewise; who uses it names queues that nobody else has.
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """Values of at most 1 MB."""
+    from tests.servers.debian import Missing
+    from tests.servers.redis import redis
+
+    try:
+        with redis("--proto-max-bulk-len", "1mb") as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Redis: {error}")

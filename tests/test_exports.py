@@ -24,9 +24,9 @@ def test_every_export_is_there_and_documented(name):
 OF_THE_DOORS = {
     "accept", "address", "begin", "close", "complete_job", "configure", "deploy_documents",
     "deploy_part", "deploy_texts", "expects", "extend_job", "fail_job", "fetch_jobs", "new_id",
-    "now", "open", "own_handlers", "previewed", "release_job", "send", "send_multiple", "service",
-    "settings", "start_run", "state_at_end", "storage", "task_rows", "update_workflow",
-    "workflow_document",
+    "now", "open", "own_handlers", "previewed", "read_bridged", "release_job", "send",
+    "send_multiple", "service", "settings", "start_run", "state_at_end", "storage", "take_message",
+    "take_posted", "task_rows", "update_workflow", "workflow_document",
 }  # fmt: skip
 
 

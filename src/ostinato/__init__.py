@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ostinato.app import Accepted, App, Once, Run, RunEnded
+    from ostinato.app import Accepted, App, EventType, Once, Run, RunEnded
     from ostinato.core.cloudevents import Event
     from ostinato.core.patterns import Pattern, PatternIndex
     from ostinato.errors import (
@@ -47,6 +47,7 @@ __all__ = [
     "ConflictError",
     "DefinitionError",
     "Event",
+    "EventType",
     "Fail",
     "InvalidInput",
     "Job",
@@ -65,7 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ostinato.app": ("Accepted", "App", "Once", "Run", "RunEnded"),
+    "ostinato.app": ("Accepted", "App", "EventType", "Once", "Run", "RunEnded"),
     "ostinato.core.cloudevents": ("Event",),
     "ostinato.core.patterns": ("Pattern", "PatternIndex"),
     "ostinato.errors": (

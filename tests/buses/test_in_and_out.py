@@ -1,6 +1,7 @@
 """What comes in by a bus is stored, then acknowledged; what runs emit goes out on buses."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -8,7 +9,7 @@ from ostinato import App, Event
 from ostinato.bus import memory
 from ostinato.config import override_settings
 from ostinato.core.cloudevents import Message
-from ostinato.errors import NotFoundError, SettingsError, StoreError, UsageError
+from ostinato.errors import BusError, NotFoundError, SettingsError, StoreError, UsageError
 from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery
 
 SETTINGS = {
@@ -123,7 +124,7 @@ class TestIn:
         async with app:
             dead = await until(lambda: _all(letters(app, kind="incoming"), 2))
             found = {one.event_id: one for one in dead}
-            view = await counted(app, accepted=1)
+            view = await counted(app, 3)
         assert found.keys() == {"bad", "none"}
         assert b"not JSON" in found["bad"].reasons
         assert found["bad"].target == "in"
@@ -149,6 +150,26 @@ class TestIn:
             again = await app.redrive(letter.id)
             assert [one.outcome for one in again.letters] == ["already"]
         assert (event.id, bytes(event.data)) == ("odd", b'{"number":7}')
+
+    async def test_an_adapter_that_fails_is_asked_again_and_holds_up_the_lot_once(self):
+        app, asked = app_with(), Counter()
+
+        @app.bus("in").adapt_to("orders")
+        def read(message):
+            asked[message.id] += 1
+            if message.id == "m1" or (message.id == "m2" and asked["m2"] < 3):
+                raise TimeoutError("the registry does not answer")
+            return {"type": "READ", "data": {}}
+
+        put(order(1), order(2), order(3))
+        async with app:
+            view = await counted(app, 3)
+            [letter] = await letters(app)
+            newest = [one.id for one in await events(app)]
+        assert (view.accepted, view.dead) == (2, 1)
+        assert (letter.event_id, b"the registry does not answer" in letter.reasons) == ("m1", True)
+        assert newest == ["m3", "m2"]
+        assert asked == {"m1": 3, "m2": 3, "m3": 1}
 
     async def test_adapters_are_of_one_place_and_may_give_none_or_several(self):
         app = app_with(**{"bus.in.receive": ["orders", "pairs"]})
@@ -182,7 +203,7 @@ class TestIn:
         put(*(order(number) for number in range(5)))
         async with app:
             await until(lambda: _all(events(app), 2))
-            view = await counted(app, accepted=2)
+            view = await counted(app, 5)
         assert (view.accepted, view.dropped) == (2, 3)
 
     async def test_a_message_that_comes_twice_is_one_event(self):
@@ -195,7 +216,7 @@ class TestIn:
             put(order(1), order(1), order(2))
             await until(lambda: _all(events(app), 2))
             assert await app.count_runs(RunQuery()) == 2
-            view = await counted(app, accepted=2)
+            view = await counted(app, 3)
         assert (view.accepted, view.duplicate) == (2, 1)
 
     async def test_one_id_with_two_contents_is_kept_and_flagged(self):
@@ -225,6 +246,26 @@ class TestIn:
             newest = await app.events(EventQuery(), Page(1_000))
         assert [one.event.id for one in newest] == [f"m{n}" for n in range(2_199, 1_199, -1)]
 
+    async def test_nothing_is_fetched_while_there_is_no_room(self):
+        more = {"limits.ready": 5, "slots.handlers": 1}
+        app, go, done = app_with(**more), asyncio.Event(), []
+
+        @app.consumer("ORDER_PLACED")
+        async def slow(event: Event):
+            await go.wait()
+            done.append(event.id)
+
+        put(*(order(number) for number in range(100, 160)))
+        async with app:
+            while app.service.load < 5:
+                await asyncio.sleep(0)
+            await app.service.engine.rest()
+            assert len(memory.place("in", "orders").waiting) >= 50
+            go.set()
+            async with asyncio.timeout(10):
+                while len(done) < 60:
+                    await asyncio.sleep(0)
+
     async def test_a_stop_gives_back_what_is_in_hand(self):
         app = app_with()
         held = asyncio.Event()
@@ -242,12 +283,14 @@ class TestIn:
         assert [one.message.id for one in memory.place("in", "orders").waiting] == ["m1", "m2"]
 
 
-async def counted(app, accepted):
-    """The counts of the first inlet, once it has acknowledged so many."""
+async def counted(app, taken):
+    """The counts of the first inlet, once so many messages have been settled."""
     async with asyncio.timeout(10):
-        while (view := app.buses()[0].receives[0]).accepted < accepted:
+        while True:
+            view = (await app.buses())[0].receives[0]
+            if view.accepted + view.duplicate + view.dropped + view.dead >= taken:
+                return view
             await asyncio.sleep(0)
-        return view
 
 
 async def _all(found, count):
@@ -255,6 +298,11 @@ async def _all(found, count):
     return value if len(value) >= count else None
 
 
+TRIGGERED = """
+workflow: v
+on: [{event: A, bus: kafak}]
+phases: [{phase: p, jobs: [{job: a, run: noop}]}]
+"""
 EMITS = """
 workflow: w
 phases:
@@ -293,6 +341,38 @@ class TestOut:
             run = await app.start("w")
             with pytest.raises(Exception, match=r"\[bus.kafka\] makes one"):
                 await run.result(timeout=10)
+
+    async def test_a_bus_that_nobody_knows_is_told_at_the_deployment(self):
+        async with app_with() as app:
+            unknown = EMITS.replace("bus: out", "bus: kafka")
+            said = {
+                unknown: "alone: emit.bus names 'kafka'",
+                TRIGGERED: "on[0].bus names 'kafak'",
+            }
+            for text, why in said.items():
+                [deployed] = await app.deploy_texts([text.encode()])
+                assert [one for one in deployed.warnings if one.startswith(why)]
+            [deployed] = await app.deploy_texts([EMITS.replace("bus: out", "bus: in").encode()])
+            assert deployed.warnings == []
+
+    async def test_what_waits_is_told_also_of_a_bus_that_is_no_more(self, tmp_path):
+        store = {"store": f"sqlite:///{tmp_path / 'x.db'}"}
+        async with app_with(**store) as app:
+
+            async def away(messages):
+                raise BusError("away")
+
+            app._connected.senders["out"].outlet.send = away
+            await app.producer("out").send_many("A", [1, 2])
+            async with asyncio.timeout(10):
+                while not (view := (await app.buses())[1]).trouble:
+                    await asyncio.sleep(0)
+            assert (view.waiting, view.trouble) == (2, "BusError: away")
+        none = {"bus.out.kind": None, "bus.out.place": None, "bus.out.send": None}
+        async with app_with(**store, **none) as app:
+            [_, gone] = await app.buses()
+        assert (gone.name, gone.waiting) == ("out", 2)
+        assert "[bus.out] in the settings makes one" in gone.trouble
 
     async def test_a_producer_sends_what_it_has_stored(self):
         async with app_with() as app:

@@ -12,7 +12,7 @@ from ostinato.core.callers import Caller
 from ostinato.core.commands import CallRun
 from ostinato.core.events import CancelRequested
 from ostinato.core.run_ids import HUB, PARTITIONS, partition_of, partition_of_uid
-from ostinato.errors import DefinitionError, Refused, StoreError, WorkflowNotFound
+from ostinato.errors import DefinitionError, NotFoundError, Refused, StoreError, WorkflowNotFound
 from ostinato.ports import Removal, RunQuery, Taken
 from ostinato.runtime import calls, errands, mailroom
 from ostinato.runtime.posts import Tell
@@ -348,3 +348,25 @@ def said_call():
 
 def mail_of(run_id):
     return mailroom.Mail("turn", "", run_id, "j", 1, b"null", HUB)
+
+
+async def test_a_start_whose_workflow_its_process_cannot_read_leaves_a_letter(table, time):
+    """It may be of an older program; whoever sent the event was told of a run."""
+    document = one_job({"run": "noop"}) | {"on": [{"event": "BEGIN", "uid": "event.data.key"}]}
+    async with two(table, time, document) as (first, second):
+        uid = uid_at(elsewhere(first, second))
+        await second._learn_deployed()
+
+        def older(workflow, version):
+            raise DefinitionError("it is written in a newer language")
+
+        second.service.engine.graph_of = older
+        events = [first._make_event("BEGIN", {"key": uid}), first._make_event("ELSE")]
+        told, _ = await first._accept(events)
+        [promised] = told.runs
+        await until(lambda: table.disk.dead_letters)
+        [letter] = await first.dead_letters()
+        assert (letter.kind, letter.target) == ("trigger", "w/on/0")
+        assert b"newer language" in letter.reasons
+        with pytest.raises(NotFoundError, match=letter.id):
+            await first.find_run(promised)

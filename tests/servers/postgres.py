@@ -52,7 +52,7 @@ class Server:
     def __init__(self, *, durable: bool = False) -> None:
         self.bin, self.wrap = _binaries()
         self.folder = Path(tempfile.mkdtemp(prefix="ostinato-pg-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.options = [*ALWAYS, *(() if durable else FAST)]
         self.process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -244,7 +244,7 @@ def _runs(command: list[str]) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind((HOST, 0))
         port: int = found.getsockname()[1]

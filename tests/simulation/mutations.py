@@ -364,6 +364,31 @@ MUTATIONS = (
         "if False and",
         "begun.after_end",
     ),
+    # 1. Accepted means durable, also by a bus
+    mutation(
+        1, "a message is acknowledged and not stored", "runtime.intake:Intake._take",
+        "self._answered(lot, await self._takes.accept(events))",
+        "pass",
+        "bus.early",
+    ),
+    mutation(
+        1, "a message that nobody can read leaves no letter", "runtime.intake:Intake._take",
+        "await self._takes.bury(letters)",
+        "pass",
+        "bus.early",
+    ),
+    mutation(
+        1, "what is stored is not acknowledged", "runtime.intake:Intake._take",
+        "await self.inlet.done(received)",
+        "pass",
+        "bus.left",
+    ),
+    mutation(
+        1, "a process that gets its share later takes nothing in", "app.sharing:Sharing._take_up",
+        "self._at_work.set()",
+        "pass",
+        "bus.lost", "bus.left",
+    ),
     # 4. Out at least once
     mutation(
         4, "an event is taken away before the bus has it", "runtime.outbox:Lane._send",

@@ -19,7 +19,10 @@ parts         what the decorators make: handlers, consumers
 run           a handle on one run                       sync       the blocking twin
 wiring        adapters by name                         sharing    processes at one store
 buses         what comes in and goes out by them       hooks      what an application says of one
+handed        what doors are handed for them
+event_types   a type of event and its data
 connectors    their messages as events, and back       producer   sends to one
+asyncapi      what comes in and goes out, described
 marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
 remote        start, emit and tasks of an engine in another process
@@ -32,6 +35,7 @@ checking      rules about histories
 
 from ostinato.app.doing import Once
 from ostinato.app.elsewhere import TopicView, WorkerView
+from ostinato.app.event_types import EventType
 from ostinato.app.letters import LetterView, Redrives, letter_view
 from ostinato.app.orchestrator import App
 from ostinato.app.producer import Producer
@@ -46,6 +50,7 @@ __all__ = [
     "App",
     "Cleaned",
     "Deployed",
+    "EventType",
     "LetterView",
     "Once",
     "Producer",

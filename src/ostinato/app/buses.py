@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import importlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ostinato.app.connectors import Connector, Connectors
+from ostinato.app.asyncapi import Described
+from ostinato.app.connectors import NUMBERED, OWN_NAME, Connector, Connectors
 from ostinato.app.doing import Doing
+from ostinato.app.event_types import EventType
 from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
+from ostinato.bus import adapter
 from ostinato.core.cloudevents import Event, Limits
+from ostinato.core.routes import OWN
 from ostinato.core.views import View
 from ostinato.errors import UsageError
 from ostinato.ports import DeadLetter, Outgoing
@@ -20,12 +26,6 @@ from ostinato.runtime.inbox import Accepted
 from ostinato.runtime.intake import Intake
 from ostinato.runtime.letters import Note
 from ostinato.runtime.posts import Keep
-
-OWN = "memory"
-"""The name of an engine's own triggers, where a bus is named."""
-
-NUMBERED = ("sqs", "bullmq", "eventbridge")
-"""``QueueType`` of the message-bus connector: 0, 1, 2."""
 
 
 def bus_name(bus: str | int) -> str:
@@ -51,12 +51,15 @@ class InView(View, omit_defaults=False):
 
 
 class BusView(View, omit_defaults=False):
-    """``send``: the types of emitted events that go out there."""
+    """``waiting``: events that are to go out. ``out``: events can go out on it; ``send``: what runs
+    emit of these types does."""
 
     name: str
     kind: str
     receives: list[InView]
+    out: bool
     send: list[str]
+    waiting: int
     sent: int
     refused: int
     trouble: str
@@ -68,8 +71,8 @@ class Buses(Doing, Letters):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._hooks: dict[str, BusHooks] = {}
+        self._types: dict[str, EventType[Any]] = {}
         self._intakes: dict[str, list[Intake]] = {}
-        self._at_work = asyncio.Event()
         self._door = Door(self)
 
     def bus(self, name: str | int) -> BusHooks:
@@ -79,12 +82,21 @@ class Buses(Doing, Letters):
         """
         return self._hooks.setdefault(bus_name(name), BusHooks(bus_name(name)))
 
+    def _known_type(self, type: str | EventType[Any]) -> EventType[Any] | None:
+        """What is consumed or sent as one is in the description of this app, too."""
+        if isinstance(type, str):
+            return None
+        known = self._types.setdefault(type.name, type)
+        if known.model is not type.model:
+            raise UsageError(f"{type.name} has two models: {known.model!r} and {type.model!r}")
+        return type
+
     def _connect(self) -> None:
         """Know the buses of the settings. Raises ``SettingsError``; connects none."""
         settings = self.settings
         limits = Limits(settings.limits.event, settings.limits.batch)
         found = {
-            name: Connector(each, self.bus(name), limits, self.now, self.new_id)
+            name: Connector(each, adapter(each.kind), self.bus(name), limits, self.now, self.new_id)
             for name, each in settings.bus.items()
         }
         if unknown := self._hooks.keys() - found.keys():
@@ -108,25 +120,64 @@ class Buses(Doing, Letters):
         await asyncio.gather(*stops)
         self._intakes.clear()
 
-    def producer(self, bus: str | int = OWN) -> Producer:
+    def producer(self, bus: str | int = OWN_NAME) -> Producer:
         """What sends events to one bus; ``memory``: to this engine's own triggers."""
         return Producer(self, bus_name(bus))
 
-    def buses(self) -> list[BusView]:
-        return [self._view(each) for each in self._connected.found.values()]
+    def asyncapi(self) -> dict[str, Any]:
+        """What this application receives and sends: an AsyncAPI 3.0 document."""
+        documents = (
+            self._registry.document(row.workflow, row.version) for row in self._registry.readable()
+        )
+        version = importlib.import_module("ostinato").__version__
+        found = self._connected.found
+        return Described(version, self.address, found, documents, self._types).document()
 
-    def _view(self, connector: Connector) -> BusView:
+    async def buses(self) -> list[BusView]:
+        """The buses of the settings, what has gone through each, and what waits to go out; also
+        those that are in the settings no more, and that events wait for."""
+        waiting = {} if self._service is None else await self.storage.backlog()
+        return self._views(waiting)
+
+    def _views(self, waiting: Mapping[str, int]) -> list[BusView]:
+        if not self._connected.found:
+            self._connect()
+        found = self._connected.found
+        known = [self._view(each, waiting.get(name, 0)) for name, each in found.items()]
+        gone = sorted(waiting.keys() - found.keys() - {OWN})
+        return known + [_gone(name, waiting[name]) for name in gone]
+
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """Messages by bus, and by what became of them."""
+        found = {}
+        for name, each in self._connected.found.items():
+            counts = Counter[str]()
+            for intake in self._intakes.get(name, ()):
+                counts += intake.counts
+            found[name] = dict(counts + each.sender.counts if each.sender else counts)
+        return found
+
+    def _view(self, connector: Connector, waiting: int) -> BusView:
         sender = connector.sender
         counts = {} if sender is None else sender.counts
         return BusView(
             name=connector.name,
             kind=connector.settings.kind,
-            receives=[_in_view(each) for each in self._intakes.get(connector.name, ())],
+            receives=self._receives(connector),
+            out=sender is not None,
             send=list(connector.settings.send),
+            waiting=waiting,
             sent=counts.get("sent", 0),
             refused=counts.get("refused", 0),
             trouble=self._trouble_out(connector.name),
         )
+
+    def _receives(self, connector: Connector) -> list[InView]:
+        """Nothing yet, where nothing is taken in here."""
+        at_work = self._intakes.get(connector.name)
+        if at_work is not None:
+            return [_in_view(each) for each in at_work]
+        return [InView(inlet.name, "", 0, 0, 0, 0) for inlet in connector.inlets]
 
     def _trouble_out(self, name: str) -> str:
         lane = None if self._service is None else self._service.outbox.lanes.get(name)
@@ -139,13 +190,14 @@ class Door:
     def __init__(self, app: Buses) -> None:
         self._app = app
 
-    async def at_work(self) -> None:
+    async def at_work(self) -> int:
         app = self._app
         while True:
             await app._at_work.wait()
             if (service := app._service) is not None:
-                return await service.wait_room()
-            app._at_work.clear()
+                await service.wait_room()
+                return max(1, service.limits.ready - service.load)
+            app._at_work.clear()  # until it has a part of the runs
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Accepted]:
         return await self._app.accept(events)
@@ -155,7 +207,7 @@ class Door:
 
     async def send(self, events: Sequence[Event], bus: str) -> None:
         """Events of nobody's run, to one bus alone: stored when this returns, and sent then."""
-        if bus == OWN:
+        if bus == OWN_NAME:
             await self.accept(events)
             return
         self._app._connected.sender(bus)
@@ -164,6 +216,12 @@ class Door:
         await service.ask(lambda answer: Keep(answer, outgoing=outgoing))
         service.outbox.expect("", (bus,))
         service.engine.wake.set()
+
+
+def _gone(name: str, waiting: int) -> BusView:
+    """One that events wait for, and that is in the settings no more."""
+    trouble = f"no bus is called so any more: [bus.{name}] in the settings makes one"
+    return BusView(name, "", [], True, [], waiting, 0, 0, trouble)
 
 
 def _in_view(intake: Intake) -> InView:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from ostinato.app.hooks import BusHooks
-from ostinato.bus import Adapter, adapter
+from ostinato.bus import Adapter, guard
 from ostinato.config import BusSettings
 from ostinato.core.cloudevents import (
     Event,
@@ -26,8 +26,10 @@ from ostinato.core.cloudevents import (
 )
 from ostinato.core.expressions import Template, parse_template
 from ostinato.core.letters import INCOMING
+from ostinato.core.model import Emit
 from ostinato.core.patterns import Pattern
 from ostinato.core.routes import Routes
+from ostinato.definitions.document import Body, Document
 from ostinato.errors import (
     DefinitionError,
     NotFoundError,
@@ -41,6 +43,12 @@ from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Outlet
 from ostinato.runtime.letters import encoded_reasons
 
+OWN_NAME = "memory"
+"""The name of an engine's own triggers, where a bus is named."""
+
+NUMBERED = ("sqs", "bullmq", "eventbridge")
+"""``QueueType`` of the message-bus connector: 0, 1, 2."""
+
 
 class Connector:
     """``now`` and ``new_id`` are the app's. Nothing is connected here."""
@@ -48,6 +56,7 @@ class Connector:
     def __init__(
         self,
         settings: BusSettings,
+        kind: Adapter,
         hooks: BusHooks,
         limits: Limits,
         now: Callable[[], int],
@@ -56,20 +65,23 @@ class Connector:
         self.settings = settings
         self.name = settings.name
         self.hooks = hooks
-        self.kind: Adapter = adapter(settings.kind)
-        self.inlets: Sequence[Inlet] = self.kind.inlets(settings)
-        outlet = self.kind.outlet(settings)
+        self.inlets: Sequence[Inlet] = kind.inlets(settings)
+        self.guard = guard(kind, settings)
+        outlet = kind.outlet(settings)
         if outlet is None and settings.send:
             raise SettingsError(f"[bus.{self.name}] has `send`, and says nowhere to send it to")
         self.sender = None if outlet is None else Sender(self, outlet)
         self._pattern = _pattern(settings)
         self._key = _template(settings)
-        self._form = self.kind.form(settings)
+        self._form = kind.form(settings)
+        by_type = getattr(kind, "by_type", None)
+        self._by_type = by_type is not None and by_type(settings)
+        self._keyed = getattr(kind, "KEYED", False)
         self._now = now
         self._new_id = new_id
         self._limits = limits
         reading = getattr(settings, "read", "auto")
-        by = "body" if reading == "task" else self.kind.READS
+        by = "body" if reading == "task" else kind.READS
         self._reader = Reader(self.name, by, new_id, limits)
 
     # in
@@ -119,14 +131,18 @@ class Connector:
     def write(self, event: Event) -> Message:
         own = self.hooks.writer_of(event)
         if own is not None:
-            return own(event)
-        return to_message(event, self._form, key=self._key_of(event))
+            made = own(event)
+            return made if made.id else msgspec.structs.replace(made, id=event.id)
+        place = event.type if self._by_type else ""
+        return to_message(event, self._form, place=place, key=self._key_of(event))
 
     def _key_of(self, event: Event) -> str | None:
-        if self._key is None:
-            return event.subject
-        made = self._key.render({"event": event_value(event)})
-        return None if made is None else str(made)
+        """CloudEvents' own name of it comes before the subject."""
+        key = (event.extensions or {}).get("partitionkey", event.subject)
+        if self._key is not None:
+            made = self._key.render({"event": event_value(event)})
+            key = None if made is None else str(made)
+        return event.type if self._keyed and not key else key
 
 
 class Sender:
@@ -202,10 +218,20 @@ class Connectors:
 
     def read(self, bus: str, message: Message) -> Sequence[Event]:
         """What a message means today. Raises ``UsageError``."""
+        return self.connector(bus).read(message)
+
+    def connector(self, bus: str) -> Connector:
+        """Raises ``UsageError``."""
         connector = self.found.get(bus)
         if connector is None:
             raise UsageError(f"no bus is called {bus!r} any more: [bus.{bus}] makes one")
-        return connector.read(message)
+        return connector
+
+    def of_kind(self, kind: str) -> Connector | None:
+        """The one that is called as its kind, else the first."""
+        several = [each for each in self.found.values() if each.settings.kind == kind]
+        first = several[0] if several else None
+        return next((each for each in several if each.name == kind), first)
 
     def sender(self, bus: str) -> Sender:
         """Raises ``NotFoundError`` for a bus that nothing goes out on."""
@@ -213,9 +239,30 @@ class Connectors:
             raise NotFoundError(f"bus {self.routes.problem(bus)}")
         return self.senders[bus]
 
+    def warnings(self, document: Document) -> Iterator[str]:
+        """Buses that the document names, and nobody knows here."""
+        for trigger in document.triggers:
+            if trigger.bus is not None and trigger.bus not in {*self.found, OWN_NAME, *NUMBERED}:
+                yield f"on[{trigger.index}].bus {_unknown(trigger.bus, self.found)}"
+        for job in document.jobs():
+            for body in job.bodies():
+                if isinstance(body.action, Emit) and (why := self._bus_problem(body)):
+                    yield f"{job.name}: emit.bus {why}"
+
+    def _bus_problem(self, body: Body) -> str:
+        written = body.input.source if body.input is not None else {}
+        bus = written.get("bus") if isinstance(written, Mapping) else None
+        plain = isinstance(bus, str) and "${" not in bus
+        return self.routes.problem(bus) if plain and isinstance(bus, str) else ""
+
     async def hang_up(self) -> None:
         for sender in self.senders.values():
             await sender.close()
+
+
+def _unknown(bus: str, found: Iterable[str]) -> str:
+    known = ", ".join(sorted(found)) or "none"
+    return f"names {bus!r}, and no bus is called so: [bus.{bus}] makes one; there is {known}"
 
 
 def _pair(event: Event) -> tuple[str, str]:

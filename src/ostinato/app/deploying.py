@@ -147,7 +147,8 @@ class Deploying(AtHub):
         if key not in self._warned:
             find = finding([document], self._registry.newest)
             _, warnings = check(document, self._handler_names(), find=find)
-            self._warned[key] = [str(one) for one in warnings]
+            told = [str(one) for one in warnings]
+            self._warned[key] = [*told, *self._connected.warnings(document)]
         return self._warned[key]
 
     async def workflows(self) -> list[Deployed]:

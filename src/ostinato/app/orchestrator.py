@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ostinato.app.bulk import Bulk
-from ostinato.app.buses import Buses, bus_name
+from ostinato.app.buses import bus_name
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
+from ostinato.app.event_types import EventType
+from ostinato.app.handed import Handed
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
 from ostinato.app.parts import (
     HandlerFunction,
+    consumer_function,
     consumer_workflow,
     consuming,
     defaults_of,
@@ -50,7 +53,7 @@ log = logger("ostinato.app")
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
+class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
     """An orchestrator. Nothing is opened before ``async with app``, ``run`` or a server's start.
 
     Settings come from ``ostinato.toml`` and ``OSTINATO_*``; ``overrides`` beat both.
@@ -122,14 +125,15 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
 
     def consumer(
         self,
-        type: str,
+        type: str | EventType[Any],
         *,
         bus: str | int | None = None,
         publish: str | None = None,
         to: str | int | None = None,
         **options: Any,
     ) -> Callable[[T], T]:
-        """Call the function for each event of ``type``, in which ``*`` is any letters.
+        """Call the function, or the method ``handle`` of the class, for each event of ``type``, in
+        which ``*`` is any letters. Of an ``EventType`` it may take the data.
 
         Many may be of one type; each has retries, time-outs and dead letters of its own. ``bus``:
         only for events that came by that one (``memory``: by none). What it returns is published:
@@ -147,8 +151,9 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
 
         def register(function: T) -> T:
             name = name_of(function)
-            self._add_handler(f"consumer.{name}", consuming(function, publish), options)
-            self._documents.append(consumer_workflow(name, type, by, out))
+            called = consuming(consumer_function(function), publish, self._known_type(type))
+            self._add_handler(f"consumer.{name}", called, options)
+            self._documents.append(consumer_workflow(name, str(type), by, out))
             return function
 
         return register
@@ -347,6 +352,7 @@ class App(Sharing, Scheduling, Bulk, Buses, Tasks, Elsewhere):
             "commits": service.engine.commits,
             **_lag_of(service),
             "deadLetters": dict(service.dead_letters),
+            "buses": self._counts(),
         }
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ostinato.app.event_types import EventType
 from ostinato.core.cloudevents import Event, event_value
 from ostinato.core.durations import parse_duration
 from ostinato.core.model import Retry
 from ostinato.definitions.compile import HandlerDefaults
-from ostinato.errors import UsageError
-from ostinato.runtime.handlers import is_async, routine_of
+from ostinato.errors import InvalidInput, UsageError
+from ostinato.runtime.handlers import WrongArguments, hints_of, is_async, routine_of
 
 if TYPE_CHECKING:
     from ostinato.app import App
@@ -91,18 +92,40 @@ def consumer_workflow(
     }
 
 
-def consuming(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
+def consuming(
+    function: Callable[..., Any], publish: str | None, of: EventType[Any] | None = None
+) -> Callable[..., Any]:
     """The consumer as a handler: what it returns becomes a list of events to publish.
 
-    An argument without annotation is the event.
+    An argument without annotation is the event; one of the model of its type (``of``) is the data.
     """
     if isinstance(function, HandlerFunction):
         function = function.function
-    handle = _wrapped(function, publish)
+    payload = () if of is None else _payload(function, of)
+    handle = _wrapped(function, publish, of, payload)
     parameters = inspect.signature(function).parameters
     written = getattr(routine_of(function), "__annotations__", {})
-    handle.__annotations__ = dict.fromkeys(parameters, Event) | written
+    taken = dict.fromkeys(parameters, Event) | written | dict.fromkeys(payload, Event)
+    handle.__annotations__ = taken
     return handle
+
+
+def consumer_function(consumer: Any) -> Callable[..., Any]:
+    """Of a class, the method ``handle`` of one instance."""
+    if not inspect.isclass(consumer):
+        function: Callable[..., Any] = consumer
+        return function
+    method = getattr(consumer(), "handle", None)
+    if not callable(method):
+        raise UsageError(f"consumer {consumer.__name__} is a class, and has no method `handle`")
+    handle: Callable[..., Any] = method
+    return handle
+
+
+def _payload(function: Callable[..., Any], of: EventType[Any]) -> tuple[str, ...]:
+    """The arguments that are the data."""
+    hints = hints_of(function)
+    return tuple(name for name, kind in hints.items() if name != "return" and kind == of.model)
 
 
 def refuse_without_brackets(decorator: str, given: object) -> None:
@@ -117,20 +140,38 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(routine, "__name__", type(routine).__name__))
 
 
-def _wrapped(function: Callable[..., Any], publish: str | None) -> Callable[..., Any]:
+def _wrapped(
+    function: Callable[..., Any],
+    publish: str | None,
+    of: EventType[Any] | None,
+    payload: Sequence[str],
+) -> Callable[..., Any]:
+    def arguments(given: dict[str, Any]) -> dict[str, Any]:
+        if of is None:
+            return given
+        data = {name: _data(given[name], of) for name in payload if name in given}
+        return given | data
+
     if is_async(function):
 
         @functools.wraps(function, updated=())
-        async def handle(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-            return outgoing(await function(*args, **kwargs), publish)
+        async def handle(**given: Any) -> list[dict[str, Any]]:
+            return outgoing(await function(**arguments(given)), publish)
 
         return handle
 
     @functools.wraps(function, updated=())
-    def handle_in_thread(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-        return outgoing(function(*args, **kwargs), publish)
+    def handle_in_thread(**given: Any) -> list[dict[str, Any]]:
+        return outgoing(function(**arguments(given)), publish)
 
     return handle_in_thread
+
+
+def _data(event: Event, of: EventType[Any]) -> Any:
+    try:
+        return of.decode(msgspec.json.decode(event.data))
+    except InvalidInput as error:
+        raise WrongArguments(str(error), problems=error.problems) from error
 
 
 def outgoing(value: Any, publish: str | None) -> list[dict[str, Any]]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from ostinato.app.event_types import EventType
+from ostinato.errors import UsageError
 
 if TYPE_CHECKING:
     from ostinato.app.buses import Buses
     from ostinato.core.cloudevents import Event
+
+
+T = TypeVar("T")
 
 
 class Producer:
@@ -21,20 +27,45 @@ class Producer:
         self._app = app
         self.bus = bus
 
-    async def send(self, type: str, data: Any = None, **members: Any) -> None:
-        """``members``: ``id``, ``source`` and ``subject`` of the event."""
+    @overload
+    async def send(self, type: EventType[T], data: T, **members: Any) -> None: ...
+    @overload
+    async def send(self, type: str, data: Any = None, **members: Any) -> None: ...
+    async def send(self, type: str | EventType[Any], data: Any = None, **members: Any) -> None:
+        """``members``: ``id``, ``source`` and ``subject`` of the event. Raises ``InvalidInput`` for
+        data that is none of an ``EventType``."""
         await self._send([self._event(type, data, **members)])
 
-    async def send_many(self, type: str, data: Sequence[Any], **members: Any) -> None:
+    @overload
+    async def send_many(self, type: EventType[T], data: Sequence[T], **members: Any) -> None: ...
+    @overload
+    async def send_many(self, type: str, data: Sequence[Any], **members: Any) -> None: ...
+    async def send_many(
+        self, type: str | EventType[Any], data: Sequence[Any], **members: Any
+    ) -> None:
         """Events of one type, all stored or none, and sent in their order."""
         await self._send([self._event(type, one, **members) for one in data])
 
-    async def send_multiple(self, data: Sequence[Any], type: str, **members: Any) -> None:
-        """As the message-bus connector writes it."""
-        await self.send_many(type, data, **members)
+    async def send_multiple(
+        self, data: Sequence[Any], type: str | None = None, **members: Any
+    ) -> None:
+        """As the message-bus connector writes it; without a type, each has its own as ``type``."""
+        if type is not None:
+            await self.send_many(type, data, **members)
+            return
+        await self._send([self._event(_type_of(one), one, **members) for one in data])
 
-    def _event(self, type: str, data: Any, **members: Any) -> Event:
-        return self._app._make_event(type, data, **members)
+    def _event(self, type: str | EventType[Any], data: Any, **members: Any) -> Event:
+        known = self._app._known_type(type)
+        given = data if known is None else known.encode(data)
+        return self._app._make_event(str(type), given, **members)
 
     async def _send(self, events: list[Event]) -> None:
         await self._app._door.send(events, self.bus)
+
+
+def _type_of(entry: Any) -> str:
+    found = entry.get("type") if isinstance(entry, dict) else None
+    if not isinstance(found, str):
+        raise UsageError("send_multiple: without a type, each entry is an object with its `type`")
+    return found

@@ -156,6 +156,7 @@ class Sharing(Deploying, Reading):
             await self.service.moves.take(taken)
             return
         await self.service.start(taken)
+        self._at_work.set()
         bring = self._try_to_bring(HUB in taken.partitions)
         self._bringing = asyncio.create_task(bring, name="ostinato-deploy")
 
@@ -177,6 +178,7 @@ class Sharing(Deploying, Reading):
     async def _lay_down(self) -> None:
         """Others go on with everything."""
         service, self._service = self._service, None
+        self._at_work.clear()
         if service is not None:
             await service.abandon()
         with contextlib.suppress(OstinatoError, TimeoutError):  # it looks again when it has taken

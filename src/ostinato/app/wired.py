@@ -46,6 +46,7 @@ class Wired:
         self._steady: Steady = steady
         self._identity = identity or Identity()
         self._service: Service | None = None
+        self._at_work = asyncio.Event()  # it takes events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._documents: list[dict[str, Any]] = []
         self._handler_defaults: dict[str, HandlerDefaults] = {}

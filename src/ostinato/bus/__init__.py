@@ -1,7 +1,8 @@
 """Buses: one technology per file, each with ``inlets(settings)`` and ``outlet(settings)``.
 
 kafka  topics and consumer groups          sqs  queues of AWS
-memory  inside one process
+memory  inside one process                 sns  topics of AWS
+aws  what those of AWS share               eventbridge  event buses of AWS
 
 A file is imported when a setting asks for it: what it needs is an extra. Other packages add kinds
 under the entry point ``ostinato.buses``.
@@ -15,7 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
 from ostinato.errors import SettingsError
-from ostinato.ports.buses import Inlet, Outlet
+from ostinato.ports.buses import Guard, Inlet, Outlet
 
 EXTRAS: dict[str, str] = {
     "kafka": "kafka",
@@ -31,10 +32,14 @@ EXTRAS: dict[str, str] = {
 
 class Adapter(Protocol):
     """What a file here has. Nothing is connected by asking; what cannot be right of the settings
-    is refused (``SettingsError``)."""
+    is refused (``SettingsError``). One may have ``by_type(settings)``, too: whether an event goes
+    to the place that is called as its type."""
 
     READS: str
-    """How a message is read that does not say itself what it is, of ``READINGS``."""
+    """How a message is read that does not say itself what it is, of ``READINGS``.
+
+    ``KEYED = True`` beside it: what goes out has a key; without another, that is the event's type.
+    """
 
     def inlets(self, settings: Any) -> Sequence[Inlet]: ...
 
@@ -44,6 +49,12 @@ class Adapter(Protocol):
     def form(self, settings: Any) -> str:
         """How events are written, of ``WRITINGS``."""
         ...
+
+
+def guard(kind: Adapter, settings: Any) -> Guard | None:
+    """Of a bus that posts its messages to us: its file has ``guard(settings)``, too."""
+    made = getattr(kind, "guard", None)
+    return None if made is None else cast(Guard, made(settings))
 
 
 def adapter(kind: str) -> Adapter:

@@ -61,6 +61,7 @@ COMMANDS: dict[str, Command] = dict(
         ),
         _same("redrive", "try dead letters again"),
         _same("clean", "remove now what [retention] says is too old"),
+        _same("buses", "list buses: what comes in and goes out, and what is wrong"),
         _same("members", "list the processes that share a store; end a standby"),
         _same("tables", "bring the tables of a PostgreSQL up to date"),
         (

@@ -55,6 +55,19 @@ async def members_of(settings: Settings) -> Data:
         return await members(settings)
 
 
+async def buses_of(settings: Settings) -> list[Data]:
+    """With what a server has counted, where one answers."""
+    remote = await _remote(settings)
+    if remote is None:
+        from ostinato.cli.local import buses
+
+        return await buses(settings)
+    try:
+        return await remote.buses()
+    finally:
+        await remote.close()
+
+
 async def _refuse_missing(settings: Settings) -> None:
     for url in settings.stores:
         if not await asyncio.to_thread(is_there, url):

@@ -63,6 +63,12 @@ async def opened(settings: Settings, *, creates: bool = False) -> AsyncIterator[
         restore()
 
 
+async def buses(settings: Settings) -> list[Data]:
+    """As the settings name them; nothing is opened."""
+    found: list[Data] = _plain(await App(settings).buses())
+    return found
+
+
 async def members(settings: Settings) -> Data:
     """Who is at the stores; this process joins nobody."""
     restore = warn_on_stderr()

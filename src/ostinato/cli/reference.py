@@ -7,12 +7,14 @@ commands are made of.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ostinato.cli.commands import Command, available, parser_of
-from ostinato.config import ALIASES, Alias, Setting, settings_table
+from ostinato.config import ALIASES, Alias, BusSettings, Setting, settings_table
+from ostinato.config.buses import KINDS as BUS_KINDS
+from ostinato.config.table import rows_of
 
 BEGIN, END = "<!-- made: begin -->", "<!-- made: end -->"
 
@@ -20,15 +22,33 @@ BEGIN, END = "<!-- made: begin -->", "<!-- made: end -->"
 def settings_part() -> Iterator[str]:
     yield "| setting | default | written as | is |"
     yield "|---|---|---|---|"
-    for setting in settings_table().values():
-        form, about = _cell(setting.kind.form), _cell(setting.about)
-        yield f"| `{setting.name}` | {_default(setting)} | {form} | {about} |"
+    yield from map(_row, settings_table().values())
+    yield ""
+    yield "A bus is a table `[bus.NAME]`; its `kind` is NAME where none is said. All kinds have:"
+    yield from _table(rows_of(BusSettings))
+    common = {each.name for each in rows_of(BusSettings)}
+    for kind, table in BUS_KINDS.items():
+        yield ""
+        yield f'`kind = "{kind}"` has besides:'
+        yield from _table(each for each in rows_of(table) if each.name not in common)
     yield ""
     yield "## The older services' names"
     yield ""
     yield "| variable | is | only with `aliases = true` | |"
     yield "|---|---|---|---|"
     yield from map(_alias, ALIASES)
+
+
+def _table(settings: Iterable[Setting]) -> Iterator[str]:
+    yield ""
+    yield "| setting | default | written as | is |"
+    yield "|---|---|---|---|"
+    yield from map(_row, settings)
+
+
+def _row(setting: Setting) -> str:
+    form, about = _cell(setting.kind.form), _cell(setting.about)
+    return f"| `{setting.name}` | {_default(setting)} | {form} | {about} |"
 
 
 def _alias(alias: Alias) -> str:

@@ -200,6 +200,9 @@ class RemoteClient:
     async def topics(self) -> list[Data]:
         return list(await self._send("GET", "/topics"))
 
+    async def buses(self) -> list[Data]:
+        return list(await self._send("GET", "/buses"))
+
     # -- members
 
     async def members(self) -> Data:

@@ -119,6 +119,12 @@ class BullMqSettings(BusSettings):
     prefix: str = row("bull", TEXT, "before the names of BullMQ's keys")
     attempts: int = row(3, COUNT, "attempts of a job that goes out")
     backoff: timedelta = row(timedelta(seconds=1), DURATION, "before its second attempt; doubled")  # noqa: RUF009
+    lock: timedelta = row(  # noqa: RUF009
+        timedelta(seconds=30), DURATION, "how long a job in hand stays ours; renewed meanwhile"
+    )
+    options: Mapping[str, Any] | None = row(
+        None, OPTIONS, "more options of each job that goes out, as {removeOnComplete = 1000}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,9 @@ class Routes:
         if self.buses is None or bus in self.buses:
             return ""
         known = ", ".join(sorted(self.buses)) or "none"
-        return f"names {bus!r}, and no bus is called so: [bus.{bus}] makes one; there is {known}"
+        return (
+            f"names {bus!r}, and nothing goes out on such: [bus.{bus}] makes one; there is {known}"
+        )
 
 
 _OWN_ONLY = (OWN,)

@@ -1,34 +1,36 @@
 """What is asked of a bus: messages in, messages out.
 
-A connector has inlets, an outlet, or both; each has a connection of its own. They carry messages
-and know nothing of events: what a message means is said by ``core.cloudevents.messages``, or by
-who uses the connector.
+A connector has inlets (or a guard), an outlet, or both; each has a connection of its own. They
+carry messages and know nothing of events: what a message means is said by
+``core.cloudevents.messages``, or by who uses the connector.
 
 ``testing.bus_contract`` is the definition of both in tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ostinato.core.cloudevents import Message
 
-__all__ = ["Inlet", "Message", "Outlet", "Received"]
+__all__ = ["Guard", "Inlet", "Message", "Outlet", "Received"]
 
 
 class Received:
     """A message in hand. ``handle`` is what its inlet needs to have it acknowledged.
 
-    ``attempt`` counts its deliveries, where the bus does.
+    ``attempt`` counts its deliveries, where the bus does. ``answers``: what became of the events
+    that were made of it, once they are stored; for a bus that carries an answer back.
     """
 
-    __slots__ = ("attempt", "handle", "message")
+    __slots__ = ("answers", "attempt", "handle", "message")
 
     def __init__(self, message: Message, handle: Any = None, attempt: int = 1) -> None:
         self.message = message
         self.handle = handle
         self.attempt = attempt
+        self.answers: list[Any] = []
 
 
 class Inlet(Protocol):
@@ -56,6 +58,18 @@ class Inlet(Protocol):
 
     async def close(self) -> None:
         """Also when it is not open. What is in hand comes again to whoever reads next."""
+
+
+class Guard(Protocol):
+    """Of a bus that comes to us: says what was posted by it, and refuses what was not."""
+
+    async def message(self, headers: Mapping[str, str], body: bytes, now: int) -> Message | None:
+        """None: nothing to take in, and all that was asked is done.
+
+        Names of headers are lower case, ``now`` is in ms since epoch. Raises ``SignatureError``,
+        and ``BusError`` when it cannot be told now.
+        """
+        ...
 
 
 class Outlet(Protocol):

@@ -143,6 +143,9 @@ class Storage(Protocol):
         """What is to be sent to one bus, in the order of commits: about ``size`` bytes at most,
         but one."""
 
+    async def backlog(self) -> dict[str, int]:
+        """How many events wait for each bus, by its name; for people who ask, not for engines."""
+
     async def versions(self) -> list[Version]:
         """Every version, retired ones too: their runs go on, and numbers are given once."""
 

@@ -14,7 +14,7 @@ from ostinato.core.letters import problems_of
 from ostinato.core.model import UidRule
 from ostinato.core.state import State
 from ostinato.core.views import run_view
-from ostinato.errors import OstinatoError
+from ostinato.errors import DefinitionError, OstinatoError, WorkflowNotFound
 from ostinato.ports import DeadLetter, JobRow, Mail, Reply
 from ostinato.runtime.afar import MOVED, POINTED, Wish
 from ostinato.runtime.catalog import Catalog
@@ -114,9 +114,11 @@ def _step(mail: Mail) -> StepHere:
 class StartHere(Post):
     """A start that was accepted by another process. What cannot begin leaves a dead letter."""
 
-    __slots__ = ("mail", "starter", "wanted", "wish")
+    __slots__ = ("mail", "misfit", "starter", "wanted", "wish")
 
     wanted: Wanted
+    misfit: OstinatoError | None
+    """Why this process cannot begin it: an older one may not read the workflow."""
 
     def __init__(self, starter: Starter, mail: Mail) -> None:
         super().__init__()
@@ -136,13 +138,26 @@ class StartHere(Post):
         return None if self.wish.event == b"null" else self.wish.event
 
     async def ready(self, engine: Engine) -> None:
-        wish = self.wish
+        try:
+            await self._look()
+        except (DefinitionError, WorkflowNotFound):
+            try:
+                await engine.learn()
+                await self._look()
+            except (DefinitionError, WorkflowNotFound) as error:
+                self.misfit = error
+
+    async def _look(self) -> None:
+        wish, self.misfit = self.wish, None
         rule = UidRule(again=wish.again, open=wish.open)
         named = (wish.workflow, wish.version, wish.uid, self._input)
         self.wanted = self.starter.wanted(*named, self._event, rule)
         await self.starter.look([self.wanted])
 
     def apply(self, engine: Engine, change: Change, now: int) -> Any:
+        if self.misfit is not None:
+            self._point(change, f"letter {self._bury(engine, change, self.misfit, now)}", now)
+            return
         wish, one = self.wish, self.wanted
         start = e.Start(wish.run_id, engine.identity.seed(), one.uid, self._input, self._event)
         try:

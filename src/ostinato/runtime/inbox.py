@@ -53,7 +53,7 @@ LONGEST = 500
 class Accept(Post):
     """Store events, all or none, with the runs they start."""
 
-    __slots__ = ("catalog", "conflicts", "events", "found", "known", "starter", "wanted")
+    __slots__ = ("catalog", "conflicts", "events", "found", "known", "others", "starter", "wanted")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Accept(Post):
         self.known: dict[Pair, StoredEvent] = {}
         self.found: list[Found] = []
         self.wanted: list[list[Wanted]] = []
+        self.others: list[Event] = []
         self.conflicts: list[DeadLetter] = []
 
     @property
@@ -95,10 +96,8 @@ class Accept(Post):
 
     async def ready(self, engine: Engine) -> None:
         self.known = await self.known_events(engine)
-        others = self._others()
-        now = engine.clock.now() if others else 0
-        made = [conflict(event, now) for event in others]
-        self.conflicts = [letter for letter in made if await is_new(engine, letter)]
+        if self.known or len(self.events) > 1:
+            await self._look_for_others(engine)
         self.found = [
             self.match(event) for event in self.events if (event.source, event.id) not in self.known
         ]
@@ -108,8 +107,14 @@ class Accept(Post):
         if asked := [one for several in self.wanted for one in several if one.asks]:
             await self.starter.look(asked)
 
-    def _others(self) -> list[Event]:
+    async def _look_for_others(self, engine: Engine) -> None:
         """Those with another content than the first of their name."""
+        self.others = self._others()
+        now = engine.clock.now()
+        made = [conflict(event, now) for event in self.others]
+        self.conflicts = [letter for letter in made if await is_new(engine, letter)]
+
+    def _others(self) -> list[Event]:
         first = {pair: one.event for pair, one in self.known.items()}
         others = []
         for event in self.events:
@@ -143,7 +148,7 @@ class Accept(Post):
                 engine.fresh["event", *pair] = change
                 answers[pair] = self._take(engine, change, found, wanted, now)
         told: set[Pair] = set()
-        others = {id(event) for event in self._others()}
+        others = set(map(id, self.others))
         return [self._answer(answers, told, event, id(event) in others) for event in self.events]
 
     def _answer(

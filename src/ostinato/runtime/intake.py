@@ -11,14 +11,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ostinato.core.cloudevents import Event, Message
+from ostinato.core.cloudevents import Event
 from ostinato.errors import BusError, NothingIsRunning, OstinatoError, StoreError, Unready
 from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Received
+from ostinato.runtime.lots import Lot, Mouth
 from ostinato.runtime.patience import Patience
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.intake")
+
+TRIES, RETRY = 3, 0.1
+"""How often an adapter may fail on a message, and seconds before the second try."""
 
 BACK = 5.0
 """Seconds in which a stop gives back what is in hand; else the bus finds that out by itself."""
@@ -27,8 +31,9 @@ BACK = 5.0
 class Takes(Protocol):
     """What an intake asks of the app that it works for."""
 
-    async def at_work(self) -> None:
-        """Wait until this process takes events, and has room for them."""
+    async def at_work(self) -> int:
+        """Wait until this process takes events, and has room for them: for so many."""
+        ...
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Any]:
         """Store them, all or none; each answer says whether it was a ``duplicate``."""
@@ -36,17 +41,6 @@ class Takes(Protocol):
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Store dead letters; those that are stored already change nothing."""
-
-
-class Mouth(Protocol):
-    """What messages of one bus mean."""
-
-    def read(self, message: Message) -> Sequence[Event]:
-        """The events in it that are wanted: none, when it is none of ours. Any error: it cannot
-        be read."""
-        ...
-
-    def letter(self, message: Message, error: Exception) -> DeadLetter: ...
 
 
 class Intake:
@@ -89,8 +83,8 @@ class Intake:
 
     async def _take_on(self) -> None:
         while True:
-            await self._takes.at_work()
-            self._hand = list(await self.inlet.fetch(self.most))
+            room = await self._takes.at_work()
+            self._hand = list(await self.inlet.fetch(min(self.most, room)))
             self._well()
             if self._hand:
                 await self._take(self._hand)
@@ -98,12 +92,13 @@ class Intake:
 
     async def _take(self, received: Sequence[Received]) -> None:
         """Until it is stored: a store that is away is waited for."""
-        events, letters = self._read(received)
-        patience = Patience(0.1, 5.0)
+        lot = Lot(received, self._mouth)
+        await self._read(lot)
+        events, letters, patience = lot.events, lot.letters(), Patience(0.1, 5.0)
         while True:
             try:
                 if events:
-                    self._count(await self._takes.accept(events))
+                    self._answered(lot, await self._takes.accept(events))
                 if letters:
                     await self._takes.bury(letters)
                 break
@@ -112,26 +107,24 @@ class Intake:
                 await asyncio.sleep(patience.lose())
                 await self._takes.at_work()
         self.counts["dead"] += len(letters)
+        self.counts["dropped"] += lot.dropped
         await self.inlet.done(received)
 
-    def _count(self, answers: Sequence[Any]) -> None:
+    async def _read(self, lot: Lot) -> None:
+        """An adapter may ask somebody who is away for a moment: all that failed is tried again at
+        once, so that many of them take no longer than one."""
+        patience = Patience(RETRY)
+        for _ in range(TRIES - 1):
+            if not lot.read():
+                return
+            await asyncio.sleep(patience.lose())
+        lot.read()
+
+    def _answered(self, lot: Lot, answers: Sequence[Any]) -> None:
+        lot.answer(answers)
         repeated = sum(answer.duplicate for answer in answers)
         self.counts["duplicate"] += repeated
         self.counts["accepted"] += len(answers) - repeated
-
-    def _read(self, received: Sequence[Received]) -> tuple[list[Event], list[DeadLetter]]:
-        events: list[Event] = []
-        letters: list[DeadLetter] = []
-        for one in received:
-            try:
-                found = self._mouth.read(one.message)
-            except Exception as error:  # also of an adapter that somebody has written
-                letters.append(self._mouth.letter(one.message, error))
-                continue
-            if not found:
-                self.counts["dropped"] += 1
-            events += found
-        return events, letters
 
     def _well(self) -> None:
         if self.trouble:

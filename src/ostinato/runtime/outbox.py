@@ -51,11 +51,12 @@ class Outbox:
         self.lanes = {OWN: self.own}
         for name, other in (buses or {}).items():
             self.lanes[name] = Lane(engine, name, other)
+        self._others = [lane for lane in self.lanes.values() if lane is not self.own]
         self.tell: Callable[[str, str], None] = lambda kind, about: None
 
     @property
     def waiting(self) -> bool:
-        return any(lane.waiting for lane in self.lanes.values())
+        return self.own.waiting or any(lane.waiting for lane in self._others)
 
     def expect(self, run_id: str = "", buses: Iterable[str] = ()) -> None:
         """Something of this run is to be sent; without ``buses``, by any of them."""

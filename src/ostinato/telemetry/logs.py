@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Too chatty for a server's log at level info.
-_QUIET = ("asyncio", "httpcore2", "httpx2", "uvicorn")
+_QUIET = ("aiobotocore", "asyncio", "botocore", "httpcore2", "httpx2", "uvicorn")
 
 
 _configured: list[LogSettings] = []

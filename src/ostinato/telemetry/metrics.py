@@ -38,7 +38,13 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
-        self._told: dict[str, int] = {}
+        self._messages = Counter(
+            "ostinato_bus_messages",
+            "Messages of buses since this process began, by what became of them",
+            ["bus", "outcome"],
+            registry=self.registry,
+        )
+        self._told: dict[Any, int] = {}
         self._gauges: dict[str, Gauge] = {}
 
     def answered(self, operation: str, status: int) -> None:
@@ -60,9 +66,18 @@ class Metrics:
             if isinstance(number, (bool, int, float)):
                 self._gauge(name).set(number)
         for kind, count in health.get("deadLetters", {}).items():
-            self._letters.labels(kind).inc(count - self._told.get(kind, 0))
-            self._told[kind] = count
+            self._letters.labels(kind).inc(self._more(kind, count))
+        for bus, counts in health.get("buses", {}).items():
+            for outcome, count in counts.items():
+                more = self._more((bus, outcome), count)
+                self._messages.labels(bus, outcome).inc(more)
         return generate_latest(self.registry)
+
+    def _more(self, about: Any, count: int) -> int:
+        """Than was told before."""
+        more = count - self._told.get(about, 0)
+        self._told[about] = count
+        return more
 
     def _gauge(self, name: str) -> Gauge:
         if name not in self._gauges:

@@ -7,8 +7,8 @@ bodies      requests' bodies, bounded and strict
 answers     JSON and empty answers
 errors      the one error body
 lists       queries, pages, cursors
-workflows, deploying, runs, repairs, starting, events, ingress, incoming, attempts, callbacks, jobs,
-letters, bulk, schedules, tasks, stream, retention, members, health, pages
+workflows, deploying, runs, repairs, starting, events, ingress, incoming, notifications, attempts,
+callbacks, jobs, letters, bulk, schedules, tasks, stream, retention, members, buses, health, pages
             the routes, by resource
 openapi     the document of all routes
 reference   docs/reference/doors.md

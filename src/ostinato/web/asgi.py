@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from ostinato.app import App
 from ostinato.web import (
     bulk,
+    buses,
     callbacks,
     deploying,
     events,
@@ -27,6 +28,7 @@ from ostinato.web import (
     jobs,
     letters,
     members,
+    notifications,
     pages,
     repairs,
     retention,
@@ -47,6 +49,7 @@ TABLE = Table(
         *events.doors,
         *ingress.doors,
         *incoming.doors,
+        *notifications.doors,
         *workflows.doors,
         *deploying.doors,
         *starting.doors,
@@ -61,6 +64,7 @@ TABLE = Table(
         *letters.doors,
         *retention.doors,
         *members.doors,
+        *buses.doors,
         *health.doors,
         *pages.doors,
     ]

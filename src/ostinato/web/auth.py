@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     "letter:read": (),
     "letter:write": (),
     "retention:write": (),
+    "bus:read": (),
     "member:read": (),
     "member:write": (),
     "metrics:read": (),

@@ -8,6 +8,8 @@ attempts and answer as they did; what fails later is retried like any job. With
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from msgspec import Raw, Struct
 from starlette.requests import Request
@@ -65,7 +67,7 @@ async def trigger_event(request: Request) -> Response:
     found, _ = from_http(
         plain, body, now=door.app.now(), new_id=door.app.new_id, limits=door.bounds.events
     )
-    return await _worked_on(request, found[0], nothing(), failed=500)
+    return await _worked_on(request, found, nothing(), failed=500)
 
 
 @doors.post(
@@ -87,10 +89,10 @@ async def post_typed_event(request: Request) -> Response:
         message = f"{event_type!r} is a route of its own here, so no event type in this path"
         hint = f"; POST /events or /event-bridge/events/{event_type} take it"
         raise Refusal(404, "NotFoundError", message + hint)
-    event = await _routed(request, event_type)
+    found = await _routed(request, event_type, _by_path(request))
     if not _handled(request, event_type) and not door_of(request).app.settings.arc.accept_unknown:
         raise Refusal(400, "BadRequestError", f"Unsupported event type: {event_type}")
-    return await _worked_on(request, event, json_answer({"success": True}), failed=400)
+    return await _worked_on(request, found, json_answer({"success": True}), failed=400)
 
 
 @doors.post(
@@ -104,12 +106,14 @@ async def post_typed_event(request: Request) -> Response:
 async def post_bridge_event(request: Request) -> Response:
     """Accept an event whose type is in the path and wait for the first attempts.
 
-    200 also when nothing here handles the type; 500 when a first attempt fails.
+    It comes by the bus `eventbridge`, or whichever of this kind is in the settings. 200 also when
+    nothing here handles the type; 500 when a first attempt fails.
     """
     event_type = request.path_params["eventType"]
-    event = await _routed(request, event_type)
+    found = await _routed(request, event_type, door_of(request).app.read_bridged)
     _handled(request, event_type)
-    return await _worked_on(request, event, json_answer({"success": True}), failed=500)
+    done = json_answer({"success": True})
+    return await _worked_on(request, found, done, failed=500) if found else done
 
 
 def _handled(request: Request, event_type: str) -> bool:
@@ -122,30 +126,42 @@ def _handled(request: Request, event_type: str) -> bool:
     return handled
 
 
-async def _routed(request: Request, event_type: str) -> Event:
+Routed = Callable[[str, bytes], list[Event]]
+
+
+def _by_path(request: Request) -> Routed:
+    door = door_of(request)
+    about: dict[str, Any] = {
+        "now": door.app.now(),
+        "new_id": door.app.new_id,
+        "limits": door.bounds.events,
+    }
+    return lambda event_type, body: [from_path(event_type, body, **about)]
+
+
+async def _routed(request: Request, event_type: str, read: Routed) -> list[Event]:
     if EVENT_TYPE.fullmatch(event_type) is None:
         message = f"an event type here is {EVENT_TYPE.pattern}; POST /events takes any"
         raise Refusal(422, "UnprocessableEntityError", message)
-    door = door_of(request)
-    body = await read_body(request, door.bounds.batch)
+    body = await read_body(request, door_of(request).bounds.batch)
     try:
-        return from_path(
-            event_type, body, now=door.app.now(), new_id=door.app.new_id, limits=door.bounds.events
-        )
+        return read(event_type, body)
     except RecursionError:
         raise malformed("nested too deeply") from None
 
 
-async def _worked_on(request: Request, event: Event, done: Response, *, failed: int) -> Response:
+async def _worked_on(
+    request: Request, found: list[Event], done: Response, *, failed: int
+) -> Response:
     door = door_of(request)
-    accepted = (await accept(door, [event]))[0]
+    several = await accept(door, found)
     if "respond-async" in headers_of(request).get("prefer", "").lower():
         applied = {"preference-applied": "respond-async"}
-        return json_answer(accepted, 202, applied)
-    for letter in accepted.dead_letters or ():
+        return json_answer(several[0], 202, applied)
+    for letter in (letter for accepted in several for letter in accepted.dead_letters or ()):
         message = f"the event does not fit {letter['trigger']}; see dead letter {letter['id']}"
         raise Refusal(failed, "InvalidInput", message)
-    await _raise_first(door, list(accepted.runs), failed)
+    await _raise_first(door, [run for accepted in several for run in accepted.runs], failed)
     return done
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from ostinato.app.buses import OWN, BusView, Door
+from ostinato.app.buses import BusView, Door
+from ostinato.app.connectors import OWN_NAME
 from ostinato.app.marks import refuse_fewer
-from ostinato.app.orchestrator import App
 from ostinato.app.shards.deploying import Deploying
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.core.cloudevents import Event
@@ -36,14 +37,16 @@ class SetDoor(Door):
         super().__init__(shards.whole)
         self._shards = shards
 
-    async def at_work(self) -> None:
+    async def at_work(self) -> int:
+        """Room is waited for where an event belongs."""
         await self._shards.whole._at_work.wait()
+        return self._shards.whole.settings.limits.ready
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         await self._shards.at(0, lambda part: part._door.bury(letters))
 
     async def send(self, events: Sequence[Event], bus: str) -> None:
-        if bus == OWN:
+        if bus == OWN_NAME:
             await self.accept(events)
         else:
             await self._shards.at(0, lambda part: part._door.send(events, bus))
@@ -104,8 +107,14 @@ class Living(Deploying):
         if failed:
             raise failed[0]
 
-    def buses(self) -> list[BusView]:
-        views = App.buses(self.whole)
+    def asyncapi(self) -> dict[str, Any]:
+        return self.parts[0].asyncapi()
+
+    async def buses(self) -> list[BusView]:
+        waiting = Counter[str]()
+        for lot in await self.all(lambda part: part.storage.backlog()):
+            waiting += Counter(lot)
+        views = self.whole._views(waiting)
         for view in views:
             troubles = (part._trouble_out(view.name) for part in self.parts)
             view.trouble = next(filter(None, troubles), "")

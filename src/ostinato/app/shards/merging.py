@@ -107,7 +107,7 @@ def health(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name, value in one.items():
             if name.startswith("loopLag"):
                 told[name] = max(told.get(name, 0.0), value)
-            elif name not in ("ready", "reason", "deadLetters"):
+            elif name not in ("ready", "reason", "deadLetters", "buses"):
                 told[name] = told.get(name, 0) + value
     return told | {"deadLetters": dict(letters)}
 

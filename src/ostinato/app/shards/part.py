@@ -44,6 +44,7 @@ class Part(App):
         super().__init__(settings, clock=whole._clock, identity=whole._identity)
         self.name = shown_store(url)
         self._whole = whole
+        self._types = whole._types
         self._processes = whole._processes
         self._deliver, self._deployed_here = deliver, deployed
         self._set_checked, self._stores = check_set, len(whole.settings.stores)

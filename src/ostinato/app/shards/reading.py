@@ -102,7 +102,8 @@ class Reading(Starting):
 
     def health(self) -> dict[str, Any]:
         """Ready when any of the stores takes starts: then there is work to send here."""
-        return merging.health([part.health() for part in self.parts])
+        told = merging.health([part.health() for part in self.parts])
+        return told | {"buses": self.whole._counts()}
 
 
 async def _at_home(part: Part, query: EventQuery, page: Page) -> list[StoredEvent]:

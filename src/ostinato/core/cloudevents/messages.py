@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -123,14 +124,18 @@ def _read(message: Message, context: Context, reader: Reader) -> list[Event]:
     return [reader.reading(members, message, context, reader.bus)]
 
 
-_PREFIXES = ("ce-", "ce_")  # of HTTP and AMQP; of Kafka
+_PREFIXES = ("ce-", "ce_")  # of HTTP, percent-encoded; of Kafka, as they are
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, str] | None:
     """Those of CloudEvents in headers, named as in HTTP; None when it has no type among them."""
     if "ce-type" not in headers and "ce_type" not in headers:
         return None
-    found = {f"ce-{name[3:]}": value for name, value in headers.items() if name[:3] in _PREFIXES}
+    found = {
+        f"ce-{name[3:]}": value if name[2] == "-" else quote(value)
+        for name, value in headers.items()
+        if name[:3] in _PREFIXES
+    }
     return {**found, "content-type": headers.get("content-type", "")}
 
 
@@ -244,8 +249,11 @@ Written = tuple[dict[str, str], bytes]
 
 
 def _kafka(event: Event) -> Written:
+    """Its binding has no percent-encoding."""
     headers, body = to_binary(event)
-    return {name.replace("ce-", "ce_", 1): value for name, value in headers.items()}, body
+    content_type = headers.pop("content-type")
+    plain = {f"ce_{name[3:]}": unquote(value) for name, value in headers.items()}
+    return {**plain, "content-type": content_type}, body
 
 
 def _structured(event: Event) -> Written:
@@ -268,10 +276,12 @@ def _data(event: Event) -> Written:
 
 
 def _job(event: Event) -> Written:
-    """A payload that is no object stands in ``data``."""
+    """A payload that is no object stands in ``data``. Its source is a header: ids are unique beside
+    it only."""
     members = _object(event)
     type = msgspec.Raw(msgspec.json.encode(event.type))
-    return {"name": event.type}, msgspec.json.encode({**members, "type": type})
+    headers = {"name": event.type, "source": event.source}
+    return headers, msgspec.json.encode({**members, "type": type})
 
 
 def _entry(event: Event) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
@@ -189,6 +190,9 @@ class MemoryStorage:
                 break
             found.append(whole)
         return found
+
+    async def backlog(self) -> dict[str, int]:
+        return dict(Counter(one.bus for one in self._disk.outbox.values()))
 
     async def versions(self) -> list[Version]:
         versions = self._disk.versions

@@ -257,6 +257,9 @@ class PostgresStorage:
     ) -> list[Outgoing]:
         return await self._read(reads.outbox, limit, size, partitions, bus)
 
+    async def backlog(self) -> dict[str, int]:
+        return await self._read(reads.backlog)
+
     async def versions(self) -> list[Version]:
         return await self._read(reads.versions)
 

@@ -129,6 +129,7 @@ SELECT number, run_id, event, holes, bus FROM (
     ) AS few
 ) AS sized WHERE before < $3::int8 OR before = 0 ORDER BY number
 """
+BACKLOG = "SELECT bus, count(*) FROM outbox GROUP BY bus"
 VALUES = "SELECT digest, data FROM value WHERE digest = ANY ($1::bytea[])"
 DEPLOYED = "SELECT number FROM deployed"
 VERSIONS = """

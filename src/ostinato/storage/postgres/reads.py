@@ -188,6 +188,10 @@ async def outbox(
     return list(map(rows.outgoing, await up_to(link, asked, _OUTGOING_EVENT, size)))
 
 
+async def backlog(link: Link) -> dict[str, int]:
+    return dict(await link.rows(Ask(ask.BACKLOG)))
+
+
 async def deployed(link: Link) -> int:
     return int(await _one(link, ask.DEPLOYED))
 

@@ -276,6 +276,9 @@ class SqliteStorage:
     ) -> list[Outgoing]:
         return self._read(reads.outbox, limit, size, bus)
 
+    async def backlog(self) -> dict[str, int]:
+        return self._read(reads.backlog)
+
     async def versions(self) -> list[Version]:
         return self._read(reads.versions)
 

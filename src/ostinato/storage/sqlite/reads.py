@@ -139,6 +139,10 @@ def outbox(db: sqlite3.Connection, limit: int, size: int, bus: str) -> list[Outg
     return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (bus, limit), _OUTGOING_EVENT, size)))
 
 
+def backlog(db: sqlite3.Connection) -> dict[str, int]:
+    return dict(db.execute(sql.BACKLOG))
+
+
 def versions(db: sqlite3.Connection) -> list[Version]:
     return list(map(rows.version, db.execute(sql.VERSIONS)))
 

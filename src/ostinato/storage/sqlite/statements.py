@@ -241,6 +241,7 @@ WHERE scope = ? AND key = ? AND expires_at > ?
 OUTBOX = """
 SELECT number, run_id, event, holes, bus FROM outbox WHERE bus = ? ORDER BY number LIMIT ?
 """
+BACKLOG = "SELECT bus, count(*) FROM outbox GROUP BY bus"
 VERSIONS = """
 SELECT workflow, version, digest, document, created_at, workflow_id, retired
 FROM version ORDER BY workflow, version

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from ostinato.ports.buses import Inlet, Message, Outlet, Received
@@ -12,12 +13,19 @@ SOON = 30.0
 """Seconds in which whatever is to come has come; a test that waits so long has failed."""
 
 
+def _normal(body: bytes) -> bytes:
+    return json.dumps(json.loads(body), separators=(",", ":")).encode()
+
+
 class Hooks:
     keeps_order = True
     """Whether messages of one key stay in order. Without: only each of them arrives."""
 
     has_keys = True
     """Whether a message's key arrives with it."""
+
+    keeps_bytes = True
+    """Whether a body arrives as it was. Without: as the same JSON, perhaps written otherwise."""
 
     largest: int | None = None
     """Bytes of a body that this bus never takes; None: it takes all."""
@@ -39,6 +47,11 @@ class Hooks:
         """One that this bus could carry: others have other headers."""
         body = b'{"number": %d, "text": "%s"}' % (number, b"x" * size)
         return Message(body=body, key=key, headers={"EventType": "NUMBERED"})
+
+    def bodies(self, messages: Iterable[Message]) -> list[bytes]:
+        """To compare them by."""
+        several = [one.body for one in messages]
+        return several if self.keeps_bytes else [_normal(body) for body in several]
 
     @asynccontextmanager
     async def reading(self, place: str) -> AsyncIterator[Inlet]:

@@ -14,7 +14,7 @@ class OwingPromises(Hooks):
         await self.send(place, [self.message(9, key="k")])
         async with self.reading(place) as inlet:
             [found] = await self.take(inlet, 1)
-        assert found.message.body == self.message(9).body
+        assert self.bodies([found.message]) == self.bodies([self.message(9)])
 
     async def test_what_was_in_hand_comes_again_to_the_next_reader(self) -> None:
         place = await self.make_place()

@@ -40,6 +40,10 @@ class Chance:
         """Whether ``key`` is written this time."""
         return key not in self.without and self.happens(share)
 
+    def apart(self, key: str, made: Any, share: float = 0.2) -> bool:
+        """As ``has``, of what was drawn already: it draws nothing, so all else stays as it was."""
+        return key not in self.without and Random(repr(made)).random() < share
+
     def members(self, makers: dict[str, Callable[[], Any]], share: float = 0.25) -> dict[str, Any]:
         """Some of the members, each made when it is drawn."""
         return {key: make() for key, make in makers.items() if self.has(key, share)}

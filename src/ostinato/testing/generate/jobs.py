@@ -10,6 +10,7 @@ from ostinato.testing.generate import texts
 from ostinato.testing.generate.chance import Chance
 from ostinato.testing.generate.texts import Sight
 from ostinato.testing.generate.vocabulary import (
+    BUS,
     CALLED,
     EMITTED,
     ERRORS,
@@ -203,7 +204,8 @@ def _emit(chance: Chance, sight: Sight) -> Members:
         },
         share=0.5,
     )
-    return {"emit": {"type": chance.one(EMITTED)} | made}
+    event = {"type": chance.one(EMITTED)} | made
+    return {"emit": event | {"bus": BUS} if chance.apart("bus", event) else event}
 
 
 def _set(chance: Chance, sight: Sight) -> Members:

@@ -56,7 +56,8 @@ def _event(chance: Chance) -> Members:
         "input": lambda: {name: f"event.data.{name}" for name in ("key", "n", "flag", "items")},
         "uid": lambda: any_uid(chance, "event.data.key"),
     }
-    return {"event": chance.one([TRIGGERS[0], list(TRIGGERS)])} | chance.members(makers, 0.4)
+    made = {"event": chance.one([TRIGGERS[0], list(TRIGGERS)])} | chance.members(makers, 0.4)
+    return made | {"bus": "memory"} if chance.apart("bus", made) else made
 
 
 def _clock(chance: Chance, *, zone: bool) -> Members:

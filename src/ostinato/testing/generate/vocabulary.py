@@ -29,6 +29,9 @@ EMITTED = ("NOTED", "DONE")
 EVENTS = ("PAID", "SHIPPED", *EMITTED)
 """Types that waits wait for."""
 
+BUS = "far"
+"""A bus that events go out on; none comes in by it."""
+
 KEYS = ("k1", "k2", "k3")
 """Values by which a wait finds its event (``data.key``)."""
 

@@ -18,7 +18,7 @@ process    tasks that live and die together, and one app in them
 server     the app in such a process
 handlers   quick, slow, failing, odd, stubborn, deadly
 store      a store that is far away, and fails by plan
-bus        a bus that fails, and sends twice
+bus        a bus that fails, and sends twice     dock  one that brings messages
 web        the peer of http jobs
 archive    an archive that fails
 faults     what goes wrong, armed by the plan

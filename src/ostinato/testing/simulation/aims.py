@@ -6,7 +6,10 @@ that it aims at, so that few seeds cover much.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from zlib import crc32
 
 from ostinato.testing.simulation.documents import SCHEDULED
 from ostinato.testing.simulation.faults import ANSWERED, ASKED, REDRIVEN, TAKEN
@@ -15,6 +18,7 @@ from ostinato.testing.simulation.happenings import (
     ANSWERS,
     ASKS,
     BACK,
+    BRINGS,
     BULK,
     BUS_FAILS,
     BUS_HANGS,
@@ -79,7 +83,7 @@ from ostinato.testing.simulation.happenings import (
     starts,
     upon,
 )
-from ostinato.testing.simulation.points import Point, crash_points, function_of, line_of
+from ostinato.testing.simulation.points import Point, crash_points, function_of, line_of, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class Need:
 
 
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
+COMES_IN = Need(("plain",), (*BRINGS, CRASH), later=(*BRINGS, STOP))
 STOPPED = Need(("strict", "failing", "plain"), STOPS)
 CALLING = ("calling", "called", "deep", "single", "early")
 SHARED = Need(("strict",), (CRASH, *STOPS, CRASH, *PAUSES), shared=True)
@@ -224,6 +229,9 @@ NEEDS: dict[str, Need] = {
     "Moves.settle_all": Need(("plain",), CRASHES, filed=True),
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
+    "intake": COMES_IN,
+    "Note.ready": COMES_IN,
+    "is_new": COMES_IN,
     "outbox": BUS,
     "await asyncio.sleep(PAUSE)": Need(("web",), (*WEBS, *UNSENT, *BUS_FAILS), alone=True),
     "Outbox.close": SENDING,
@@ -262,12 +270,33 @@ NEEDS: dict[str, Need] = {
 """By line, by class and function, or by module."""
 
 
+RING = 440
+"""Places of the aims: more than there are points. Each point has one of its own, by its name, and
+those in front of it that no other has; so one that comes or goes moves few of the others."""
+
+
 def aim_of(number: int) -> tuple[int, Point, Need]:
-    """The points take turns: which turn this is, whose it is, and what that needs."""
-    points = crash_points()
-    turn, place = divmod(number, len(points))
-    point = points[place]
-    return turn, point, next((NEEDS[name] for name in names_of(point) if name in NEEDS), Need())
+    """The places take turns: which turn of its point this is, whose it is, and what that needs."""
+    turn, place = divmod(number, RING)
+    point, own = _ring()[place]
+    need = next((NEEDS[name] for name in names_of(point) if name in NEEDS), Need())
+    return (turn if own else turn + 1), point, need
+
+
+@cache
+def _ring() -> tuple[tuple[Point, bool], ...]:
+    taken: dict[int, Point] = {}
+    for point in sorted(crash_points(), key=name_of):
+        place = crc32(name_of(point).encode()) % RING
+        while place in taken:
+            place = (place + 1) % RING
+        taken[place] = point
+    return tuple((taken[_next(taken, place)], place in taken) for place in range(RING))
+
+
+def _next(taken: Mapping[int, Point], place: int) -> int:
+    """The first at or behind this place; the ring has no end."""
+    return next(at % RING for at in range(place, place + RING) if at % RING in taken)
 
 
 def names_of(point: Point) -> tuple[str, str, str]:

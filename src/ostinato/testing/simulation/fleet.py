@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from ostinato.testing.simulation.aims import RING
 from ostinato.testing.simulation.outcome import simulate
 from ostinato.testing.simulation.plan import Plan, aim_of_seed, plan_of
-from ostinato.testing.simulation.points import crash_points
 from ostinato.testing.simulation.tally import Tally
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def play(
 def play_missed(tally: Tally, first: int, *, store: str = "", server: str = "") -> None:
     """Aim again at each point that no seed has met, until one does: by seeds from ``first`` on."""
     left = Counter(dict.fromkeys(tally.missed, AGAIN))
-    for seed in range(first, first + (AGAIN + 1) * len(crash_points())):
+    for seed in range(first, first + (AGAIN + 1) * RING):
         aim = aim_of_seed(seed)
         if aim is not None and left[aim[1]] > 0 and aim[1] not in tally.covered:
             left[aim[1]] -= 1

@@ -60,6 +60,12 @@ def starts(workflow: str, *numbers: int, how: str = "plain") -> tuple[Happening,
     return tuple(("start", (workflow, number, how, 1)) for number in numbers)
 
 
+BRINGS = tuple[Happening, ...](
+    ("bring", (number, kind))
+    for number, kind in enumerate(("fine", "broken", "fine", "fine", "broken", "fine"), 100)
+)
+
+
 def emits(type: str, *numbers: int, copies: int = 1) -> tuple[Happening, ...]:
     return tuple(("emit", (type, number, copies)) for number in numbers)
 

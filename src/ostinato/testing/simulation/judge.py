@@ -25,6 +25,7 @@ async def judge(world: World) -> list[Violation]:
     found += _hanging(world)
     found += _outside(world)
     found += world.ledger.clockwork.left_out()
+    found += world.dock.left()
     store = world.place.store()
     await store.open()
     try:
@@ -86,8 +87,10 @@ def _hanging(world: World) -> Iterator[Violation]:
 
 def _outside(world: World) -> Iterator[Violation]:
     ledger = world.ledger
-    for event_id in ledger.outgoing.keys() - ledger.delivered.keys() - ledger.rows.letters:
-        text = f"{event_id} was stored, and neither sent nor buried"
+    for event_id, bus in ledger.outgoing.keys() - ledger.delivered.keys():
+        if (event_id, bus) in ledger.rows.letters:
+            continue
+        text = f"{event_id} was stored for {bus!r}, and neither sent nor buried"
         yield Violation("", -1, "outbox.lost", text)
     for head in ledger.heads.values():
         yield from _innocence(world, head)

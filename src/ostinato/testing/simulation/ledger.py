@@ -16,8 +16,10 @@ from ostinato.core import facts as f
 from ostinato.core.cloudevents import Event
 from ostinato.core.codec import decode_facts
 from ostinato.core.forks import AGAIN
+from ostinato.core.routes import OWN
 from ostinato.core.views import fact_type
 from ostinato.ports import Batch, Head
+from ostinato.testing.generate.vocabulary import BUS
 from ostinato.testing.history_checker import STEP_ENDS, Journal, Pair, Violation
 from ostinato.testing.simulation.attic import Attic
 from ostinato.testing.simulation.bulk import BulkRepairs
@@ -79,10 +81,10 @@ class Ledger:
         self._cancelling: dict[tuple[str, str], float] = {}
         self._ready_in: dict[tuple[str, str], int] = {}
         self.returned: dict[Attempt, bytes] = {}
-        self.outgoing: dict[str, Event] = {}
+        self.outgoing: dict[tuple[str, str], Event] = {}  # by id and bus
         self.stored = 0
         self.taken_away: set[int] = set()
-        self.delivered: dict[str, int] = {}
+        self.delivered: dict[tuple[str, str], int] = {}
         self.replies: dict[str, bytes] = {}
         self.answers: dict[str, tuple[str, str, str]] = {}
         self.refused_answers: set[tuple[str, str, str]] = set()
@@ -129,7 +131,7 @@ class Ledger:
         self.taken_away.update(batch.sent)
         self.stored += len(batch.outgoing)
         for outgoing in batch.outgoing:
-            self.outgoing.setdefault(outgoing.event.id, outgoing.event)
+            self.outgoing.setdefault((outgoing.event.id, outgoing.bus), outgoing.event)
         for record in batch.records:
             if record.at > self.clock.latest:
                 ahead = record.at - self.clock.latest
@@ -236,7 +238,8 @@ class Ledger:
             if self.rows.began_after(self._starts[run_id], pair):
                 self.breaks("event.before", f"{fact.key} had {pair}", run_id)
         emitted = f"{run_id}:{fact.key}"
-        if kept == b'{"id":"%s"}' % emitted.encode() and emitted not in self.outgoing:
+        stored = any((emitted, bus) in self.outgoing for bus in (OWN, BUS))
+        if kept == b'{"id":"%s"}' % emitted.encode() and not stored:
             self.breaks("emit.unstored", f"{fact.key} is done, its event is not stored", run_id)
 
     def _said(self, run_id: str, fact: f.JobSucceeded) -> set[bytes]:
@@ -299,13 +302,13 @@ class Ledger:
         if since is not None and not deaf and _virtual() - since > DEAF:
             self.breaks("cancel.unheard", f"{one[1]}, attempt {one[2]}, went on", one[0])
 
-    def sent(self, event: Event) -> None:
-        kept = self.outgoing.get(event.id)
+    def sent(self, event: Event, bus: str) -> None:
+        kept = self.outgoing.get((event.id, bus))
         if kept is None:
-            self.breaks("sent.unrecorded", f"{event.type} {event.id} is in no history")
+            self.breaks("sent.unrecorded", f"{event.type} {event.id} was not stored for {bus!r}")
         elif (kept.type, bytes(kept.data)) != (event.type, bytes(event.data)):
             self.breaks("sent.differs", f"{event.id} is not what was stored")
-        self.delivered[event.id] = self.delivered.get(event.id, 0) + 1
+        self.delivered[event.id, bus] = self.delivered.get((event.id, bus), 0) + 1
 
     # what clients are told
 

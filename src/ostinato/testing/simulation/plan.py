@@ -95,6 +95,11 @@ class Plan:
     own: Mapping[str, Data] = field(default_factory=dict)
     crew: int = 1
 
+    @property
+    def brings(self) -> bool:
+        """Whether messages come in by a bus."""
+        return any(action.kind == "bring" for action in self.actions)
+
     def only(self, actions: tuple[Action, ...]) -> Plan:
         return replace(self, actions=actions)
 
@@ -128,6 +133,7 @@ def plan_of(seed: int, store: str = "") -> Plan:
     actions += _letters(chance, documents)
     actions += _forgetting(chance) if forgets else []
     mending = _mending(Random(f"mending:{seed}"))
+    actions += _brought(Random(f"brought:{seed}"))
     actions += [Action(_moment(chance), "deploy", (n,)) for n in documents if n in SECOND]
     own = SPOILT if mending else {}
     store = store if store in STORES else _store(seed, store, sqlite=sqlite)
@@ -260,6 +266,17 @@ def _letters(chance: Random, documents: tuple[str, ...]) -> list[Action]:
         return []
     actions = [Action(_moment(chance), "letters")]
     return actions + [Action(_moment(chance), "redrive", (chance.choice((1, 2)),)) for _ in "12"]
+
+
+def _brought(chance: Random) -> list[Action]:
+    """Messages come in by a bus: some that nobody can read, some under the id of another."""
+    if chance.random() < 0.75:
+        return []
+    kinds = ("fine", "fine", "fine", "broken", "other")
+    return [
+        Action(_moment(chance), "bring", (number, chance.choice(kinds)))
+        for number in range(chance.randint(4, 16))
+    ]
 
 
 def _mending(chance: Random) -> list[Action]:

@@ -65,6 +65,18 @@ def function_of(point: Point) -> str:
 
 
 @cache
+def name_of(point: Point) -> str:
+    """The same as long as its function has as many points before it, wherever that stands."""
+    module, line = point
+    function = _functions()[point]
+    before = sum(
+        1 for (other, at), name in _functions().items()
+        if other == module and name == function and at < line
+    )  # fmt: skip
+    return f"{module}:{function}#{before}"
+
+
+@cache
 def line_of(point: Point) -> str:
     """As it stands in the source."""
     module, line = point

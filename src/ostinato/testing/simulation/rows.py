@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.core.decide import armed
+from ostinato.core.letters import OUTGOING
+from ostinato.core.routes import OWN
 from ostinato.core.run_ids import chosen_at
 from ostinato.core.tasks import open_tasks
 from ostinato.ports import Batch, Record, TaskEnd, TaskRow
+from ostinato.testing.generate.vocabulary import BUS
 from ostinato.testing.history_checker import GraphOf, Pair, replayed
 
 Moment = tuple[int, int]
@@ -22,7 +25,7 @@ class Rows:
 
     def __init__(self, *, by_order: bool = False) -> None:
         self._by_order = by_order
-        self.letters: set[str] = set()
+        self.letters: set[tuple[str, str]] = set()  # of events that a bus refuses
         self._commits = 0
         self._records: dict[str, list[Record]] = {}
         self._timers: dict[tuple[str, str, str], int | None] = {}
@@ -39,7 +42,11 @@ class Rows:
         for stored in batch.events:
             pair = (stored.event.source, stored.event.id)
             self._events[pair] = (self._commits, stored.received_at)  # it may have been forgotten
-        self.letters.update(one.event_id for one in batch.dead_letters if one.kind == "outgoing")
+        self.letters.update(
+            (one.event_id, BUS if one.target == BUS else OWN)
+            for one in batch.dead_letters
+            if one.kind == OUTGOING
+        )
 
     def _keep_task(self, task: TaskRow | TaskEnd) -> None:
         if isinstance(task, TaskRow):

@@ -18,7 +18,7 @@ from ostinato.runtime.processes import InLine
 from ostinato.runtime.service import Service
 from ostinato.testing.simulation.archive import UnreliableArchive
 from ostinato.testing.simulation.attic import KEPT, REMEMBERED
-from ostinato.testing.simulation.bus import UnreliableBus
+from ostinato.testing.simulation.bus import FarAway, UnreliableBus
 from ostinato.testing.simulation.documents import handlers_of
 from ostinato.testing.simulation.far import NEAR
 from ostinato.testing.simulation.handlers import HANDLERS, Workshop
@@ -95,6 +95,9 @@ class SimulatedApp(App):
 
     async def _check_set(self) -> None:
         """There is one store in a world."""
+
+    def _connect(self) -> None:
+        self._connected = FarAway(self._world, self, self.process)
 
     def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
         self.own = cast(Any, UnreliableBus(self.own, self._world))

@@ -112,6 +112,7 @@ class UnreliableStore:
             raise
         world, process = self._world, self._process
         world.ledger.kept(batch, process, lambda run_id: world.owns(process, run_id))
+        world.dock.kept(batch)
 
     def _note(self, run_id: str) -> None:
         """The engine has read a history; what clients ask to see does not count."""
@@ -246,7 +247,7 @@ class UnreliableMembers:
 READS = (
     "history", "head", "busy_runs", "open_runs", "due_timers", "next_timer", "find_waits",
     "early_events", "missed", "known_events", "reply", "places", "turns", "buckets", "mail",
-    "outbox", "versions", "deployed", "runs", "count_runs", "events", "count_events",
+    "outbox", "backlog", "versions", "deployed", "runs", "count_runs", "events", "count_events",
     "events_by_id", "dead_letters",
     "count_dead_letters", "dead_letter", "over_runs", "oldest_open", "aged_events", "aged_letters",
     "expired_replies", "unswept",

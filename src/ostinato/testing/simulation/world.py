@@ -17,6 +17,7 @@ from ostinato.core.run_ids import partition_of
 from ostinato.errors import Fenced, StoreError, Unready, UsageError, WorkflowNotFound
 from ostinato.testing.simulation.clients import Clients
 from ostinato.testing.simulation.clock import WallClock
+from ostinato.testing.simulation.dock import Dock, message_of
 from ostinato.testing.simulation.documents import DOCUMENTS, SECOND
 from ostinato.testing.simulation.far import FAR_AWAY
 from ostinato.testing.simulation.faults import AdapterBug, Faults
@@ -70,6 +71,7 @@ class World:
         self.place = self._place(database)
         self.clients = Clients(self)
         self.hands = Hands(self)
+        self.dock = Dock(self)
         self.newest = -1
         self.owner: dict[int, int] = {}
         self.processes: list[Process] = []
@@ -336,6 +338,9 @@ class World:
 
     def _do_mute(self, word: str) -> None:
         self.faults.mute(word)
+
+    def _do_bring(self, number: int, kind: str) -> None:
+        self.dock.bring(message_of(number, kind))
 
     def _do_untold(self, times: int) -> None:
         self.faults.lose_answer(times)

@@ -158,6 +158,22 @@ class EventPromises(Hooks):
             await write(storage, sent=[waiting[0].number, waiting[2].number, 10**9])
             assert await storage.outbox(9) == [waiting[1]]
 
+    async def test_each_bus_has_an_order_of_its_own(self) -> None:
+        async with self.opened() as storage:
+            buses = {"o1": "", "o2": "far", "o3": "", "o4": "far", "o5": "other"}
+            for id, bus in buses.items():
+                await write(storage, outgoing=[Outgoing(event(id), "r1", bus=bus)])
+            for bus in set(buses.values()):
+                found = await storage.outbox(9, bus=bus)
+                assert [one.event.id for one in found] == [id for id in buses if buses[id] == bus]
+                assert {one.bus for one in found} == {bus}
+            assert [one.event.id for one in await storage.outbox(1, bus="far")] == ["o2"]
+            assert await storage.backlog() == {"": 2, "far": 2, "other": 1}
+            [first, _] = await storage.outbox(9, bus="far")
+            await write(storage, sent=[first.number])
+            assert [one.event.id for one in await storage.outbox(9, bus="far")] == ["o4"]
+            assert len(await storage.outbox(9)) == 2
+
     async def test_an_event_goes_out_as_it_was_given(self) -> None:
         full = event(subject="s", extensions={"tenant": "ä"}, description="why")
         async with self.opened() as storage:
