@@ -70,6 +70,14 @@ async def test_without_the_password_nothing_is_taken(shop, route, headers):
     assert await events_of(shop) == []
 
 
+async def test_who_guesses_the_password_is_kept_waiting(shop):
+    said = [await shop.post(ROUTES[0], PAID, basic(password=f"{n}")) for n in range(11)]
+    assert [one.status_code for one in said] == [401] * 10 + [429]
+    assert (await shop.post(ROUTES[0], PAID, basic())).status_code == 429
+    other = await shop.post(ROUTES[0], PAID, basic(), client="203.0.113.7")
+    assert other.status_code == 204
+
+
 async def test_where_no_password_is_set_nobody_has_it(plane):
     assert (await plane.post(ROUTES[0], PAID, basic("", ""))).status_code == 401
     assert (await plane.post(ROUTES[0], PAID, basic("None", "None"))).status_code == 401

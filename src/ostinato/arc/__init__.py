@@ -12,6 +12,7 @@ orders      a provisioning event in any of its forms, as one order
 tenants     the port of the tenant data store, and the one in this engine's own store
 secrets     the secret and context of a run
 callbacks   signed calls that come in
+refusals    who guesses is kept waiting
 outgoing    signed calls that go out
 results     what builders say on a bus, matched to the job that waits
 builders    CodeBuild, Jenkins, a process here, a container, HTTP
@@ -23,8 +24,9 @@ from ostinato.arc.builders.container import Container
 from ostinato.arc.builders.http import HttpBuilder
 from ostinato.arc.builders.jenkins import Jenkins
 from ostinato.arc.builders.process import LocalProcess
-from ostinato.arc.callbacks import TooMany, UnknownType, Webhook
+from ostinato.arc.callbacks import UnknownType, Webhook
 from ostinato.arc.plane import ControlPlane
+from ostinato.arc.refusals import Refusals, TooMany
 from ostinato.arc.tenants import RunTenants, TenantStore
 from ostinato.arc.vocabulary import EventTypes, TenantStatus, WebhookStatus, WebhookType
 
@@ -38,6 +40,7 @@ __all__ = [
     "HttpBuilder",
     "Jenkins",
     "LocalProcess",
+    "Refusals",
     "Result",
     "RunTenants",
     "TenantStatus",

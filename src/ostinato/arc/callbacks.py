@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ostinato.app import App
+from ostinato.arc.refusals import Refusals
 from ostinato.arc.secrets import issue
 from ostinato.core.state import OPEN_STATUSES
 from ostinato.core.uids import uid_problem
@@ -23,20 +24,9 @@ from ostinato.signing import verify_arc
 RUNS = 20
 """Runs of one initiator that are looked at: the newest."""
 
-ADDRESSES = 10_000
-"""Addresses whose refused calls are counted."""
-
 
 class UnknownType(OstinatoError):
     """No handler is registered for a webhook's ``type``."""
-
-
-class TooMany(OstinatoError):
-    """Too many calls from one address were refused. ``seconds`` until the next is looked at."""
-
-    def __init__(self, message: str, seconds: float) -> None:
-        super().__init__(message)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ class _Sender:
 class Callbacks:
     def __init__(self, app: App) -> None:
         self._app = app
-        self._refused = Refusals(app)
+        self._refused = Refusals.of(app)
         self.handlers: dict[int, WebhookHandler] = {}
 
     async def webhook(self, body: bytes, headers: Mapping[str, str], address: str) -> None:
@@ -144,49 +134,6 @@ class Callbacks:
         except ConflictError as error:
             if isinstance(error, Gone) or self._app.settings.arc.single_use:
                 raise SignatureError(f"it comes too late: {error.message}") from error
-
-
-class Refusals:
-    """How many calls of each address were refused lately. Calls that are believed cost nothing."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._counts: dict[str, tuple[int, int]] = {}
-
-    def counting(self, address: str) -> _Counting:
-        """Raises ``TooMany`` at once; counts a ``SignatureError`` in the block."""
-        began, count = self._counts.get(address, (0, 0))
-        left = began + self._window - self._app.now()
-        if left > 0 and count >= self._app.settings.arc.attempts:
-            seconds = left / 1000
-            raise TooMany(f"{count} calls from here were refused; wait", seconds)
-        return _Counting(self, address)
-
-    def add(self, address: str) -> None:
-        now = self._app.now()
-        began, count = self._counts.get(address, (now, 0))
-        if now - began >= self._window:
-            began, count = now, 0
-        if len(self._counts) >= ADDRESSES and address not in self._counts:
-            self._counts.pop(next(iter(self._counts)))
-        self._counts[address] = (began, count + 1)
-
-    @property
-    def _window(self) -> int:
-        return round(self._app.settings.arc.window.total_seconds() * 1000)
-
-
-class _Counting:
-    def __init__(self, refusals: Refusals, address: str) -> None:
-        self._refusals = refusals
-        self._address = address
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, SignatureError):
-            self._refusals.add(self._address)
 
 
 def _standard(headers: Mapping[str, str], signature: str, timestamp: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostinato.arc import ControlPlane, TooMany, UnknownType
+from ostinato.arc import ControlPlane, Refusals, TooMany, UnknownType
 from ostinato.core.cloudevents import from_http
 from ostinato.errors import SignatureError
 from ostinato.telemetry.logger import logger
@@ -145,7 +145,13 @@ def _address(request: Request) -> str:
 
 async def _payment(request: Request) -> Response:
     door = door_of(request)
-    _refuse_without_password(door, headers_of(request).get("authorization", ""), request)
+    try:
+        with Refusals.of(door.app).counting(_address(request)):
+            _check_password(door, headers_of(request).get("authorization", ""))
+    except (SignatureError, TooMany) as error:
+        refusal = _refused(error, request)
+        refusal.headers.setdefault("www-authenticate", 'Basic realm="ostinato"')
+        raise refusal from None
     body = await read_body(request, door.bounds.batch)
     said = decode(body, Payment)
     event = {"type": said.event_type, "source": request.url.path, "data": Raw(body)}
@@ -159,17 +165,13 @@ async def _payment(request: Request) -> Response:
     return nothing()
 
 
-def _refuse_without_password(door: Door, authorization: str, request: Request) -> None:
+def _check_password(door: Door, authorization: str) -> None:
+    """Raises ``SignatureError``."""
     arc = door.app.settings.arc
     if not arc.username or not arc.password:
-        why = "arc.username and arc.password are not set"
-    elif _fits(authorization, f"{arc.username}:{arc.password}"):
-        return
-    else:
-        why = "wrong or missing user and password"
-    log.warning("payment.refused", path=request.url.path, why=why)
-    headers = {"www-authenticate": 'Basic realm="ostinato"'}
-    raise Refusal(401, "UnauthorizedError", "Unauthorized", headers=headers)
+        raise SignatureError("arc.username and arc.password are not set")
+    if not _fits(authorization, f"{arc.username}:{arc.password}"):
+        raise SignatureError("wrong or missing user and password")
 
 
 def _fits(authorization: str, wanted: str) -> bool:
