@@ -173,10 +173,10 @@ async def test_a_broker_that_is_away_stays_visible_and_is_found_again():
         app = app_with(**{"bus.kafka.servers": cluster.servers, "bus.kafka.receive": [topic]})
         cluster.down()
         async with app, asyncio.timeout(50):
-            while "no broker answers" not in app.buses()[0].receives[0].trouble:
+            while "no broker answers" not in (await app.buses())[0].receives[0].trouble:
                 await asyncio.sleep(0.05)
             cluster.up()
-            while app.buses()[0].receives[0].trouble:
+            while (await app.buses())[0].receives[0].trouble:
                 await asyncio.sleep(0.05)
 
 

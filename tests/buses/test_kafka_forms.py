@@ -202,7 +202,7 @@ class TestOut:
         async with app_on(form="data") as app:
             await app.producer("kafka").send("LATE_ONE", {"n": 1})
             async with asyncio.timeout(30):
-                while not (trouble := app.buses()[0].trouble):
+                while not (trouble := (await app.buses())[0].trouble):
                     await asyncio.sleep(0.01)
             await asyncio.to_thread(kafka_server.make, "LATE_ONE")
             [record] = await asyncio.to_thread(records, kafka_server, "LATE_ONE", 1)
