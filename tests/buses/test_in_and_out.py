@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 
 import pytest
+from msgspec import Raw
+from msgspec.structs import replace
 
 from ostinato import App, Event
 from ostinato.bus import memory
@@ -171,6 +173,76 @@ class TestIn:
         assert newest == ["m3", "m2"]
         assert asked == {"m1": 3, "m2": 3, "m3": 1}
 
+    @pytest.mark.parametrize("store", ["memory:", "sqlite"])
+    async def test_what_an_adapter_makes_and_nobody_can_store_is_a_letter(self, store, tmp_path):
+        """One of a lot, and the others go on, on every store alike."""
+        place = store if store == "memory:" else f"sqlite:///{tmp_path / 'x.db'}"
+        app = app_with(**{"store": place, "limits.event": 1_000})
+        plain = Event("ok", "s", "READ", 1, None, Raw(b"{}"))
+        odd = [
+            replace(plain, data=Raw(b"{oops")), replace(plain, data=None, id=None),
+            replace(plain, data=float("nan")), replace(plain, data=Raw(b'"' + b"x" * 2_000 + b'"')),
+            replace(plain, time=-(10**14)), replace(plain, time=None), replace(plain, type=None),
+            replace(plain, type="A\nB"), replace(plain, id="i" * 300), replace(plain, id="\ud800"),
+            replace(plain, extensions={"a": 1}), replace(plain, subject=7), b"bytes", 7,
+            {"no": "type"}, object(),
+        ]  # fmt: skip
+
+        @app.bus("in").adapt_to()
+        def read(message):
+            number = int(message.id[1:])
+            return plain if number == len(odd) else odd[number]
+
+        hostile = {"ce_type": "A\ud800", "EventType": "x\ny"}
+        put(
+            *(
+                Message(place="orders", id=f"m{n}", body=b"", headers=hostile)
+                for n in range(len(odd) + 1)
+            )
+        )
+        async with app:
+            view = await counted(app, len(odd) + 1)
+            assert [one.id for one in await events(app)] == ["ok"]
+            found = await app.dead_letters(LetterQuery(kind="incoming"), Page(100))
+        assert (view.accepted, view.dead, len(found)) == (1, len(odd), len(odd))
+
+    async def test_several_events_of_one_message_have_ids_of_their_own(self):
+        app = app_with()
+
+        @app.bus("in").adapt_to()
+        def read(message):
+            return ({"type": "READ", "data": {"n": n}} for n in range(3))
+
+        put(order(1))
+        async with app:
+            found = await until(lambda: _all(events(app), 3))
+            assert await letters(app) == []
+        assert sorted(one.id for one in found) == ["m1#0", "m1#1", "m1#2"]
+
+    async def test_what_comes_back_is_what_went_out(self):
+        app, heard = app_with(**{"bus.in.receive": ["echo"], "bus.in.place": "echo"}), []
+
+        @app.consumer("ECHO")
+        async def hear(event: Event):
+            heard.append((event.id, event.source))
+
+        async with app:
+            await app.emit("ECHO", {"n": 1}, id="e1", source="here")
+            assert len(await events(app)) == 1
+            await app.producer("in").send("ECHO", {"n": 1}, id="e1", source="here")
+            view = await counted(app, 1)
+        assert (view.duplicate, heard) == (1, [("e1", "here")])
+
+    def test_what_is_async_is_refused_where_nobody_would_await_it(self):
+        hooks = app_with().bus("in")
+
+        async def never(event):
+            return False
+
+        for register in (hooks.filter, hooks.adapt_to(), hooks.adapt_from("A")):
+            with pytest.raises(UsageError, match="write it as a `def`"):
+                register(never)
+
     async def test_adapters_are_of_one_place_and_may_give_none_or_several(self):
         app = app_with(**{"bus.in.receive": ["orders", "pairs"]})
         hooks = app.bus("in")
@@ -323,6 +395,30 @@ async def sent(count, place="told"):
 
 
 class TestOut:
+    async def test_a_handler_that_a_stop_lets_end_sends_and_emits(self, tmp_path):
+        store = {"store": f"sqlite:///{tmp_path / 'x.db'}"}
+        app, begun, go = app_with(**store), asyncio.Event(), asyncio.Event()
+
+        @app.consumer("GO", attempts=1)
+        async def last(event: Event):
+            begun.set()
+            await go.wait()
+            await app.producer("out").send("TOLD", {"n": 1})
+            await app.emit("SAID", {"n": 2}, id="said")
+
+        async with app:
+            await app.emit("GO")
+            await begun.wait()
+            closing = asyncio.create_task(app.close())
+            while app._service is not None:
+                await asyncio.sleep(0)
+            go.set()
+            await closing
+        async with app_with(**store) as app:
+            assert [one.body for one in await sent(1)] == [b'{"n":1}']
+            assert (await app.event("said")).event.type == "SAID"
+            assert await letters(app) == []
+
     async def test_emitted_events_go_where_their_types_go(self):
         async with app_with() as app:
             await app.deploy(EMITS)

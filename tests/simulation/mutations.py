@@ -366,13 +366,13 @@ MUTATIONS = (
     ),
     # 1. Accepted means durable, also by a bus
     mutation(
-        1, "a message is acknowledged and not stored", "runtime.intake:Intake._take",
+        1, "a message is acknowledged and not stored", "runtime.intake:Intake._store",
         "self._answered(lot, await self._takes.accept(events))",
         "pass",
         "bus.early",
     ),
     mutation(
-        1, "a message that nobody can read leaves no letter", "runtime.intake:Intake._take",
+        1, "a message that nobody can read leaves no letter", "runtime.intake:Intake._store",
         "await self._takes.bury(letters)",
         "pass",
         "bus.early",
@@ -422,7 +422,7 @@ MUTATIONS = (
         "outbox.lost", "outbox.left", store="sqlite",
     ),
     mutation(
-        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Lane._sent",
+        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Lane._one_by_one",
         "dead.append(self._letter(one, error))",
         "pass",
         "outbox.lost",

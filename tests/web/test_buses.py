@@ -90,7 +90,7 @@ async def test_the_description_names_what_comes_in_and_goes_out(app, http):
     await until_sent(http)
     document = (await http.get("/asyncapi.json")).json()
     assert document["asyncapi"] == "3.0.0"
-    assert set(document["servers"]) == {"http", "in", "out"}
+    assert set(document["servers"]) == {"ostinato", "in", "out"}
     assert document["operations"]["receive-in-orders"]["channel"] == {
         "$ref": "#/channels/in-orders"
     }

@@ -12,7 +12,8 @@ from typing import Any
 from ostinato.app.connectors import Connector
 from ostinato.app.event_types import EventType
 from ostinato.config import BusSettings
-from ostinato.core.routes import is_wild, types_like
+from ostinato.config.kinds import without_secrets
+from ostinato.core.routes import Likes, is_wild
 from ostinato.definitions.document import Document
 
 Data = dict[str, Any]
@@ -54,7 +55,7 @@ class Described:
             "asyncapi": "3.0.0",
             "info": {"title": "Ostinato", "version": self.version},
             "defaultContentType": CONTENT,
-            "servers": {"http": _server(self.address, "http")} | dict(self._servers()),
+            "servers": {"ostinato": _server(self.address, "http")} | dict(self._servers()),
             "channels": channels,
             "operations": operations,
             "components": {"messages": self.messages, "schemas": self.schemas},
@@ -66,7 +67,7 @@ class Described:
 
     def _ways(self) -> Iterator[tuple[str, Data, Data]]:
         """Each channel, and what is done with it."""
-        yield self._way("events", "receive", "http", "/events", self._heard(None))
+        yield self._way("events", "receive", "ostinato", "/events", self._heard(None))
         for name, each in self.connectors.items():
             for inlet in each.inlets:
                 heard = self._heard(name)
@@ -107,7 +108,7 @@ class Described:
 
     def _goes(self, type: str, bus: str) -> bool:
         send = self.connectors[bus].settings.send
-        return bool(send) and types_like(send).fullmatch(type) is not None
+        return Likes(send).fit(type)
 
     def _message(self, type: str) -> str:
         key = _plain(type)
@@ -161,7 +162,7 @@ def _host(settings: BusSettings) -> str:
     for member in ("servers", "endpoint", "url"):
         value = getattr(settings, member, None)
         if value:
-            return re.sub(r"//[^/@]*@", "//", str(value))
+            return without_secrets(str(value))
     region = getattr(settings, "region", None)
     return f"{settings.kind}.{region}.amazonaws.com" if region else settings.kind
 
@@ -170,5 +171,5 @@ def _address(settings: BusSettings) -> str | None:
     for member in ("topic", "queue", "bus", "place", "url"):
         value = getattr(settings, member, None)
         if value:
-            return str(value)
+            return without_secrets(str(value))
     return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato.app.asyncapi import Described
-from ostinato.app.connectors import NUMBERED, OWN_NAME, Connector, Connectors
+from ostinato.app.connectors import NUMBERED, Connector, Connectors
 from ostinato.app.doing import Doing
 from ostinato.app.event_types import EventType
 from ostinato.app.hooks import BusHooks
@@ -17,7 +17,7 @@ from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
 from ostinato.bus import adapter
 from ostinato.core.cloudevents import Event, Limits
-from ostinato.core.routes import OWN
+from ostinato.core.routes import OWN, OWN_NAME
 from ostinato.core.views import View
 from ostinato.errors import UsageError
 from ostinato.ports import DeadLetter, Outgoing

@@ -13,7 +13,7 @@ from ostinato.core.codec import encode_value
 from ostinato.core.graph import Graph
 from ostinato.core.model import WaitEvent
 from ostinato.core.patterns import PatternIndex
-from ostinato.core.routes import is_wild
+from ostinato.core.routes import is_wild, wildcard_of
 from ostinato.core.schedules import Plan
 from ostinato.core.triggers import Trigger
 from ostinato.definitions.document import Document, TriggerSpec
@@ -76,7 +76,7 @@ class DeployedWorkflows:
         if spec.bus is not None:
             wanted["bus"] = [{"exists": False}] if spec.bus == "memory" else [spec.bus]
         if wild or not wanted:
-            wanted["type"] = [{"wildcard": type}] if wild else [type]
+            wanted["type"] = [{"wildcard": wildcard_of(type)}] if wild else [type]
         self._any_wild = self._any_wild or wild
         index = self._wild if wild else self._listening.setdefault(type, PatternIndex())
         index.add(name, wanted)

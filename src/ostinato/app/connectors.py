@@ -21,6 +21,8 @@ from ostinato.core.cloudevents import (
     arrived,
     event_value,
     from_http,
+    numbered,
+    sound,
     to_message,
     wrapped,
 )
@@ -28,7 +30,7 @@ from ostinato.core.expressions import Template, parse_template
 from ostinato.core.letters import INCOMING
 from ostinato.core.model import Emit
 from ostinato.core.patterns import Pattern
-from ostinato.core.routes import Routes
+from ostinato.core.routes import OWN_NAME, Routes
 from ostinato.definitions.document import Body, Document
 from ostinato.errors import (
     DefinitionError,
@@ -42,9 +44,12 @@ from ostinato.errors import (
 from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Outlet
 from ostinato.runtime.letters import encoded_reasons
+from ostinato.telemetry.logger import logger
 
-OWN_NAME = "memory"
-"""The name of an engine's own triggers, where a bus is named."""
+log = logger("ostinato.buses")
+
+BYE = 5.0
+"""Seconds in which an outlet must have closed."""
 
 NUMBERED = ("sqs", "bullmq", "eventbridge")
 """``QueueType`` of the message-bus connector: 0, 1, 2."""
@@ -96,12 +101,13 @@ class Connector:
         if own is None:
             return self._reader.events(message, self._now())
         made = own(message)
-        several = made if isinstance(made, list | tuple) else () if made is None else (made,)
-        return [arrived(self._made(each, message), self.name) for each in several]
+        several: Iterable[Any] = () if made is None else _several(made)
+        events = [self._made(each, message) for each in several]
+        return [arrived(event, self.name) for event in numbered(events, message.id)]
 
     def _made(self, made: Any, message: Message) -> Event:
         if isinstance(made, Event):
-            return made
+            return sound(made, self._limits)
         if not isinstance(made, dict):
             raise UsageError(f"adapt_to gave {type(made).__name__}, not an event or {{type, data}}")
         now = self._now() if message.time is None else message.time
@@ -118,7 +124,7 @@ class Connector:
         """Of a message that cannot be read; the same for the same message."""
         now = self._now()
         event = wrapped(message, self.name, self._new_id(), now)
-        told = msgspec.json.encode([self.name, message.place, message.id, message.body])
+        told = msgspec.json.encode([self.name, event.id if message.id else "", event.data])
         problems = error.problems if isinstance(error, OstinatoError) else ()
         why = str(error) if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
         return DeadLetter(
@@ -131,8 +137,7 @@ class Connector:
     def write(self, event: Event) -> Message:
         own = self.hooks.writer_of(event)
         if own is not None:
-            made = own(event)
-            return made if made.id else msgspec.structs.replace(made, id=event.id)
+            return _sound(own(event), event)
         place = event.type if self._by_type else ""
         return to_message(event, self._form, place=place, key=self._key_of(event))
 
@@ -201,8 +206,13 @@ class Sender:
         raise UsageError(f"{self.connector.name} is sent to; what comes in has inlets of its own")
 
     async def close(self) -> None:
+        """Whoever hangs up is not held up by a bus that does not answer."""
         self._open = False
-        await self.outlet.close()
+        try:
+            async with asyncio.timeout(BYE):
+                await self.outlet.close()
+        except Exception as error:
+            log.warning("outlet.not_closed", bus=self.connector.name, error=str(error))
 
 
 class Connectors:
@@ -258,6 +268,23 @@ class Connectors:
     async def hang_up(self) -> None:
         for sender in self.senders.values():
             await sender.close()
+
+
+def _several(made: Any) -> Iterable[Any]:
+    one = isinstance(made, Event | dict | str | bytes) or not isinstance(made, Iterable)
+    return (made,) if one else made
+
+
+def _sound(made: Any, event: Event) -> Message:
+    """A message that somebody's own code has made; without an id it has the event's. Raises
+    ``UsageError``."""
+    if not isinstance(made, Message):
+        raise UsageError(f"adapt_from gave {type(made).__name__}, not a Message")
+    try:
+        checked = msgspec.convert(msgspec.structs.asdict(made), Message)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"adapt_from gave a Message that is none: {error}") from error
+    return checked if checked.id else msgspec.structs.replace(checked, id=event.id)
 
 
 def _unknown(bus: str, found: Iterable[str]) -> str:

@@ -51,7 +51,7 @@ class Doing(Finding):
         """
         given = arguments if input is UNSET else input
         name = str(getattr(workflow, "name", workflow))
-        if self._service is None:
+        if self._service is None and not self._drains:
             return await find_server(self.settings).start(name, given, uid, None)
         return await self.start_run(name, given, uid=uid)
 
@@ -118,7 +118,7 @@ class Doing(Finding):
 
         When this app is not open, the server on its store accepts it.
         """
-        if self._service is None:
+        if self._service is None and not self._drains:
             members = {"id": id or self.new_id(), "source": source, "type": type}
             about = {} if subject is None else {"subject": subject}
             given = {} if data is None else data

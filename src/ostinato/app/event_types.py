@@ -35,9 +35,12 @@ class EventType(Generic[T]):
         return TypeAdapter(self.model)
 
     def encode(self, data: Any) -> Any:
-        """The data as JSON values. Raises ``InvalidInput`` for what is none of the model."""
-        self.decode(data)
-        return self._adapter.dump_python(data, mode="json", by_alias=True)
+        """The data as JSON values, in the model's form. Raises ``InvalidInput`` for what is none of
+        it, also for a model that was made without being checked."""
+        if not isinstance(data, dict | list):
+            self.decode(data)
+            data = self._adapter.dump_python(data, mode="json", by_alias=True, warnings=False)
+        return self._adapter.dump_python(self.decode(data), mode="json", by_alias=True)
 
     def decode(self, data: Any) -> T:
         """The model, of JSON values. Raises ``InvalidInput``."""

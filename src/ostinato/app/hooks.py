@@ -3,11 +3,13 @@ written."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ostinato.core.cloudevents import Event, Message
-from ostinato.core.routes import types_like
+from ostinato.core.routes import Likes
+from ostinato.errors import UsageError
 
 Wanted = Callable[[Event], bool]
 ReadMessage = Callable[[Message], "Event | dict[str, Any] | Iterable[Any] | None"]
@@ -30,6 +32,7 @@ class BusHooks:
     def filter(self, wanted: Wanted) -> Wanted:
         """Events for which one such function gives False are dropped: acknowledged, counted, and
         not stored."""
+        _refuse_async(wanted, "filter")
         self.filters.append(wanted)
         return wanted
 
@@ -54,13 +57,20 @@ class BusHooks:
         return all(wanted(event) for wanted in self.filters)
 
 
+def _refuse_async(function: Callable[..., Any], what: str) -> None:
+    if inspect.iscoroutinefunction(function):
+        name = getattr(function, "__name__", what)
+        raise UsageError(f"{what} {name} is async; it runs between messages: write it as a `def`")
+
+
 def _registering(table: list[tuple[Any, Any]], names: tuple[str, ...]) -> Callable[[F], F]:
     def register(function: F) -> F:
-        table.append((types_like(names or ("*",)), function))
+        _refuse_async(function, "adapter")
+        table.append((Likes(names or ("*",)), function))
         return function
 
     return register
 
 
 def _first(table: list[tuple[Any, Any]], name: str) -> Any:
-    return next((function for fits, function in table if fits.fullmatch(name)), None)
+    return next((function for fits, function in table if fits.fit(name)), None)

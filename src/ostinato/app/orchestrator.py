@@ -316,8 +316,10 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
             return
         try:
             if service is not None:
+                self._draining = service
                 await service.stop(drain)
         finally:
+            self._draining = None
             await self._leave()
             await self._http.close()
             await self._connected.hang_up()

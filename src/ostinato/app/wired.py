@@ -22,6 +22,7 @@ from ostinato.runtime.http import HttpJobs
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.lease import Steady, steady
 from ostinato.runtime.service import Service
+from ostinato.runtime.slots import AT_WORK
 
 
 class Wired:
@@ -46,6 +47,7 @@ class Wired:
         self._steady: Steady = steady
         self._identity = identity or Identity()
         self._service: Service | None = None
+        self._draining: Service | None = None
         self._at_work = asyncio.Event()  # it takes events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._documents: list[dict[str, Any]] = []
@@ -80,8 +82,15 @@ class Wired:
     @property
     def service(self) -> Service:
         if self._service is None:
+            if self._drains and self._draining is not None:
+                return self._draining
             raise self._nobody()
         return self._service
+
+    @property
+    def _drains(self) -> bool:
+        """Whether this is said by a handler that a stop lets end: it may say what it has to."""
+        return self._draining is not None and AT_WORK.get()
 
     def _nobody(self) -> NothingIsRunning:
         return NothingIsRunning(

@@ -5,31 +5,37 @@ A new member is one new line here; a new kind a table, and an adapter in ``ostin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from ostinato.config.given import Given
 from ostinato.config.kinds import (
+    ADDRESS,
     COUNT,
     DURATION,
     FLAG,
+    HOSTS,
     LEASE,
     MAP,
     OPTIONS,
+    PLACE,
+    PLACES,
     SECRET,
     SERVER,
     TEXT,
     TEXTS,
-    URL,
     one_of,
 )
 from ostinato.config.table import Setting, row, rows_of
 from ostinato.errors import Problem, SettingsError
 
 BUS = "bus."
+
+NAME = re.compile(r"(?!memory$)[a-z][a-z0-9_-]{0,39}")
+NAMED = "small letters, digits, - and _; `memory` is the engine's own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +44,7 @@ class BusSettings:
 
     name: str = ""
     kind: str = ""
-    receive: tuple[str, ...] = row((), TEXTS, "where messages come in: topics, queues")
+    receive: tuple[str, ...] = row((), PLACES, "where messages come in: topics, queues")
     send: tuple[str, ...] = row(
         (), TEXTS, "types of events that runs emit and that go out here; * stands for any letters"
     )
@@ -54,7 +60,7 @@ class BusSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings(BusSettings):
-    servers: str = row("127.0.0.1:9092", TEXT, "brokers, as host:port,host:port")
+    servers: str = row("127.0.0.1:9092", HOSTS, "brokers, as host:port,host:port")
     group: str = row("ostinato", TEXT, "the consumer group")
     since: str = row("earliest", one_of("earliest", "latest"), "where a new group begins")
     topic: str | None = row(None, TEXT, "where events go out; none: the topic of their type's name")
@@ -80,7 +86,7 @@ class AwsSettings(BusSettings):
     machine's role."""
 
     region: str | None = row(None, TEXT, "the region; none: as AWS_REGION or the profile says")
-    endpoint: str | None = row(None, URL, "another address of the service, for tests and proxies")
+    endpoint: str | None = row(None, ADDRESS, "another address of the service")
     access_key_id: str | None = row(None, TEXT, "instead of AWS's own ways to find credentials")
     secret_access_key: str | None = row(None, SECRET, "its secret")
     session_token: str | None = row(None, SECRET, "with temporary credentials")
@@ -88,7 +94,7 @@ class AwsSettings(BusSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsSettings(AwsSettings):
-    queue: str | None = row(None, TEXT, "where events go out: a queue's name or URL")
+    queue: str | None = row(None, PLACE, "where events go out: a queue's name or URL")
     key: str | None = row(
         None, TEXT, "message group in a FIFO queue, as ${ event.data.order }; none: its subject"
     )
@@ -130,7 +136,7 @@ class BullMqSettings(BusSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings(BusSettings):
-    url: str | None = row(None, URL, "where events are posted")
+    url: str | None = row(None, ADDRESS, "where events are posted")
     form: str = row(
         "cloudevents", one_of("cloudevents", "structured", "task", "data"), "how events are written"
     )
@@ -162,9 +168,12 @@ KINDS: Mapping[str, type[BusSettings]] = {
 Buses = Mapping[str, BusSettings]
 
 
-@cache
+def _rows(table: type[BusSettings]) -> Mapping[str, Setting]:
+    return {each.name: each for each in rows_of(table)}
+
+
 def bus_table(kind: str) -> Mapping[str, Setting]:
-    return {each.name: each for each in rows_of(KINDS[kind])}
+    return _rows(KINDS[kind])
 
 
 def is_secret(member: str) -> bool:
@@ -185,6 +194,9 @@ def read_buses(
             problems.append(
                 Problem("a bus is a table of its own", each.written, hint=f"[bus.{name}]")
             )
+        if not NAME.fullmatch(name):
+            problems.append(Problem(f"{name[:40]!r} is no name of a bus", each.written, hint=NAMED))
+            continue
         members = found.setdefault(name, {})
         if member:
             members[member] = each
@@ -202,18 +214,19 @@ def _read(
 ) -> tuple[BusSettings | None, list[Problem]]:
     said = members.pop("kind", None)
     kind = said.value if said is not None else before.kind if before is not None else name
-    if kind not in KINDS:
+    table = _table_of(kind) if isinstance(kind, str) else None
+    if table is None:
         written = f"bus.{name}.kind" if said is None else said.written
         hint = f"one of {', '.join(KINDS)}"
         return None, [Problem(f"no kind of bus is called {str(kind)[:60]!r}", written, hint=hint)]
     if before is None or before.kind != kind:
-        before = KINDS[kind](name=name, kind=kind)
+        before = table(name=name, kind=kind)
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for member, each in members.items():
-        setting = bus_table(kind).get(member)
+        setting = _rows(table).get(member)
         if setting is None:
-            problems.append(_unknown(kind, member, each))
+            problems.append(_unknown(kind, table, member, each))
             continue
         try:
             values[member] = setting.kind.read(each.value)
@@ -225,18 +238,31 @@ def _read(
     return replace(before, **values, origins={**before.origins, **origins}), []
 
 
-def _unknown(kind: str, member: str, given: Given) -> Problem:
+def _table_of(kind: str) -> type[BusSettings] | None:
+    """Of another package's kind, what its module has as ``Settings``."""
+    if kind in KINDS:
+        return KINDS[kind]
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="ostinato.buses", name=kind):
+        table: type[BusSettings] = getattr(entry.load(), "Settings", BusSettings)
+        return table
+    return None
+
+
+def _unknown(kind: str, table: type[BusSettings], member: str, given: Given) -> Problem:
     from difflib import get_close_matches
 
-    near = get_close_matches(member, bus_table(kind), n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(bus_table(kind)))}"
+    rows = _rows(table)
+    near = get_close_matches(member, rows, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(sorted(rows))}"
     return Problem(f"a bus of kind {kind} has no setting of this name", given.written, hint=hint)
 
 
 def bus_rows(bus: BusSettings) -> list[tuple[Setting, str, str]]:
     """Each setting of it, how its value is shown, and who gave it."""
     rows = []
-    for member, setting in bus_table(bus.kind).items():
+    for member, setting in _rows(type(bus)).items():
         named = replace(setting, name=f"{BUS}{bus.name}.{member}")
         rows.append((named, setting.shown(getattr(bus, member)), bus.origin(member)))
     return rows

@@ -174,8 +174,19 @@ def _show_keep_of(keep: KeepOf) -> str:
 def _url(value: Any) -> str:
     found = urlsplit(_text(value))
     if found.scheme not in ("http", "https") or not found.hostname:
-        raise _refuse(value, URL.form)
+        raise _refuse(_show_url(str(value)), URL.form)
     return found.geturl().rstrip("/")
+
+
+def _show_url(value: str) -> str:
+    """With neither user nor query: either may hold a secret."""
+    value = re.sub(r"(//)?[^/@\s]*(/[^@\s]*)?@", r"\1***@", value)
+    return re.sub(r"\?.*", "?***", value, flags=re.DOTALL)
+
+
+def without_secrets(value: str) -> str:
+    """An address as anybody may see it."""
+    return _show_url(value).replace("***@", "").removesuffix("?***")
 
 
 def _store(value: Any) -> str:
@@ -232,6 +243,10 @@ def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise _refuse(value, TEXTS.form)
     return tuple(_text(item) for item in value)
+
+
+def _once_each(value: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_texts(value)))
 
 
 def _listed(value: str) -> Any:
@@ -312,7 +327,7 @@ def _map(value: Any) -> Mapping[str, Any]:
     with contextlib.suppress(ValueError):
         value = json.loads(value) if isinstance(value, str) else value
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise _refuse(value, MAP.form)
+        raise SettingsError(f"does not fit; write {MAP.form}")  # and never show what stood there
     return dict(value)
 
 
@@ -328,7 +343,7 @@ _SERVER_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+.*")
 def _server(value: Any) -> str:
     text = _text(value)
     if not _SERVER_SCHEME.fullmatch(text):
-        raise _refuse(_show_store(text), SERVER.form)
+        raise _refuse(_show_url(text), SERVER.form)
     return text
 
 
@@ -368,14 +383,18 @@ DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
 LEASE = Kind("a duration from 1s on", _lease, _show_duration)
 KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
-URL = Kind("an address as http://127.0.0.1:8085", _url)
+URL = Kind("an address as http://127.0.0.1:8085", _url, _show_url)
+ADDRESS = Kind(URL.form, _url, _show_url, secret=True)
 STORE = Kind(
     "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:, or a list of them",
     _stores,
     _show_stores,
     True,
 )
-SERVER = Kind("an address as redis://127.0.0.1:6379", _server, _show_store, True)
+SERVER = Kind("an address as redis://127.0.0.1:6379", _server, _show_url, True)
+PLACES = Kind("a list of texts", _once_each, lambda texts: ", ".join(texts) or "none")
+PLACE = Kind("a text", _text, _show_url, True)
+HOSTS = Kind("a text", _text, _show_url, True)
 MAP = Kind("a map (as a variable: JSON)", _map, _show_map)
 OPTIONS = Kind("a map (as a variable: JSON)", _map, lambda held: _show_secrets(held), secret=True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")

@@ -16,7 +16,11 @@ def differ(first: Event, second: Event) -> bool:
         return True
     if bytes(first.data) == bytes(second.data):
         return False
-    return bool(msgspec.json.decode(first.data) != msgspec.json.decode(second.data))
+    return _plain(first) != _plain(second)
+
+
+def _plain(event: Event) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(event.data), order="sorted")
 
 
 def letter_id(event: Event) -> str:

@@ -9,15 +9,42 @@ OWN = ""
 """The engine's own triggers, in the place of a bus's name."""
 
 
+OWN_NAME = "memory"
+"""What they are called where a bus is named."""
+
+
 def is_wild(type: str) -> bool:
     """Whether this stands for several types: ``*`` is any number of letters."""
     return "*" in type
 
 
-def types_like(types: Sequence[str]) -> re.Pattern[str]:
-    """What fits any of these, whole."""
-    each = (re.escape(type).replace(r"\*", ".*") for type in types)
-    return re.compile("|".join(each), re.DOTALL)
+def wildcard_of(type: str) -> str:
+    """As the pattern language writes it: there stars stand alone, and a backslash is one of two."""
+    return re.sub(r"\*+", "*", type.replace("\\", r"\\"))
+
+
+class Likes:
+    """What fits any of these, whole; in time that grows with the text alone, whatever the stars."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self._plain = frozenset(type for type in types if not is_wild(type))
+        self._wild = [re.split(r"\*+", type) for type in types if is_wild(type)]
+
+    def fit(self, text: str) -> bool:
+        return text in self._plain or any(_fits(parts, text) for parts in self._wild)
+
+
+def _fits(parts: Sequence[str], text: str) -> bool:
+    first, *middle, last = parts
+    if not text.startswith(first) or len(text) < len(first) + len(last) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 class Routes:
@@ -30,17 +57,17 @@ class Routes:
         buses: Sequence[str] | None = None,
     ) -> None:
         self.buses = buses
-        self._out = [(bus, types_like(types)) for bus, types in (sends or {}).items() if types]
+        self._out = [(bus, Likes(types)) for bus, types in (sends or {}).items() if types]
 
     def of(self, type: str) -> tuple[str, ...]:
         """Where an event of this type goes that names no bus."""
         if not self._out:
             return _OWN_ONLY
-        return (OWN, *(bus for bus, types in self._out if types.fullmatch(type)))
+        return (OWN, *(bus for bus, types in self._out if types.fit(type)))
 
     def problem(self, bus: str) -> str:
         """Why an event cannot go out on this bus alone; empty when it can."""
-        if self.buses is None or bus in self.buses:
+        if self.buses is None or bus in self.buses or bus == OWN_NAME:
             return ""
         known = ", ".join(sorted(self.buses)) or "none"
         return (

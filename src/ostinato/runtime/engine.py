@@ -88,7 +88,7 @@ class Engine:
         self.outlets = Outlets(self.residents)
         self.epoch = 0
         self.now = 0  # of the tick: what is asked for it, and what it writes, is of one instant
-        self.stopping, self.unstored = False, STOPPED
+        self.stopping, self.deaf, self.unstored = False, False, STOPPED
         self.wake = asyncio.Event()
         self.drained = asyncio.Event()
         self.drained.set()
@@ -111,7 +111,7 @@ class Engine:
         return len(self.queue)
 
     def post(self, post: Post) -> None:
-        if self.stopping and post.answer is not None:
+        if self.deaf and post.answer is not None:
             raise Unready(self.unstored)
         self.queue.append(post)
         self.drained.clear()

@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ostinato.core.cloudevents import Event
-from ostinato.errors import BusError, NothingIsRunning, OstinatoError, StoreError, Unready
+from ostinato.errors import (
+    BusError,
+    NothingIsRunning,
+    OstinatoError,
+    Overtaken,
+    Refused,
+    StoreError,
+    Unready,
+    UsageError,
+)
 from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Received
 from ostinato.runtime.lots import Lot, Mouth
@@ -20,6 +29,11 @@ from ostinato.runtime.patience import Patience
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.intake")
+
+FAULTS = (
+    UsageError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError, Refused,
+)  # fmt: skip
+"""What no store that is away raises: somebody's adapter made what is no event."""
 
 TRIES, RETRY = 3, 0.1
 """How often an adapter may fail on a message, and seconds before the second try."""
@@ -94,34 +108,60 @@ class Intake:
         """Until it is stored: a store that is away is waited for."""
         lot = Lot(received, self._mouth)
         await self._read(lot)
-        events, letters, patience = lot.events, lot.letters(), Patience(0.1, 5.0)
+        patience = Patience(0.1, 5.0)
         while True:
             try:
-                if events:
-                    self._answered(lot, await self._takes.accept(events))
-                if letters:
-                    await self._takes.bury(letters)
+                await self._store(lot)
                 break
             except (StoreError, Unready, NothingIsRunning) as error:
                 log.warning("intake.delayed", inlet=self.inlet.name, error=str(error))
                 await asyncio.sleep(patience.lose())
                 await self._takes.at_work()
-        self.counts["dead"] += len(letters)
+        self.counts["dead"] += lot.failed
         self.counts["dropped"] += lot.dropped
         await self.inlet.done(received)
+
+    async def _store(self, lot: Lot) -> None:
+        if events := lot.events:
+            try:
+                self._answered(lot, await self._takes.accept(events))
+            except (NothingIsRunning, Overtaken):
+                raise
+            except FAULTS:
+                await self._one_by_one(lot)
+        if letters := lot.letters():
+            await self._takes.bury(letters)
 
     async def _read(self, lot: Lot) -> None:
         """An adapter may ask somebody who is away for a moment: all that failed is tried again at
         once, so that many of them take no longer than one."""
         patience = Patience(RETRY)
         for _ in range(TRIES - 1):
-            if not lot.read():
+            if not await lot.read():
                 return
             await asyncio.sleep(patience.lose())
-        lot.read()
+        await lot.read()
+
+    async def _one_by_one(self, lot: Lot) -> None:
+        """Somebody's event is none that can be stored: its message is a dead letter, and the others
+        go on."""
+        for number, one in enumerate(lot.received):
+            events = lot.events_of(number)
+            try:
+                if events:
+                    one.answers = list(await self._takes.accept(events))
+                    self._count(one.answers)
+            except (NothingIsRunning, Overtaken):
+                raise
+            except FAULTS as error:
+                lot.fail(number, error)
+            await asyncio.sleep(0)
 
     def _answered(self, lot: Lot, answers: Sequence[Any]) -> None:
         lot.answer(answers)
+        self._count(answers)
+
+    def _count(self, answers: Sequence[Any]) -> None:
         repeated = sum(answer.duplicate for answer in answers)
         self.counts["duplicate"] += repeated
         self.counts["accepted"] += len(answers) - repeated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -22,6 +23,10 @@ class Mouth(Protocol):
     def letter(self, message: Message, error: Exception) -> DeadLetter: ...
 
 
+TURN = 0.01
+"""Seconds for which messages are read in one go."""
+
+
 class Lot:
     """Read as often as somebody tries; what has been read stays so."""
 
@@ -31,16 +36,32 @@ class Lot:
         self._found: dict[int, Sequence[Event]] = {}
         self._errors: dict[int, Exception] = {}
 
-    def read(self) -> bool:
-        """Try what is not read. Whether another try may help."""
+    async def read(self) -> bool:
+        """Try what is not read; whoever else is at work has a turn now and then. Whether another
+        try may help."""
+        time = asyncio.get_running_loop().time
+        begun = time()
         for number, one in enumerate(self.received):
             if number not in self._found and not _is_final(self._errors.get(number)):
                 self._read(number, one.message)
+                if time() - begun > TURN:
+                    await asyncio.sleep(0)
+                    begun = time()
         return not all(map(_is_final, self._errors.values()))
+
+    def fail(self, number: int, error: Exception) -> None:
+        """It was read, and cannot be stored."""
+        self._found.pop(number, None)
+        self._errors[number] = error
+
+    def events_of(self, number: int) -> Sequence[Event]:
+        return self._found.get(number, ())
 
     def _read(self, number: int, message: Message) -> None:
         try:
             self._found[number] = self._mouth.read(message)
+        except asyncio.CancelledError as error:  # the adapter's own: nothing is awaited here
+            self._errors[number] = RuntimeError(repr(error))
         except Exception as error:  # also of an adapter that somebody has written
             self._errors[number] = error
         else:
@@ -58,6 +79,10 @@ class Lot:
         """Of what cannot be read."""
         failed = sorted(self._errors.items())
         return [self._mouth.letter(self.received[n].message, error) for n, error in failed]
+
+    @property
+    def failed(self) -> int:
+        return len(self._errors)
 
     @property
     def dropped(self) -> int:

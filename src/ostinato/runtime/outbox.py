@@ -34,12 +34,28 @@ MANY = 500
 HEAVY = 16 << 20
 """Bytes of events that are in hand at once, besides the first."""
 
+SOON = 5.0
+"""Seconds at most until those that a bus has not taken alone are tried again: others wait."""
+
 PAUSE = 1.0
 """Seconds before a bus that refused is tried again."""
 
 
+FAULTS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
+"""What somebody's code raises that meets an event which it cannot take; or a bus that is away."""
+
 REFUSALS = (DefinitionError, UsageError, Refused)
 """What is wrong with an event itself: no later try would be taken. The rest is tried again."""
+
+
+def _once_each(outgoing: list[Outgoing]) -> list[Outgoing]:
+    """Up to the first whose name was there before: a bus says by names what it has not."""
+    names: set[Pair] = set()
+    for number, one in enumerate(outgoing):
+        if _pair(one) in names:
+            return outgoing[:number]
+        names.add(_pair(one))
+    return outgoing
 
 
 class Outbox:
@@ -78,6 +94,14 @@ class Outbox:
     async def run_once(self, now: int) -> int:
         return sum([await lane.run_once(now) for lane in self.lanes.values() if lane.waiting])
 
+    async def rest(self, seconds: float) -> None:
+        """Nothing more is sent. What is on its way may arrive, and be noted as sent."""
+        for lane in self.lanes.values():
+            lane.resting = True
+        sending = [lane.sending for lane in self.lanes.values() if lane.sending is not None]
+        if sending:
+            await asyncio.wait(sending, timeout=seconds)
+
     async def close(self) -> None:
         for lane in self.lanes.values():
             await lane.close()
@@ -91,13 +115,14 @@ class Lane:
         self.name = name
         self.bus = bus
         self.waiting = False
+        self.resting = False
         self.trouble = ""
         self._patience = Patience(PAUSE, PAUSE if name == OWN else 30.0)
-        self._sending: asyncio.Task[None] | None = None
+        self.sending: asyncio.Task[None] | None = None
         self._left: frozenset[Pair] = frozenset()  # they stand in front, and hold nobody up
 
     async def run_once(self, now: int) -> int:
-        if not self.waiting or self._sending is not None:
+        if not self.waiting or self.sending is not None or self.resting:
             return 0
         self.waiting = False
         try:
@@ -105,8 +130,8 @@ class Lane:
         except BaseException:
             self.waiting = True  # what could not be read is there still
             raise
-        if outgoing:
-            self._sending = asyncio.create_task(
+        if outgoing := _once_each(outgoing):
+            self.sending = asyncio.create_task(
                 self._send(outgoing), name=f"ostinato-outbox-{self.name}"
             )
         return len(outgoing)
@@ -126,7 +151,7 @@ class Lane:
             if numbers:
                 await self.engine.ask(lambda answer: Keep(answer, sent=numbers, dead_letters=dead))
             if left:
-                await asyncio.sleep(self._patience.lose())
+                await asyncio.sleep(min(self._patience.lose(), SOON))
             else:
                 self._patience.regain()
         except (Unready, NothingIsRunning):
@@ -135,7 +160,7 @@ class Lane:
             self._delayed(f"{type(error).__name__}: {error}")
             await asyncio.sleep(self._patience.lose())
         finally:
-            self._sending = None
+            self.sending = None
             self.waiting = True  # there may be more
             self.engine.wake.set()
 
@@ -168,20 +193,32 @@ class Lane:
             return [
                 self._letter(one, refused[_pair(one)]) for one in outgoing if _pair(one) in refused
             ]
-        except REFUSALS:
-            pass
+        except (*REFUSALS, *FAULTS):
+            return await self._one_by_one(outgoing)
         else:
             self.trouble = ""
             return []
+
+    async def _one_by_one(self, outgoing: list[Outgoing]) -> list[DeadLetter]:
+        """A fault that others do not meet is that of its event; one that all meet is the bus's."""
         dead: list[DeadLetter] = []
+        odd: list[tuple[Outgoing, Exception]] = []
         for one in outgoing:
             try:
                 await self.bus.send([one.event])
             except NothingIsRunning:
                 raise
+            except Unsent as error:
+                if not error.refused:
+                    raise
+                dead.append(self._letter(one, error.refused[_pair(one)]))
             except REFUSALS as error:
                 dead.append(self._letter(one, error))
-        return dead
+            except FAULTS as error:
+                odd.append((one, error))
+        if odd and len(odd) + len(dead) == len(outgoing):
+            raise odd[0][1]
+        return [*dead, *(self._letter(one, error) for one, error in odd)]
 
     def _letter(self, one: Outgoing, error: Exception) -> DeadLetter:
         event, reason = one.event, f"{type(error).__name__}: {error}"
@@ -195,6 +232,6 @@ class Lane:
         )  # fmt: skip
 
     async def close(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        if self.sending is not None:
+            self.sending.cancel()
+            await asyncio.gather(self.sending, return_exceptions=True)

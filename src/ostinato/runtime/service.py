@@ -238,8 +238,7 @@ class Service:
 
     def _warn_when_near(self) -> None:
         """Once for each time that it fills."""
-        near = self.load >= NEAR * self.limits.ready
-        if near and not self._near:
+        if (near := self.load >= NEAR * self.limits.ready) and not self._near:
             log.warning("limit.near", what="ready jobs", count=self.load, setting="limits.ready")
         self._near = near
 
@@ -340,8 +339,7 @@ class Service:
 
     async def stop(self, drain: float | None = None) -> None:
         """Let running jobs end (``drain`` seconds), store what they say, hand the rest over."""
-        self.ready = False
-        self.engine.stopping = True
+        self.ready, self.engine.stopping = False, True
         self._room.set()
         self.jobs.offers.let_go()
         try:
@@ -350,6 +348,8 @@ class Service:
             await self._hand_over()
 
     async def _hand_over(self) -> None:
+        await self.outbox.rest(SETTLE)
+        self.engine.deaf = True
         cut_off = self.executor.cut_off()
         await self.executor.close()
         for run_id, key, attempt in cut_off:  # what it said by now stands before this
@@ -383,7 +383,7 @@ class Service:
         """Everything here is another process's by now: nothing more is stored, and who waits is
         told."""
         self.ready = False
-        self.engine.stopping, self.engine.unstored = True, LOST
+        self.engine.stopping, self.engine.deaf, self.engine.unstored = True, True, LOST
         self._room.set()
         await self.executor.close()
         await self._end()

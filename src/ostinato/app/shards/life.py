@@ -11,11 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from ostinato.app.buses import BusView, Door
-from ostinato.app.connectors import OWN_NAME
 from ostinato.app.marks import refuse_fewer
 from ostinato.app.shards.deploying import Deploying
 from ostinato.bus.memory import EVERY, MemoryBus
 from ostinato.core.cloudevents import Event
+from ostinato.core.routes import OWN_NAME
 from ostinato.core.shards import Mark, Marks, grows, next_marks, refuse_new
 from ostinato.errors import ConflictError, SettingsError
 from ostinato.ports import DeadLetter, Seat

@@ -15,6 +15,7 @@ from ostinato.core.cloudevents.event import (
     NoEventType,
     milliseconds,
     rfc3339,
+    sound,
 )
 from ostinato.core.cloudevents.forms import CONTROL_PLANE, DEFAULT_SOURCE
 from ostinato.core.cloudevents.messages import (
@@ -24,6 +25,7 @@ from ostinato.core.cloudevents.messages import (
     Message,
     Reader,
     arrived,
+    numbered,
     to_message,
     unwrapped,
     wrapped,
@@ -52,7 +54,9 @@ __all__ = [
     "from_http",
     "from_path",
     "milliseconds",
+    "numbered",
     "rfc3339",
+    "sound",
     "to_binary",
     "to_json",
     "to_message",

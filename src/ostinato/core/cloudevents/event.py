@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from ostinato.core.codec import encode_value
 from ostinato.errors import Problem, TooLarge, UsageError
 
 SHORTEST = '{"type": "ORDER_PLACED", "data": {}}'
@@ -50,6 +51,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     data: msgspec.Raw
     extensions: dict[str, str] | None = None
     description: str | None = None
+
+    @property
+    def bus(self) -> str | None:
+        """The bus that it came by, if one has brought it."""
+        return None if self.extensions is None else self.extensions.get("bus")
 
 
 ATTRIBUTES = frozenset({
@@ -146,6 +152,27 @@ def decoded(data: msgspec.Raw | bytes, member: str = "body") -> Any:
         raise MalformedBody(f"{member}: nested too deeply, at most {MAX_DEPTH}") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise MalformedBody(f"{member}: not JSON: {error}") from None
+
+
+def sound(event: Event, limits: Limits) -> Event:
+    """The same event, made by somebody's own code; its data may be any JSON value. Raises
+    ``UsageError`` for what could not be stored, or read again."""
+    data: Any = event.data
+    if not isinstance(data, msgspec.Raw | bytes):
+        data = encode_value(data)
+    extensions: Any = event.extensions or {}
+    if not isinstance(extensions, dict):
+        refuse("extensions", "a map of texts is needed")
+    for name, value in extensions.items():
+        text(name, "extensions", MAX_ID)
+        text(value, f"extensions.{name}", limits.event)
+    if event.subject is not None:
+        text(event.subject, "subject", MAX_SUBJECT)
+    return Event(
+        text(event.id, "id", MAX_ID), text(event.source, "source", MAX_SOURCE),
+        text(event.type, "type", MAX_TYPE), milliseconds(event.time), event.subject,
+        checked(data, limits.event), extensions or None, event.description,
+    )  # fmt: skip
 
 
 def _check_depth(value: Any, member: str) -> None:

@@ -7,14 +7,23 @@ EventBridge, of CloudEvents), and then what the bus is ``read`` by: see ``READIN
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from ostinato.core.cloudevents import forms, wire
-from ostinato.core.cloudevents.event import Event, Limits, MalformedBody, refuse, too_large
+from ostinato.core.cloudevents.event import (
+    MAX_ID,
+    MAX_SOURCE,
+    Event,
+    Limits,
+    MalformedBody,
+    refuse,
+    text,
+    too_large,
+)
 from ostinato.core.cloudevents.forms import EMPTY, Context, Members
 from ostinato.core.cloudevents.out import STRUCTURED, to_binary, to_structured
 from ostinato.core.cloudevents.records import from_records
@@ -56,9 +65,7 @@ class Reader:
             raise too_large("the message", size, self.limits.event)
         name = (lambda: message.id) if message.id else self.new_id
         context = Context(now if message.time is None else message.time, name, self.limits)
-        found = _read(message, context, self)
-        if len(found) > 1 and len({(event.source, event.id) for event in found}) < len(found):
-            found = [_numbered(event, n) for n, event in enumerate(found)]  # none had its own id
+        found = numbered(_read(message, context, self), message.id)
         return [arrived(event, self.bus) for event in found]
 
 
@@ -76,14 +83,21 @@ class _Wrapped(msgspec.Struct, omit_defaults=True):
 
 def wrapped(message: Message, bus: str, id: str, now: int) -> Event:
     """All of it, as an event that can be kept."""
-    held = _Wrapped(message.place, dict(message.headers), message.key)
+    headers = {_written(name): _written(value) for name, value in message.headers.items()}
+    key = None if message.key is None else _written(message.key)
+    held = _Wrapped(_written(message.place), headers, key)
     try:
         held.body = message.body.decode()
     except UnicodeDecodeError:
         held.base64 = message.body
     time = now if message.time is None else message.time
     data = msgspec.Raw(msgspec.json.encode(held))
-    return Event(message.id or id, bus, WRAPPED, time, None, data, {BUS: bus})
+    return Event(_written(message.id)[:MAX_ID] or id, bus, WRAPPED, time, None, data, {BUS: bus})
+
+
+def _written(text: str) -> str:
+    """What no encoding can write (half of a pair) is a question mark."""
+    return text.encode(errors="replace").decode()
 
 
 def unwrapped(event: Event) -> Message:
@@ -98,8 +112,14 @@ def arrived(event: Event, bus: str) -> Event:
     return msgspec.structs.replace(event, extensions={**(event.extensions or {}), BUS: bus})
 
 
-def _numbered(event: Event, number: int) -> Event:
-    return msgspec.structs.replace(event, id=f"{event.id}#{number}")
+def numbered(events: Sequence[Event], id: str) -> list[Event]:
+    """Several of one message that have no ids of their own, but all the message's."""
+    if sum(event.id == id for event in events) < 2:
+        return list(events)
+    return [
+        msgspec.structs.replace(event, id=f"{id}#{number}") if event.id == id else event
+        for number, event in enumerate(events)
+    ]
 
 
 # -- in ----------------------------------------------------------------------------------------
@@ -113,7 +133,8 @@ def _read(message: Message, context: Context, reader: Reader) -> list[Event]:
         return wire.from_body(message.body, context, headers["content-type"])
     members = _members(message.body)
     if (type := headers.get("eventtype")) and isinstance(members, dict):
-        return [forms.routed(members, type, msgspec.Raw(message.body), context)]
+        event = forms.routed(members, type, msgspec.Raw(message.body), context)
+        return [_as_sent(event, headers)]
     if isinstance(members, dict):
         if (inner := _notification(members)) is not None:
             return _read(_unwrapped(message, inner), context, reader)
@@ -122,6 +143,15 @@ def _read(message: Message, context: Context, reader: Reader) -> list[Event]:
         if "specversion" in members or ("detail-type" in members and "detail" in members):
             return [forms.read(members, context)]
     return [reader.reading(members, message, context, reader.bus)]
+
+
+def _as_sent(event: Event, headers: Mapping[str, str]) -> Event:
+    """Under the name that ``_attributed`` has written beside its type."""
+    id, source = headers.get("eventid"), headers.get("eventsource")
+    if not id or not source:
+        return event
+    named = {"id": text(id, "EventId", MAX_ID), "source": text(source, "EventSource", MAX_SOURCE)}
+    return msgspec.structs.replace(event, **named)
 
 
 _PREFIXES = ("ce-", "ce_")  # of HTTP, percent-encoded; of Kafka, as they are

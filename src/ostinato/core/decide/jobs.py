@@ -33,7 +33,7 @@ from ostinato.core.facts import (
 from ostinato.core.graph import Graph, Node
 from ostinato.core.labels import label_problem
 from ostinato.core.model import Call, Emit, End, Job, Kind, Run, Set, Task, WaitEvent, WaitUntil
-from ostinato.core.routes import Routes
+from ostinato.core.routes import OWN, OWN_NAME, Routes
 from ostinato.core.state import Scope, State, Step
 from ostinato.errors import ExpressionError, UsageError
 
@@ -174,7 +174,7 @@ def _buses(event: dict[str, Any], routes: Routes) -> tuple[str, ...]:
         return routes.of(event["type"])
     if not isinstance(bus, str) or (why := routes.problem(bus)):
         raise ExpressionError(f"emit.bus {why if isinstance(bus, str) else f'gave {bus!r:.80}'}")
-    return (bus,)
+    return (OWN if bus == OWN_NAME else bus,)
 
 
 def _headers(given: Any) -> dict[str, str] | None:
