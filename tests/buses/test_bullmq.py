@@ -206,9 +206,11 @@ class TestToNode:
             Message(body=b'{"n": %d}' % n, headers={"name": "A", **each})
             for n, each in enumerate(headers)
         ]
-        began = time.time()
         await sent(settings, *messages)
+        began = time.time()
+        seen: dict[int, float] = {}
         with node("worker.mjs", redis_server.url, queue) as program:
-            seen = [program.says("job")["job"]["data"]["n"] for _ in messages]
-        assert seen == [3, 2, 1, 0]
-        assert time.time() - began >= 1.5
+            while len(seen) < len(messages):
+                seen[program.says("job")["job"]["data"]["n"]] = time.time()
+        assert [n for n in seen if n] == [3, 2, 1]
+        assert seen[0] - began >= 1.4
