@@ -219,8 +219,7 @@ class TestOddJobs:
         app = app_on(settings.url, receive=[settings.queue])
         async with app:
             await events_of(app, 1)
-            while await finished(settings.url, settings.queue, "failed") < 1:
-                await asyncio.sleep(0.01)
+            await until(lambda: finished(settings.url, settings.queue, "failed"))
 
     async def test_a_lock_is_renewed_while_its_job_is_in_hand(self, settings, raw):
         quick = replace(settings, lock=timedelta(milliseconds=600))

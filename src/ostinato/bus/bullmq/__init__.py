@@ -8,10 +8,9 @@ together  commands that travel together
 
 from __future__ import annotations
 
-from redis.asyncio.connection import parse_url
-
 from ostinato.bus.bullmq.inlet import BullMqInlet
 from ostinato.bus.bullmq.outlet import BullMqOutlet
+from ostinato.bus.bullmq.server import is_address
 from ostinato.config.buses import BullMqSettings
 from ostinato.errors import SettingsError
 from ostinato.ports.buses import Inlet, Outlet
@@ -35,11 +34,9 @@ def form(settings: BullMqSettings) -> str:
 
 def _checked(settings: BullMqSettings) -> None:
     at = f"bus.{settings.name}"
-    try:
-        parse_url(settings.url)
-    except (ValueError, TypeError) as error:
+    if not is_address(settings.url):
         hint = "write redis://HOST:PORT, or rediss://HOST:PORT for TLS"
-        raise SettingsError(f"{at}.url is no address of a Redis; {hint}") from error
+        raise SettingsError(f"{at}.url is no address of a Redis; {hint}")
     for queue in (*settings.receive, *filter(None, [settings.queue])):
         if ":" in queue or not queue:
             raise SettingsError(f"{at}: no queue of BullMQ is called {queue!r}; it has no colon")

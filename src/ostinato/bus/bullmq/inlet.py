@@ -199,8 +199,10 @@ class BullMqInlet:
     async def _refused(self, job: Any, token: str, error: Exception) -> None:
         """Its lock is lost; or children of it have failed, and so has it."""
         log.warning("bullmq.not_completed", queue=self.name, job=job.id, error=str(error))
-        with suppress(TypeError):  # of the library, for a job that is not ours
+        try:
             await job.moveToFailed(error, token)
+        except TypeError as lost:  # of the library, for a job that is not ours
+            log.info("bullmq.not_ours", queue=self.name, job=job.id, error=str(lost))
 
     async def close(self) -> None:
         client, self._client = self._client, None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import redis.exceptions as faults
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -22,6 +23,14 @@ AWAY = (faults.RedisError, OSError)
 
 SILENCE = 15.0
 """Seconds in which Redis must answer; longer than it is asked to wait."""
+
+
+def is_address(url: str) -> bool:
+    try:
+        parse_url(url)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 async def connected(settings: BullMqSettings) -> Redis:
