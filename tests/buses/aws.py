@@ -54,22 +54,22 @@ def app_with(*tables: dict[str, Any]) -> App:
     return app
 
 
-async def until(found: Callable[[], Awaitable[Any]]) -> Any:
+async def until(found: Callable[[], Awaitable[Any]], within: float = 30) -> Any:
     """What is found, once there is something."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(within):
         while not (value := await found()):
             await asyncio.sleep(0.01)
         return value
 
 
-async def events(app: App, count: int = 1) -> list[Event]:
+async def events(app: App, count: int = 1, within: float = 30) -> list[Event]:
     """In the order in which they were stored, once there are so many."""
 
     async def enough() -> list[Any] | None:
         stored = await app.events(EventQuery(), Page(1_000))
         return stored if len(stored) >= count else None
 
-    return [one.event for one in reversed(await until(enough))]
+    return [one.event for one in reversed(await until(enough, within))]
 
 
 async def letters(app: App, count: int = 1) -> list[Any]:

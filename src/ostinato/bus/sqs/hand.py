@@ -39,7 +39,7 @@ class Hand:
 
     def take(self, received: Iterable[Received]) -> None:
         self._held.update((one.handle, one) for one in received)
-        if self._held and self._beat is None:
+        if self._held and (self._beat is None or self._beat.done()):
             self._beat = asyncio.create_task(self._hide(), name=f"ostinato-{self._queue.name}")
 
     async def done(self, received: Sequence[Received]) -> None:
