@@ -106,3 +106,18 @@ def new_database(_databases):
     """Makes URLs of databases that have the tables, and nothing in them."""
     yield _databases.take
     _databases.give_back()
+
+
+# One Kafka broker for the tests of a process.
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    from tests.servers.kafka import kafka
+    from tests.servers.postgres import Missing
+
+    try:
+        with kafka() as server:
+            yield server
+    except Missing as error:
+        pytest.skip(f"missing Kafka: {error}")
