@@ -44,18 +44,20 @@ def put_all(server, topic, messages, **more):
     assert failed == []
 
 
-def records(server, topic, count):
-    """So many, from the beginning, read by a consumer that is not ours."""
+def records(server, topic, count, about=id):
+    """So many that differ in what they are ``about``, from the beginning, read by a consumer that
+    is not ours."""
     config = {"bootstrap.servers": server.servers, "group.id": f"w-{time.time_ns()}",
               "auto.offset.reset": "earliest", "enable.auto.commit": False,
               "logger": Quiet()}  # fmt: skip
-    consumer, found = Consumer(config), []
+    consumer, found, different = Consumer(config), [], set()
     consumer.subscribe([topic])
     until = time.monotonic() + SOON
-    while len(found) < count and time.monotonic() < until:
+    while len(different) < count and time.monotonic() < until:
         if (record := consumer.poll(1)) is not None:
             assert record.error() is None, record.error()
             found.append(record)
+            different.add(about(record))
     consumer.close()
     return found
 
