@@ -9,7 +9,6 @@ each message. The last line is JSON. Files are in the working directory.
 
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -17,12 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from confluent_kafka import Producer  # noqa: E402
+from confluent_kafka import Producer
 
-from ostinato import App  # noqa: E402
-from ostinato.config import Settings, override_settings  # noqa: E402
-from ostinato.ports import RunQuery  # noqa: E402
-from tests.servers.kafka import kafka  # noqa: E402
+from ostinato import App
+from ostinato.config import override_settings
+from ostinato.ports import RunQuery
+from tests.servers.kafka import kafka
 
 PARTITIONS = 4
 STEP = {"workflow": "step", "on": [{"event": "ORDERS"}],
@@ -104,4 +103,4 @@ async def main(count, rounds, idle):
 
 if __name__ == "__main__":
     given = [int(each) for each in sys.argv[1:]]
-    asyncio.run(main(*given, *(50_000, 3, 60)[len(given):]))
+    asyncio.run(main(*given, *(50_000, 3, 60)[len(given) :]))

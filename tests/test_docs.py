@@ -5,6 +5,8 @@ A comment in front of a fence says what to do with it:
     <!-- file: hello.yaml -->  put it there under this name
     <!-- serve -->             a server, as in a terminal of its own: it runs until the page ends or
                                serves anew; `PID` in later fences is its process
+
+A page that has ``$DATABASE`` or ``$KAFKA`` in it gets a real one.
 """
 
 import os
@@ -113,6 +115,8 @@ def test_samples_run(page, tmp_path, request):
     if named := [one for one in ("DATABASE", "SECOND") if f"${one}" in page.read_text()]:
         new_database = request.getfixturevalue("new_database")
         env = ENV | {one: new_database() for one in named}
+    if "$KAFKA" in page.read_text():
+        env = env | {"KAFKA": request.getfixturevalue("kafka_server").servers}
     with Terminal(tmp_path, env) as terminal:
         for fence in fences(page):
             if fence.file:

@@ -147,7 +147,7 @@ def waiting(width):
 
     async def measured():
         keepers = [asyncio.create_task(keep()) for _ in range(width)]
-        while done["steps"] < width:  # noqa: ASYNC110 - about one step of each
+        while done["steps"] < width:
             await asyncio.sleep(0.01)
         before, meter = done["steps"], counted()
         await asyncio.sleep(WINDOW)

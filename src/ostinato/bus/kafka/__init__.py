@@ -3,15 +3,17 @@
 The client is the vendor's blocking one, each in a thread of its own: it fetches ahead and sends in
 batches by itself, so that one hand-over carries hundreds of messages.
 
-link    how brokers are spoken to      held    what is in hand of one partition
-inlet   the consumer                   outlet  the producer
+link      how brokers are spoken to   held      what is in hand of one partition
+consumer  the inlet                   producer  the outlet
 """
 
 from __future__ import annotations
 
-from ostinato.bus.kafka.inlet import KafkaInlet
+from confluent_kafka import Consumer, KafkaError, Producer
+
+from ostinato.bus.kafka.consumer import KafkaInlet
 from ostinato.bus.kafka.link import Link
-from ostinato.bus.kafka.outlet import KafkaOutlet
+from ostinato.bus.kafka.producer import KafkaOutlet
 from ostinato.config.buses import KafkaSettings
 from ostinato.ports.buses import Inlet, Outlet
 
@@ -20,11 +22,20 @@ READS = "place"
 
 def inlets(settings: KafkaSettings) -> list[Inlet]:
     link = Link(settings)
-    return [KafkaInlet(link)] if settings.receive else []
+    if not settings.receive:
+        return []
+    link.check(Consumer, link.consuming(_nobody))
+    return [KafkaInlet(link)]
 
 
 def outlet(settings: KafkaSettings) -> Outlet:
-    return KafkaOutlet(Link(settings))
+    link = Link(settings)
+    link.check(Producer, link.producing(_nobody))
+    return KafkaOutlet(link)
+
+
+def _nobody(error: KafkaError) -> None:
+    pass
 
 
 def by_type(settings: KafkaSettings) -> bool:

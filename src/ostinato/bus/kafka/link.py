@@ -9,7 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from ostinato.config.buses import KafkaSettings
 from ostinato.errors import BusError, SettingsError
@@ -78,6 +78,17 @@ class Link:
             **self.options,
         }
 
+    def check(self, kind: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> None:
+        """What the client itself says of its options; it is given no address, and ends at once."""
+        if self.options:
+            try:
+                client = kind(config | {"bootstrap.servers": ""})
+            except (KafkaException, TypeError, ValueError) as error:
+                why = error.args[0].str() if isinstance(error, KafkaException) else error
+                raise SettingsError(f"{self.where}: {why}") from None
+            if isinstance(client, Consumer):
+                client.close()
+
     def error(self, error: KafkaError, topic: str = "") -> BusError:
         """With what there is to do about it."""
         code, said = error.code(), error.str()
@@ -127,8 +138,9 @@ class Client:
         if self.trouble is None or error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.trouble = error
 
-    def has(self, client: Any, topic: str, seconds: float = ANSWER) -> bool:
+    def has(self, client: Any, topic: str, seconds: float | None = None) -> bool:
         """Whether there is this topic. Raises ``BusError`` when no broker answers."""
+        seconds = ANSWER if seconds is None else seconds
         until = monotonic() + seconds
         while True:
             try:

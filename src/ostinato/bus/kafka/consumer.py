@@ -27,6 +27,10 @@ PATIENCE = 5.0
 STILL = 2.0
 """Seconds without a fetch, after which a consumer shows the group that it lives."""
 
+LOOK = 60.0
+"""Seconds after which a consumer to whom nothing comes looks for its topics. The client would be
+silent about one that was deleted."""
+
 AHEAD = 500
 """Messages that may come in meanwhile."""
 
@@ -39,14 +43,13 @@ class Member(Client):
         self._held: dict[tuple[str, int], Held] = {}
         self._ready: deque[Received] = deque()
         self._paused = False
+        self._looked = 0.0
         self._consumer: Consumer | None = None
 
     def open(self) -> None:
         topics = list(self.link.settings.receive)
         consumer = self._consumer = Consumer(self.link.consuming(self._troubled))
-        for topic in topics:
-            if not topic.startswith("^") and not self.has(consumer, topic):
-                raise self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
+        self._look(consumer)
         lost = self._lost
         consumer.subscribe(topics, on_assign=self._assigned, on_revoke=lost, on_lost=lost)
 
@@ -110,9 +113,16 @@ class Member(Client):
         return Received(message, (held, offset))
 
     def _see(self, consumer: Consumer) -> None:
-        """Whether nothing came because nobody is there."""
-        if self.trouble is not None:
-            self.has(consumer, self.link.settings.receive[0], STILL)
+        """Whether nothing came because nobody is there, or the topic has gone."""
+        if self.trouble is not None or monotonic() - self._looked > LOOK:
+            self._look(consumer, STILL)
+
+    def _look(self, consumer: Consumer, seconds: float | None = None) -> None:
+        """Whether all topics are there; of a pattern nobody knows."""
+        for topic in self.link.settings.receive:
+            if not topic.startswith("^") and not self.has(consumer, topic, seconds):
+                raise self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
+        self._looked = monotonic()
 
     def done(self, received: Sequence[Received]) -> None:
         touched = {}
