@@ -78,15 +78,17 @@ class TestSettings:
         ("more", "why"),
         [
             ({"username": "u"}, "belong together"),
+            ({"topic": "my orders"}, "no name of a topic"),
+            ({"receive": ["a/b"]}, "no name of a topic"),
             ({"options": {"no.such.thing": 1}}, "no.such.thing"),
             ({"options": {"session.timeout.ms": "soon"}}, "session.timeout.ms"),
             ({"tls": True, "options": {"ssl.ca.location": "/nowhere"}}, "ssl.ca.location failed"),
         ],
     )
     async def test_what_cannot_be_right_is_refused_at_the_start(self, more, why):
-        given = {f"bus.kafka.{name}": value for name, value in more.items()}
+        given = {f"bus.kafka.{name}": value for name, value in ({"receive": ["t"]} | more).items()}
         with pytest.raises(SettingsError, match=why):
-            async with app_with(**given, **{"bus.kafka.receive": ["t"]}):
+            async with app_with(**given):
                 pass
 
     async def test_options_win(self):

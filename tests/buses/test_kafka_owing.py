@@ -152,6 +152,22 @@ async def test_a_second_consumer_need_not_wait_for_one_that_lags(
         assert await take(second, 5)
 
 
+@pytest.mark.parametrize("still", [0.05, 60.0])
+async def test_a_name_that_another_process_has_is_said(
+    kafka_server, topic, reader, monkeypatch, still
+):
+    """Once, by the client: whether it comes to one who fetches, or to one who is idle."""
+    monkeypatch.setattr(consumer, "STILL", still)
+    orders = topic()
+    options = {"group.instance.id": "one"}
+    first = await reader(orders, options=options)
+    assert list(await first.fetch(1)) == []
+    second = await reader(orders, options=options)
+    assert list(await second.fetch(1)) == []
+    with pytest.raises(BusError, match="give each its own"):
+        await _work_on(first)
+
+
 async def test_two_groups_get_everything_each(kafka_server, topic, reader):
     orders = topic()
     put_all(kafka_server, orders, numbered(10))

@@ -17,9 +17,6 @@ from ostinato.bus.kafka.link import SLICE, Client, Link, close, in_thread
 from ostinato.core.cloudevents import Message
 from ostinato.errors import BusError
 from ostinato.ports.buses import Received
-from ostinato.telemetry.logger import logger
-
-log = logger("ostinato.kafka")
 
 PATIENCE = 5.0
 """Seconds that a fetch waits for its first message."""
@@ -89,7 +86,7 @@ class Member(Client):
         for record in records:
             if (error := record.error()) is None:
                 self._ready.append(self._received(record))
-            elif not error.retriable() and error.code() != KafkaError._MAX_POLL_EXCEEDED:
+            elif not error.retriable() and error.code() not in _HARMLESS:
                 failed = failed or self.link.error(error, record.topic() or "")
         if failed is not None:
             raise failed
@@ -178,6 +175,7 @@ class Member(Client):
             consumer.close()  # which commits what is done
 
 
+_HARMLESS = frozenset({KafkaError._MAX_POLL_EXCEEDED, KafkaError._PARTITION_EOF})
 _NOT_OURS = frozenset({KafkaError._STATE, KafkaError._UNKNOWN_PARTITION})
 
 
@@ -195,17 +193,21 @@ class KafkaInlet:
         self._thread: ThreadPoolExecutor | None = None
         self._member = Member(link)
         self._living: asyncio.Task[None] | None = None
+        self._failed: BusError | None = None
         self._asked = 0.0
 
     async def open(self) -> None:
         await self.close()
         self._member = Member(self._link)
         self._thread = ThreadPoolExecutor(1, "ostinato-kafka-in")
+        self._failed = None
         await self._do(self._member.open)
         self._asked = monotonic()
         self._living = asyncio.create_task(self._live(), name=f"ostinato-kafka-{self.name}")
 
     async def fetch(self, most: int) -> Sequence[Received]:
+        if self._failed is not None:
+            raise self._failed
         self._asked = float("inf")
         try:
             found: list[Received] = await self._do(self._member.fetch, most)
@@ -236,5 +238,6 @@ class KafkaInlet:
             if monotonic() - self._asked >= STILL:
                 try:
                     await self._do(self._member.idle)
-                except BusError as error:
-                    log.warning("kafka.idle", inlet=self.name, error=str(error))
+                except BusError as error:  # the client says it once
+                    self._failed = error
+                    return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +21,8 @@ log = logger("ostinato.kafka")
 SLICE = 0.25
 """Seconds after which a thread that waits sees that nobody waits for it any more."""
 
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
 ANSWER = 10.0
 """Seconds in which a broker answers whoever connects."""
 
@@ -34,6 +37,12 @@ class Link:
         self.options = dict(settings.options or {})
         if (settings.username is None) != (settings.password is None):
             raise SettingsError(f"{self.where}: username and password belong together")
+        for topic in (settings.topic, *settings.receive):
+            if topic is not None and not topic.startswith("^") and not TOPIC.fullmatch(topic):
+                why = "has letters, digits, . _ and -, or is a pattern that begins with ^"
+                raise SettingsError(
+                    f"{self.where}: {topic[:60]!r} is no name of a topic: one {why}"
+                )
 
     def config(self, error_cb: Callable[[KafkaError], None]) -> dict[str, Any]:
         settings = self.settings
@@ -99,6 +108,8 @@ class Link:
             told = f"the credentials are refused: see {self.where}.username and .password ({said})"
         elif code in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
             told = f"not allowed: {said}; grant it, as kafka-acls.sh does"
+        elif "same group.instance.id" in said:  # the client has no number for it
+            told = f"another process has this group.instance.id: give each its own ({said})"
         elif code in AWAY:
             told = f"no broker answers; does it run, and is {self.where}.servers right? ({said})"
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -11,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Record
 
-from ostinato.bus.kafka.link import SLICE, Client, Link, close, in_thread
+from ostinato.bus.kafka.link import SLICE, TOPIC, Client, Link, close, in_thread
 from ostinato.core.cloudevents import Message
 from ostinato.errors import BusError, UsageError
 
@@ -32,10 +31,13 @@ class Hub(Client):
         if topic := self.link.settings.topic:
             self._known(self._producer, topic)
 
-    def _known(self, producer: Producer, topic: str) -> bool:
-        if topic not in self._topics and self.has(producer, topic):
+    def _topic(self, message: Message) -> str:
+        return message.place or self.link.settings.topic or ""
+
+    def _known(self, producer: Producer, topic: str) -> None:
+        known = topic in self._topics or not TOPIC.fullmatch(topic)
+        if not known and self.has(producer, topic):
             self._topics.add(topic)
-        return topic in self._topics
 
     def send(self, messages: Sequence[Message]) -> list[Exception | None]:
         answers = self._try(messages)
@@ -56,6 +58,8 @@ class Hub(Client):
         producer = self._producer
         if producer is None:
             producer = self._producer = Producer(self.link.producing(self._troubled))
+        for topic in {self._topic(message) for message in messages}:
+            self._known(producer, topic)  # raises before any of them is on its way
         for number, message in enumerate(messages):
             if (why := self._put(producer, message, answers, number, len(messages))) is not None:
                 answers[number] = why
@@ -66,10 +70,10 @@ class Hub(Client):
         self, producer: Producer, message: Message, answers: dict[int, Any], number: int, count: int
     ) -> Exception | None:
         """None, when ``answers`` will be told."""
-        topic = message.place or self.link.settings.topic or ""
-        if not _TOPIC.fullmatch(topic):
+        topic = self._topic(message)
+        if not TOPIC.fullmatch(topic):
             return UsageError(f"{topic[:60]!r} is no name of a topic; {self.link.where}.topic is")
-        if not self._known(producer, topic):
+        if topic not in self._topics:
             return self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
 
         def told(error: KafkaError | None, record: Record) -> None:
@@ -128,7 +132,6 @@ class _TooLarge(UsageError):
     """A broker refuses a batch as a whole: it may be another one that is too large."""
 
 
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 _OVER = frozenset({KafkaError._FATAL, KafkaError._GAPLESS_GUARANTEE})
 
