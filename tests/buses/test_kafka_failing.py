@@ -16,7 +16,7 @@ from tests.servers.postgres import free_port
 
 pytestmark = pytest.mark.real
 
-INVALID_RECORD, NOT_ENOUGH_REPLICAS = 87, 19
+INVALID_RECORD, NOT_ENOUGH_REPLICAS, MSG_SIZE_TOO_LARGE = 87, 19, 10
 
 
 def settings(servers, **more):
@@ -134,6 +134,18 @@ class TestOrder:
             await outlet.close()
             found = [one.value() for one in await asyncio.to_thread(records, cluster, "t", 61)]
         assert list(dict.fromkeys(found[1:])) == [one.body for one in sent]
+
+    async def test_neighbours_of_one_that_is_too_large_are_not_taken_for_it(self):
+        """Also when the broker fails while they are sent one by one."""
+        with MockCluster() as cluster:
+            outlet = kafka.outlet(settings(cluster.servers, topic=cluster.make("t")))
+            await outlet.open()
+            assert await outlet.send(self.messages(1)) == [None]
+            cluster.fail(PRODUCE, MSG_SIZE_TOO_LARGE, INVALID_RECORD)
+            with pytest.raises(BusError, match="INVALID_RECORD"):
+                await outlet.send(self.messages(5))
+            assert await outlet.send(self.messages(5)) == [None] * 5
+            await outlet.close()
 
     async def test_brokers_that_are_away_are_waited_for_and_then_given_up(self, monkeypatch):
         monkeypatch.setattr(producer, "TAKEN", 1.0)

@@ -17,7 +17,7 @@ from tests.crash.load import Notes, Server, all_runs
 from tests.servers.cable import Cable
 from tests.servers.postgres import HOST
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 
 TIMES = 10
 PARTITIONS = 3
@@ -26,7 +26,7 @@ PARTITIONS = 3
 class Source(threading.Thread):
     """Numbered messages, each taken once: an idempotent producer of somebody else's."""
 
-    def __init__(self, servers, topic, pace=0.004):
+    def __init__(self, servers, topic, pace=0.008):
         super().__init__(daemon=True)
         self.client = Producer({"bootstrap.servers": servers, "enable.idempotence": True,
                                 "message.timeout.ms": 0, "logger": Quiet(),

@@ -47,11 +47,14 @@ class Hub(Client):
 
     def _one_by_one(self, messages: Sequence[Message], answers: list[Exception | None]) -> None:
         """A broker refuses a batch as a whole for one in it that is too large."""
+        stopped: Exception | None = None
         for number, why in enumerate(answers):
             if isinstance(why, BusError) or (isinstance(why, _TooLarge) and why.together):
-                [answers[number]] = self._try([messages[number]])
-                if isinstance(answers[number], BusError):
-                    return
+                if stopped is None:
+                    [answers[number]] = self._try([messages[number]])
+                    stopped = answers[number] if isinstance(answers[number], BusError) else None
+                else:
+                    answers[number] = stopped  # whether it is too large is not known yet
 
     def _try(self, messages: Sequence[Message]) -> list[Exception | None]:
         answers: dict[int, Exception | None] = {}
