@@ -12,6 +12,7 @@ import pytest
 from ostinato.arc import Build, Container, HttpBuilder, LocalProcess, Result
 from ostinato.arc.builders.environment import texts
 from ostinato.errors import InvalidInput, UsageError
+from tests.cli.live import COMMAND, command, serving
 from tests.stage import crash, reached
 
 pytestmark = pytest.mark.seed("A57")
@@ -188,6 +189,39 @@ async def test_a_process_may_report_by_itself_and_the_first_report_counts(buildi
         [job] = await plane.app.callbacks(run.id)
         await plane.app.answer(job.token, output={"status": "succeeded", "by": "itself"})
         assert (await run.result(10))["by"] == "itself"
+
+
+WORKER = """
+import sys
+from ostinato import App
+from ostinato.arc import ControlPlane, LocalProcess
+
+app = App()
+SAY = [sys.executable, "-c", "print('here')"]
+ControlPlane(app, builders={"LOCAL": LocalProcess({"job": SAY})})
+"""
+
+
+@pytest.mark.real
+def test_a_worker_elsewhere_may_build(tmp_path):
+    (tmp_path / "build.json").write_bytes(msgspec.json.encode(BUILD))
+    (tmp_path / "plane.py").write_text(WORKER)
+    with serving(tmp_path, "build.json", "--port", "0", "--json") as server:
+        url = server.facts()["address"]
+        with subprocess.Popen(
+            [*COMMAND, "worker", "plane:app", "--topics", "arc.build", "--url", url], cwd=tmp_path
+        ) as worker:
+            try:
+                given = msgspec.json.encode(order()).decode()
+                done = command(
+                    tmp_path, "start", "build", "--input", given, "--wait", "--timeout", "15s",
+                    "--json", OSTINATO_URL=url,
+                )  # fmt: skip
+            finally:
+                worker.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    output = msgspec.json.decode(done.stdout)["output"]
+    assert output == {"status": "succeeded", "exitCode": 0, "tail": "here\n"}
 
 
 # HTTP

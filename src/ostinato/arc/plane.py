@@ -14,7 +14,7 @@ from ostinato.arc.builders import Build, Builder
 from ostinato.arc.builders.environment import texts
 from ostinato.arc.callbacks import Callbacks, Webhook, WebhookHandler, provisioned
 from ostinato.arc.orders import of_callback, read_order
-from ostinato.arc.outgoing import Caller, CallFailed, CallRefused
+from ostinato.arc.outgoing import Caller, CallFailed, CallRefused, report
 from ostinato.arc.secrets import issue, secret_of
 from ostinato.arc.tenants import RunTenants, TenantStore
 from ostinato.arc.vocabulary import TenantStatus, WebhookType, tenant_status
@@ -22,7 +22,9 @@ from ostinato.errors import (
     ConflictError,
     InvalidInput,
     NotFoundError,
+    NothingIsRunning,
     SettingsError,
+    StoreError,
     UsageError,
 )
 from ostinato.ports import Page, RunQuery
@@ -161,9 +163,16 @@ class ControlPlane:
         except (InvalidInput, UsageError, SettingsError) as error:
             raise Fail(str(error), type(error).__name__) from error
         if result is not None:
-            with contextlib.suppress(ConflictError):
-                await self.app.answer(job.token, output=result.as_output())
+            await self._end(job, result.as_output())
         return Later()
+
+    async def _end(self, job: Job, output: dict[str, Any]) -> None:
+        """Where the engine is in another process, by the way that a build has, too."""
+        try:
+            with contextlib.suppress(ConflictError):
+                await self.app.answer(job.token, output=output)
+        except (NothingIsRunning, StoreError):
+            await report(job.callback_url, output)
 
     async def _request(
         self, type: str, data: dict[str, Any], job: Job, bus: str | None = None

@@ -74,7 +74,8 @@ LATER = "not yet: nothing here has a use for it"
 ALIASES: tuple[Alias, ...] = (
     Alias("EVENT_BUS_NAME", "bus", "eventbridge"),
     Alias("KAFKA_SERVER", "servers", "kafka"),
-    Alias("KAFKA_CLIENT_ID", "options", "kafka", "librdkafka's client.id", reads=_client),
+    Alias("KAFKA_CLIENT_ID", "options", "kafka", "client.id, where it has no options of its own",
+          reads=_client),
     Alias("KAFKA_GROUP_ID", "group", "kafka"),
     Alias("KAFKA_SSL", "tls", "kafka"),
     Alias("AWS_QUEUE_URL", "queue", "sqs"),
