@@ -41,7 +41,7 @@ mutation-seeds: test-set ## write down which seed finds each mutation (ARGS="--o
 	@$(BIN)/python -m tests.simulation.finding $(ARGS)
 
 test: test-set          ## all tests; what this machine cannot offer is skipped by name
-	@$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 test-quick: test-set    ## tests without servers, under a minute
 	@$(BIN)/pytest -m "not real and not slow" $(ARGS)

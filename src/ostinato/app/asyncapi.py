@@ -12,7 +12,7 @@ from typing import Any
 from ostinato.app.connectors import Connector
 from ostinato.app.event_types import EventType
 from ostinato.config import BusSettings
-from ostinato.config.kinds import without_secrets
+from ostinato.config.addresses import without_secrets
 from ostinato.core.routes import Likes, is_wild
 from ostinato.definitions.document import Document
 

@@ -3,7 +3,8 @@
 settings  the tables: every setting with its default and what it is for
 buses     the tables of [bus.NAME], one for each kind of bus
 table     rows of such tables           given  a value as a source gives it
-kinds     how a value is written and shown: sizes, durations, addresses, keys
+kinds     how a value is written and shown: sizes, durations, keys
+addresses … of servers, stores, queues
 sources   where values come from: the file, the environment, arguments; secrets from files
 aliases   the older services' names for settings
 reading   the sources laid over each other; what fits nothing is refused with the nearest name

@@ -11,20 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from ostinato.config.addresses import ADDRESS, HOSTS, PLACE, SERVER
 from ostinato.config.given import Given
 from ostinato.config.kinds import (
-    ADDRESS,
     COUNT,
     DURATION,
     FLAG,
-    HOSTS,
     LEASE,
     MAP,
     OPTIONS,
-    PLACE,
     PLACES,
     SECRET,
-    SERVER,
     TEXT,
     TEXTS,
     one_of,

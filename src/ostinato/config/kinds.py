@@ -7,13 +7,11 @@ and refuses with a message that shows a right form.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from ostinato.core.durations import format_duration, parse_duration
 from ostinato.errors import DefinitionError, SettingsError
@@ -49,13 +47,13 @@ _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _SIZE = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?) ?([KMG]?i?B?)", re.IGNORECASE)
 
 
-def _refuse(value: Any, form: str) -> SettingsError:
+def refusal(value: Any, form: str) -> SettingsError:
     return SettingsError(f"{str(value)[:60]!r} does not fit; write {form}")
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _refuse(value, "a text")
+        raise refusal(value, "a text")
     return value.strip()
 
 
@@ -70,7 +68,7 @@ def _whole(lowest: int, highest: int, form: str) -> Callable[[Any], int]:
         if isinstance(value, str) and re.fullmatch(r"[0-9][0-9_]*", value.strip()):
             value = int(value)
         if type(value) is not int or not lowest <= value <= highest:
-            raise _refuse(value, form)
+            raise refusal(value, form)
         return value
 
     return read
@@ -84,7 +82,7 @@ def _size(value: Any) -> int:
     unit = unit if unit.endswith("B") or not unit else unit + "B"
     size = int(float(found[1].replace("_", "")) * _UNITS[unit]) if found else 0
     if size <= 0:
-        raise _refuse(value, SIZE.form)
+        raise refusal(value, SIZE.form)
     return size
 
 
@@ -101,7 +99,7 @@ def _duration(value: Any) -> timedelta:
     try:
         return timedelta(milliseconds=parse_duration(value))
     except (DefinitionError, OverflowError, TypeError):
-        raise _refuse(value, DURATION.form) from None
+        raise refusal(value, DURATION.form) from None
 
 
 def _show_duration(value: timedelta) -> str:
@@ -116,7 +114,7 @@ def _keep(value: Any) -> timedelta:
         return FOREVER
     kept = _duration(value) if value != FOREVER else FOREVER
     if not kept:
-        raise _refuse(value, KEEP.form)
+        raise refusal(value, KEEP.form)
     return kept
 
 
@@ -139,7 +137,7 @@ def _keeps(value: Any) -> tuple[KeepOf, ...]:
     if isinstance(value, tuple) and all(isinstance(each, KeepOf) for each in value):
         return value
     if not isinstance(value, dict):
-        raise _refuse(value, KEEPS.form)
+        raise refusal(value, KEEPS.form)
     return tuple(_keep_of(name, given) for name, given in value.items())
 
 
@@ -149,7 +147,7 @@ def _object(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise _refuse(text, KEEPS.form) from None
+        raise refusal(text, KEEPS.form) from None
 
 
 def _keep_of(workflow: str, given: Any) -> KeepOf:
@@ -171,85 +169,19 @@ def _show_keep_of(keep: KeepOf) -> str:
     return f"{keep.workflow}: {', '.join(told)}"
 
 
-def _url(value: Any) -> str:
-    found = urlsplit(_text(value))
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise _refuse(_show_url(str(value)), URL.form)
-    return found.geturl().rstrip("/")
-
-
-def _show_url(value: str) -> str:
-    """With neither user nor query: either may hold a secret."""
-    value = re.sub(r"(//)?[^/@\s]*(/[^@\s]*)?@", r"\1***@", value)
-    return re.sub(r"\?.*", "?***", value, flags=re.DOTALL)
-
-
-def without_secrets(value: str) -> str:
-    """An address as anybody may see it."""
-    return _show_url(value).replace("***@", "").removesuffix("?***")
-
-
-def _store(value: Any) -> str:
-    text = _text(value)
-    if text.partition("://")[0] in ("postgresql", "postgres"):
-        return text
-    if text == "memory:" or re.fullmatch(r"sqlite:///[^?#]+", text):
-        return text
-    hint = f"sqlite:///{text}" if re.fullmatch(r"[\w./-]+", text) else STORE.form
-    raise _refuse(_show_store(text), hint)
-
-
-def _stores(value: Any) -> str | tuple[str, ...]:
-    """One as a text; several as a tuple, in their order."""
-    if isinstance(value, list | tuple) and len(value) == 1:
-        [value] = value
-    if isinstance(value, str):
-        value = _listed(value) if value.lstrip().startswith("[") else _NEXT_STORE.split(value)
-    if not isinstance(value, list | tuple) or not value:
-        raise _refuse(value, STORE.form)
-    stores = tuple(map(_store, value))
-    if len(stores) == 1:
-        return stores[0]
-    if "memory:" in stores:
-        raise _refuse(_show_stores(stores), "files or databases, each of them once")
-    places = list(map(_place, stores))
-    if twice := next((one for one in stores if places.count(_place(one)) > 1), None):
-        raise SettingsError(f"{_show_store(twice)} is there twice; name each of them once")
-    return stores
-
-
-def _place(store: str) -> str:
-    """A file has many names."""
-    file = store.removeprefix("sqlite:///")
-    return store if file == store else os.path.realpath(file)
-
-
-_NEXT_STORE = re.compile(r"\s+(?=[a-z]+:)")
-
-
-def _show_stores(value: str | tuple[str, ...]) -> str:
-    return _show_store(value) if isinstance(value, str) else " ".join(map(_show_store, value))
-
-
-def _show_store(value: str) -> str:
-    """Without passwords, as part of the user or as an option."""
-    value = re.sub(r"(://[^:/?@]*:)[^@/]+@", r"\1***@", value)
-    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", value)
-
-
 def _texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        value = _listed(value)
+        value = listed(value)
     if not isinstance(value, list | tuple):
-        raise _refuse(value, TEXTS.form)
-    return tuple(_text(item) for item in value)
+        raise refusal(value, TEXTS.form)
+    return tuple(as_text(item) for item in value)
 
 
 def _once_each(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_texts(value)))
 
 
-def _listed(value: str) -> Any:
+def listed(value: str) -> Any:
     """A variable or a secret's file: JSON, or items between commas or line ends."""
     if value.lstrip().startswith("["):
         import json
@@ -262,7 +194,7 @@ def _listed(value: str) -> Any:
 
 
 def _keys(value: Any) -> tuple[ApiKey, ...]:
-    items = _listed(value) if isinstance(value, str) else value
+    items = listed(value) if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         raise SettingsError(f"keys do not fit; write {KEYS.form}")
     keys = tuple(_key(item, number) for number, item in enumerate(items, 1))
@@ -282,7 +214,7 @@ def _key(item: Any, number: int) -> ApiKey:
     given = set(item) if isinstance(item, dict) else set()
     if given - {"name", "permissions"} not in ({"secret"}, {"sha256"}):
         raise SettingsError(f"key {number} does not fit; write {KEYS.form}")
-    name = _text(item.get("name", f"key-{number}"))
+    name = as_text(item.get("name", f"key-{number}"))
     permissions = _texts(item.get("permissions", ["*"]))
     if "sha256" in item:
         return ApiKey(name, _digest(item["sha256"], number), frozenset(permissions))
@@ -337,22 +269,12 @@ def _show_map(value: Mapping[str, Any]) -> str:
     return json.dumps(value)
 
 
-_SERVER_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+.*")
-
-
-def _server(value: Any) -> str:
-    text = _text(value)
-    if not _SERVER_SCHEME.fullmatch(text):
-        raise _refuse(_show_url(text), SERVER.form)
-    return text
-
-
 def one_of(*choices: str) -> Kind:
     form = " | ".join(choices)
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in choices:
-            raise _refuse(value, form)
+            raise refusal(value, form)
         return value.lower()
 
     return Kind(form, read)
@@ -361,7 +283,7 @@ def one_of(*choices: str) -> Kind:
 def _flag(value: Any) -> bool:
     text = str(value).strip().lower()
     if text not in ("true", "false"):
-        raise _refuse(value, "true or false")
+        raise refusal(value, "true or false")
     return text == "true"
 
 
@@ -369,11 +291,11 @@ def _lease(value: Any) -> timedelta:
     """Renewed three times before it is over: shorter ones would end in any pause."""
     lease = _duration(value)
     if lease < timedelta(seconds=1):
-        raise _refuse(value, LEASE.form)
+        raise refusal(value, LEASE.form)
     return lease
 
 
-TEXT = Kind("a text", _text)
+TEXT = Kind("a text", as_text)
 FLAG = Kind("true or false", _flag, lambda value: str(value).lower())
 SECRET = Kind("a text", _secret, lambda _: "***", secret=True)
 PORT = Kind("a port, 0 to 65535 (0: any free one)", _whole(0, 65535, "a port, 0 to 65535"))
@@ -383,18 +305,7 @@ DURATION = Kind("a duration as 30s, 5m, 24h", _duration, _show_duration)
 LEASE = Kind("a duration from 1s on", _lease, _show_duration)
 KEEP = Kind("a duration as 30d, or forever", _keep, _show_keep)
 KEEPS = Kind('{NAME = {runs = "7d", failed = "30d"}}; either may be left out', _keeps, _show_keeps)
-URL = Kind("an address as http://127.0.0.1:8085", _url, _show_url)
-ADDRESS = Kind(URL.form, _url, _show_url, secret=True)
-STORE = Kind(
-    "sqlite:///FILE (four slashes: from the root), postgresql://… or memory:, or a list of them",
-    _stores,
-    _show_stores,
-    True,
-)
-SERVER = Kind("an address as redis://127.0.0.1:6379", _server, _show_url, True)
 PLACES = Kind("a list of texts", _once_each, lambda texts: ", ".join(texts) or "none")
-PLACE = Kind("a text", _text, _show_url, True)
-HOSTS = Kind("a text", _text, _show_url, True)
 MAP = Kind("a map (as a variable: JSON)", _map, _show_map)
 OPTIONS = Kind("a map (as a variable: JSON)", _map, lambda held: _show_secrets(held), secret=True)
 TEXTS = Kind("a list of texts", _texts, lambda texts: ", ".join(texts) or "none")

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ostinato.config.addresses import STORE, URL
 from ostinato.config.buses import BusSettings
 from ostinato.config.kinds import (
     COUNT,
@@ -27,10 +28,8 @@ from ostinato.config.kinds import (
     SECRET,
     SECRETS,
     SIZE,
-    STORE,
     TEXT,
     TEXTS,
-    URL,
     ApiKey,
     KeepOf,
     one_of,
