@@ -542,6 +542,12 @@ class TestOut:
             with pytest.raises(SettingsError, match=why):
                 async with app_with(**more):
                     pass
+        for named in ({"bus": "nowhere"}, {"to": "nowhere", "publish": "A"}):
+            app = app_with()
+            app.consumer("A", **named)(lambda event: None)
+            with pytest.raises(UsageError, match=r"\[bus.nowhere\] in the settings makes it"):
+                async with app:
+                    pass
         app = app_with()
         app.bus("nowhere")
         with pytest.raises(UsageError, match=r"\[bus.nowhere\] makes one"):

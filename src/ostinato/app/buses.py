@@ -72,6 +72,7 @@ class Buses(Doing, Letters):
         super().__init__(*args, **more)
         self._hooks: dict[str, BusHooks] = {}
         self._types: dict[str, EventType[Any]] = {}
+        self._named: set[tuple[str | None, bool]] = set()  # buses of consumers, and whether out
         self._intakes: dict[str, list[Intake]] = {}
         self._door = Door(self)
 
@@ -103,6 +104,18 @@ class Buses(Doing, Letters):
             name = min(unknown)
             raise UsageError(f"app.bus({name!r}): no bus is called so; [bus.{name}] makes one")
         self._connected = Connectors(found)
+        for bus, out in self._named:
+            self._refuse_unknown(bus, out=out)
+
+    def _refuse_unknown(self, bus: str | None, *, out: bool) -> None:
+        """What a consumer names and nobody knows. Raises ``UsageError``."""
+        known = {OWN_NAME, *(self._connected.senders if out else self._connected.found)}
+        if bus is not None and bus not in (known if out else known | set(NUMBERED)):
+            does = "publishes to" if out else "is of"
+            told = ", ".join(sorted(known))
+            raise UsageError(
+                f"a consumer {does} {bus!r}: [bus.{bus}] in the settings makes it; there is {told}"
+            )
 
     def _take_in(self) -> None:
         self._at_work.set()

@@ -148,6 +148,7 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
             )
         by = None if bus is None else bus_name(bus)
         out = None if to is None else bus_name(to)
+        self._named |= {(by, False), (out, True)}
 
         def register(function: T) -> T:
             name = name_of(function)

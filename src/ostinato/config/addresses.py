@@ -14,14 +14,23 @@ from ostinato.errors import SettingsError
 def _url(value: Any) -> str:
     found = urlsplit(as_text(value))
     if found.scheme not in ("http", "https") or not found.hostname:
-        raise refusal(_show_url(str(value)), URL.form)
+        raise _refused(value, URL.form)
     return found.geturl().rstrip("/")
 
 
 def _show_url(value: str) -> str:
-    """With neither user nor query: either may hold a secret."""
-    value = re.sub(r"(//)?[^/@\s]*(/[^@\s]*)?@", r"\1***@", value)
-    return re.sub(r"\?.*", "?***", value, flags=re.DOTALL)
+    """With neither user nor query: either may hold a secret, of any letters."""
+    scheme, there, rest = value.rpartition("://") if "://" in value else ("", "", value)
+    _, user, place = rest.rpartition("@")
+    place, query, _ = place.partition("?")
+    return scheme + there + ("***@" if user else "") + place + ("?***" if query else "")
+
+
+def _refused(value: Any, form: str) -> SettingsError:
+    """Where it may hold a secret it is not shown: what is no address has no known parts."""
+    text = str(value)
+    shown = "" if "@" in text or "?" in text else text
+    return refusal(shown, form) if shown else SettingsError(f"does not fit; write {form}")
 
 
 def without_secrets(value: str) -> str:
@@ -83,7 +92,7 @@ _SERVER_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+.*")
 def _server(value: Any) -> str:
     text = as_text(value)
     if not _SERVER_SCHEME.fullmatch(text):
-        raise refusal(_show_url(text), SERVER.form)
+        raise _refused(text, SERVER.form)
     return text
 
 

@@ -142,7 +142,7 @@ def _buses(given: Iterable[Given]) -> dict[str, str]:
         if each.name.startswith(BUS):
             name, _, member = each.name.removeprefix(BUS).partition(".")
             kinds.setdefault(name, name)
-            if member == "kind" and each.value in KINDS:
+            if member == "kind" and str(each.value) in KINDS:
                 kinds[name] = each.value
     return kinds
 
