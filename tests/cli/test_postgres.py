@@ -78,6 +78,8 @@ def test_tables_are_made_once(postgres_server, tmp_path):
         assert asked(tmp_path, "tables", "--store", url)["applied"] == [
             "0001_initial.pre.sql",
             "0002_stores.pre.sql",
+            "0003_buses.pre.sql",
+            "0004_outbox.post.sql",
         ]
         assert "up to date" in command(tmp_path, "tables", "--finish", "--store", url).stdout
         db.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -111,7 +111,7 @@ class Engine:
         return len(self.queue)
 
     def post(self, post: Post) -> None:
-        if self.deaf and post.answer is not None:
+        if self.stopping and post.answer is not None and (self.deaf or not post.last):
             raise Unready(self.unstored)
         self.queue.append(post)
         self.drained.clear()

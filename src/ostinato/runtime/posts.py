@@ -21,6 +21,7 @@ from ostinato.ports import DeadLetter, Outgoing, Partitions, Timer, Version
 from ostinato.runtime.change import Change
 from ostinato.runtime.mail import said
 from ostinato.runtime.resident import Resident
+from ostinato.runtime.slots import AT_WORK
 
 if TYPE_CHECKING:
     from ostinato.runtime.engine import Engine
@@ -74,6 +75,11 @@ class Post(ABC):
     def waits(self) -> bool:
         """Whether what comes of it elsewhere is to be told."""
         return self.answer is not None
+
+    @property
+    def last(self) -> bool:
+        """Whether a stop still takes it: what handlers have to say that it lets end."""
+        return AT_WORK.get()
 
     def looks_again(self) -> bool:
         """Whether it can be done anew, now that another process was first."""
@@ -191,6 +197,11 @@ class Keep(Post):
         self.retired = retired or []
         self.sent = sent or []
         self.dead_letters = dead_letters or []
+
+    @property
+    def last(self) -> bool:
+        """What a bus has had is not sent again."""
+        return bool(self.sent) or super().last
 
     def apply(self, engine: Engine, change: Change, now: int) -> None:
         rows = change.rows
