@@ -1,6 +1,7 @@
 """The loop that turns the roles: it goes on whatever one of them does, and sleeps when idle."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -86,6 +87,34 @@ async def test_a_stop_tells_everybody_who_still_waits_for_the_store(here, monkey
     for start in (first, second):
         with pytest.raises(Unready, match="stopped before this was stored"):
             await asyncio.wait_for(start, 5)
+
+
+async def test_who_waits_is_told_when_a_stop_comes_between_a_lost_share_and_its_last_handler(
+    here, monkeypatch
+):
+    monkeypatch.setattr(services, "SETTLE", 0.01)
+    app = here.app(one_job({"run": "stubborn"}))
+    goes, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.handler()
+    async def stubborn():
+        goes.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await may_end.wait()
+        await may_end.wait()
+
+    async with app:
+        await app.start("w")
+        await goes.wait()
+        app.storage.commit = lambda batch: asyncio.Event().wait()
+        waiting = asyncio.create_task(app.start("w"))
+        lost = asyncio.create_task(app.service.abandon())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        lost.cancel()
+        with pytest.raises(Unready, match="others went on with the runs"):
+            await asyncio.wait_for(waiting, 5)
+        may_end.set()
 
 
 async def test_an_idle_service_does_not_turn(here):

@@ -365,14 +365,11 @@ class Service:
         self.news.hearers.clear()  # what is said from now on would wind up what is closed below
         await self.outbox.close()
         await self.janitor.close()
-        self.timers.close()
-        self.limiter.close()
-        self.schedules.close()
-        self.jobs.close()
-        self.operations.close()
-        self.room.close()
-        self.errands.close()
-        self.moves.close()
+        for part in (
+            self.timers, self.limiter, self.schedules, self.jobs, self.operations, self.room,
+            self.errands, self.moves,
+        ):  # fmt: skip
+            part.close()
         self.distant.look()
         self.engine.close()
         if self.lag is not None:
@@ -385,8 +382,10 @@ class Service:
         self.ready = False
         self.engine.stopping, self.engine.deaf, self.engine.unstored = True, True, LOST
         self._room.set()
-        await self.executor.close()
-        await self._end()
+        try:
+            await self.executor.close()
+        finally:  # also when a stop comes while a handler will not end
+            await self._end()
 
     async def _settle(self) -> None:
         """Wait until what has been posted is stored, unless the store fails."""
