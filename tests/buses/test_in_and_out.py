@@ -13,6 +13,7 @@ from ostinato.config import override_settings
 from ostinato.core.cloudevents import Message
 from ostinato.errors import BusError, NotFoundError, SettingsError, StoreError, UsageError
 from ostinato.ports import EventQuery, LetterQuery, Page, RunQuery
+from ostinato.runtime import patience
 
 SETTINGS = {
     "store": "memory:",
@@ -59,6 +60,13 @@ async def events(app, **query):
 
 async def letters(app, **query):
     return await app.dead_letters(LetterQuery(**query), Page())
+
+
+async def troubles(app, many):
+    """Of all that come in and go out, once there are so many."""
+    buses = await app.buses()
+    found = [each.trouble for bus in buses for each in (bus, *bus.receives) if each.trouble]
+    return found if len(found) >= many else []
 
 
 class TestIn:
@@ -501,6 +509,41 @@ class TestOut:
             await app.redrive(letter.id)
             [message] = await sent(1, "elsewhere")
         assert message.body == b"written"
+
+    async def test_a_letter_of_a_bus_that_is_no_more_stays(self, tmp_path):
+        store = {"store": f"sqlite:///{tmp_path / 'x.db'}"}
+        app = app_with(**store)
+
+        @app.bus("out").adapt_from("A")
+        def write(event):
+            raise ValueError("no")
+
+        async with app:
+            await app.producer("out").send("A", {})
+            [letter] = await until(lambda: letters(app, kind="outgoing"))
+        none = {"bus.out.kind": None, "bus.out.place": None, "bus.out.send": None}
+        async with app_with(**store, **none) as app:
+            for dry in True, False:
+                [done] = (await app.redrive(letter.id, dry_run=dry)).letters
+                assert done.outcome == "stays"
+                assert "[bus.out] makes one" in done.reasons[0]["message"]
+
+    async def test_a_bus_that_does_not_answer_says_so(self, monkeypatch):
+        monkeypatch.setattr(patience, "SILENT", 0.01)
+        app, never = app_with(), asyncio.Event()
+        why = "it has not answered for 0.01 s, and is waited for"
+
+        async def silent(self, *given):
+            await never.wait()
+            return [None]
+
+        monkeypatch.setattr(memory.MemoryInlet, "open", silent)
+        monkeypatch.setattr(memory.MemoryOutlet, "send", silent)
+        async with app:
+            await app.producer("out").send("A", 1)
+            await until(lambda: troubles(app, 2))
+            assert set(await troubles(app, 2)) == {why}
+            never.set()
 
     async def test_a_consumer_publishes_on_another_bus(self):
         app = app_with()

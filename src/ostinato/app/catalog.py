@@ -138,6 +138,9 @@ class DeployedWorkflows:
     def read_message(self, bus: str, message: Message) -> Sequence[Event]:
         return self.messages(bus, message)
 
+    def bus_problem(self, bus: str) -> str:
+        return self.registry.routes.problem(bus)
+
     def workflows(self) -> Sequence[str]:
         return self.registry.names()
 

@@ -67,7 +67,7 @@ class Routes:
 
     def problem(self, bus: str) -> str:
         """Why an event cannot go out on this bus alone; empty when it can."""
-        if self.buses is None or bus in self.buses or bus == OWN_NAME:
+        if self.buses is None or bus in self.buses or bus in (OWN, OWN_NAME):
             return ""
         known = ", ".join(sorted(self.buses)) or "none"
         return (

@@ -32,6 +32,9 @@ class Catalog(Listeners, Protocol):
     def read_message(self, bus: str, message: Message) -> Iterable[Event]:
         """What a message means now. Any error: it cannot be read."""
 
+    def bus_problem(self, bus: str) -> str:
+        """Why nothing can go out on this bus; empty when it can."""
+
     def workflows(self) -> Iterable[str]:
         """Every workflow that runs may be of, retired ones too."""
 

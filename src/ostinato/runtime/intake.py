@@ -25,7 +25,7 @@ from ostinato.errors import (
 from ostinato.ports import DeadLetter
 from ostinato.ports.buses import Inlet, Received
 from ostinato.runtime.lots import Lot, Mouth
-from ostinato.runtime.patience import Patience
+from ostinato.runtime.patience import Patience, unless_silent
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.intake")
@@ -85,7 +85,8 @@ class Intake:
     async def _run(self) -> None:
         while True:
             try:
-                await self.inlet.open()
+                with unless_silent(self._tell):
+                    await self.inlet.open()
                 await self._take_on()
             except (BusError, OSError, TimeoutError) as error:
                 await self._wait(error)
@@ -173,13 +174,16 @@ class Intake:
         self._patience.regain()
 
     async def _wait(self, error: Exception) -> None:
-        """The same trouble is told once."""
         why = str(error) if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
+        self._tell(why)
+        await self._let_go()
+        await asyncio.sleep(self._patience.lose())
+
+    def _tell(self, why: str) -> None:
+        """The same trouble is told once."""
         if why != self.trouble:
             log.error("intake.away", inlet=self.inlet.name, error=why)
         self.trouble = why
-        await self._let_go()
-        await asyncio.sleep(self._patience.lose())
 
     async def _let_go(self) -> None:
         """Nothing is in hand any more, and nothing is connected."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from msgspec import field
+from msgspec import Raw, field
 
 from ostinato.core import events as e
 from ostinato.core.cloudevents import Event, milliseconds, unwrapped
@@ -139,7 +139,7 @@ def event_of(value: dict[str, object]) -> Event:
         type=str(value["type"]),
         time=milliseconds(value["time"]),
         subject=None if subject is None else str(subject),
-        data=msgspec.Raw(msgspec.json.encode(value["data"])),
+        data=Raw(msgspec.json.encode(value["data"])),
     )
 
 
@@ -148,21 +148,28 @@ def reread(catalog: Catalog, bus: str, kept: Event) -> Fitting:
     try:
         events = tuple(catalog.read_message(bus, unwrapped(kept)))
     except OstinatoError as error:
-        return Fitting((), msgspec.Raw(b""), problems_of(error))
+        return Fitting((), Raw(b""), problems_of(error))
     except Exception as error:  # of an adapter that somebody has written
-        return Fitting((), msgspec.Raw(b""), (Problem(f"{type(error).__name__}: {error}"),))
+        return Fitting((), Raw(b""), (Problem(f"{type(error).__name__}: {error}"),))
     if not events:
-        return Fitting((), msgspec.Raw(b""), (Problem(f"bus {bus} wants nothing of it"),))
-    return Fitting((), msgspec.Raw(b""), events=events)
+        return Fitting((), Raw(b""), (Problem(f"bus {bus} wants nothing of it"),))
+    return Fitting((), Raw(b""), events=events)
 
 
 async def judged(engine: Engine, catalog: Catalog, letter: DeadLetter) -> Fitting:
     """What redriving it now would start, or why nothing."""
     if letter.kind == INCOMING and letter.event is not None:
         return reread(catalog, letter.target, letter.event)
+    if letter.kind == OUTGOING and (why := catalog.bus_problem(_way_of(letter))):
+        return Fitting((), Raw(b""), (Problem(f"bus {why}"),))
     head = None if letter.run_id is None else await engine.storage.head(letter.run_id)
     run = None if head is None else (head.run_id, head.status)
     return judge(catalog, letter.kind, letter.target, letter.event, run)
+
+
+def _way_of(letter: DeadLetter) -> str:
+    """The bus that an event was to go out on: its letter names that, or else its run."""
+    return OWN if letter.target == (letter.run_id or "") else letter.target
 
 
 class Redrive(Post):
@@ -235,10 +242,7 @@ class Redrive(Post):
             return [Outgoing(event, engine.run_id(now)) for event in self.fitting.events]
         if letter.kind != OUTGOING or letter.event is None:
             return []
-        run_id = letter.run_id or ""
-        return [
-            Outgoing(letter.event, run_id, bus=OWN if letter.target == run_id else letter.target)
-        ]
+        return [Outgoing(letter.event, letter.run_id or "", bus=_way_of(letter))]
 
     def _stays(self, change: Change, problems: Sequence[Problem]) -> Redriven:
         reasons = self.letter.reasons if self.letter.event is None else encoded_reasons(problems)

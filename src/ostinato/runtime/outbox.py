@@ -21,7 +21,7 @@ from ostinato.ports import Bus, DamagedEvent, DeadLetter, Outgoing
 from ostinato.runtime.damaged import unsent
 from ostinato.runtime.engine import Engine
 from ostinato.runtime.letters import encoded_reasons
-from ostinato.runtime.patience import Patience
+from ostinato.runtime.patience import Patience, unless_silent
 from ostinato.runtime.posts import Keep, Pair
 from ostinato.telemetry.logger import logger
 
@@ -182,7 +182,8 @@ class Lane:
         """All at once; when that is refused, one by one, and what is refused alone is dead."""
         try:
             self._left = frozenset()
-            await self.bus.send([one.event for one in outgoing])
+            with unless_silent(self._delayed):
+                await self.bus.send([one.event for one in outgoing])
         except NothingIsRunning:  # it is stopping: nothing is wrong with the events
             raise
         except Unsent as error:
