@@ -224,7 +224,7 @@ async def test_a_clock_that_was_set_back_only_puts_a_pass_off(clocked):
         janitor._ring()
         assert not wake.is_set()
         loop = asyncio.get_running_loop()
-        assert janitor._alarm.when() - loop.time() > 4  # it goes off when the pass is due
+        assert 4 < janitor._alarm.when() - loop.time() <= 5  # it goes off when the pass is due
         clocked.clock.time += 5_000
         janitor._ring()
         assert wake.is_set()

@@ -291,12 +291,6 @@ MUTATIONS = (
         "uid.passed",
     ),
     mutation(
-        2, "a start passes those who wait under its uid", "runtime.limiter:Limiter.first_in_line",
-        "return None if first is None else first[0]",
-        "return None",
-        "run.hangs", "innocent.incident", "uid.two_open", "uid.passed",
-    ),
-    mutation(
         2, "what came of a run of many is not kept", "runtime.operations:Step.apply",
         "change.rows.settled.append(self.row(outcome, reason))",
         "pass",
@@ -645,12 +639,6 @@ MUTATIONS = (
     mutation(
         8, "what is old is kept until somebody asks", "runtime.janitor:Janitor._ring",
         "self.engine.wake.set()",
-        "pass",
-        "retention.late",
-    ),
-    mutation(
-        8, "a clock that went back ends the passes", "runtime.janitor:Janitor._ring",
-        "self._set_alarm(left)",
         "pass",
         "retention.late",
     ),
