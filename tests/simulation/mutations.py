@@ -360,14 +360,14 @@ MUTATIONS = (
     ),
     # 1. Accepted means durable, also by a bus
     mutation(
-        1, "a message is acknowledged and not stored", "runtime.intake:Intake._store",
-        "self._answered(lot, await self._takes.accept(events))",
+        1, "a message is acknowledged and not stored", "runtime.taking:Taking.store",
+        "self._answered(lot, await self._stores.accept(events))",
         "pass",
         "bus.early",
     ),
     mutation(
-        1, "a message that nobody can read leaves no letter", "runtime.intake:Intake._store",
-        "await self._takes.bury(letters)",
+        1, "a message that nobody can read leaves no letter", "runtime.taking:Taking.store",
+        "await self._stores.bury(letters)",
         "pass",
         "bus.early",
     ),

@@ -16,6 +16,7 @@ from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
 from ostinato.bus import adapter
+from ostinato.config import BusSettings
 from ostinato.core.cloudevents import Event, Limits
 from ostinato.core.routes import OWN, OWN_NAME
 from ostinato.core.views import View
@@ -94,18 +95,20 @@ class Buses(Doing, Letters):
 
     def _connect(self) -> None:
         """Know the buses of the settings. Raises ``SettingsError``; connects none."""
-        settings = self.settings
-        limits = Limits(settings.limits.event, settings.limits.batch)
-        found = {
-            name: Connector(each, adapter(each.kind), self.bus(name), limits, self.now, self.new_id)
-            for name, each in settings.bus.items()
-        }
+        found = {name: self._connector(each) for name, each in self.settings.bus.items()}
         if unknown := self._hooks.keys() - found.keys():
             name = min(unknown)
             raise UsageError(f"app.bus({name!r}): no bus is called so; [bus.{name}] makes one")
         self._connected = Connectors(found)
         for bus, out in self._named:
             self._refuse_unknown(bus, out=out)
+
+    def _connector(self, settings: BusSettings) -> Connector:
+        bounds = self.settings.limits
+        limits = Limits(bounds.event, bounds.batch)
+        hooks = self._hooks.get(settings.name) or BusHooks(settings.name)
+        kind = adapter(settings.kind)
+        return Connector(settings, kind, hooks, limits, self.now, self.new_id)
 
     def _refuse_unknown(self, bus: str | None, *, out: bool) -> None:
         """What a consumer names and nobody knows. Raises ``UsageError``."""
@@ -118,7 +121,6 @@ class Buses(Doing, Letters):
             )
 
     def _take_in(self) -> None:
-        self._at_work.set()
         for name, each in self._connected.found.items():
             self._intakes[name] = [self._intake(each, inlet) for inlet in each.inlets]
 

@@ -237,9 +237,12 @@ class Connectors:
             raise UsageError(f"no bus is called {bus!r} any more: [bus.{bus}] makes one")
         return connector
 
-    def of_kind(self, kind: str) -> Connector | None:
-        """The one that is called as its kind, else the first."""
+    def of_kind(self, kind: str, place: str = "") -> Connector | None:
+        """The one that receives from there, or is called as its kind, else the first."""
         several = [each for each in self.found.values() if each.settings.kind == kind]
+        for each in several:
+            if place and place in map(_last, each.settings.receive):
+                return each
         first = several[0] if several else None
         return next((each for each in several if each.name == kind), first)
 
@@ -268,6 +271,11 @@ class Connectors:
     async def hang_up(self) -> None:
         for sender in self.senders.values():
             await sender.close()
+
+
+def _last(place: str) -> str:
+    """The name in it: it may be written as a URL or an ARN."""
+    return place.rpartition("/")[2].rpartition(":")[2]
 
 
 def _several(made: Any) -> Iterable[Any]:

@@ -277,7 +277,13 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
         return await self.service.janitor.clean(self.now())
 
     async def begin(self) -> None:
-        """Let the runs go on; what a dead process left is taken over first."""
+        """Let the runs go on, and take in what comes by the buses."""
+        await self.go_on()
+        self._take_in()
+
+    async def go_on(self) -> None:
+        """Let the runs go on; what a dead process left is taken over first. Nothing is fetched from
+        a bus: whoever needs no more than this brings what comes in."""
         taken, self._taken = self._taken, None
         if not self.stands_by:
             service = self.service
@@ -289,7 +295,12 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
                 if self._service is service:
                     raise  # else it has lost its share: with the next one they are brought
         self._loop = asyncio.get_running_loop()
-        self._take_in()
+        self._at_work.set()
+
+    async def rest(self) -> None:
+        """Returns when there is nothing left to do now: no job is ready or at work here, and all
+        that a bus would take is sent. What waits for an instant, or for somebody, still waits."""
+        await self.service.rest()
 
     def _hear_deployed(self, about: str) -> None:
         task = asyncio.create_task(self._learn_deployed(), name="ostinato-learn")

@@ -15,7 +15,7 @@ Every command waits for this import, so nothing slow is imported here.
 
 from ostinato.config.aliases import ALIASES, Alias
 from ostinato.config.binding import is_loopback, require_keys_beyond_loopback
-from ostinato.config.buses import BusSettings, bus_rows
+from ostinato.config.buses import KINDS, BusSettings, bus_rows
 from ostinato.config.kinds import ApiKey
 from ostinato.config.reading import override_settings, read_settings
 from ostinato.config.settings import (
@@ -32,6 +32,7 @@ from ostinato.config.table import Setting
 
 __all__ = [
     "ALIASES",
+    "KINDS",
     "Alias",
     "ApiKey",
     "ArcSettings",

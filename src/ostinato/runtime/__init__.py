@@ -36,7 +36,8 @@ schedules  planned instants that are due become events
 planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
 alarm      wakes the loop when something is due
 outbox     what is to be sent, a lane for each bus
-intake     what comes in by a bus                lots  messages in hand, and what each is
+intake     what comes in by a bus
+taking     messages read and stored              lots  what each of them is
 patience   before something is tried again
 janitor    what is old goes away            exporting  runs as lines, for an archive
 incidents  runs that cannot be loaded             damaged  events that cannot be read

@@ -9,52 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from ostinato.core.cloudevents import Event
-from ostinato.errors import (
-    BusError,
-    NothingIsRunning,
-    OstinatoError,
-    Overtaken,
-    Refused,
-    StoreError,
-    Unready,
-    UsageError,
-)
-from ostinato.ports import DeadLetter
+from ostinato.errors import BusError, NothingIsRunning, OstinatoError, StoreError, Unready
 from ostinato.ports.buses import Inlet, Received
-from ostinato.runtime.lots import Lot, Mouth
+from ostinato.runtime.lots import Mouth
 from ostinato.runtime.patience import Patience, unless_silent
+from ostinato.runtime.taking import Stores, Taking
 from ostinato.telemetry.logger import logger
 
 log = logger("ostinato.intake")
-
-FAULTS = (
-    UsageError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError, Refused,
-)  # fmt: skip
-"""What no store that is away raises: somebody's adapter made what is no event."""
-
-TRIES, RETRY = 3, 0.1
-"""How often an adapter may fail on a message, and seconds before the second try."""
 
 BACK = 5.0
 """Seconds in which a stop gives back what is in hand; else the bus finds that out by itself."""
 
 
-class Takes(Protocol):
+class Takes(Stores, Protocol):
     """What an intake asks of the app that it works for."""
 
     async def at_work(self) -> int:
         """Wait until this process takes events, and has room for them: for so many."""
         ...
-
-    async def accept(self, events: Sequence[Event]) -> Sequence[Any]:
-        """Store them, all or none; each answer says whether it was a ``duplicate``."""
-        ...
-
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Store dead letters; those that are stored already change nothing."""
 
 
 class Intake:
@@ -63,14 +38,17 @@ class Intake:
     def __init__(self, inlet: Inlet, mouth: Mouth, takes: Takes, most: int = 500) -> None:
         self.inlet = inlet
         self.most = most
-        self.counts: Counter[str] = Counter()
         self.trouble = ""
         """Why nothing comes in now; empty when all is well."""
-        self._mouth = mouth
+        self._taking = Taking(mouth, takes)
         self._takes = takes
         self._patience = Patience()
         self._hand: list[Received] = []
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self._taking.counts
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"ostinato-intake-{self.inlet.name}")
@@ -107,65 +85,17 @@ class Intake:
 
     async def _take(self, received: Sequence[Received]) -> None:
         """Until it is stored: a store that is away is waited for."""
-        lot = Lot(received, self._mouth)
-        await self._read(lot)
+        lot = await self._taking.read(received)
         patience = Patience(0.1, 5.0)
         while True:
             try:
-                await self._store(lot)
+                await self._taking.store(lot)
                 break
             except (StoreError, Unready, NothingIsRunning) as error:
                 log.warning("intake.delayed", inlet=self.inlet.name, error=str(error))
                 await asyncio.sleep(patience.lose())
                 await self._takes.at_work()
-        self.counts["dead"] += lot.failed
-        self.counts["dropped"] += lot.dropped
         await self.inlet.done(received)
-
-    async def _store(self, lot: Lot) -> None:
-        if events := lot.events:
-            try:
-                self._answered(lot, await self._takes.accept(events))
-            except (NothingIsRunning, Overtaken):
-                raise
-            except FAULTS:
-                await self._one_by_one(lot)
-        if letters := lot.letters():
-            await self._takes.bury(letters)
-
-    async def _read(self, lot: Lot) -> None:
-        """An adapter may ask somebody who is away for a moment: all that failed is tried again at
-        once, so that many of them take no longer than one."""
-        patience = Patience(RETRY)
-        for _ in range(TRIES - 1):
-            if not await lot.read():
-                return
-            await asyncio.sleep(patience.lose())
-        await lot.read()
-
-    async def _one_by_one(self, lot: Lot) -> None:
-        """Somebody's event is none that can be stored: its message is a dead letter, and the others
-        go on."""
-        for number, one in enumerate(lot.received):
-            events = lot.events_of(number)
-            try:
-                if events:
-                    one.answers = list(await self._takes.accept(events))
-                    self._count(one.answers)
-            except (NothingIsRunning, Overtaken):
-                raise
-            except FAULTS as error:
-                lot.fail(number, error)
-            await asyncio.sleep(0)
-
-    def _answered(self, lot: Lot, answers: Sequence[Any]) -> None:
-        lot.answer(answers)
-        self._count(answers)
-
-    def _count(self, answers: Sequence[Any]) -> None:
-        repeated = sum(answer.duplicate for answer in answers)
-        self.counts["duplicate"] += repeated
-        self.counts["accepted"] += len(answers) - repeated
 
     def _well(self) -> None:
         if self.trouble:

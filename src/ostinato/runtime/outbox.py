@@ -74,6 +74,11 @@ class Outbox:
     def waiting(self) -> bool:
         return self.own.waiting or any(lane.waiting for lane in self._others)
 
+    @property
+    def busy(self) -> bool:
+        """Something is on its way to a bus that takes what it is sent."""
+        return any(lane.sending is not None and not lane.trouble for lane in self.lanes.values())
+
     def expect(self, run_id: str = "", buses: Iterable[str] = ()) -> None:
         """Something of this run is to be sent; without ``buses``, by any of them."""
         if not run_id or self.engine.territory.has_run(run_id):

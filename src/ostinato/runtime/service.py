@@ -136,6 +136,7 @@ class Service:
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         self._room = asyncio.Event()
+        self._idle = asyncio.Event()
         self._near = False
         self._moment = 0
         self._timed: tuple[Timed, ...] = (
@@ -334,8 +335,21 @@ class Service:
                     self.lag.look()
                 await asyncio.sleep(0)  # what was dispatched, and whoever waits, go first
             else:
+                if not self._busy:
+                    self._idle.set()
                 await wake.wait()
                 wake.clear()
+
+    @property
+    def _busy(self) -> bool:
+        """Something is on its way that wakes the loop when it is done."""
+        return bool(self.executor.running or len(self.executor) or self.outbox.busy)
+
+    async def rest(self) -> None:
+        """Until nothing is left to do now: what waits for an instant, or for somebody, may."""
+        self._idle.clear()
+        self.engine.wake.set()
+        await self._idle.wait()
 
     async def stop(self, drain: float | None = None) -> None:
         """Let running jobs end (``drain`` seconds), store what they say, hand the rest over."""

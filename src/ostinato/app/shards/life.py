@@ -75,13 +75,20 @@ class Living(Deploying):
         await whole.own.subscribe(EVERY, whole._from_bus)
 
     async def begin(self) -> None:
+        await self.go_on()
+        self.whole._take_in()
+
+    async def go_on(self) -> None:
         for number in range(len(self.parts)):
-            await self.at(number, lambda part: part.begin())
+            await self.at(number, lambda part: part.go_on())
         await self._adopt()
         for presence in self.presences:
             presence.watch()
         self.whole._loop = asyncio.get_running_loop()
-        self.whole._take_in()
+        self.whole._at_work.set()
+
+    async def rest(self) -> None:
+        await asyncio.gather(*(part.rest() for part in self.parts))
 
     async def close(self, drain: float | None = None) -> None:
         self.whole._loop = None

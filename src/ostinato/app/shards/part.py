@@ -58,7 +58,6 @@ class Part(App):
 
     def _take_in(self) -> None:
         """That is the whole's business."""
-        self._at_work.set()
 
     async def _bring_documents(self, leads: bool) -> None:
         await super()._bring_documents(leads)

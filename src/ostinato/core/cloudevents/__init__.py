@@ -2,7 +2,7 @@
 
 event    the event, its attributes' bounds, time         forms  one function per form
 records  messages of queues around events                wire   requests → events
-messages  messages of buses ↔ events
+messages  messages of buses ↔ events                invocations  what AWS hands to a function
 out      events → CloudEvents, listings, what patterns see
 """
 
@@ -18,6 +18,12 @@ from ostinato.core.cloudevents.event import (
     sound,
 )
 from ostinato.core.cloudevents.forms import CONTROL_PLANE, DEFAULT_SOURCE
+from ostinato.core.cloudevents.invocations import (
+    Invocation,
+    is_request,
+    is_tick,
+    read_invocation,
+)
 from ostinato.core.cloudevents.messages import (
     BUS,
     READINGS,
@@ -44,6 +50,7 @@ __all__ = [
     "WRITINGS",
     "Event",
     "InvalidEvent",
+    "Invocation",
     "Limits",
     "MalformedBody",
     "Message",
@@ -53,8 +60,11 @@ __all__ = [
     "event_value",
     "from_http",
     "from_path",
+    "is_request",
+    "is_tick",
     "milliseconds",
     "numbered",
+    "read_invocation",
     "rfc3339",
     "sound",
     "to_binary",

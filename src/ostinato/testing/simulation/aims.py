@@ -19,6 +19,7 @@ from ostinato.testing.simulation.happenings import (
     ASKS,
     BACK,
     BRINGS,
+    BRINGS_ODD,
     BULK,
     BUS_FAILS,
     BUS_HANGS,
@@ -109,6 +110,8 @@ class Need:
 
 BUS = Need(("web", "plain", "order"), (*WEBS, ("fault", ("bus.refuses", 3)), *BUS_FAILS, *UNREAD))
 COMES_IN = Need(("plain",), (*BRINGS, CRASH), later=(*BRINGS, STOP))
+BRINGS_MANY = (*BRINGS, *BRINGS_ODD)
+READ = Need((), BRINGS_ODD * 2, later=BRINGS_MANY)
 STOPPED = Need(("strict", "failing", "plain"), STOPS)
 CALLING = ("calling", "called", "deep", "single", "early")
 SHARED = Need(("strict",), (CRASH, *STOPS, CRASH, *PAUSES), shared=True)
@@ -230,6 +233,12 @@ NEEDS: dict[str, Need] = {
     "Service.abandon": Need(("strict", "failing"), PAUSES, shared=True),
     "lease": Need(("plain", "strict"), PAUSES, shared=True),
     "intake": COMES_IN,
+    "await self._takes.at_work()": Need(
+        (), (*BRINGS_MANY, *PAUSES), later=BRINGS_MANY, shared=True
+    ),
+    "lot = await self._taking.read(received)": READ,
+    "taking": READ,
+    "lots": READ,
     "Note.ready": COMES_IN,
     "is_new": COMES_IN,
     "outbox": BUS,

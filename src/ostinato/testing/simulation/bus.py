@@ -19,7 +19,7 @@ from ostinato.core.routes import OWN
 from ostinato.errors import BusError, Refused, Unsent
 from ostinato.ports.buses import Inlet, Outlet
 from ostinato.testing.generate.vocabulary import BUS, EMITTED
-from ostinato.testing.simulation.dock import DockInlet
+from ostinato.testing.simulation.dock import AWAY, SLOW, DockInlet
 from ostinato.testing.simulation.documents import UNWANTED
 
 if TYPE_CHECKING:
@@ -39,10 +39,9 @@ class FarAway(Connectors):
 
     def __init__(self, world: World, app: App, process: Process) -> None:
         settings = BusSettings(name=BUS, kind=BUS, send=EMITTED[:1], most=3)
-        kind = cast(Adapter, _Kind(world, process))
-        super().__init__(
-            {BUS: Connector(settings, kind, BusHooks(BUS), Limits(), app.now, app.new_id)}
-        )
+        kind, hooks = cast(Adapter, _Kind(world, process)), BusHooks(BUS)
+        hooks.adapt_to(AWAY, SLOW)(world.dock.adapt)
+        super().__init__({BUS: Connector(settings, kind, hooks, Limits(), app.now, app.new_id)})
 
 
 class _Kind:

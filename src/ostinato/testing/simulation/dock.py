@@ -7,10 +7,10 @@ which then may come twice.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from ostinato.ports import Batch
 from ostinato.ports.buses import Received
 from ostinato.testing.generate.vocabulary import BUS
 from ostinato.testing.history_checker import Violation
+from ostinato.testing.simulation.store import POISON
 
 if TYPE_CHECKING:
     from ostinato.testing.simulation.process import Process
@@ -33,6 +34,12 @@ TROUBLE = 0.1
 
 PLACE = "dock"
 
+AWAY, SLOW = "dock.away", "dock.slow"
+"""Places whose messages an adapter reads, for long; whom it asks is away twice."""
+
+LONG = 0.02
+"""Seconds: longer than messages are read in one go."""
+
 
 class Dock:
     """``stored`` are the ids of events that are kept, ``buried`` of messages that are letters."""
@@ -45,6 +52,7 @@ class Dock:
         self.stored: set[str] = set()
         self.buried: set[str] = set()
         self._waiting: deque[Message] = deque()
+        self._tried: Counter[str] = Counter()
         self._hands: dict[Process, list[Received]] = {}
 
     def bring(self, message: Message) -> None:
@@ -55,6 +63,14 @@ class Dock:
     def kept(self, batch: Batch) -> None:
         self.stored.update(one.event.id for one in batch.events)
         self.buried.update(one.event_id for one in batch.dead_letters if one.target == BUS)
+
+    def adapt(self, message: Message) -> dict[str, Any]:
+        """What an application does with messages of some places."""
+        self._tried[message.id] += 1
+        self.world.loop.compute(LONG)
+        if message.place == AWAY and self._tried[message.id] < 3:
+            raise ConnectionError("who is asked is away (simulated)")
+        return dict(msgspec.json.decode(message.body))
 
     async def fetch(self, process: Process, most: int) -> list[Received]:
         self._take_back()
@@ -147,8 +163,10 @@ class DockInlet:
 
 
 def message_of(number: int, kind: str) -> Message:
-    """``kind``: fine, broken, or another content under the id of the one before."""
+    """``kind``: fine, broken, another content under the id of the one before, refused by the store,
+    or one for an adapter: away, slow."""
     id = f"dock-{number - 1 if kind == 'other' else number}"
-    event = {"type": "BROUGHT", "id": id, "data": {"n": number}}
+    data = {"n": number, "note": POISON.decode()} if kind == "refused" else {"n": number}
+    event = {"type": "BROUGHT", "id": id, "data": data}
     body = b"{oops" if kind == "broken" else msgspec.json.encode(event)
-    return Message(place=PLACE, body=body, id=id)
+    return Message(place={"away": AWAY, "slow": SLOW}.get(kind, PLACE), body=body, id=id)

@@ -60,6 +60,11 @@ def starts(workflow: str, *numbers: int, how: str = "plain") -> tuple[Happening,
     return tuple(("start", (workflow, number, how, 1)) for number in numbers)
 
 
+BRINGS_ODD = tuple[Happening, ...](
+    ("bring", (number, kind))
+    for number, kind in enumerate(("away", "slow", "slow", "refused", "fine", "away"), 110)
+)
+
 BRINGS = tuple[Happening, ...](
     ("bring", (number, kind))
     for number, kind in enumerate(("fine", "broken", "fine", "fine", "broken", "fine"), 100)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ostinato.core.letters import OUTGOING, PREFIX
+from ostinato.core.letters import INCOMING, OUTGOING, PREFIX
 from ostinato.ports import Batch, DeadLetter, Head, Storage
 from ostinato.testing.history_checker import Journal, Violation
 from ostinato.testing.simulation.attic import Attic
@@ -26,6 +26,8 @@ class Letters:
 
     def kept(self, batch: Batch) -> Iterator[Violation]:
         self._written.update((letter.id, letter) for letter in batch.dead_letters)
+        for letter_id in batch.removal.dead_letters if batch.removal is not None else ():
+            self._redriven.pop(letter_id, None)  # its message may come again, and be one anew
         for letter in batch.redriven:
             if letter.redriven_at is not None:
                 yield from self._look_at_redrive(letter, batch)
@@ -34,7 +36,7 @@ class Letters:
         if letter.id in self._redriven:
             yield _violation("letter.twice", f"{letter.id} was redriven before")
         self._redriven[letter.id] = letter.redriven_run
-        if letter.kind == OUTGOING:
+        if letter.kind in (OUTGOING, INCOMING):  # what came in goes the way of what runs emit
             there = letter.event_id in {one.event.id for one in batch.outgoing}
         else:
             there = letter.redriven_run is not None

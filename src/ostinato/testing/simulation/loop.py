@@ -188,6 +188,10 @@ class VirtualLoop(Base):  # type: ignore[misc]
         """The function that runs in a thread takes so long."""
         self._busy += seconds
 
+    def compute(self, seconds: float) -> None:
+        """Somebody's function keeps the loop for so long."""
+        self._now += seconds
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Said when garbage is collected, and when that is, is no part of a simulation."""
 

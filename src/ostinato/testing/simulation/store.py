@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,12 @@ HEARD = 0.7
 """Part of the hints that arrive."""
 
 POISON = b"REFUSE ME"
-"""A batch with a record that holds this is refused, as a database refuses what it cannot hold."""
+"""A batch with a record or an event of this is refused, as by a database that cannot hold it."""
+
+
+def _held(batch: Batch) -> Iterator[bytes]:
+    yield from (record.data for record in batch.records)
+    yield from (bytes(one.event.data) for one in batch.events)
 
 
 class UnreliableStore:
@@ -57,7 +62,7 @@ class UnreliableStore:
 
     async def commit(self, batch: Batch) -> None:
         await self._travel()
-        if any(POISON in record.data for record in batch.records):
+        if any(POISON in data for data in _held(batch)):
             self._world.faults.met["commit.refused"] += 1
             raise Refused("a row that this store does not take (simulated)")
         kind = self._fault(self._faults.next_commit(batch))
