@@ -22,11 +22,12 @@ def test_every_export_is_there_and_documented(name):
 
 
 OF_THE_DOORS = {
-    "accept", "address", "begin", "close", "complete_job", "configure", "deploy_documents",
-    "deploy_part", "deploy_texts", "expects", "extend_job", "fail_job", "fetch_jobs", "new_id",
-    "now", "open", "own_handlers", "previewed", "read_bridged", "release_job", "send",
-    "send_multiple", "service", "settings", "start_run", "state_at_end", "storage", "take_message",
-    "take_posted", "task_rows", "update_workflow", "workflow_document",
+    "accept", "address", "at_work", "begin", "close", "complete_job", "configure",
+    "deploy_documents", "deploy_part", "deploy_texts", "expects", "extend_job", "fail_job",
+    "fetch_jobs", "go_on", "new_id", "now", "open", "own_handlers", "previewed", "read_bridged",
+    "release_job", "rest", "send", "send_multiple", "service", "settings", "start_run",
+    "state_at_end", "storage", "take_messages", "take_posted", "task_rows", "update_workflow",
+    "workflow_document",
 }  # fmt: skip
 
 

@@ -135,6 +135,10 @@ class Buses(Doing, Letters):
         await asyncio.gather(*stops)
         self._intakes.clear()
 
+    async def at_work(self) -> None:
+        """Returns when events are taken here: it has a share of the runs, and room."""
+        await self._door.at_work()
+
     def producer(self, bus: str | int = OWN_NAME) -> Producer:
         """What sends events to one bus; ``memory``: to this engine's own triggers."""
         return Producer(self, bus_name(bus))

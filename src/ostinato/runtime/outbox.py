@@ -174,6 +174,7 @@ class Lane:
         if why != self.trouble:
             log.warning("outbox.delayed", bus=self.name, error=why, **about)
         self.trouble = why
+        self.engine.wake.set()  # who waits until all is sent need not wait for this
 
     def _readable(self, outgoing: list[Outgoing]) -> tuple[list[Outgoing], list[DeadLetter]]:
         """What can be sent, and letters for what is damaged: hardly ever one."""

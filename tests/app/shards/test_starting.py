@@ -260,7 +260,7 @@ def test_the_verbs_of_a_set_are_those_of_an_app():
         "producer", "run", "service", "settings", "stands_by", "storage", "sync",
         "workflow_document",
     }  # fmt: skip
-    by_the_door = {"read_bridged", "take_message", "take_posted"}
+    by_the_door = {"at_work", "read_bridged", "take_messages", "take_posted"}
     assert vars_of(App) - own == declared | by_the_door
 
 

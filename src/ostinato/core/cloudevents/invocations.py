@@ -37,7 +37,8 @@ def read_invocation(given: Any) -> Invocation:
     try:
         return Invocation(kind, tuple(read(given)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MalformedBody(f"a record of {source} is not as AWS writes it: {error!r}") from None
+        why = f"{type(error).__name__}: {error}"
+        raise MalformedBody(f"a record of {source} is not as AWS writes it: {why}") from None
 
 
 def is_tick(given: Any) -> bool:
