@@ -10,7 +10,7 @@ storage      memory and SQLite              bus        memory
 runtime      engine, executor, timers, inbox, outbox, and the one loop
 app          App: where adapters are chosen and wired
 arc          a SaaS control plane, mounted on an app
-web, cli     the doors
+web, cli     the doors                      aws_lambda  another one
 testing      the kit: contracts for adapters, graphs played without an engine
 
 A name is imported when it is first used: a script that only defines handlers starts at once.

@@ -337,7 +337,7 @@ class TestIn:
 
         put(*(order(number) for number in range(100, 160)))
         async with app:
-            while app.service.load < 5:
+            while app.service.headroom.load < 5:
                 await asyncio.sleep(0)
             await app.service.engine.rest()
             assert len(memory.place("in", "orders").waiting) >= 50

@@ -95,7 +95,8 @@ class Buses(Doing, Letters):
 
     def _connect(self) -> None:
         """Know the buses of the settings. Raises ``SettingsError``; connects none."""
-        found = {name: self._connector(each) for name, each in self.settings.bus.items()}
+        named = self.settings.bus.items()
+        found = {name: self._connector(each, self.bus(name)) for name, each in named}
         if unknown := self._hooks.keys() - found.keys():
             name = min(unknown)
             raise UsageError(f"app.bus({name!r}): no bus is called so; [bus.{name}] makes one")
@@ -103,10 +104,9 @@ class Buses(Doing, Letters):
         for bus, out in self._named:
             self._refuse_unknown(bus, out=out)
 
-    def _connector(self, settings: BusSettings) -> Connector:
+    def _connector(self, settings: BusSettings, hooks: BusHooks) -> Connector:
         bounds = self.settings.limits
         limits = Limits(bounds.event, bounds.batch)
-        hooks = self._hooks.get(settings.name) or BusHooks(settings.name)
         kind = adapter(settings.kind)
         return Connector(settings, kind, hooks, limits, self.now, self.new_id)
 
@@ -214,8 +214,8 @@ class Door:
         while True:
             await app._at_work.wait()
             if (service := app._service) is not None:
-                await service.wait_room()
-                return max(1, service.limits.ready - service.load)
+                await service.headroom.wait()
+                return service.headroom.left
             app._at_work.clear()  # until it has a part of the runs
 
     async def accept(self, events: Sequence[Event]) -> Sequence[Accepted]:

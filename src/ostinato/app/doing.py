@@ -101,9 +101,9 @@ class Doing(Finding):
 
     async def _room(self, wait: bool) -> None:
         if wait:
-            await self.service.wait_room()
+            await self.service.headroom.wait()
         else:
-            self.service.check_room()
+            self.service.headroom.check()
 
     async def emit(
         self,

@@ -100,7 +100,7 @@ class Letters(Reading):
         if dry_run:
             done = [await self._would(letter) for letter in letters]
         else:
-            await self.service.wait_room()
+            await self.service.headroom.wait()
             done = await asyncio.gather(*(self._redrive(letter.id, by) for letter in letters))
         count = sum(one.outcome in ("redriven", "would") for one in done)
         return Redrives(matched=len(done), redriven=count, letters=list(done), cursor=cursor)

@@ -1,7 +1,7 @@
 """The shell around the core: it sees ports, never adapters.
 
 service    lifecycle, and the one loop     wires  which role hears of what
-limits     how much one process takes on
+limits     how much one process takes on   headroom  how much more is taken
 doubt      whether the store has kept what it said nothing of
 engine     posts in, one batch, one commit, then what the runs asked for
 posts      what can be asked of the engine: tell a run, start runs, accept events, keep rows

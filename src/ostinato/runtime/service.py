@@ -14,12 +14,11 @@ from typing import Any, Protocol
 
 from ostinato.core import events as e
 from ostinato.core.retention import Retention
-from ostinato.errors import Busy, Fenced, OstinatoError, StoreError
+from ostinato.errors import Fenced, OstinatoError, StoreError
 from ostinato.ports import Archive, Bus, Clock, DeadLetter, Partitions, Storage, Taken
 from ostinato.runtime import letters
 from ostinato.runtime.alarm import Alarm
 from ostinato.runtime.attempt import Key
-from ostinato.runtime.bounds import NEAR
 from ostinato.runtime.calls import Calls
 from ostinato.runtime.catalog import Catalog
 from ostinato.runtime.change import Told
@@ -29,6 +28,7 @@ from ostinato.runtime.errands import Errands
 from ostinato.runtime.executor import Executor
 from ostinato.runtime.garbage import slow_down
 from ostinato.runtime.handlers import Handlers
+from ostinato.runtime.headroom import Headroom
 from ostinato.runtime.identity import Identity
 from ostinato.runtime.janitor import Janitor
 from ostinato.runtime.jobs import Jobs
@@ -44,7 +44,6 @@ from ostinato.runtime.outbox import Outbox
 from ostinato.runtime.posts import LOST, Post, Tell
 from ostinato.runtime.processes import Pool
 from ostinato.runtime.schedules import Schedules
-from ostinato.runtime.slots import AT_WORK
 from ostinato.runtime.starts import Starter
 from ostinato.runtime.territory import Territory
 from ostinato.runtime.timers import Timers
@@ -106,6 +105,9 @@ class Service:
         self.moves = Moves(self)
         self.executor = self._executor(handlers, pool)
         self.executor.lease = lease
+        self.headroom = Headroom(
+            self.engine, self.executor, self.limits.ready, lambda: self.engine.stopping
+        )
         self.timers = Timers(self.engine)
         self.outbox = Outbox(self.engine, bus, buses)
         self.meeting = Meeting(self.engine)
@@ -135,9 +137,7 @@ class Service:
         self.ready = False
         self._task: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
-        self._room = asyncio.Event()
         self._idle = asyncio.Event()
-        self._near = False
         self._moment = 0
         self._timed: tuple[Timed, ...] = (
             self.timers, self.schedules, self.operations, self.jobs, self.room, self.errands,
@@ -218,13 +218,6 @@ class Service:
             await self.limiter.refresh()
             self.engine.epoch = epoch
 
-    # room for more
-
-    @property
-    def load(self) -> int:
-        """Posts and jobs that wait for their turn."""
-        return len(self.engine) + len(self.executor)
-
     @property
     def unready(self) -> str:
         """Why no start is taken now; empty when they are."""
@@ -232,36 +225,7 @@ class Service:
             return "stopping"
         if self.engine.backoff:
             return "the store fails"
-        return "" if self.load < self.limits.ready else "full"
-
-    def _has_room(self) -> bool:
-        return self.load < self.limits.ready
-
-    def _warn_when_near(self) -> None:
-        """Once for each time that it fills."""
-        if (near := self.load >= NEAR * self.limits.ready) and not self._near:
-            log.warning("limit.near", what="ready jobs", count=self.load, setting="limits.ready")
-        self._near = near
-
-    def check_room(self) -> None:
-        self._warn_when_near()
-        if self.load >= self.limits.ready:
-            raise Busy(
-                f"{self.load:,} jobs are ready and none can start yet (the limit is "
-                f"{self.limits.ready:,}); try again in a second, or raise limits.ready"
-            )
-
-    async def wait_room(self) -> None:
-        if AT_WORK.get():  # its slot would never be free for what it waits for
-            return
-        self._warn_when_near()
-        while self.load >= self.limits.ready and not self.engine.stopping:
-            self._room.clear()
-            await self._room.wait()
-
-    def _make_room(self) -> None:
-        if not self._room.is_set() and self.load < self.limits.ready:
-            self._room.set()
+        return "" if self.headroom.is_left() else "full"
 
     # living
 
@@ -327,7 +291,7 @@ class Service:
                 log.exception("loop.broken")  # ours to mend; meanwhile the others go on
                 await asyncio.sleep(PAUSE)
                 continue
-            self._make_room()
+            self.headroom.look()
             if self.engine.backoff:
                 await asyncio.sleep(self.engine.backoff)
             elif done:
@@ -354,7 +318,7 @@ class Service:
     async def stop(self, drain: float | None = None) -> None:
         """Let running jobs end (``drain`` seconds), store what they say, hand the rest over."""
         self.ready, self.engine.stopping = False, True
-        self._room.set()
+        self.headroom.let_go()
         self.jobs.offers.let_go()
         try:
             await self.executor.drain(self.limits.drain if drain is None else drain)
@@ -395,7 +359,7 @@ class Service:
         told."""
         self.ready = False
         self.engine.stopping, self.engine.deaf, self.engine.unstored = True, True, LOST
-        self._room.set()
+        self.headroom.let_go()
         try:
             await self.executor.close()
         finally:  # also when a stop comes while a handler will not end

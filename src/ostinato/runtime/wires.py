@@ -15,10 +15,10 @@ def wire(service: Service) -> None:
     outlets = service.engine.outlets
     outlets.stop_job = service.executor.stop_job
     outlets.withdraw = service.executor.withdraw
-    service.executor.on_taken = service._make_room
+    service.executor.on_taken = service.headroom.look
     service.executor.store_start = service._store_start
     outlets.on_timer = service.timers.expect
-    service.schedules.has_room = service._has_room
+    service.schedules.has_room = service.headroom.is_left
     outlets.hand_out = service.jobs.hand_out
     outlets.on_offer = service.jobs.on_offer
     outlets.on_recall = service.jobs.on_recall

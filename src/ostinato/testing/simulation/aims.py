@@ -265,7 +265,7 @@ NEEDS: dict[str, Need] = {
     ),
     "Service.run_once": Need(("early", "turns", "broken"), (*EARLY, *ENDED, *BULK)),
     "Service._turn": Need(("early", "turns"), (*EARLY, *MISREAD, *UNREAD, *UNKEPT)),
-    "Service.wait_room": Need(("plain",), (("burst", ("plain", 60)),), small=True),
+    "Headroom.wait": Need(("plain",), (("burst", ("plain", 60)),), small=True),
     "Slots._slot": Need(("failing", "plain"), (("burst", ("plain", 20)),), small=True),
     "starts": Need(
         ("early", "signalled", "queued", "single"),
