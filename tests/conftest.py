@@ -83,7 +83,8 @@ def _natural(seed):  # A3 before A10
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    from tests.servers.postgres import Missing, postgres
+    from tests.servers.missing import Missing
+    from tests.servers.postgres import postgres
 
     try:
         with postgres() as server:
@@ -114,7 +115,7 @@ def new_database(_databases):
 @pytest.fixture(scope="session")
 def kafka_server():
     from tests.servers.kafka import kafka
-    from tests.servers.postgres import Missing
+    from tests.servers.missing import Missing
 
     try:
         with kafka() as server:
@@ -128,7 +129,7 @@ def kafka_server():
 
 @pytest.fixture(scope="session")
 def moto_server():
-    from tests.servers.child import Missing
+    from tests.servers.missing import Missing
     from tests.servers.moto import moto
 
     try:
@@ -140,8 +141,8 @@ def moto_server():
 
 @pytest.fixture(scope="session")
 def elasticmq_server():
-    from tests.servers.child import Missing
     from tests.servers.elasticmq import elasticmq
+    from tests.servers.missing import Missing
 
     try:
         with elasticmq() as server:
@@ -156,7 +157,7 @@ def elasticmq_server():
 @pytest.fixture(scope="session")
 def redis_server():
     """Values of at most 1 MB."""
-    from tests.servers.debian import Missing
+    from tests.servers.missing import Missing
     from tests.servers.redis import redis
 
     try:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.servers.debian import Missing
+from tests.servers.missing import Missing
 
 
 @pytest.fixture

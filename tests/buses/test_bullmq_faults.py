@@ -445,7 +445,7 @@ def redis_full():
 
 
 def _own(*options):
-    from tests.servers.debian import Missing
+    from tests.servers.missing import Missing
     from tests.servers.redis import redis
 
     try:

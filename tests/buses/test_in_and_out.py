@@ -140,6 +140,7 @@ class TestIn:
         assert found["bad"].target == "in"
         assert (view.accepted, view.dead) == (1, 2)
 
+    @pytest.mark.seed("A19")
     async def test_a_letter_is_read_again_by_the_adapter_of_today(self):
         put(Message(place="orders", id="odd", body=b"7;ORDER_PLACED"))
         app = app_with()
@@ -251,6 +252,7 @@ class TestIn:
             with pytest.raises(UsageError, match="write it as a `def`"):
                 register(never)
 
+    @pytest.mark.seed("A19")
     async def test_adapters_are_of_one_place_and_may_give_none_or_several(self):
         app = app_with(**{"bus.in.receive": ["orders", "pairs"]})
         hooks = app.bus("in")
@@ -273,6 +275,7 @@ class TestIn:
             found = {(one.type, one.id) for one in await events(app)}
         assert found == {("HALF", "a"), ("HALF", "b"), ("ORDER_PLACED", "m1")}
 
+    @pytest.mark.seed("A6")
     async def test_filters_and_patterns_drop_and_count(self):
         app = app_with(**{"bus.in.pattern": {"data": {"number": [{"numeric": [">", 1]}]}}})
 
@@ -492,6 +495,7 @@ class TestOut:
         }  # fmt: skip
         assert messages[0].key == "s"
 
+    @pytest.mark.seed("A19")
     async def test_what_an_adapter_cannot_write_is_a_letter_and_is_redriven(self):
         app, able = app_with(), []
 

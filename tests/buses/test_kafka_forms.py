@@ -17,6 +17,7 @@ from tests.buses.kafka_world import (
     records,
     until,
 )
+from tests.stage import one_job
 
 pytestmark = pytest.mark.real
 
@@ -153,6 +154,29 @@ class TestOut:
             "ORDER_PLACED", {"order": 17}, "shop",
         )  # fmt: skip
         assert record.key() == wanted
+
+    @pytest.mark.seed("A8")
+    @pytest.mark.parametrize(
+        ("type", "payload"),
+        [
+            ("task-created", {"createdTasks": [{"id": "t1", "status": "pending"}]}),
+            ("user-task-completed", {"task": {"id": "t1"}, "userTask": {"id": "u1"}}),
+            ("task-completed", {"taskId": "t1"}),
+        ],
+    )
+    async def test_a_run_says_what_the_task_service_says(
+        self, app_on, kafka_server, topic, type, payload
+    ):
+        told = topic()
+        say = {"emit": {"type": type, "source": "task-service", "data": payload, "bus": "kafka"}}
+        async with app_on(topic=told, form="task") as app:
+            await app.deploy(one_job(say))
+            await app.start("w")
+            [record] = await asyncio.to_thread(records, kafka_server, told, 1)
+        value = json.loads(record.value())
+        assert list(value) == ["key", "payload", "timestamp", "source"]
+        assert isinstance(value.pop("timestamp"), int)
+        assert value == {"key": type, "payload": payload, "source": "task-service"}
 
     @pytest.mark.parametrize("codec", ["gzip", "zstd"])
     async def test_what_goes_out_is_compressed(self, app_on, kafka_server, topic, codec):

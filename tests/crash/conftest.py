@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.postgres import Missing, Server, postgres
+from tests.servers.missing import Missing
+from tests.servers.postgres import Server, postgres
 
 
 @pytest.fixture

@@ -12,13 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from select import select
 
+from tests.servers.missing import Missing
+
 HOST = "127.0.0.1"
 PATIENCE = 60.0
 """Seconds in which it must say its port."""
-
-
-class Missing(Exception):
-    """This machine cannot have the server; says why."""
 
 
 class Child:

@@ -11,11 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.servers.missing import Missing
+
 CACHE = Path(__file__).resolve().parents[2] / ".cache/debian"
-
-
-class Missing(Exception):
-    """This machine cannot have a program; says why."""
 
 
 def unpacked(package: str, program: str) -> tuple[Path, dict[str, str]]:

@@ -29,7 +29,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from tests.servers.certificates import certificate
-from tests.servers.postgres import HOST, Missing, free_port
+from tests.servers.missing import Missing
+from tests.servers.postgres import HOST, free_port
 
 POM = Path(__file__).parent / "kafka_pom"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"

@@ -19,7 +19,8 @@ from threading import Thread
 
 import httpx2
 
-from tests.servers.child import HOST, Child, Missing, child
+from tests.servers.child import HOST, Child, child
+from tests.servers.missing import Missing
 
 
 @contextmanager

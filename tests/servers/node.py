@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.servers.debian import Missing
+from tests.servers.missing import Missing
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "tests/buses/node"

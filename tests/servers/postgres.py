@@ -28,6 +28,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.servers.missing import Missing
+
 HOST = "127.0.0.1"
 NOBODY = 65534
 PATIENCE = 60.0
@@ -40,10 +42,6 @@ ALWAYS = (
     f"listen_addresses={HOST}", "max_connections=100", "lc_messages=C", "logging_collector=off",
     "autovacuum_naptime=5s",
 )  # fmt: skip
-
-
-class Missing(Exception):
-    """This machine cannot have a PostgreSQL; says why."""
 
 
 class Server:

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.servers.debian import Missing, unpacked
+from tests.servers.debian import unpacked
+from tests.servers.missing import Missing
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0

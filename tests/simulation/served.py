@@ -9,7 +9,8 @@ import os
 import sys
 
 from ostinato.testing.simulation.__main__ import main, say
-from tests.servers.postgres import Missing, postgres
+from tests.servers.missing import Missing
+from tests.servers.postgres import postgres
 
 
 def serve(arguments: list[str]) -> int:

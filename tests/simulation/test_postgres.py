@@ -21,7 +21,7 @@ from ostinato.testing.simulation.outcome import simulate
 from ostinato.testing.simulation.plan import ANY, POSTGRES, plan_of
 from ostinato.testing.simulation.postgres import PostgresPlace
 from ostinato.testing.storage_contract.samples import record
-from tests.servers.postgres import Missing
+from tests.servers.missing import Missing
 from tests.simulation import served
 
 FIRST, SEEDS = 120, 14

@@ -14,7 +14,8 @@ from ostinato.storage.postgres import PostgresStorage, link, schema
 from ostinato.storage.postgres.url import address, connect
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, schedule
-from tests.servers.postgres import Missing, postgres
+from tests.servers.missing import Missing
+from tests.servers.postgres import postgres
 
 pytestmark = pytest.mark.real
 

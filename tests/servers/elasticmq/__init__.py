@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from tests.servers.child import Child, Missing, child
+from tests.servers.child import Child, child
+from tests.servers.missing import Missing
 
 HERE = Path(__file__).parent
 JARS = HERE.parents[2] / ".cache" / "elasticmq.classpath"
