@@ -152,17 +152,20 @@ async def test_the_connection_is_cut_twenty_times(kafka_server, topics, app_of):
         assert cable.cuts >= 2 * TIMES
 
 
-async def test_the_server_is_killed_ten_times(kafka_server, topics, tmp_path, app_of):
-    given = settings(kafka_server.servers, topics)
-    given["bus.in.options"] = {"group.instance.id": "the-only-one"}
-    environment = {
+def environment(given):
+    return {
         "OSTINATO_" + name.upper().replace(".", "__"): value
         if isinstance(value, str)
         else json.dumps(value)
         for name, value in given.items()
     }
+
+
+async def test_the_server_is_killed_ten_times(kafka_server, topics, tmp_path, app_of):
+    given = settings(kafka_server.servers, topics)
+    given["bus.in.options"] = {"group.instance.id": "the-only-one"}
     source, notes, chance = Source(kafka_server.servers, topics[0]), Notes(), random.Random(1)
-    server = Served(f"sqlite:///{tmp_path}/crash.db", notes, environment)
+    server = Served(f"sqlite:///{tmp_path}/crash.db", notes, environment(given))
     async with server:
         source.start()
         for _ in range(TIMES):
@@ -176,6 +179,29 @@ async def test_the_server_is_killed_ten_times(kafka_server, topics, tmp_path, ap
         await ended(app, count)
         await judge(app, count, kafka_server, topics[1])
     assert count > TIMES * 20
+
+
+async def test_two_servers_share_a_group_and_a_database_and_one_dies(
+    kafka_server, topics, new_database, app_of
+):
+    """Messages of the dead one's partitions go to the other one, and so do its runs."""
+    store, given = new_database(), settings(kafka_server.servers, topics)
+    source, notes = Source(kafka_server.servers, topics[0]), Notes()
+    servers = [Served(store, notes, environment(given), lease="1s") for _ in range(2)]
+    async with servers[0], servers[1]:
+        source.start()
+        for turn in range(2):
+            await notes.wait_begun(100)
+            await servers[turn].kill()
+            await notes.wait_begun(50)
+            await servers[turn].start()
+        await notes.wait_begun(50)
+        count = await source.finish()
+        await asyncio.gather(*(server.stop() for server in servers))
+    async with app_of(given | {"store": store}) as app:
+        await ended(app, count)
+        await judge(app, count, kafka_server, topics[1])
+    assert count > 2 * 150
 
 
 class Served(Server):
