@@ -84,6 +84,11 @@ class Clockwork:
                 text = f"{row.id} waits for {row.waits_for}, which has ended"
                 yield _violation("schedule.late", text)
 
+    def goes(self) -> bool:
+        """Whether one of them is not paused."""
+        waits = ((row.due_at or row.waits_for) for row in self.rows.values() if row.paused_at is None)
+        return any(waits)
+
     def asleep(self) -> Iterator[Violation]:
         """What was planned by a clock that ran ahead, and waits for that hour."""
         for row in self.rows.values():

@@ -52,8 +52,7 @@ async def come_to_rest(world: World) -> None:
     await _until_awake(world)
     await _until_on_time(world)
     world.ledger.clockwork.until = world.clock.now()
-    for workflow in SCHEDULED:
-        await world.clients.pause(workflow)
+    await _pause_schedules(world)
     _look_for_lost_timers(world)
     _look_for_wrong_tasks(world)
     await _until_quiet(world)
@@ -156,9 +155,16 @@ async def _repeat(world: World) -> None:
         await ask()
 
 
+async def _pause_schedules(world: World) -> None:
+    for workflow in SCHEDULED:
+        await world.clients.pause(workflow)
+
+
 async def _until_quiet(world: World) -> None:
     facts, last, since = world.ledger.facts, -1, 0
     for turn in itertools.count():
+        if world.ledger.clockwork.goes():  # a deployment took its time, and made another one
+            await _pause_schedules(world)
         if facts.total() != last:
             last, since = facts.total(), turn
         if quiet(world) or turn == since + ROUNDS:
