@@ -86,7 +86,9 @@ class Clockwork:
 
     def goes(self) -> bool:
         """Whether one of them is not paused."""
-        waits = ((row.due_at or row.waits_for) for row in self.rows.values() if row.paused_at is None)
+        waits = (
+            (row.due_at or row.waits_for) for row in self.rows.values() if row.paused_at is None
+        )
         return any(waits)
 
     def asleep(self) -> Iterator[Violation]:
