@@ -8,7 +8,7 @@ from ostinato.app import Run
 from ostinato.bus.memory import MemoryBus
 from ostinato.errors import Refused, TooLarge
 from ostinato.ports import EventQuery, Page, RunQuery
-from ostinato.runtime import outbox
+from ostinato.runtime import lane
 from tests.stage import one_job, reached, until_crash
 
 EMITS = one_job({"emit": {"type": "DONE", "data": {"n": "${ input.n }"}}})
@@ -17,7 +17,7 @@ TAKES = one_job({"run": "noop"}, "taker", on=[{"event": "DONE"}])
 
 @pytest.fixture(autouse=True)
 def soon_again(monkeypatch):
-    monkeypatch.setattr(outbox, "PAUSE", 0.01)
+    monkeypatch.setattr(lane, "PAUSE", 0.01)
 
 
 async def arrived(app, event_id):
@@ -139,9 +139,9 @@ async def test_an_idle_outbox_does_not_turn(here):
         reads = []
         outbox_of = app.storage.outbox
 
-        async def counted(limit):
+        async def counted(limit, *more):
             reads.append(limit)
-            return await outbox_of(limit)
+            return await outbox_of(limit, *more)
 
         app.storage.outbox = counted
         for _ in range(100):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -141,6 +141,14 @@ class Connector:
         place = event.type if self._by_type else ""
         return to_message(event, self._form, place=place, key=self._key_of(event))
 
+    def order_of(self, event: Event) -> Hashable | None:
+        """What goes to another place, or has another key, may pass it; so may what has none."""
+        try:
+            message = self.write(event)
+        except Exception:  # it is never sent: whoever sends it finds out why
+            return None
+        return None if message.key is None else (message.place, message.key)
+
     def _key_of(self, event: Event) -> str | None:
         """CloudEvents' own name of it comes before the subject."""
         key = (event.extensions or {}).get("partitionkey", event.subject)
@@ -201,6 +209,10 @@ class Sender:
         except BaseException:
             await self.close()  # it is connected anew by the next one
             raise
+
+    def order_of(self, event: Event) -> Hashable | None:
+        """Its place and key."""
+        return self.connector.order_of(event)
 
     async def subscribe(self, type: str, deliver: Any) -> None:
         raise UsageError(f"{self.connector.name} is sent to; what comes in has inlets of its own")

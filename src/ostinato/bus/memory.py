@@ -30,6 +30,9 @@ class MemoryBus:
     async def subscribe(self, type: str, deliver: Deliver) -> None:
         self._subscribers.append((type, deliver))
 
+    def order_of(self, event: Event) -> None:
+        """They are this engine's own, and heard at once."""
+
     async def send(self, events: Iterable[Event]) -> None:
         """Each subscriber gets all of its own at once, in their order."""
         sent = list(events)

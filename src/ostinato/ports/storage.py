@@ -138,10 +138,15 @@ class Storage(Protocol):
     async def reply(self, scope: str, key: str, now: int) -> Reply | None: ...
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
+        self,
+        limit: int,
+        size: int = ANY,
+        partitions: Partitions | None = None,
+        bus: str = "",
+        besides: Sequence[int] = (),
     ) -> list[Outgoing]:
-        """What is to be sent to one bus, in the order of commits: about ``size`` bytes at most,
-        but one."""
+        """What is to be sent to one bus, in the order of commits, ``besides`` these numbers: about
+        ``size`` bytes at most, but one."""
 
     async def backlog(self) -> dict[str, int]:
         """How many events wait for each bus, by its name; for people who ask, not for engines."""

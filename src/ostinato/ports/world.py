@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ostinato.core.cloudevents import Event
@@ -13,6 +13,10 @@ class Bus(Protocol):
     some of them, it may say so (``Unsent``)."""
 
     async def send(self, events: Iterable[Event]) -> None: ...
+
+    def order_of(self, event: Event) -> Hashable | None:
+        """Events that have the same are sent in their order; None: it may pass all others."""
+        ...
 
     async def subscribe(
         self, type: str, deliver: Callable[[Sequence[Event]], Awaitable[Any]]

@@ -35,7 +35,8 @@ lines      who waits strictly in order
 schedules  planned instants that are due become events
 planning   what changes a schedule: deployment, a pause, a run that ended, a clock that went back
 alarm      wakes the loop when something is due
-outbox     what is to be sent, a lane for each bus
+outbox     what is to be sent                    lane  one bus's way out
+late       what a bus has not taken alone
 intake     what comes in by a bus
 taking     messages read and stored              lots  what each of them is
 patience   before something is tried again

@@ -179,8 +179,8 @@ async def test_a_store_that_is_away_gets_it_when_it_is_back(shards):
 
 async def test_a_store_that_is_away_holds_up_none_but_its_own(shards, monkeypatch):
     """However many events are for it."""
-    monkeypatch.setattr("ostinato.runtime.outbox.MANY", 3)
-    monkeypatch.setattr("ostinato.runtime.outbox.PAUSE", 0.01)
+    monkeypatch.setattr("ostinato.runtime.lane.MANY", 3)
+    monkeypatch.setattr("ostinato.runtime.lane.PAUSE", 0.01)
     uids = uids_at((2,), (0,), (1,))
     async with shards.app(2) as app:
         await app.deploy(EMITS)

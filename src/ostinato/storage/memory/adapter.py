@@ -177,11 +177,18 @@ class MemoryStorage:
         return disk.values.reply(*found) if found and found[0].expires_at > now else None
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
+        self,
+        limit: int,
+        size: int = ANY,
+        partitions: Partitions | None = None,
+        bus: str = "",
+        besides: Sequence[int] = (),
     ) -> list[Outgoing]:
-        disk, found = self._disk, list[Outgoing]()
+        disk, found, out = self._disk, list[Outgoing](), frozenset(besides)
         waiting = (
-            one for one in disk.outbox.values() if one.bus == bus and _is_in(partitions, one.run_id)
+            one
+            for one in disk.outbox.values()
+            if one.bus == bus and one.number not in out and _is_in(partitions, one.run_id)
         )
         for one in islice(waiting, limit):
             whole = disk.values.outgoing(one)

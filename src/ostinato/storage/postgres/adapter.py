@@ -253,9 +253,14 @@ class PostgresStorage:
         return await self._read(reads.mail, partitions)
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
+        self,
+        limit: int,
+        size: int = ANY,
+        partitions: Partitions | None = None,
+        bus: str = "",
+        besides: Sequence[int] = (),
     ) -> list[Outgoing]:
-        return await self._read(reads.outbox, limit, size, partitions, bus)
+        return await self._read(reads.outbox, limit, size, partitions, bus, besides)
 
     async def backlog(self) -> dict[str, int]:
         return await self._read(reads.backlog)

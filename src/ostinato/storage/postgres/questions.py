@@ -124,6 +124,7 @@ SELECT number, run_id, event, holes, bus FROM (
         SELECT its.* FROM unnest($1::int2[]) AS mine (partition) CROSS JOIN LATERAL (
             SELECT number, run_id, event, holes, bus FROM outbox
             WHERE outbox.partition = mine.partition AND outbox.bus = $4::text
+            AND outbox.number <> ALL ($5::int8[])
             ORDER BY number LIMIT $2::int8
         ) AS its ORDER BY number LIMIT $2::int8
     ) AS few

@@ -37,6 +37,7 @@ from ostinato.storage.postgres.arrays import (
     Argument,
     columns,
     number,
+    numbers,
     shorts,
     sought,
     soughts,
@@ -182,9 +183,15 @@ def _placed(mail: Mail, partition: int) -> Mail:
 
 
 async def outbox(
-    link: Link, limit: int, size: int, partitions: Partitions | None = None, bus: str = ""
+    link: Link,
+    limit: int,
+    size: int,
+    partitions: Partitions | None = None,
+    bus: str = "",
+    besides: Sequence[int] = (),
 ) -> list[Outgoing]:
-    asked = Ask(ask.OUTBOX, [mine(partitions), number(limit), number(size), text(bus)])
+    out = numbers(besides)
+    asked = Ask(ask.OUTBOX, [mine(partitions), number(limit), number(size), text(bus), out])
     return list(map(rows.outgoing, await up_to(link, asked, _OUTGOING_EVENT, size)))
 
 

@@ -272,9 +272,14 @@ class SqliteStorage:
         return self._read(reads.mail)
 
     async def outbox(
-        self, limit: int, size: int = ANY, partitions: Partitions | None = None, bus: str = ""
+        self,
+        limit: int,
+        size: int = ANY,
+        partitions: Partitions | None = None,
+        bus: str = "",
+        besides: Sequence[int] = (),
     ) -> list[Outgoing]:
-        return self._read(reads.outbox, limit, size, bus)
+        return self._read(reads.outbox, limit, size, bus, besides)
 
     async def backlog(self) -> dict[str, int]:
         return self._read(reads.backlog)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from itertools import starmap
@@ -135,8 +136,11 @@ def mail(db: sqlite3.Connection) -> list[Mail]:
     return list(filter(None, map(rows.mail, db.execute(sql.MAIL))))
 
 
-def outbox(db: sqlite3.Connection, limit: int, size: int, bus: str) -> list[Outgoing]:
-    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, (bus, limit), _OUTGOING_EVENT, size)))
+def outbox(
+    db: sqlite3.Connection, limit: int, size: int, bus: str, besides: Sequence[int]
+) -> list[Outgoing]:
+    asked = (bus, json.dumps(list(besides)), limit)
+    return list(map(rows.outgoing, up_to(db, sql.OUTBOX, asked, _OUTGOING_EVENT, size)))
 
 
 def backlog(db: sqlite3.Connection) -> dict[str, int]:

@@ -239,7 +239,8 @@ SELECT scope, key, digest, answer, holes, at, expires_at FROM reply
 WHERE scope = ? AND key = ? AND expires_at > ?
 """
 OUTBOX = """
-SELECT number, run_id, event, holes, bus FROM outbox WHERE bus = ? ORDER BY number LIMIT ?
+SELECT number, run_id, event, holes, bus FROM outbox
+WHERE bus = ? AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?
 """
 BACKLOG = "SELECT bus, count(*) FROM outbox GROUP BY bus"
 VERSIONS = """

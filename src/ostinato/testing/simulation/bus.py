@@ -103,6 +103,9 @@ class UnreliableBus:
     ) -> None:
         await self._inner.subscribe(type, deliver)
 
+    def order_of(self, event: Event) -> None:
+        """Any of them may pass another."""
+
     async def send(self, events: Iterable[Event]) -> None:
         sent = list(events)
         kind = self._world.faults.next_send()
