@@ -25,3 +25,27 @@ def test_a_log_that_a_server_has_set_up_is_diverted_and_comes_back():
         "first",
         "third",
     ]
+
+
+WHO_EMBEDS = """
+from ostinato.telemetry.logger import logger
+
+def fail():
+    header = "Bearer " + "".join(["hid", "den"])
+    raise ValueError("no")
+
+try:
+    fail()
+except ValueError:
+    logger("ostinato.test").exception("it.failed")
+"""
+
+
+def test_by_itself_a_log_shows_no_local_variables():
+    """They hold headers, and keys in them."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHO_EMBEDS], capture_output=True, text=True, check=True
+    )
+    said = done.stdout + done.stderr
+    assert "ValueError: no" in said
+    assert "hidden" not in said

@@ -17,9 +17,11 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from ostinato.app import App
-from ostinato.config import is_loopback, require_keys_beyond_loopback
+from ostinato.config import is_loopback
 from ostinato.core.cloudevents import Limits, from_http, is_request, is_tick, read_invocation
-from ostinato.errors import SettingsError
+from ostinato.errors import OstinatoError, SettingsError, Unready
+from ostinato.telemetry.logger import logger
+from ostinato.telemetry.logs import configure_logs
 
 try:
     from mangum import Mangum
@@ -27,6 +29,8 @@ except ImportError as error:
     raise SettingsError(
         f'AWS Lambda needs more than is installed ({error}); pip install "ostinato[lambda]"'
     ) from error
+
+log = logger("ostinato.aws_lambda")
 
 SPARE = 5.0
 """Seconds before its time is over in which an invocation hands over what is at work, and closes."""
@@ -37,9 +41,24 @@ SHARE = 0.5
 TEXT = ["text/", "application/json", "application/problem+json", "application/vnd.oai.openapi"]
 """Kinds of answers that go out as they are; any other in base64."""
 
+CLOSING = 4.0
+"""Seconds that closing may take: a little less than it has kept."""
+
+GRACE = 0.5
+"""Seconds that a request has to say that its time is over."""
+
+LATE = (
+    "its time was over before the store was open and this process had its share of the runs; "
+    "give the function more time"
+)
+
 STORED: dict[str, list[Any]] = {"batchItemFailures": []}
 """What a queue is told: delete all of them. What cannot be stored now fails the invocation, and the
 whole batch comes again: under the same ids nothing is done twice."""
+
+
+class NotOpened(Unready):
+    pass
 
 
 class Context(Protocol):
@@ -51,13 +70,14 @@ class Context(Protocol):
 class Function:
     """What Lambda calls. One invocation at a time, as Lambda does."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, settle: float) -> None:
         if is_loopback(app.settings.host):  # whoever calls is never on this machine
             app.configure(replace(app.settings, host="0.0.0.0"))  # noqa: S104
+        configure_logs(app.settings.log)
         self.app = app
+        self._settle = settle
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
-        self._door = app.asgi()
         asyncio.set_event_loop(self._loop)
         self._http = Mangum(self._serve, lifespan="off", text_mime_types=TEXT)
 
@@ -66,7 +86,7 @@ class Function:
         accepted. Raises what a retry may mend, and ``UsageError`` for what is no event."""
         asyncio.set_event_loop(self._loop)
         if is_request(event):
-            require_keys_beyond_loopback(self.app.settings)
+            _require_keys(self.app)
             return self._http(event, cast(Any, context))
         return self._loop.run_until_complete(self._take(event, context))
 
@@ -76,39 +96,68 @@ class Function:
         asyncio.set_event_loop(None)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
-        async with self._working(scope["aws.context"]):
-            await self._door(scope, receive, send)
+        """The door says itself that nothing runs, when the app could not be opened; and that its
+        time is over, a little before it is."""
+        door, ends = self.app.asgi(), self._ends(scope["aws.context"])
+        letting_go = self._loop.call_at(ends, door.stop)
+        try:
+            async with self._opened(ends):
+                async with asyncio.timeout_at(ends + GRACE):
+                    await door(scope, receive, send)
+                await self._rest(min(ends, self._loop.time() + self._settle))
+        except NotOpened:
+            await door(scope, receive, send)
+        finally:
+            letting_go.cancel()
 
     async def _take(self, event: Any, context: Context) -> Any:
-        async with self._working(context):
-            return await self._taken(event)
-
-    @asynccontextmanager
-    async def _working(self, context: Context) -> AsyncIterator[None]:
-        """Raises ``TimeoutError`` when what is asked takes too long. What is not done by the end
-        goes on in the next one."""
-        left = context.get_remaining_time_in_millis() / 1_000
-        ends = self._loop.time() + left - min(SPARE, left * SHARE)
+        ends = self._ends(context)
         async with self._opened(ends):
             async with asyncio.timeout_at(ends):
-                yield
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(ends):
-                    await self.app.rest()
+                taken = await self._taken(event)
+            await self._rest(ends)
+        return taken
+
+    def _ends(self, context: Context) -> float:
+        """When it is time to hand over."""
+        left = context.get_remaining_time_in_millis() / 1_000
+        return self._loop.time() + left - min(SPARE, left * SHARE)
+
+    async def _rest(self, ends: float) -> None:
+        """What is not done by then goes on in the next invocation."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(ends):
+                await self.app.rest()
 
     @asynccontextmanager
     async def _opened(self, ends: float) -> AsyncIterator[None]:
         """Nothing is fetched from a bus: Lambda does that."""
         app = self.app
-        async with asyncio.timeout_at(ends):
-            await app.open(stand_by=True)
         try:
             async with asyncio.timeout_at(ends):
+                await app.open(stand_by=True)
                 await app.go_on()
                 await app.at_work()
+        except BaseException as error:
+            await self._close()
+            if not isinstance(error, OstinatoError | OSError):
+                raise
+            why = LATE if isinstance(error, TimeoutError) else str(error)
+            log.error("invocation.not_opened", error=why)
+            raise NotOpened(why) from error
+        try:
             yield
         finally:
-            await app.close(drain=0)
+            await self._close()
+
+    async def _close(self) -> None:
+        """A store that does not answer may not hold up who is about to be killed: what it has not
+        heard, the next one finds."""
+        try:
+            async with asyncio.timeout(CLOSING):
+                await self.app.close(drain=0)
+        except (OstinatoError, OSError, TimeoutError) as error:
+            log.warning("invocation.not_closed", error=str(error) or type(error).__name__)
 
     async def _taken(self, event: Any) -> Any:
         app = self.app
@@ -125,12 +174,23 @@ class Function:
         return accepted if several else accepted[0]
 
 
-def function(app: App) -> Function:
+def _require_keys(app: App) -> None:
+    if not app.settings.auth.keys:
+        raise SettingsError(
+            "requests come from other machines, and no key is configured, so anyone could do "
+            "anything: set OSTINATO_AUTH__KEYS_FILE to a file with one secret per line "
+            "(openssl rand -hex 32 makes one), or [auth] keys in ostinato.toml beside the code"
+        )
+
+
+def function(app: App, *, settle: float = 10.0) -> Function:
     """What Lambda's ``handler`` setting names: ``main.handler`` for ``handler = function(app)`` in
     ``main.py``.
 
     It takes HTTP requests (API Gateway, function URLs, load balancers), messages of SQS, SNS and
     Kafka, events of EventBridge, its ticks (a rule with a schedule), and any body that
-    ``POST /events`` takes, by a direct invocation. Requests need a key, as from any other machine.
+    ``POST /events`` takes, by a direct invocation. Requests need a key, as from any other machine;
+    their answers wait at most ``settle`` seconds for jobs that are at work, and all others for the
+    whole time of the invocation.
     """
-    return Function(app)
+    return Function(app, settle)

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from ostinato import App
 from ostinato.aws_lambda import function
 from ostinato.config import ApiKey
-from ostinato.errors import SettingsError, StoreLocked, UsageError
+from ostinato.errors import SettingsError, Unready, UsageError
 from ostinato.ports import LetterQuery, Page, RunQuery
 from tests.aws_lambda.invocations import (
     Context,
@@ -50,12 +51,12 @@ def store(request, tmp_path):
 class Shop:
     """An app whose function packs; ``packed`` is what it has."""
 
-    def __init__(self, store, document=ORDER, **more):
+    def __init__(self, store, document=ORDER, settle=10, **more):
         self.packed = []
         self.app = App(store=store, auth={"keys": (HELD,)}, **more)
         self.app.handler("pack")(self.pack)
         self.app.workflow_document(document)
-        self.function = function(self.app)
+        self.function = function(self.app, settle=settle)
 
     def pack(self, item):
         self.packed.append(item)
@@ -137,6 +138,35 @@ class TestRequests:
         with contextlib.closing(door), pytest.raises(SettingsError, match="no key is configured"):
             door(http_api("GET", "/ping"), Context())
 
+    def test_what_cannot_be_opened_is_503_and_nothing_is_lost(self, shops, tmp_path):
+        store = f"sqlite:///{tmp_path}/lambda.db"
+        shop = shops(store)
+
+        async def beside():
+            async with App(store=store):
+                return await asyncio.to_thread(shop, http_api("GET", "/runs", key=KEY))
+
+        answer = asyncio.run(beside())
+        assert (answer["statusCode"], "error" in json.loads(answer["body"])) == (503, True)
+        assert shop(http_api("GET", "/runs", key=KEY))["statusCode"] == 200
+
+    def test_a_request_is_answered_before_its_time_is_over(self, open_shop):
+        shop = open_shop(one_job({"run": "slow"}, on=ON), settle=0.1)
+
+        @shop.app.handler("slow")
+        async def slow():
+            await asyncio.sleep(60)
+
+        began = time.monotonic()
+        [run] = json.loads(shop(http_api("POST", "/events", {"type": "ORDER"}, KEY))["body"])[
+            "runs"
+        ]
+        assert time.monotonic() - began < 20  # of the 60 s that it could have waited
+        waits = http_api("POST", "/runs", {"workflow": "w"}, KEY)
+        answer = shop(waits | {"rawQueryString": "wait=50s"}, left=1_000)
+        assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (201, "running")
+        assert shop(http_api("GET", f"/runs/{run}", key=KEY))["statusCode"] == 200
+
 
 class TestMessages:
     def test_of_a_queue(self, shop):
@@ -180,6 +210,36 @@ class TestMessages:
         )
         assert sorted(shop.packed) == [1, 2, 3]
 
+    def test_what_others_write_into_headers_stops_nobody(self, shop):
+        batch = streamed("ORDER", b'{"item": 1}', b'{"item": 2}', b"\xff", b'{"item": 3}')
+        one, two, _, three = batch["records"]["ORDER-0"]
+        one["headers"] = [{"name": [-61, -85, 65]}]  # bytes are signed there
+        two["headers"] = [{"name": None}]
+        del three["headers"]
+        three["value"] = "no base64!"
+        shop(batch)
+        assert sorted(shop.packed) == [1, 2]
+        found = shop.look(lambda app: app.dead_letters(LetterQuery()))
+        assert [letter.kind for letter in found] == ["incoming", "incoming"]
+
+    def test_two_clusters_may_have_topics_of_one_name(self, shop):
+        for cluster in "ab":
+            batch = streamed("ORDER", b'{"item": 1}')
+            batch["eventSourceArn"] = f"arn:aws:kafka:eu-west-1:1:cluster/c/{cluster}"
+            batch["records"]["ORDER-0"][0]["offset"] = 0
+            shop(batch)
+        assert shop.packed == [1, 1]
+
+    def test_a_letter_without_a_bus_in_the_settings_can_be_redriven(self, shop):
+        shop(queued("{oops"))
+        [letter] = shop.look(lambda app: app.dead_letters(LetterQuery()))
+        [done] = shop.look(lambda app: app.redrive(letter.id)).letters
+        assert (done.outcome, "not JSON" in str(done.reasons)) == ("stays", True)
+
+    def test_of_a_rule_with_what_no_encoding_can_write(self, shop):
+        shop(ruled("ORDER", {"item": "\ud83d"}))
+        assert shop.packed == ["?"]
+
     def test_the_bus_that_receives_from_there_reads_them(self, open_shop):
         buses = {
             "first": {"kind": "sqs", "receive": ["https://sqs.eu-west-1.amazonaws.com/1/others"]},
@@ -213,7 +273,14 @@ class TestInvoked:
         several = shop([{"type": "ORDER", "data": {"item": n}} for n in (2, 3)])
         assert (len(several), sorted(shop.packed)) == (2, [1, 2, 3])
 
-    @pytest.mark.parametrize("given", [{}, {"requestContext": {"connectionId": "c"}}, "x", None, 7])
+    def test_a_source_that_nobody_reads_is_named(self, shop):
+        with pytest.raises(UsageError, match=r"nothing here takes what aws:s3 hands over"):
+            shop({"Records": [{"eventSource": "aws:s3", "s3": {}}]})
+
+    @pytest.mark.parametrize(
+        "given",
+        [{}, {"requestContext": {"connectionId": "c"}}, {"requestContext": {"http": None}}, "x", 7],
+    )
     def test_what_is_no_event_is_said(self, shop, given):
         with pytest.raises(UsageError):
             shop(given)
@@ -276,7 +343,7 @@ class TestBeside:
 
         async def beside():
             async with App(store=store):
-                with pytest.raises(StoreLocked):
+                with pytest.raises(Unready, match="is in use by process"):
                     await asyncio.to_thread(shop, {"type": "ORDER", "data": {"item": 1}})
 
         asyncio.run(beside())

@@ -215,6 +215,75 @@ class TestIn:
             found = await app.dead_letters(LetterQuery(kind="incoming"), Page(100))
         assert (view.accepted, view.dead, len(found)) == (1, len(odd), len(odd))
 
+    @pytest.mark.parametrize("raised", [SystemExit, GeneratorExit, KeyboardInterrupt])
+    async def test_whatever_an_adapter_raises_is_its_messages_fault(self, raised):
+        app = app_with()
+
+        @app.bus("in").adapt_to()
+        def read(message):
+            if message.id == "m1":
+                raise raised
+            return {"type": "READ"}
+
+        @app.bus("out").adapt_from()
+        def write(event):
+            raise raised
+
+        put(order(1), order(2))
+        async with app:
+            view = await counted(app, 2)
+            await app.producer("out").send("A", {})
+            found = await until(lambda: _all(letters(app), 2))
+        assert (view.accepted, view.dead) == (1, 1)
+        assert all(raised.__name__.encode() in one.reasons for one in found)
+
+    async def test_a_consumers_letter_knows_its_bus_and_its_extensions(self):
+        app, heard, able = app_with(), [], []
+
+        @app.consumer("TOLD", bus="in", attempts=1)
+        async def hear(event: Event):
+            if not able:
+                raise ValueError("no")
+            heard.append(event.extensions)
+
+        body = b'{"specversion": "1.0", "id": "1", "source": "s", "type": "TOLD", "tenant": "t"}'
+        put(Message(place="orders", id="m1", body=body))
+        async with app:
+            [letter] = await until(lambda: letters(app, kind="consumer"))
+            able.append(True)
+            [done] = (await app.redrive(letter.id)).letters
+            async with asyncio.timeout(10):
+                while not heard:
+                    await asyncio.sleep(0)
+        assert (done.outcome, heard) == ("redriven", [{"tenant": "t", "bus": "in"}])
+
+    async def test_an_inlet_is_closed_also_when_it_takes_nothing_back(self, monkeypatch):
+        app, closed = app_with(), []
+        put(order(1))
+        async with app:
+            inlet = app._intakes["in"][0].inlet
+            close = inlet.close
+
+            async def failing(received):
+                raise BusError("away")
+
+            async def counted():
+                closed.append(True)
+                await close()
+
+            async def hung(events):
+                await asyncio.Event().wait()
+
+            monkeypatch.setattr(inlet, "again", failing)
+            monkeypatch.setattr(inlet, "close", counted)
+            app._door.accept = hung
+            put(order(2))
+            async with asyncio.timeout(10):
+                while not app._intakes["in"][0]._hand:
+                    await asyncio.sleep(0)
+            await app._take_no_more()
+        assert closed == [True]
+
     async def test_several_events_of_one_message_have_ids_of_their_own(self):
         app = app_with()
 

@@ -16,7 +16,7 @@ from ostinato.app.hooks import BusHooks
 from ostinato.app.letters import Letters
 from ostinato.app.producer import Producer
 from ostinato.bus import adapter
-from ostinato.config import BusSettings
+from ostinato.config import KINDS, BusSettings
 from ostinato.core.cloudevents import Event, Limits
 from ostinato.core.routes import OWN, OWN_NAME
 from ostinato.core.views import View
@@ -100,9 +100,13 @@ class Buses(Doing, Letters):
         if unknown := self._hooks.keys() - found.keys():
             name = min(unknown)
             raise UsageError(f"app.bus({name!r}): no bus is called so; [bus.{name}] makes one")
-        self._connected = Connectors(found)
+        self._connected = Connectors(found, self._plain)
         for bus, out in self._named:
             self._refuse_unknown(bus, out=out)
+
+    def _plain(self, kind: str) -> Connector:
+        """A bus of this kind as it is by itself."""
+        return self._connector(KINDS[kind](name=kind, kind=kind), BusHooks(kind))
 
     def _connector(self, settings: BusSettings, hooks: BusHooks) -> Connector:
         bounds = self.settings.limits

@@ -12,7 +12,7 @@ import msgspec
 
 from ostinato.app.hooks import BusHooks
 from ostinato.bus import Adapter, guard
-from ostinato.config import BusSettings
+from ostinato.config import KINDS, BusSettings
 from ostinato.core.cloudevents import (
     Event,
     Limits,
@@ -145,7 +145,7 @@ class Connector:
         """What goes to another place, or has another key, may pass it; so may what has none."""
         try:
             message = self.write(event)
-        except Exception:  # it is never sent: whoever sends it finds out why
+        except BaseException:  # an adapter's: whoever sends it finds out why
             return None
         return None if message.key is None else (message.place, message.key)
 
@@ -198,6 +198,8 @@ class Sender:
                 messages.append(self.connector.write(event))
             except Exception as error:  # of an adapter that somebody has written, too
                 refused[_pair(event)] = error
+            except BaseException as error:  # an adapter's own: nothing is awaited here
+                refused[_pair(event)] = RuntimeError(repr(error))
         return messages, refused
 
     async def _sent(self, messages: list[Message]) -> Sequence[Exception | None]:
@@ -230,8 +232,13 @@ class Sender:
 class Connectors:
     """All of an app, by name."""
 
-    def __init__(self, found: Mapping[str, Connector] | None = None) -> None:
+    def __init__(
+        self,
+        found: Mapping[str, Connector] | None = None,
+        plain: Callable[[str], Connector] | None = None,
+    ) -> None:
         self.found = dict(found or {})
+        self._plain = plain
         self.senders = {
             name: each.sender for name, each in self.found.items() if each.sender is not None
         }
@@ -245,6 +252,8 @@ class Connectors:
     def connector(self, bus: str) -> Connector:
         """Raises ``UsageError``."""
         connector = self.found.get(bus)
+        if connector is None and bus in KINDS and self._plain is not None:
+            return self._plain(bus)  # messages that Lambda has fetched need no settings
         if connector is None:
             raise UsageError(f"no bus is called {bus!r} any more: [bus.{bus}] makes one")
         return connector

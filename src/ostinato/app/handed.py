@@ -8,8 +8,6 @@ from typing import Any
 
 from ostinato.app.buses import Buses, InView
 from ostinato.app.connectors import Connector
-from ostinato.app.hooks import BusHooks
-from ostinato.config import KINDS
 from ostinato.core.cloudevents import Event, Limits, Message, arrived, from_path
 from ostinato.errors import NotFoundError
 from ostinato.ports import DeadLetter
@@ -63,9 +61,6 @@ class Handed(Buses):
         received = [Received(message) for message in messages]
         await taking.store(await taking.read(received))
         return [answer for one in received for answer in one.answers]
-
-    def _plain(self, kind: str) -> Connector:
-        return self._connector(KINDS[kind](name=kind, kind=kind), BusHooks(kind))
 
     def read_bridged(self, type: str, body: bytes) -> list[Event]:
         """What EventBridge has sent to its door, as events of its bus; those that are wanted.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from ostinato.errors import BusError, NothingIsRunning, OstinatoError, StoreError, Unready
@@ -118,10 +118,15 @@ class Intake:
     async def _let_go(self) -> None:
         """Nothing is in hand any more, and nothing is connected."""
         hand, self._hand = self._hand, []
+        if hand:
+            await self._try(self.inlet.again(hand))
+        await self._try(self.inlet.close())
+
+    async def _try(self, giving: Awaitable[None]) -> None:
+        """The one may fail, and the other is to be done."""
         try:
             async with asyncio.timeout(BACK):
-                if hand:
-                    await self.inlet.again(hand)
-                await self.inlet.close()
+                await giving
         except Exception as error:
-            log.warning("intake.not_closed", inlet=self.inlet.name, error=str(error))
+            why = str(error) or type(error).__name__
+            log.warning("intake.not_closed", inlet=self.inlet.name, error=why)

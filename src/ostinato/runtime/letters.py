@@ -140,7 +140,11 @@ def event_of(value: dict[str, object]) -> Event:
         time=milliseconds(value["time"]),
         subject=None if subject is None else str(subject),
         data=Raw(msgspec.json.encode(value["data"])),
+        extensions={name: str(value[name]) for name in value.keys() - _MEMBERS} or None,
     )
+
+
+_MEMBERS = frozenset(("id", "source", "type", "time", "subject", "data"))
 
 
 def reread(catalog: Catalog, bus: str, kept: Event) -> Fitting:

@@ -60,10 +60,10 @@ class Lot:
     def _read(self, number: int, message: Message) -> None:
         try:
             self._found[number] = self._mouth.read(message)
-        except asyncio.CancelledError as error:  # the adapter's own: nothing is awaited here
-            self._errors[number] = RuntimeError(repr(error))
         except Exception as error:  # also of an adapter that somebody has written
             self._errors[number] = error
+        except BaseException as error:  # an adapter's, too: nothing is awaited here
+            self._errors[number] = RuntimeError(repr(error))
         else:
             self._errors.pop(number, None)
 

@@ -64,7 +64,10 @@ def configure_logs(settings: LogSettings) -> None:
 def _renderer(form: str) -> Any:
     if form == "json" or (form == "auto" and not sys.stderr.isatty()):
         return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and _colour_wanted())
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty() and _colour_wanted(),
+        exception_formatter=structlog.dev.plain_traceback,  # another shows what variables hold
+    )
 
 
 def _colour_wanted() -> bool:

@@ -6,6 +6,7 @@ notifications of SNS, targets of EventBridge rules.
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,11 +33,14 @@ def read_invocation(given: Any) -> Invocation:
         return Invocation()
     source = _source(given)
     if source not in _SOURCES:
+        if source.startswith("aws:"):
+            known = ", ".join(_SOURCES)
+            refuse("eventSource", f"nothing here takes what {source} hands over; it takes {known}")
         return Invocation()
     kind, read = _SOURCES[source]
     try:
         return Invocation(kind, tuple(read(given)))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise MalformedBody(f"a record of {source} is not as AWS writes it: {why}") from None
 
@@ -49,7 +53,9 @@ def is_tick(given: Any) -> bool:
 def is_request(given: Any) -> bool:
     """Whether it is an HTTP request: of an API Gateway, a function URL or a load balancer."""
     about = given.get("requestContext") if isinstance(given, Mapping) else None
-    return isinstance(about, Mapping) and ("httpMethod" in given or "http" in about)
+    if not isinstance(about, Mapping):
+        return False
+    return "httpMethod" in given or isinstance(about.get("http"), Mapping)
 
 
 def _source(given: Mapping[str, Any]) -> str:
@@ -98,25 +104,43 @@ def _notified(sns: Mapping[str, Any]) -> Message:
 
 
 def _of_kafka(given: Mapping[str, Any]) -> list[Message]:
-    return [_record(one) for several in given["records"].values() for one in several]
+    """Two clusters have topics of one name: theirs is part of the ids."""
+    cluster = given.get("eventSourceArn") or given.get("bootstrapServers") or ""
+    records = given["records"].values()
+    return [_record(one, f"{cluster}".rpartition("/")[2]) for several in records for one in several]
 
 
-def _record(one: Mapping[str, Any]) -> Message:
-    """Its headers are lists of the numbers of their bytes."""
+def _record(one: Mapping[str, Any], cluster: str) -> Message:
+    """What it lacks, or has and nobody can read, is left out: the reader says what that means."""
     topic, key = one["topic"], one.get("key")
-    headers = ((name, bytes(value)) for each in one["headers"] for name, value in each.items())
+    names = [(name, value) for each in one.get("headers") or () for name, value in each.items()]
     return Message(
         place=topic,
-        body=b64decode(one.get("value") or ""),
-        headers={name: value.decode(errors="replace") for name, value in headers},
-        key=None if key is None else b64decode(key).decode(errors="replace"),
-        id=f"{topic}/{one['partition']}/{one['offset']}",
+        body=_bytes(one.get("value")),
+        headers={name: _signed(value).decode(errors="replace") for name, value in names},
+        key=None if key is None else _bytes(key).decode(errors="replace"),
+        id=f"{cluster}/{topic}/{one['partition']}/{one['offset']}",
         time=one.get("timestamp"),
     )
 
 
+def _bytes(written: str | None) -> bytes:
+    """What is no base64 stays as it is, for the letter that it becomes."""
+    try:
+        return b64decode(written or "", validate=True)
+    except ValueError:
+        return f"{written}".encode(errors="surrogatepass")
+
+
+def _signed(value: Any) -> bytes:
+    """Headers are lists of their bytes, signed ones (-128 to 127), or null."""
+    return bytes(number & 0xFF for number in value or ())
+
+
 def _of_a_rule(given: Mapping[str, Any]) -> list[Message]:
-    return [Message(body=msgspec.json.encode(given), id=given["id"])]
+    """Half of a pair of surrogates, which no encoding can write, is a question mark."""
+    body = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    return [Message(body=body.encode(errors="replace"), id=given["id"])]
 
 
 def _last(arn: str) -> str:

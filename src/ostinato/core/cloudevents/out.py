@@ -18,8 +18,9 @@ _SAFE = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
 
 
 def event_value(event: Event) -> dict[str, Any]:
-    """The event as patterns and expressions see it: with ``bus``, where one has brought it."""
-    value = {
+    """The event as patterns and expressions see it: with its extensions, of which ``bus`` is one
+    where a bus has brought it."""
+    value: dict[str, Any] = {
         "id": event.id,
         "source": event.source,
         "type": event.type,
@@ -27,9 +28,7 @@ def event_value(event: Event) -> dict[str, Any]:
         "time": rfc3339(event.time),
         "data": msgspec.json.decode(event.data),
     }
-    if event.extensions and "bus" in event.extensions:
-        value["bus"] = event.extensions["bus"]
-    return value
+    return value if event.extensions is None else value | event.extensions
 
 
 def to_json(event: Event) -> dict[str, Any]:
