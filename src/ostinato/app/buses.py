@@ -129,7 +129,8 @@ class Buses(Doing, Letters):
             self._intakes[name] = [self._intake(each, inlet) for inlet in each.inlets]
 
     def _intake(self, connector: Connector, inlet: Inlet) -> Intake:
-        intake = Intake(inlet, connector, self._door, connector.settings.most)
+        settings = connector.settings
+        intake = Intake(inlet, connector, self._door, settings.most, settings.name)
         intake.start()
         return intake
 

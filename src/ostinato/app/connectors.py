@@ -262,7 +262,7 @@ class Connectors:
         """The one that receives from there, or is called as its kind, else the first."""
         several = [each for each in self.found.values() if each.settings.kind == kind]
         for each in several:
-            if place and place in map(_last, each.settings.receive):
+            if place and place in map(last_name, each.settings.receive):
                 return each
         first = several[0] if several else None
         return next((each for each in several if each.name == kind), first)
@@ -294,7 +294,7 @@ class Connectors:
             await sender.close()
 
 
-def _last(place: str) -> str:
+def last_name(place: str) -> str:
     """The name in it: it may be written as a URL or an ARN."""
     return place.rpartition("/")[2].rpartition(":")[2]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato.app.buses import Buses, InView
-from ostinato.app.connectors import Connector
+from ostinato.app.connectors import Connector, last_name
 from ostinato.core.cloudevents import Event, Limits, Message, arrived, from_path
 from ostinato.errors import NotFoundError
 from ostinato.ports import DeadLetter
@@ -78,6 +78,9 @@ class Handed(Buses):
     def _receives(self, connector: Connector) -> list[InView]:
         handed = self._handed.get(connector.name, {})
         found = super()._receives(connector)
+        if connector.guard is not None:
+            posts = (last_name(place) for place in connector.settings.receive)
+            found += [_view(place, Counter()) for place in posts if place not in handed]
         return found + [_view(place, taking.counts) for place, taking in handed.items()]
 
     def _counts(self) -> dict[str, dict[str, int]]:

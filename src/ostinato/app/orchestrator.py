@@ -231,7 +231,11 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
         service.errands.serve(self._serve_verb)
         service.news.hearers["deployed"] = self._hear_deployed
         if self._documents and (taken is None or HUB in taken.partitions):
-            await self._deploy_now([read(data) for data in self._documents])
+            documents = [read(data) for data in self._documents]
+            await self._deploy_now(documents)
+            for document in documents:
+                for warning in self._connected.warnings(document):
+                    log.warning("bus.unknown", workflow=document.workflow, why=warning)
 
     def _make_service(self, storage: Storage, owned: Partitions | None) -> Service:
         settings = self.settings

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from ostinato.app.address import known_address, looking
 from ostinato.app.wiring import is_there
+from ostinato.cli import output
 from ostinato.cli.client import Client, Data
 from ostinato.cli.failure import UNREACHABLE, Stop
 from ostinato.cli.remote import RemoteClient
@@ -61,6 +62,7 @@ async def buses_of(settings: Settings) -> list[Data]:
     if remote is None:
         from ostinato.cli.local import buses
 
+        output.note("no server runs here: nothing comes in or goes out now")
         return await buses(settings)
     try:
         return await remote.buses()

@@ -18,7 +18,8 @@ COLUMNS = ("id", "time", "kind", "target", "event", "type", "tries", "why")
 Data = dict[str, Any]
 
 Kind = Annotated[
-    str | None, typer.Option(metavar="KIND", help="trigger, consumer, outgoing or stored.")
+    str | None,
+    typer.Option(metavar="KIND", help="trigger, consumer, outgoing, stored, incoming or conflict."),
 ]
 Target = Annotated[
     str | None,

@@ -35,9 +35,12 @@ class Takes(Stores, Protocol):
 class Intake:
     """One inlet, and one lot of messages at a time: so those of one key stay in their order."""
 
-    def __init__(self, inlet: Inlet, mouth: Mouth, takes: Takes, most: int = 500) -> None:
+    def __init__(
+        self, inlet: Inlet, mouth: Mouth, takes: Takes, most: int = 500, bus: str = ""
+    ) -> None:
         self.inlet = inlet
         self.most = most
+        self.bus = bus
         self.trouble = ""
         """Why nothing comes in now; empty when all is well."""
         self._taking = Taking(mouth, takes)
@@ -69,7 +72,7 @@ class Intake:
             except (BusError, OSError, TimeoutError) as error:
                 await self._wait(error)
             except Exception as error:  # an adapter's fault: the others go on
-                log.exception("intake.broken", inlet=self.inlet.name)
+                log.exception("intake.broken", bus=self.bus, inlet=self.inlet.name)
                 await self._wait(error)
             finally:
                 await self._let_go()
@@ -92,14 +95,14 @@ class Intake:
                 await self._taking.store(lot)
                 break
             except (StoreError, Unready, NothingIsRunning) as error:
-                log.warning("intake.delayed", inlet=self.inlet.name, error=str(error))
+                log.warning("intake.delayed", bus=self.bus, inlet=self.inlet.name, error=str(error))
                 await asyncio.sleep(patience.lose())
                 await self._takes.at_work()
         await self.inlet.done(received)
 
     def _well(self) -> None:
         if self.trouble:
-            log.info("intake.back", inlet=self.inlet.name)
+            log.info("intake.back", bus=self.bus, inlet=self.inlet.name)
         self.trouble = ""
         self._patience.regain()
 
@@ -112,7 +115,7 @@ class Intake:
     def _tell(self, why: str) -> None:
         """The same trouble is told once."""
         if why != self.trouble:
-            log.error("intake.away", inlet=self.inlet.name, error=why)
+            log.error("intake.away", bus=self.bus, inlet=self.inlet.name, error=why)
         self.trouble = why
 
     async def _let_go(self) -> None:
@@ -129,4 +132,4 @@ class Intake:
                 await giving
         except Exception as error:
             why = str(error) or type(error).__name__
-            log.warning("intake.not_closed", inlet=self.inlet.name, error=why)
+            log.warning("intake.not_closed", bus=self.bus, inlet=self.inlet.name, error=why)

@@ -33,6 +33,8 @@ class Lot:
     def __init__(self, received: Sequence[Received], mouth: Mouth) -> None:
         self.received = received
         self._mouth = mouth
+        self.answered = False
+        """Its events are stored."""
         self._found: dict[int, Sequence[Event]] = {}
         self._errors: dict[int, Exception] = {}
 

@@ -56,13 +56,14 @@ class Taking:
     async def store(self, lot: Lot) -> None:
         """All that is to be kept is stored when this returns. Raises what the store raises: then it
         may be called again with the same."""
-        if events := lot.events:
+        if not lot.answered and (events := lot.events):
             try:
                 self._answered(lot, await self._stores.accept(events))
             except (NothingIsRunning, Overtaken):
                 raise
             except FAULTS:
                 await self._one_by_one(lot)
+            lot.answered = True  # when what follows fails, this is not done again
         if letters := lot.letters():
             await self._stores.bury(letters)
         self.counts["dead"] += lot.failed
