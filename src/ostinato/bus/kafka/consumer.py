@@ -117,8 +117,10 @@ class Member(Client):
     def _look(self, consumer: Consumer, seconds: float | None = None) -> None:
         """Whether all topics are there; of a pattern nobody knows."""
         for topic in self.link.settings.receive:
-            if not topic.startswith("^") and not self.has(consumer, topic, seconds):
-                raise self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
+            if topic.startswith("^"):
+                continue
+            if (found := self.fault(consumer, topic, seconds)) is not None:
+                raise self.link.error(found, topic)
         self._looked = monotonic()
 
     def done(self, received: Sequence[Received]) -> None:
