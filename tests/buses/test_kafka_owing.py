@@ -139,6 +139,28 @@ async def test_an_engine_that_lags_is_not_thrown_out_of_the_group(
     await reached(kafka_server, orders, {f"{orders}/0": 40})
 
 
+async def test_partitions_that_were_paused_are_read_again_after_others_have_come(
+    kafka_server, topic, reader, monkeypatch
+):
+    """Some stay with it all the time, some go to another one and come back."""
+    monkeypatch.setattr(consumer, "STILL", 0.02)
+    monkeypatch.setattr(consumer, "AHEAD", 3)
+    orders = topic(4)
+    put_all(kafka_server, orders, numbered(80, keys=40))
+    first = await reader(orders)
+    held = await take(first, 1)
+    await _met(lambda: len(first._member._held) == 4 and first._member._paused)
+    second = await reader(orders)
+    await take(second, 1)
+    await second.close()
+    await _met(lambda: len(first._member._held) == 4)
+    ids = {one.message.id for one in held}
+    async with asyncio.timeout(SOON):
+        while len(ids) < 80:
+            ids |= {one.message.id for one in await first.fetch(80)}
+    assert len({id.split("/")[1] for id in ids}) == 4
+
+
 async def test_a_second_consumer_need_not_wait_for_one_that_lags(
     kafka_server, topic, reader, monkeypatch
 ):
@@ -197,6 +219,12 @@ async def test_a_topic_that_is_taken_away_is_named(kafka_server, topic, reader, 
     await asyncio.to_thread(gone.result)
     with pytest.raises(BusError, match=f"--create --topic {orders}"):
         await _work_on(inlet)
+
+
+async def _met(condition):
+    async with asyncio.timeout(SOON):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def _work_on(inlet):

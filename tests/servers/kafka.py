@@ -26,7 +26,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from tests.servers.certificates import certificate
 from tests.servers.missing import Missing
@@ -56,6 +65,9 @@ listener.name.sasl_plaintext.plain.sasl.jaas.config={jaas}
 listener.name.sasl_ssl.plain.sasl.jaas.config={jaas}
 listener.name.sasl_ssl.ssl.keystore.type=PEM
 listener.name.sasl_ssl.ssl.keystore.location={folder}/server.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 auto.create.topics.enable=false
 num.partitions=1
 offsets.topic.num.partitions=1
@@ -153,6 +165,13 @@ class Kafka:
     def _has(self, topic: str, partitions: int) -> bool:
         found = self.admin.list_topics(topic, timeout=5).topics[topic].partitions.values()
         return len(found) >= partitions and all(one.leader == 1 for one in found)
+
+    def deny(self, topic: str, *operations: AclOperation) -> None:
+        """To ``USER``, who may do all else. Who comes without credentials may do anything."""
+        named = (ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{USER}", "*")
+        denied = [AclBinding(*named, one, AclPermissionType.DENY) for one in operations]
+        for asked in self.admin.create_acls(denied).values():
+            asked.result(PATIENCE)
 
     def setting(self, topic: str, name: str) -> str:
         asked = self.admin.describe_configs([ConfigResource("topic", topic)])

@@ -1,9 +1,9 @@
 """Events are posted to an address, signed anew at each attempt.
 
 Any 2xx takes an event. What may be over later (408, 425, 429, 5xx, no answer) is tried again, not
-before the receiver's ``Retry-After``; any other answer refuses it for good. Posts go out several
-at once, those of one key one after the other. In, there is nothing to connect: events are posted
-to the server's own routes.
+before the receiver's ``Retry-After``, of which an hour counts; any other answer refuses it for
+good. Posts go out several at once, those of one key one after the other. In, there is nothing to
+connect: events are posted to the server's own routes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ READ = 64 << 10
 """Bytes of an answer that are read: then its connection can be used again."""
 
 LATER = frozenset((408, 425, 429))
+
+LONGEST = 3600.0
+"""Seconds that a receiver is left in peace, however many it asks for."""
 
 
 def inlets(settings: HttpSettings) -> list[Inlet]:
@@ -81,6 +84,10 @@ def _signature(settings: HttpSettings, id: str, body: bytes) -> dict[str, str]:
     return {"webhook-timestamp": str(now // 1000), "webhook-signature": signature}
 
 
+class Unreached(BusError):
+    """Nobody answered; an answer, whatever it says, is about its own event only."""
+
+
 class HttpOutlet:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
@@ -91,6 +98,7 @@ class HttpOutlet:
 
     async def open(self) -> None:
         """Nothing is posted: whether anybody is there, the first event shows."""
+        self._barred.clear()
 
     def _http(self) -> httpx2.AsyncClient:
         if self._client is None:
@@ -105,7 +113,7 @@ class HttpOutlet:
             key = f"#{place}" if message.key is None else f"k{message.key}"
             lines.setdefault(key, []).append(place)
         await asyncio.gather(*(self._in_turn(messages, each, answers) for each in lines.values()))
-        if answers and all(isinstance(why, BusError) for why in answers):
+        if answers and all(isinstance(why, Unreached) for why in answers):
             raise next(filter(None, answers))
         return answers
 
@@ -118,7 +126,7 @@ class HttpOutlet:
                 answers[place] = why = await self._outcome(messages[place])
             if isinstance(why, BusError):
                 for later in line[n + 1 :]:
-                    answers[later] = BusError(f"one of the same key comes first: {why}")
+                    answers[later] = type(why)(f"one of the same key comes first: {why}")
                 return
 
     async def _outcome(self, message: Message) -> Exception | None:
@@ -169,11 +177,11 @@ class HttpOutlet:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise BusError(f"{host} did not answer in {seconds:g} s") from error
+            raise Unreached(f"{host} did not answer in {seconds:g} s") from error
         except (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol) as error:
             raise UsageError(f"POST {str(request.url)[:200]!r}: {error}") from error
         except (httpx2.HTTPError, OSError) as error:
-            raise BusError(
+            raise Unreached(
                 f"{host} cannot be reached: {str(error) or type(error).__name__}"
             ) from error
 
@@ -202,9 +210,10 @@ async def _beginning(response: httpx2.Response) -> str:
 def _seconds(after: str) -> float:
     """Of ``Retry-After``: seconds, or a date; 0 when it says nothing that can be read."""
     if after.isascii() and after.isdigit():
-        return float(after[:9])
+        return min(float(after[:9]), LONGEST)
     try:
         at = parsedate_to_datetime(after)
     except (ValueError, TypeError):
         return 0.0
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
+    left = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(left, 0.0), LONGEST)

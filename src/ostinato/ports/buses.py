@@ -83,7 +83,8 @@ class Outlet(Protocol):
 
         ``UsageError``: it never will (too large, no such place). Everything else may be tried
         again. Of those with one key, none is taken after one that was not. Raises ``BusError``
-        when it has none of them.
+        when it has none of them for a reason that all meet: it cannot be reached, or lets nobody
+        in. Whatever is behind them waits then.
         """
         ...
 

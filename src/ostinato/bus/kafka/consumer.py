@@ -39,7 +39,7 @@ class Member(Client):
         super().__init__(link)
         self._held: dict[tuple[str, int], Held] = {}
         self._ready: deque[Received] = deque()
-        self._paused = False
+        self._paused: dict[tuple[str, int], TopicPartition] = {}
         self._looked = 0.0
         self._consumer: Consumer | None = None
 
@@ -53,17 +53,17 @@ class Member(Client):
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for one in partitions:
             self._held[one.topic, one.partition] = Held(one.topic, one.partition)
-        self._paused = False  # new ones are not
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for one in partitions:
             if held := self._held.pop((one.topic, one.partition), None):
                 held.ours = False
+        self._resume(consumer, partitions)  # or one that comes back would be paused still
         self._ready = deque(one for one in self._ready if one.handle[0].ours)
 
     def fetch(self, most: int) -> list[Received]:
         consumer = self._opened()
-        self._resume(consumer)
+        self._resume(consumer, list(self._paused.values()))
         until = monotonic() + PATIENCE
         while not self._ready and not self.stopping and (left := until - monotonic()) > 0:
             first = consumer.poll(min(SLICE, left))
@@ -117,8 +117,10 @@ class Member(Client):
     def _look(self, consumer: Consumer, seconds: float | None = None) -> None:
         """Whether all topics are there; of a pattern nobody knows."""
         for topic in self.link.settings.receive:
-            if not topic.startswith("^") and not self.has(consumer, topic, seconds):
-                raise self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
+            if topic.startswith("^"):
+                continue
+            if (found := self.fault(consumer, topic, seconds)) is not None:
+                raise self.link.error(found, topic)
         self._looked = monotonic()
 
     def done(self, received: Sequence[Received]) -> None:
@@ -153,17 +155,23 @@ class Member(Client):
         ``AHEAD`` the partitions are paused.
         """
         consumer = self._opened()
-        if len(self._ready) >= AHEAD and not self._paused:
-            consumer.pause(consumer.assignment())
-            self._paused = True
+        if len(self._ready) >= AHEAD:
+            self._pause(consumer)
         found = consumer.poll(0)
         if found is not None:
             self._keep([found])
 
-    def _resume(self, consumer: Consumer) -> None:
-        if self._paused:
-            consumer.resume(consumer.assignment())
-            self._paused = False
+    def _pause(self, consumer: Consumer) -> None:
+        """All that are not yet; others may have come since."""
+        ours = {(one.topic, one.partition): one for one in consumer.assignment()}
+        if fresh := [one for name, one in ours.items() if name not in self._paused]:
+            consumer.pause(fresh)
+            self._paused = ours
+
+    def _resume(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        names = [(one.topic, one.partition) for one in partitions]
+        if paused := [found for name in names if (found := self._paused.pop(name, None))]:
+            consumer.resume(paused)
 
     def close(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -171,6 +179,7 @@ class Member(Client):
             held.ours = False
         self._held.clear()
         self._ready.clear()
+        self._paused.clear()
         if consumer is not None:
             consumer.close()  # which commits what is done
 

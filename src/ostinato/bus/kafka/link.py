@@ -21,10 +21,14 @@ log = logger("ostinato.kafka")
 SLICE = 0.25
 """Seconds after which a thread that waits sees that nobody waits for it any more."""
 
-TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+TOPIC = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9._-]{1,249}")
 
 ANSWER = 10.0
 """Seconds in which a broker answers whoever connects."""
+
+
+class OfTopic(BusError):
+    """It is about one topic, and says nothing of others."""
 
 
 class Link:
@@ -35,6 +39,7 @@ class Link:
         self.servers = settings.servers
         self.where = f"bus.{settings.name}"
         self.options = dict(settings.options or {})
+        self._check_servers()
         if (settings.username is None) != (settings.password is None):
             raise SettingsError(f"{self.where}: username and password belong together")
         for topic in (settings.topic, *settings.receive):
@@ -43,6 +48,13 @@ class Link:
                 raise SettingsError(
                     f"{self.where}: {topic[:60]!r} is no name of a topic: one {why}"
                 )
+
+    def _check_servers(self) -> None:
+        """What would hold a secret is refused, unseen: whatever the client says shows addresses."""
+        own = [self.options.get(name, "") for name in _SERVERS]
+        if any(_SECRET.search(str(given)) for given in (self.servers, *own)):
+            hint = "credentials are .username and .password"
+            raise SettingsError(f"{self.where}.servers: a broker is host:port; {hint}")
 
     def config(self, error_cb: Callable[[KafkaError], None]) -> dict[str, Any]:
         settings = self.settings
@@ -107,6 +119,7 @@ class Link:
         elif code in (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED):
             told = f"the credentials are refused: see {self.where}.username and .password ({said})"
         elif code in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            said += f" for {about}" if topic else ""
             told = f"not allowed: {said}; grant it, as kafka-acls.sh does"
         elif "same group.instance.id" in said:  # the client has no number for it
             told = f"another process has this group.instance.id: give each its own ({said})"
@@ -114,7 +127,8 @@ class Link:
             told = f"no broker answers; does it run, and is {self.where}.servers right? ({said})"
         else:
             told = f"{error.name()}: {said}"
-        return BusError(f"Kafka at {self.servers}: {told}")
+        kind = OfTopic if topic and _is_of_topic(code) else BusError
+        return kind(f"Kafka at {self.servers}: {told}")
 
     def _make(self, topic: str) -> str:
         first = self.servers.partition(",")[0]
@@ -126,6 +140,19 @@ AWAY = frozenset({
     KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE,
 })  # fmt: skip
 REFUSING = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+
+
+def _is_of_topic(code: int) -> bool:
+    """What a broker answers (numbers above 0) is about what it was asked, unless it lets nobody in;
+    what the client says by itself is about all brokers."""
+    if code in (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
+        return True
+    return code > 0 and code not in REFUSING and code != KafkaError.CLUSTER_AUTHORIZATION_FAILED
+
+
+_SERVERS = ("bootstrap.servers", "metadata.broker.list")
+_SECRET = re.compile("[@?]")
+"""Around these the settings hide what they show of an address; no broker's has one."""
 
 
 class _Log:
@@ -149,8 +176,9 @@ class Client:
         if self.trouble is None or error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.trouble = error
 
-    def has(self, client: Any, topic: str, seconds: float | None = None) -> bool:
-        """Whether there is this topic. Raises ``BusError`` when no broker answers."""
+    def fault(self, client: Any, topic: str, seconds: float | None = None) -> KafkaError | None:
+        """What keeps this topic from us; None: nothing. Raises ``BusError`` when no broker
+        answers."""
         seconds = ANSWER if seconds is None else seconds
         until = monotonic() + seconds
         while True:
@@ -163,11 +191,8 @@ class Client:
                     raise self.link.error(cause) from error
                 continue
             self.trouble = None
-            if found is None or found.code() == KafkaError.LEADER_NOT_AVAILABLE:
-                return True
-            if found.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return False
-            raise self.link.error(found, topic)
+            there = found is None or found.code() == KafkaError.LEADER_NOT_AVAILABLE
+            return None if there else found
 
 
 async def in_thread(

@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Record
 
-from ostinato.bus.kafka.link import SLICE, TOPIC, Client, Link, close, in_thread
+from ostinato.bus.kafka.link import SLICE, TOPIC, Client, Link, OfTopic, close, in_thread
 from ostinato.core.cloudevents import Message
 from ostinato.errors import BusError, UsageError
 
@@ -29,15 +29,27 @@ class Hub(Client):
     def open(self) -> None:
         self._producer = Producer(self.link.producing(self._troubled))
         if topic := self.link.settings.topic:
-            self._known(self._producer, topic)
+            self._missing(self._producer, topic)  # whether brokers answer; it may be made yet
 
     def _topic(self, message: Message) -> str:
         return message.place or self.link.settings.topic or ""
 
-    def _known(self, producer: Producer, topic: str) -> None:
-        known = topic in self._topics or not TOPIC.fullmatch(topic)
-        if not known and self.has(producer, topic):
-            self._topics.add(topic)
+    def _missing(self, producer: Producer, topic: str) -> Exception | None:
+        """Why nothing can go to this topic. Raises ``BusError`` when no broker answers."""
+        if topic in self._topics:
+            return None
+        if not TOPIC.fullmatch(topic):
+            return UsageError(f"{topic[:60]!r} is no name of a topic; {self.link.where}.topic is")
+        if (found := self.fault(producer, topic)) is not None:
+            return self._error(found, topic)
+        self._topics.add(topic)
+        return None
+
+    def _error(self, error: KafkaError, topic: str) -> Exception:
+        """``UsageError`` of a topic that can never be written to, as one of Kafka's own."""
+        if error.code() == KafkaError.TOPIC_EXCEPTION:
+            return UsageError(f"nothing can be sent to topic {topic!r}: {error.str()}")
+        return self.link.error(error, topic)
 
     def send(self, messages: Sequence[Message]) -> list[Exception | None]:
         answers = self._try(messages)
@@ -61,10 +73,13 @@ class Hub(Client):
         producer = self._producer
         if producer is None:
             producer = self._producer = Producer(self.link.producing(self._troubled))
-        for topic in {self._topic(message) for message in messages}:
-            self._known(producer, topic)  # raises before any of them is on its way
+        topics = {self._topic(message) for message in messages}
+        missing = {topic: self._missing(producer, topic) for topic in topics}
         for number, message in enumerate(messages):
-            if (why := self._put(producer, message, answers, number, len(messages))) is not None:
+            why = missing[self._topic(message)]
+            if why is None:
+                why = self._put(producer, message, answers, number, len(messages))
+            if why is not None:
                 answers[number] = why
         self._wait(producer, answers, len(messages))
         return [answers[number] for number in range(len(messages))]
@@ -74,10 +89,6 @@ class Hub(Client):
     ) -> Exception | None:
         """None, when ``answers`` will be told."""
         topic = self._topic(message)
-        if not TOPIC.fullmatch(topic):
-            return UsageError(f"{topic[:60]!r} is no name of a topic; {self.link.where}.topic is")
-        if topic not in self._topics:
-            return self.link.error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), topic)
 
         def told(error: KafkaError | None, record: Record) -> None:
             why = None if error is None else self._refused(error, topic, message)
@@ -106,8 +117,8 @@ class Hub(Client):
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             self._topics.discard(topic)
         if code in _PURGED:
-            return self.link.error(self.trouble or KafkaError(KafkaError._TIMED_OUT), topic)
-        return self.link.error(error, topic)
+            return self.link.error(self.trouble or KafkaError(KafkaError._TIMED_OUT))
+        return self._error(error, topic)
 
     def _wait(self, producer: Producer, answers: dict[int, Any], count: int) -> None:
         until = monotonic() + TAKEN
@@ -135,6 +146,10 @@ class _TooLarge(UsageError):
     """A broker refuses a batch as a whole: it may be another one that is too large."""
 
 
+def _is_of_all(why: Exception | None) -> bool:
+    return isinstance(why, BusError) and not isinstance(why, OfTopic)
+
+
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 _OVER = frozenset({KafkaError._FATAL, KafkaError._GAPLESS_GUARANTEE})
 
@@ -154,9 +169,8 @@ class KafkaOutlet:
     async def send(self, messages: Sequence[Message]) -> Sequence[Exception | None]:
         hub = self._hub
         answers: list[Exception | None] = await in_thread(self._thread, hub, hub.send, messages)
-        failed = [why for why in answers if why is not None and not isinstance(why, UsageError)]
-        if failed and len(failed) == len(answers):
-            raise failed[0]
+        if answers and all(_is_of_all(why) for why in answers):
+            raise next(filter(None, answers))
         return answers
 
     async def close(self) -> None:
