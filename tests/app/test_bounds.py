@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from ostinato.app import RunEnded
+from ostinato.config import override_settings
 from ostinato.config.settings import LimitSettings
 from ostinato.errors import InvalidInput, TooLarge, UsageError
 from ostinato.ports import EventQuery, RunQuery
@@ -52,6 +53,21 @@ async def test_an_event_is_bounded(stage):
     async with stage.app(NOOP, limits=SMALL) as app:
         with pytest.raises(TooLarge, match=r"limits\.event"):
             await app.emit("GO", BIG)
+        assert await app.count_events(EventQuery()) == 0
+
+
+async def test_an_event_to_a_bus_is_bounded_as_any(stage):
+    app = stage.app(NOOP, limits=SMALL)
+    out = {"bus.out.kind": "memory", "bus.out.place": "told"}
+    app.configure(override_settings(app.settings, out, by="{name}"))
+    async with app:
+        for bus in ("memory", "out"):
+            with pytest.raises(TooLarge, match=r"^event one is .*limits\.event"):
+                await app.producer(bus).send("GO", BIG, id="one")
+            with pytest.raises(TooLarge, match=r"limits\.event"):
+                await app.producer(bus).send_many("GO", [1, BIG])
+        [view] = await app.buses()
+        assert (view.waiting, view.sent) == (0, 0)
         assert await app.count_events(EventQuery()) == 0
 
 

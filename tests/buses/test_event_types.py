@@ -144,6 +144,44 @@ def test_a_type_has_one_model():
         app.consumer(EventType("ORDER_PLACED", Paid))(lambda event: None)
 
 
+@pytest.mark.parametrize("given", [["A", "B"], ("A", "B"), None, 5], ids=repr)
+def test_what_is_no_type_is_refused_where_it_stands(given):
+    with pytest.raises(UsageError, match=r"@app\.consumer\(…\): .* is no type of an event; write"):
+        new_app().consumer(given)
+
+
+class Handling:
+    def handle(self, event: Event): ...
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [(Handling(), "over the class Handling, or .* `handle`"), (5, "a function is one")],
+    ids=["instance", "number"],
+)
+def test_an_object_is_no_consumer(given, hint):
+    app = new_app()
+    with pytest.raises(UsageError, match=f"is no consumer; .*{hint}"):
+        app.consumer("X")(given)
+    app.consumer("X")(Handling().handle)
+
+
+async def test_a_producer_refuses_what_no_event_has():
+    async with new_app() as app:
+        for bus in ("out", "memory"):
+            producer = app.producer(bus)
+            with pytest.raises(UsageError, match=rf"producer\('{bus}'\)\.send: None is no type"):
+                await producer.send(None, 1)
+            with pytest.raises(UsageError, match="no member foo, time; there are id, source"):
+                await producer.send("X", 1, foo=1, time=0)
+            with pytest.raises(UsageError, match="no member foo"):
+                await producer.send_many("X", [1], foo=1)
+            with pytest.raises(UsageError, match="no member foo"):
+                await producer.send_multiple([{"type": "X"}], foo=1)
+        assert await app.events(EventQuery(), Page()) == []
+        assert not memory.place("out", "told").waiting
+
+
 WRONG = """
 from ostinato import App, EventType
 

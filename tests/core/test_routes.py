@@ -41,5 +41,6 @@ def test_an_event_goes_to_its_own_engine_and_where_its_type_is_sent():
 def test_a_bus_that_nobody_knows_is_named_with_those_there_are():
     routes = Routes({}, ["far"])
     assert routes.problem("far") == routes.problem("memory") == ""
-    assert "[bus.x] makes one; there is far" in routes.problem("x")
+    why = "'x' has no place where events go out: [bus.x] makes one; there is far"
+    assert routes.problem("x") == why
     assert Routes().problem("x") == ""  # where nobody knows, any name will do

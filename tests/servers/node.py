@@ -1,7 +1,7 @@
 """Programs in Node that speak BullMQ, with the library that its makers publish.
 
 ``tests/buses/node`` says which versions, each with its hash; they are installed into
-``.cache/node-bullmq``, and no script of any package runs.
+``.cache/node-bullmq``, and no script of any package runs. ``installed`` does so for others, too.
 
     with Program("worker.mjs", url, "queue") as worker:
         worker.says("ready")
@@ -31,27 +31,33 @@ PATIENCE = 30.0
 @cache
 def modules() -> Path:
     """The folder from which programs run. Raises ``Missing``."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            raise Missing(f"BullMQ of Node: there is no {program} here")
-    wanted = (SOURCES / "package-lock.json").read_bytes()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "install.lock").open("w") as lock:
+    if shutil.which("node") is None:
+        raise Missing("BullMQ of Node: there is no node here")
+    return installed(SOURCES, CACHE)
+
+
+def installed(sources: Path, cache: Path) -> Path:
+    """The folder that has the packages which ``sources`` wants. Raises ``Missing``."""
+    if shutil.which("npm") is None:
+        raise Missing(f"{cache.name}: there is no npm here")
+    wanted = (sources / "package-lock.json").read_bytes()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-        done = CACHE / "installed.json"
+        done = cache / "installed.json"
         if not done.exists() or done.read_bytes() != wanted:
             for name in ("package.json", "package-lock.json"):
-                shutil.copy(SOURCES / name, CACHE / name)
-            _install()
+                shutil.copy(sources / name, cache / name)
+            _install(cache)
             done.write_bytes(wanted)
-    return CACHE
+    return cache
 
 
-def _install() -> None:
+def _install(cache: Path) -> None:
     """Not ``ci``: that wants to know what optional parts there would be on other machines."""
     options = ("--ignore-scripts", "--no-save", "--omit=optional", "--no-audit", "--no-fund")
     command = ["npm", "install", *options]
-    done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=cache, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise Missing(f"npm install failed: {done.stderr[-500:]}")
 

@@ -88,6 +88,8 @@ async def test_an_event_that_does_not_fit_its_trigger_is_accepted_as_a_dead_lett
         (b'{"type": "T", "data": NaN}', 400, "not JSON"),
         (b'{"type": "T", "data": "\xff"}', 400, "not JSON"),
         (DEEP, 400, "deep"),
+        (b'{"type": "T", "data": "\\ud83d"}', 400, r"\ud83d is half of a character"),
+        (b'[{"type": "T", "data": "\\ud83d\\ude00 \\\\ud800 \\udc00"}]', 400, r"\udc00 is half"),
         (b'{"data": {}}', 422, '{"type": "ORDER_PLACED", "data": {}}'),
         (b'{"type": 1}', 422, "type"),
         (b'"T"', 422, "object"),
@@ -97,8 +99,8 @@ async def test_an_event_that_does_not_fit_its_trigger_is_accepted_as_a_dead_lett
         (b" " * 17_000_000, 413, "limit"),
     ],
     ids=[
-        "cut", "empty", "nan", "latin-1", "deep", "typeless", "number", "text", "time", "array",
-        "large", "huge",
+        "cut", "empty", "nan", "latin-1", "deep", "high", "low", "typeless", "number", "text",
+        "time", "array", "large", "huge",
     ],
 )  # fmt: skip
 async def test_what_is_not_an_event_is_refused_with_its_reason(http, app, body, status, said):
@@ -124,6 +126,29 @@ async def test_a_body_without_announced_length_is_bounded_while_it_is_read(http)
 
     answer = await http.post("/events", content=parts())
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(("digits", "status"), [(5_000, 400), (21, 400), (18, 413)])
+async def test_a_length_that_nobody_can_mean_is_refused(http, digits, status):
+    answer = await http.post("/events", content=b"{}", headers={"content-length": "9" * digits})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/event-bridge/events/T", b'{"a": %s}'),
+        ("/events/trigger", b'{"key": "T", "payload": %s}'),
+        ("/runs", b'{"workflow": %s}'),
+    ],
+    ids=["bridge", "trigger", "runs"],
+)
+async def test_half_of_a_character_is_told_as_such(http, path, body):
+    answer = await http.post(path, content=body % b'"\\ud800"')
+    assert answer.status_code == 400
+    assert r"not JSON: \ud800 is half of a character" in answer.json()["detail"]
+    answer = await http.post(path, content=(body % b'"\\\\ud800"')[:-2])
+    assert "truncated" in answer.json()["detail"]
 
 
 async def test_without_room_the_sender_is_told_when_to_come_back(http, app, monkeypatch):

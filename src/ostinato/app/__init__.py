@@ -23,6 +23,7 @@ handed        what doors are handed for them
 event_types   a type of event and its data
 connectors    their messages as events, and back       producer   sends to one
 asyncapi      what comes in and goes out, described
+schemas       … with the models of events' data      keys       … under keys that are all different
 marks       what a store says about its set       shards     several stores as one app
 hub           verbs about all runs, done where those are looked after
 remote        start, emit and tasks of an engine in another process

@@ -5,12 +5,13 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ostinato.app.connectors import Connector
 from ostinato.app.event_types import EventType
+from ostinato.app.keys import keys_of
+from ostinato.app.schemas import Schemas
 from ostinato.config import BusSettings
 from ostinato.config.addresses import without_secrets
 from ostinato.core.routes import Likes, is_wild
@@ -25,6 +26,25 @@ PROTOCOLS = {
 """Kind of bus → what AsyncAPI calls its protocol."""
 
 CONTENT = "application/json"
+
+
+class Way(NamedTuple):
+    """A channel, and what is done with it. Without a ``bus`` it is the engine's own door."""
+
+    bus: str
+    action: str
+    address: str | None
+    types: tuple[str, ...]
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return self.action, self.bus, self.wish
+
+    @property
+    def wish(self) -> str:
+        """What its channel is called, if no other is called so."""
+        what = "out" if self.action == "send" else self.address
+        return f"{self.bus}-{what}" if self.bus else "events"
 
 
 class Described:
@@ -43,56 +63,60 @@ class Described:
         self.connectors = connectors
         self.documents = list(documents)
         self.types = types
-        self.messages: dict[str, Data] = {}
-        self.schemas: dict[str, Data] = {}
+        self.ways = list(self._ways())
+        told = sorted({type for way in self.ways for type in way.types})
+        self.schemas = Schemas(types[type] for type in told if type in types)
+        self.messages = keys_of({type: type for type in told})
+        self.channels = keys_of({way.name: way.wish for way in self.ways})
+        self.servers = keys_of({"": "ostinato"} | {name: name for name in connectors})
 
     def document(self) -> Data:
-        channels, operations = {}, {}
-        for name, channel, operation in self._ways():
-            channels[name] = channel
-            operations[f"{operation['action']}-{name}"] = operation
         return {
             "asyncapi": "3.0.0",
             "info": {"title": "Ostinato", "version": self.version},
             "defaultContentType": CONTENT,
-            "servers": {"ostinato": _server(self.address, "http")} | dict(self._servers()),
-            "channels": channels,
-            "operations": operations,
-            "components": {"messages": self.messages, "schemas": self.schemas},
+            "servers": {self.servers[name]: each for name, each in self._servers()},
+            "channels": {self.channels[way.name]: self._channel(way) for way in self.ways},
+            "operations": {
+                f"{way.action}-{self.channels[way.name]}": self._operation(way) for way in self.ways
+            },
+            "components": {
+                "messages": {key: self._message(type) for type, key in self.messages.items()},
+                "schemas": self.schemas.found,
+            },
         }
 
     def _servers(self) -> Iterator[tuple[str, Data]]:
+        yield "", _server(self.address, "http")
         for name, each in self.connectors.items():
             yield name, _server(_host(each.settings), PROTOCOLS.get(each.settings.kind, "other"))
 
-    def _ways(self) -> Iterator[tuple[str, Data, Data]]:
-        """Each channel, and what is done with it."""
-        yield self._way("events", "receive", "ostinato", "/events", self._heard(None))
+    def _ways(self) -> Iterator[Way]:
+        yield Way("", "receive", "/events", self._heard(None))
         for name, each in self.connectors.items():
-            for inlet in each.inlets:
-                heard = self._heard(name)
-                yield self._way(f"{name}-{_plain(inlet.name)}", "receive", name, inlet.name, heard)
             if each.sender is not None and (sent := self._sent(name, each.settings)):
-                yield self._way(f"{name}-out", "send", name, _address(each.settings), sent)
+                yield Way(name, "send", _address(each.settings), sent)
+            for inlet in each.inlets:
+                yield Way(name, "receive", inlet.name, self._heard(name))
 
-    def _way(
-        self, name: str, action: str, server: str, address: str | None, types: Iterable[str]
-    ) -> tuple[str, Data, Data]:
-        told = {key: _reference("components", "messages", key) for key in map(self._message, types)}
-        channel = {
-            "address": address,
-            "servers": [_reference("servers", server)],
-            "messages": told,
+    def _channel(self, way: Way) -> Data:
+        keys = [self.messages[type] for type in way.types]
+        return {
+            "address": way.address,
+            "servers": [_reference("servers", self.servers[way.bus])],
+            "messages": {key: _reference("components", "messages", key) for key in keys},
         }
-        messages = [_reference("channels", name, "messages", key) for key in told]
-        operation = {
-            "action": action,
-            "channel": _reference("channels", name),
-            "messages": messages,
-        }
-        return name, channel, operation
 
-    def _heard(self, bus: str | None) -> list[str]:
+    def _operation(self, way: Way) -> Data:
+        channel = ("channels", self.channels[way.name])
+        keys = [self.messages[type] for type in way.types]
+        return {
+            "action": way.action,
+            "channel": _reference(*channel),
+            "messages": [_reference(*channel, "messages", key) for key in keys],
+        }
+
+    def _heard(self, bus: str | None) -> tuple[str, ...]:
         """The types that start something when they come by this bus; None: by none."""
         found = (
             type
@@ -101,53 +125,30 @@ class Described:
             if trigger.bus is None or trigger.bus == (bus or "memory")
             for type in trigger.types
         )
-        return sorted(set(found))
+        return tuple(sorted(set(found)))
 
-    def _sent(self, bus: str, settings: BusSettings) -> list[str]:
-        return sorted(set(settings.send) | {name for name in self.types if self._goes(name, bus)})
+    def _sent(self, bus: str, settings: BusSettings) -> tuple[str, ...]:
+        known = {name for name in self.types if self._goes(name, bus)}
+        return tuple(sorted(set(settings.send) | known))
 
     def _goes(self, type: str, bus: str) -> bool:
         send = self.connectors[bus].settings.send
         return Likes(send).fit(type)
 
-    def _message(self, type: str) -> str:
-        key = _plain(type)
+    def _message(self, type: str) -> Data:
         known = self.types.get(type)
         about = f"every type like {type}" if is_wild(type) else known.about if known else ""
-        self.messages[key] = {"name": type, "contentType": CONTENT, "payload": self._payload(known)}
-        if about:
-            self.messages[key]["summary"] = about
-        return key
+        found = {"name": type, "contentType": CONTENT, "payload": self._payload(known)}
+        return found | ({"summary": about} if about else {})
 
     def _payload(self, known: EventType[Any] | None) -> Data:
         if known is None:
             return {}
-        schema = known.schema()
-        for name, each in schema.pop("$defs", {}).items():
-            self.schemas[name] = _moved(each)
-        self.schemas[_plain(known.name)] = _moved(schema)
-        return _reference("components", "schemas", _plain(known.name))
-
-
-def _moved(schema: Any) -> Any:
-    """With the references of JSON Schema where this document has them."""
-    if isinstance(schema, dict):
-        return {
-            name: value.replace("#/$defs/", "#/components/schemas/")
-            if name == "$ref" and isinstance(value, str)
-            else _moved(value)
-            for name, value in schema.items()
-        }
-    return [_moved(one) for one in schema] if isinstance(schema, list) else schema
+        return _reference("components", "schemas", self.schemas.key(known))
 
 
 def _reference(*path: str) -> Data:
     return {"$ref": "#/" + "/".join(path)}
-
-
-def _plain(name: str) -> str:
-    """As the keys of AsyncAPI's maps are written."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)
 
 
 def _server(address: str, protocol: str) -> Data:

@@ -235,6 +235,7 @@ class Door:
             await self.accept(events)
             return
         self._app._connected.sender(bus)
+        self._app._check_sizes(events)
         service, now = self._app.service, self._app.now()
         outgoing = [Outgoing(event, service.engine.run_id(now), bus=bus) for event in events]
         await service.ask(lambda answer: Keep(answer, outgoing=outgoing))

@@ -147,15 +147,19 @@ class Doing(Finding):
 
     async def accept(self, events: Sequence[Event], *, wait: bool = True) -> list[Accepted]:
         """Store events, all or none, with the runs they start."""
-        service, limit = self.service, self.settings.limits.event
-        for event in events:
-            check_size(f"event {event.id}", event.data, limit, "limits.event")
+        service = self.service
+        self._check_sizes(events)
         await self._room(wait)
         if service.engine.territory.whole:
             return await self._accept(events)
         # each where its uid is known; what fails here, its sender sends again
         found = await asyncio.gather(*[self._accept([event]) for event in events])
         return [accepted for [accepted] in found]
+
+    def _check_sizes(self, events: Sequence[Event]) -> None:
+        """Raises ``TooLarge``."""
+        for event in events:
+            check_size(f"event {event.id}", event.data, self.settings.limits.event, "limits.event")
 
     async def _accept(self, events: Sequence[Event]) -> list[Accepted]:
         service = self.service

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ostinato.core.cloudevents.event import MAX_TYPE, text
-from ostinato.errors import InvalidInput, Problem
+from ostinato.errors import InvalidInput, Problem, UsageError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -65,3 +65,14 @@ class EventType(Generic[T]):
 
     def __repr__(self) -> str:
         return f"EventType({self.name!r}, {self.model!r})"
+
+
+def refuse_untyped(given: object, where: str) -> None:
+    """What is no type of an event: ``where`` it was given, as it is written. Raises
+    ``UsageError``."""
+    if isinstance(given, str | EventType):
+        return
+    hint = "write a text, or an EventType"
+    if isinstance(given, list | tuple | set | frozenset):
+        hint += "; of several, one for each, or a text with a star for those alike (ORDER_*)"
+    raise UsageError(f"{where}: {given!r:.80} is no type of an event; {hint}")

@@ -11,7 +11,7 @@ from ostinato.app.bulk import Bulk
 from ostinato.app.buses import bus_name
 from ostinato.app.deploying import documents_in
 from ostinato.app.elsewhere import Elsewhere
-from ostinato.app.event_types import EventType
+from ostinato.app.event_types import EventType, refuse_untyped
 from ostinato.app.handed import Handed
 from ostinato.app.hub import at_hub
 from ostinato.app.keeping import retention_of
@@ -141,6 +141,7 @@ class App(Sharing, Scheduling, Bulk, Handed, Tasks, Elsewhere):
         the type go.
         """
         refuse_without_brackets('consumer("the type of its event")', type)
+        refuse_untyped(type, "@app.consumer(…)")
         if "process" in options:
             raise UsageError(
                 "a consumer runs in the engine's process; let its event start a workflow "

@@ -111,8 +111,9 @@ def consuming(
 
 
 def consumer_function(consumer: Any) -> Callable[..., Any]:
-    """Of a class, the method ``handle`` of one instance."""
+    """Of a class, the method ``handle`` of one instance. Raises ``UsageError``."""
     if not inspect.isclass(consumer):
+        _refuse_uncalled(consumer)
         function: Callable[..., Any] = consumer
         return function
     method = getattr(consumer(), "handle", None)
@@ -120,6 +121,17 @@ def consumer_function(consumer: Any) -> Callable[..., Any]:
         raise UsageError(f"consumer {consumer.__name__} is a class, and has no method `handle`")
     handle: Callable[..., Any] = method
     return handle
+
+
+def _refuse_uncalled(consumer: Any) -> None:
+    """What cannot be called, as an instance of a class that would be a consumer."""
+    if callable(consumer):
+        return
+    name = type(consumer).__name__
+    hint = "a function is one, or a class with a method `handle`"
+    if callable(getattr(consumer, "handle", None)):
+        hint = f"write @app.consumer(…) over the class {name}, or hand over its method `handle`"
+    raise UsageError(f"@app.consumer(…): an object of {name} is no consumer; {hint}")
 
 
 def _payload(function: Callable[..., Any], of: EventType[Any]) -> tuple[str, ...]:

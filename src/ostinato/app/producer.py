@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ostinato.app.event_types import EventType
+from ostinato.app.event_types import EventType, refuse_untyped
 from ostinato.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+MEMBERS = ("id", "source", "subject")
+"""What may be said of an event beside its type and data."""
 
 
 class Producer:
@@ -56,6 +59,12 @@ class Producer:
         await self._send([self._event(_type_of(one), one, **members) for one in data])
 
     def _event(self, type: str | EventType[Any], data: Any, **members: Any) -> Event:
+        where = f"app.producer({self.bus!r}).send"
+        refuse_untyped(type, where)
+        if unknown := members.keys() - MEMBERS:
+            told = ", ".join(sorted(unknown))
+            hint = f"there are {', '.join(MEMBERS)}; what else is to be told belongs into its data"
+            raise UsageError(f"{where}: an event that is sent has no member {told}; {hint}")
         known = self._app._known_type(type)
         given = data if known is None else known.encode(data)
         return self._app._make_event(str(type), given, **members)

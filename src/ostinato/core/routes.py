@@ -66,13 +66,12 @@ class Routes:
         return (OWN, *(bus for bus, types in self._out if types.fit(type)))
 
     def problem(self, bus: str) -> str:
-        """Why an event cannot go out on this bus alone; empty when it can."""
+        """Why an event cannot go out on this bus alone; empty when it can. Whoever tells it says
+        before it what names the bus: "emit.bus", or "bus"."""
         if self.buses is None or bus in self.buses or bus in (OWN, OWN_NAME):
             return ""
         known = ", ".join(sorted(self.buses)) or "none"
-        return (
-            f"names {bus!r}, and nothing goes out on such: [bus.{bus}] makes one; there is {known}"
-        )
+        return f"{bus!r} has no place where events go out: [bus.{bus}] makes one; there is {known}"
 
 
 _OWN_ONLY = (OWN,)

@@ -6,12 +6,15 @@ Malformed (not JSON, not UTF-8, NaN, nested without end) is 400; JSON that does 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 
+from ostinato.core.cloudevents import MalformedBody
 from ostinato.errors import Problem
 from ostinato.web.door import Bound, headers_of
 from ostinato.web.errors import Refusal
@@ -21,6 +24,16 @@ T = TypeVar("T")
 _PLACE = re.compile(r" - at `(?:key in )?\$?\.?(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 
+_LONGEST_LENGTH = 20
+"""Digits of a length that can be meant; Python itself reads no more than some thousands."""
+
+# All that is whole, pairs among it, and then half of one.
+_HALF = re.compile(
+    rb"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u[dD][89a-fA-F]).)*+"
+    rb"(?P<half>\\u[dD][89a-fA-F]..)",
+    re.DOTALL,
+)
+
 
 async def read_body(request: Request, bound: Bound) -> bytes:
     headers = headers_of(request)
@@ -28,9 +41,7 @@ async def read_body(request: Request, bound: Bound) -> bytes:
     if coding.strip().lower() != "identity":
         message = f"a body with content-encoding {coding[:40]!r} is not understood; send it plain"
         raise Refusal(415, "UnsupportedMediaTypeError", message, headers={"accept-encoding": ""})
-    announced = headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > bound.size:
-        raise _too_large(bound)
+    _check_length(headers.get("content-length", "0"), bound)
     parts, size, more = [], 0, True
     while more:
         came = await request.receive()
@@ -42,6 +53,16 @@ async def read_body(request: Request, bound: Bound) -> bytes:
             raise _too_large(bound)
         parts.append(part)
     return b"".join(parts)
+
+
+def _check_length(announced: str, bound: Bound) -> None:
+    if not announced.isdecimal():
+        return
+    if len(announced) > _LONGEST_LENGTH:
+        message = f"a content-length of {len(announced):,} digits is no length of a body"
+        raise Refusal(400, "BadRequestError", message, headers={"connection": "close"})
+    if int(announced) > bound.size:
+        raise _too_large(bound)
 
 
 def _too_large(bound: Bound) -> Refusal:
@@ -67,7 +88,7 @@ def decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     except RecursionError:
         raise malformed("nested too deeply") from None
     except ValueError as error:
-        raise malformed(str(error)) from None
+        raise malformed(_halved(body, str(error)) or str(error)) from None
 
 
 def members(body: bytes) -> dict[str, msgspec.Raw]:
@@ -83,6 +104,26 @@ def value(raw: msgspec.Raw) -> Any:
 
 def malformed(why: str) -> Refusal:
     return Refusal(400, "BadRequestError", f"the body is not JSON: {why.removeprefix('JSON is ')}")
+
+
+@contextmanager
+def explained(body: bytes) -> Iterator[None]:
+    """A reader of events in this body says why it is no JSON as ``decode`` does."""
+    try:
+        yield
+    except MalformedBody as error:
+        if why := _halved(body, str(error)):
+            raise malformed(why) from None
+        raise
+
+
+def _halved(body: bytes | msgspec.Raw, why: str) -> str:
+    """msgspec says of half a character that the body was truncated, when little comes after it."""
+    found = _HALF.match(body) if "truncated" in why or "surrogate" in why else None
+    if found is None:
+        return ""
+    half = found["half"].decode(errors="replace")
+    return f"{half} is half of a character; the other half, another \\u…, must follow it"
 
 
 def unfit_body(error: msgspec.ValidationError, what: str = "the body") -> Refusal:

@@ -3,6 +3,7 @@ framework, no second parsing, one answer per group of events that was stored tog
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ostinato.core.cloudevents import Event, from_http, to_json
 from ostinato.core.views import View
 from ostinato.ports import EventQuery, StoredEvent
 from ostinato.web.answers import json_answer
-from ostinato.web.bodies import read_body
+from ostinato.web.bodies import explained, read_body
 from ostinato.web.door import Door, door_of, headers_of
 from ostinato.web.errors import unfit
 from ostinato.web.lists import Form, Instant, Paged, instant, page_answer, page_of, read_query
@@ -82,15 +83,16 @@ async def post_events(request: Request) -> Response:
     """
     door = door_of(request)
     body = await read_body(request, door.bounds.batch)
-    found, many = from_http(
-        headers_of(request),
-        body,
-        now=door.app.now(),
-        new_id=door.app.new_id,
-        limits=door.bounds.events,
-    )
+    found, many = read_events(door, headers_of(request), body)
     accepted = await accept(door, found)
     return json_answer(accepted if many else accepted[0], 202)
+
+
+def read_events(door: Door, headers: Mapping[str, str], body: bytes) -> tuple[list[Event], bool]:
+    """The events in a body, and whether it may hold several."""
+    new_id, limits = door.app.new_id, door.bounds.events
+    with explained(body):
+        return from_http(headers, body, now=door.app.now(), new_id=new_id, limits=limits)
 
 
 async def accept(door: Door, found: list[Event]) -> list[Accepted]:

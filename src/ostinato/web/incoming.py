@@ -18,14 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.arc import ControlPlane, Refusals, TooMany, UnknownType
-from ostinato.core.cloudevents import from_http
 from ostinato.errors import SignatureError
 from ostinato.telemetry.logger import logger
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.bodies import decode, read_body
 from ostinato.web.door import Door, door_of, headers_of
 from ostinato.web.errors import Refusal, unfit
-from ostinato.web.events import accept
+from ostinato.web.events import accept, read_events
 from ostinato.web.operation import JSON, PUBLIC, Operations
 
 doors = Operations("callbacks")
@@ -157,10 +156,7 @@ async def _payment(request: Request) -> Response:
     event = {"type": said.event_type, "source": request.url.path, "data": Raw(body)}
     if said.id:
         event["id"] = said.id
-    found, _ = from_http(
-        {"content-type": JSON}, msgspec.json.encode(event), now=door.app.now(),
-        new_id=door.app.new_id, limits=door.bounds.events,
-    )  # fmt: skip
+    found, _ = read_events(door, {"content-type": JSON}, msgspec.json.encode(event))
     await accept(door, found)
     return nothing()
 

@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.app import Accepted
-from ostinato.core.cloudevents import Event, from_http, from_path
+from ostinato.core.cloudevents import Event, from_path
 from ostinato.telemetry.logger import logger
 from ostinato.web.answers import json_answer, nothing
 from ostinato.web.attempts import first_failures
-from ostinato.web.bodies import decode, malformed, read_body
+from ostinato.web.bodies import decode, explained, malformed, read_body
 from ostinato.web.door import Door, door_of, headers_of
 from ostinato.web.errors import Refusal
-from ostinato.web.events import accept
+from ostinato.web.events import accept, read_events
 from ostinato.web.operation import JSON, Operations
 
 doors = Operations("events")
@@ -64,9 +64,7 @@ async def trigger_event(request: Request) -> Response:
     body = await read_body(request, door.bounds.batch)
     decode(body, TaskEvent)
     plain = {"content-type": JSON}  # a task event is never a CloudEvent, whatever the headers say
-    found, _ = from_http(
-        plain, body, now=door.app.now(), new_id=door.app.new_id, limits=door.bounds.events
-    )
+    found, _ = read_events(door, plain, body)
     return await _worked_on(request, found, nothing(), failed=500)
 
 
@@ -145,7 +143,8 @@ async def _routed(request: Request, event_type: str, read: Routed) -> list[Event
         raise Refusal(422, "UnprocessableEntityError", message)
     body = await read_body(request, door_of(request).bounds.batch)
     try:
-        return read(event_type, body)
+        with explained(body):
+            return read(event_type, body)
     except RecursionError:
         raise malformed("nested too deeply") from None
 
