@@ -101,7 +101,12 @@ async def _look_for_unheard(world: World) -> None:
     async def serve(app: Any) -> Any:
         return await unheard(app.storage, set(open_runs(world)))
 
-    world.ledger.broken += await world.clients.until_answered(serve)
+    found: list[Any] = []
+    for _ in range(SOON):  # a wait that has just been opened looks back after its commit
+        if not (found := await world.clients.until_answered(serve)):
+            return
+        await asyncio.sleep(ROUND)
+    world.ledger.broken += found
 
 
 async def _until_awake(world: World) -> None:
