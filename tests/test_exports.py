@@ -27,7 +27,7 @@ OF_THE_DOORS = {
     "fetch_jobs", "go_on", "new_id", "now", "open", "own_handlers", "previewed", "read_bridged",
     "release_job", "rest", "send", "send_multiple", "service", "settings", "start_run",
     "state_at_end", "storage", "take_messages", "take_posted", "task_rows", "update_workflow",
-    "workflow_document",
+    "use_up", "workflow_document",
 }  # fmt: skip
 
 

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostinato import signing
 from ostinato.errors import UsageError
 from ostinato.signing import (
+    LONGEST_REWRITTEN,
+    ArcCall,
     SignatureError,
     _stringified,
     sign_arc,
@@ -199,9 +202,38 @@ class TestAsJavaScriptWritesIt:
         spaced = b'{ "n": 1.0 }'
         verify_arc(SECRET, spaced, arc(sign_arc(SECRET, spaced, AT)), now=AT)
 
+    def test_a_body_is_written_anew_only_for_who_may_have_signed_it_and_once(self, monkeypatch):
+        """Anybody may send one: what is of another time, or fits, costs no more than a digest."""
+        written = []
+        monkeypatch.setattr(signing, "_stringified", lambda value: written.append(value) or "")
+        with pytest.raises(SignatureError, match="too far"):
+            verify_arc(SECRET, CALLBACK, arc(timestamp=1), now=AT)
+        verify_arc(SECRET, CALLBACK, arc(CALLBACK_SIGNED), now=AT)
+        assert written == []
+        with pytest.raises(SignatureError, match="does not fit"):
+            ArcCall(CALLBACK, arc("0" * 64), AT).verify([(f"{n}", "") for n in range(20)])
+        assert len(written) == 1
+
+    def test_the_bytes_are_held_against_every_secret_before_that(self, monkeypatch):
+        monkeypatch.setattr(signing, "_stringified", None)
+        call = ArcCall(CALLBACK, arc(CALLBACK_SIGNED), AT)
+        assert call.verify([("other", ""), (SECRET, "")]) == (1, CALLBACK_SIGNED)
+
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_a_body_over_64_kib_must_fit_as_it_is(self, more):
+        meant = b'{"name":"%b"}' % (b"x" * 65_000)
+        spaced = meant + b" " * (LONGEST_REWRITTEN - len(meant) + more)
+        headers = arc(sign_arc(SECRET, meant, AT))
+        if not more:
+            verify_arc(SECRET, spaced, headers, now=AT)
+            return
+        with pytest.raises(SignatureError, match="does not fit"):
+            verify_arc(SECRET, spaced, headers, now=AT)
+        verify_arc(SECRET, spaced, arc(sign_arc(SECRET, spaced, AT)), now=AT)
+
     @given(VALUES)
     def test_what_is_written_is_read_as_the_same(self, value):
-        written = "".join(_stringified(json.loads(json.dumps(value), parse_int=float)))
+        written = _stringified(json.loads(json.dumps(value), parse_int=float))
         assert json.loads(written, parse_int=float) == json.loads(
             json.dumps(value), parse_int=float
         )
@@ -224,9 +256,7 @@ class TestAsJavaScriptWritesIt:
             ["node", "-e", script, json.dumps(texts)], capture_output=True, check=True
         )
         ours = [
-            "".join(_stringified(json.loads(text, parse_int=float))).encode(
-                "utf-8", "backslashreplace"
-            )
+            _stringified(json.loads(text, parse_int=float)).encode("utf-8", "backslashreplace")
             for text in texts
         ]
         assert ours == done.stdout.splitlines()

@@ -7,6 +7,9 @@ standard  Standard Webhooks: id ``.`` timestamp ``.`` body, in Base64
 All are HMAC-SHA256. Bodies are bytes, exactly as they travel. Timestamps are in ms since epoch,
 those of ``standard`` in seconds. A verifier compares in constant time and returns nothing; what
 does not fit is a ``SignatureError``. Its text says why: it is for a log, not for who sent it.
+
+Anybody may send anything here, so what costs little is looked at first: is it of now, do its bytes
+fit, and only then whatever else might.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import hmac
 import json
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +38,10 @@ __all__ = [
 FIVE_MINUTES = 300
 ARC_TOLERANCE = 20_000
 
+LONGEST_REWRITTEN = 64 << 10
+"""Bytes of a body that is also tried as JavaScript writes it. Larger ones must fit as they are:
+reading and writing a megabyte for whoever asks would hold up everybody else."""
+
 
 def sign_task(secret: str, body: bytes, timestamp: int) -> str:
     """For ``x-task-signature``, beside ``x-task-timestamp``."""
@@ -51,8 +58,8 @@ def verify_task(
 ) -> None:
     """``tolerance`` in ms, either way; None: a timestamp of any age will do."""
     given = _Given(headers, "x-task-signature", "x-task-timestamp")
-    given.must_be_one_of([sign_task(secret, body, given.timestamp)])
     given.must_be_fresh(_milliseconds() if now is None else now, tolerance)
+    given.must_be_one_of([sign_task(secret, body, given.timestamp)])
 
 
 def sign_arc(secret: str, body: bytes, timestamp: int, context: str = "") -> str:
@@ -71,12 +78,48 @@ def verify_arc(
 ) -> None:
     """``tolerance`` in ms, either way and inclusive.
 
-    Older senders sign not what they send, but what JavaScript writes of it: that fits as well.
+    Older senders sign not what they send, but what JavaScript writes of it: that fits as well, for
+    bodies of up to ``LONGEST_REWRITTEN`` bytes.
     """
-    given = _Given(headers, "x-signature", "x-timestamp")
-    wanted = (sign_arc(secret, text, given.timestamp, context) for text in _texts(body))
-    given.must_be_one_of(wanted)
-    given.must_be_fresh(_milliseconds() if now is None else now, tolerance)
+    ArcCall(body, headers, now, tolerance=tolerance).verify([(secret, context)])
+
+
+class ArcCall:
+    """One call as ``verify_arc`` has it, when several secrets may have signed it: what does not
+    depend on them is done once.
+
+    Raises ``SignatureError`` when it is not of now, whoever has signed it.
+    """
+
+    def __init__(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        now: int | None = None,
+        *,
+        tolerance: int | None = ARC_TOLERANCE,
+    ) -> None:
+        self._body = body
+        self._given = _Given(headers, "x-signature", "x-timestamp")
+        self._given.must_be_fresh(_milliseconds() if now is None else now, tolerance)
+
+    def verify(self, secrets: Sequence[tuple[str, str]]) -> tuple[int, str]:
+        """Which of the (secret, context) has signed it, and the signature that fits.
+
+        That signature is the same for all that can be made of one signed call: other spaces, or
+        more in the header. Raises ``SignatureError`` when none of them has.
+        """
+        for text in self._texts():
+            for number, (secret, context) in enumerate(secrets):
+                signature = sign_arc(secret, text, self._given.timestamp, context)
+                if self._given.has(signature):
+                    return number, signature
+        raise self._given.unfit()
+
+    def _texts(self) -> Iterator[bytes]:
+        yield self._body
+        if len(self._body) <= LONGEST_REWRITTEN and (text := _rewritten(self._body)) is not None:
+            yield text
 
 
 def sign_standard(secret: str | Sequence[str], id: str, timestamp: int, body: bytes) -> str:
@@ -101,8 +144,8 @@ def verify_standard(
     """``now`` and ``tolerance`` are in seconds. One signature that fits one secret is enough."""
     given = _Given(headers, "webhook-signature", "webhook-timestamp")
     id = given.header("webhook-id")
-    given.must_be_one_of(sign_standard(secret, id, given.timestamp, body).split())
     given.must_be_fresh(time.time() if now is None else now, tolerance)
+    given.must_be_one_of(sign_standard(secret, id, given.timestamp, body).split())
 
 
 def _digest(key: bytes, text: bytes) -> bytes:
@@ -147,12 +190,17 @@ class _Given:
             raise SignatureError(f"the header {name} is missing")
         return value
 
-    def must_be_one_of(self, wanted: Iterator[str] | Sequence[str]) -> None:
-        for one in wanted:
-            for signature in self.signatures:
-                if hmac.compare_digest(one.encode(), signature.encode("utf-8", "replace")):
-                    return
-        raise SignatureError("the signature does not fit: another secret, or another text")
+    def must_be_one_of(self, wanted: Iterable[str]) -> None:
+        if not any(map(self.has, wanted)):
+            raise self.unfit()
+
+    def has(self, wanted: str) -> bool:
+        digest = wanted.encode()
+        given = (one.encode("utf-8", "replace") for one in self.signatures)
+        return any(hmac.compare_digest(digest, one) for one in given)
+
+    def unfit(self) -> SignatureError:
+        return SignatureError("the signature does not fit: another secret, or another text")
 
     def must_be_fresh(self, now: float, tolerance: float | None) -> None:
         if tolerance is not None and abs(now - self.timestamp) > tolerance:
@@ -162,13 +210,13 @@ class _Given:
 # -- what JavaScript writes of a body ----------------------------------------------------------
 
 
-def _texts(body: bytes) -> Iterator[bytes]:
-    yield body
+def _rewritten(body: bytes) -> bytes | None:
+    """None for what is no JSON: then it is nothing else."""
     try:
         value = json.loads(body.decode(), parse_int=float, parse_constant=_refuse)
-        yield "".join(_stringified(value)).encode("utf-8", "backslashreplace")
+        return _stringified(value).encode("utf-8", "backslashreplace")
     except (ValueError, RecursionError):
-        return  # no JSON, then it is nothing else
+        return None
 
 
 def _refuse(constant: str) -> None:
@@ -178,23 +226,30 @@ def _refuse(constant: str) -> None:
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _stringified(value: Any) -> Iterator[str]:
+def _stringified(value: Any) -> str:
     """As ``JSON.stringify`` writes what ``JSON.parse`` has read: also its numbers and their order
     as keys."""
+    parts: list[str] = []
+    _write(value, parts.append)
+    return "".join(parts)
+
+
+def _write(value: Any, out: Callable[[str], None]) -> None:
     if isinstance(value, dict):
-        yield "{"
+        out("{")
         for n, name in enumerate(sorted(value, key=_place)):
-            yield f"{',' if n else ''}{_quoted(name)}:"
-            yield from _stringified(value[name])
-        yield "}"
+            out(f"{',' if n else ''}{_quoted(name)}:")
+            _write(value[name], out)
+        out("}")
     elif isinstance(value, list):
-        yield "["
+        out("[")
         for n, item in enumerate(value):
-            yield "," if n else ""
-            yield from _stringified(item)
-        yield "]"
+            if n:
+                out(",")
+            _write(item, out)
+        out("]")
     else:
-        yield _number(value) if isinstance(value, float) else _quoted(value)
+        out(_number(value) if isinstance(value, float) else _quoted(value))
 
 
 def _place(name: str) -> float:
@@ -208,6 +263,9 @@ def _number(value: float) -> str:
         return "null"
     if value == 0:
         return "0"
+    text = repr(value)
+    if "e" not in text:  # then both write the same digits, and most numbers are so
+        return text.removesuffix(".0")
     _, many, exponent = Decimal(repr(abs(value))).normalize().as_tuple()
     digits, minus = "".join(map(str, many)), "-" if value < 0 else ""
     point = len(digits) + int(exponent)

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 
 import msgspec
 import pytest
 
 from ostinato.arc import Build, Container, HttpBuilder, LocalProcess, Result
 from ostinato.arc.builders.environment import texts
-from ostinato.errors import InvalidInput, UsageError
+from ostinato.errors import AdapterError, InvalidInput, UsageError
 from tests.cli.live import COMMAND, command, serving
 from tests.stage import crash, reached
 
@@ -183,6 +184,25 @@ async def readable(pipe):
     return os.read(pipe, 99)
 
 
+async def test_the_end_of_a_process_counts_not_that_of_what_it_leaves_behind(tmp_path):
+    """It holds the pipe until the test lets it go."""
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    left = f"print('here', flush=True); open({str(fifo)!r}).read()"
+    text = (
+        "import subprocess, sys;"
+        f"left = subprocess.Popen([sys.executable, '-c', {left!r}], stdout=subprocess.PIPE);"
+        "left.stdout.readline();"  # it is there, and has our stderr
+        "print('x' * 50_000); print('done')"
+    )
+    try:
+        result = await asyncio.wait_for(local(text).run(a_build()), 20)
+    finally:
+        os.close(os.open(fifo, os.O_RDWR))
+    assert (result.status, result.output["exitCode"]) == ("succeeded", 0)
+    assert result.output["tail"].endswith("x\ndone\n")
+
+
 async def test_a_process_may_report_by_itself_and_the_first_report_counts(building, stage):
     async with building(LOCAL=local("import time; time.sleep(600)")) as plane:
         run = await built(plane, order())
@@ -294,17 +314,171 @@ async def test_a_container_is_told_the_same(building):
     assert view.status == "succeeded"
 
 
-async def test_what_a_container_is_started_with_shows_no_values(tmp_path):
-    """By a stand-in for the engine's client: what it is given, as words and as environment."""
-    client = tmp_path / "engine"
-    text = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['size']]))"
-    client.write_text(f"#!{sys.executable}\n{text}\n")
-    client.chmod(0o755)
-    container = Container({"job": "registry/image:1"}, engine=str(client), options=["--network=x"])
-    result = await container.run(a_build(environment={"size": "M42"}))
-    words, size = msgspec.json.decode(result.output["tail"])
-    assert (words[0], words[-2:], size) == ("run", ["--network=x", "registry/image:1"], "M42")
+ENGINE = """
+import json, os, pathlib, subprocess, sys, time
+
+here = pathlib.Path(__file__).parent
+verb, *words = sys.argv[1:]
+name = words[words.index("--name") + 1] if verb == "run" else words[-1]
+if verb == "ps":
+    name = words[words.index("--filter") + 1].removeprefix("name=^").removesuffix("$")
+place = here / name
+with open(here / "asked", "a") as asked:
+    asked.write(verb + "\\n")
+
+if (here / "away").exists():
+    sys.exit("Cannot connect to the Docker daemon")
+if verb == "ps":
+    if place.exists():
+        print((place / "state").read_text())
+elif verb == "run":
+    if place.exists():
+        print(f'Conflict. The container name "/{name}" is already in use')
+        sys.exit(125)
+    place.mkdir()
+    (place / "given").write_text(json.dumps([sys.argv[1:], dict(os.environ)]))
+    (place / "state").write_text("running")
+elif not place.exists():
+    sys.exit("Error: No such container: " + name)
+elif verb == "wait":
+    if (place / "state").read_text() == "running":
+        with open(here / "ended") as ended:
+            print(ended.read())
+    else:
+        print((place / "code").read_text())
+elif verb == "logs":
+    print("out", flush=True); print("err", file=sys.stderr)
+elif verb in ("stop", "rm"):
+    (place / "state").write_text("exited"); (place / "code").write_text("143")
+    if verb == "rm":
+        for each in place.iterdir():
+            each.unlink()
+        place.rmdir()
+"""
+
+
+class Engine:
+    """A stand-in for docker: containers of it are folders, and end when they are told to."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.mkfifo(folder / "ended")
+        self.client = folder / "engine"
+        self.client.write_text(f"#!{sys.executable}\n{ENGINE}")
+        self.client.chmod(0o755)
+        self.builder = Container(
+            {"job": "registry/image:1"}, engine=str(self.client), options=["--network=x"]
+        )
+
+    @property
+    def asked(self):
+        there = self.folder / "asked"
+        return there.read_text().split() if there.exists() else []
+
+    @property
+    def containers(self):
+        return [each for each in self.folder.iterdir() if each.is_dir()]
+
+    def leaves(self, name, state, code=0):
+        """A container of an attempt that is gone."""
+        place = self.folder / name
+        place.mkdir()
+        (place / "state").write_text(state)
+        (place / "code").write_text(str(code))
+
+    async def waited(self):
+        """Returns when somebody waits for the container; what ``ends`` writes ends it."""
+        return await asyncio.to_thread(os.open, self.folder / "ended", os.O_WRONLY)
+
+    async def ends(self, code=0):
+        pipe = await self.waited()
+        (self.containers[0] / "code").write_text(str(code))
+        (self.containers[0] / "state").write_text("exited")
+        os.write(pipe, f"{code}\n".encode())
+        os.close(pipe)
+
+
+KEY_1 = "ostinato-" + sha256(b"key-1").hexdigest()[:16]
+
+
+@pytest.fixture
+async def docker(tmp_path):
+    yield Engine(tmp_path)
+    os.close(os.open(tmp_path / "ended", os.O_RDWR))  # nobody is left waiting
+
+
+async def test_what_a_container_is_started_with_shows_no_values(docker):
+    running = asyncio.create_task(docker.builder.run(a_build(environment={"size": "M42"})))
+    pipe = await docker.waited()
+    words, environment = msgspec.json.decode((docker.containers[0] / "given").read_bytes())
+    assert (words[0], words[-2:]) == ("run", ["--network=x", "registry/image:1"])
+    assert (environment["size"], docker.containers[0].name) == ("M42", KEY_1)
     assert "size" in words and "M42" not in words and "token-1" not in " ".join(words)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    os.close(pipe)
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "succeeded"), (125, "failed")])
+async def test_a_container_says_how_it_went_and_goes_when_that_is_stored(docker, code, status):
+    running = asyncio.create_task(docker.builder.run(a_build()))
+    await docker.ends(code)
+    result = await running
+    assert (result.status, result.output) == (status, {"exitCode": code, "tail": "out\nerr\n"})
+    assert docker.containers
+    await result.forget()
+    assert docker.containers == []
+
+
+async def test_a_container_that_a_crash_has_left_is_waited_for(docker):
+    docker.leaves(KEY_1, "running")
+    running = asyncio.create_task(docker.builder.run(a_build()))
+    await docker.ends()
+    assert (await running).status == "succeeded"
+    assert "run" not in docker.asked
+
+
+async def test_a_container_that_has_ended_meanwhile_is_not_begun_again(docker):
+    docker.leaves(KEY_1, "exited", 3)
+    result = await docker.builder.run(a_build())
+    assert (result.status, result.output["exitCode"]) == ("failed", 3)
+    assert "run" not in docker.asked
+
+
+async def test_a_container_that_nobody_came_to_start_is_begun(docker):
+    docker.leaves(KEY_1, "created")
+    running = asyncio.create_task(docker.builder.run(a_build()))
+    await docker.ends()
+    assert (await running).status == "succeeded"
+    assert docker.asked[:3] == ["ps", "rm", "run"]
+
+
+async def test_a_container_ends_with_its_job(docker):
+    running = asyncio.create_task(docker.builder.run(a_build()))
+    pipe = await docker.waited()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    os.close(pipe)
+    assert (docker.asked[-2:], docker.containers) == (["stop", "rm"], [])
+
+
+async def test_an_engine_that_does_not_answer_is_no_end_of_a_build(docker):
+    """It was begun before the crash: the attempt after this one asks again."""
+    docker.leaves(KEY_1, "running")
+    (docker.folder / "away").touch()
+    with pytest.raises(AdapterError, match="Cannot connect"):
+        await docker.builder.run(a_build())
+    assert [each.name for each in docker.containers] == [KEY_1]
+
+
+async def test_the_container_of_a_job_that_is_over_is_gone(building, docker):
+    async with building(CONTAINER=docker.builder) as plane:
+        run = await built(plane, order("CONTAINER"))
+        await docker.ends()
+        view = await plane.app.wait_ended(run.id, 20)
+    assert (view.status, docker.containers) == ("succeeded", [])
 
 
 async def test_without_an_engine_it_says_so(building):

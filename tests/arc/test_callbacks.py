@@ -1,5 +1,6 @@
 """The control plane's webhook: who is believed, who is not, and what the others are told."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -266,6 +267,84 @@ async def test_the_headers_may_have_other_names(begun):
         assert (await plane.post("/webhook", body, other)).status_code == 204
 
 
+@pytest.fixture
+def seventh():
+    """Counts what the handler of type 7 is called with; that does not end the job."""
+
+    def seventh(plane):
+        calls = []
+
+        @plane.arc.on_webhook(7)
+        async def seven(webhook):
+            calls.append(webhook.data)
+
+        return calls
+
+    return seventh
+
+
+async def test_a_call_that_is_played_again_counts_once_whatever_its_handler_does(plane, seventh):
+    calls = seventh(plane)
+    run = await plane.onboard()
+    issued = await plane.issued()
+    body = compact(told(type=7))
+    headers = signed(issued, body, plane.app.now())
+    assert (await plane.post("/webhook", body, headers)).status_code == 204
+    for again in (headers, {**headers, "x-signature": f"{headers['x-signature']} more"}):
+        for text in (body, body.replace(b",", b", ")):
+            assert await refused(await plane.post("/webhook", text, again))
+    assert len(calls) == 1
+    later = signed(issued, body, plane.app.now() + 1)  # the same thing, said again
+    assert (await plane.post("/webhook", body, later)).status_code == 204
+    assert (len(calls), await is_open(run)) == (2, True)
+
+
+async def test_a_call_that_is_played_twice_at_once_counts_once(plane, seventh):
+    calls = seventh(plane)
+    await plane.onboard()
+    body = compact(told(type=7))
+    headers = signed(await plane.issued(), body, plane.app.now())
+    both = await asyncio.gather(*[plane.post("/webhook", body, headers) for _ in range(2)])
+    assert sorted(answer.status_code for answer in both) == [204, 401]
+    assert len(calls) == 1
+
+
+async def test_a_call_that_came_before_a_crash_has_come(stage, begun, seventh):
+    app = stage.app(arc=ArcSettings(secret=MASTER))
+    plane = Plane(stage, app)
+    first = seventh(plane)
+    await app.__aenter__()
+    await plane.onboard()
+    body = compact(told(type=7))
+    headers = signed(await plane.issued(), body, plane.app.now() + 20_000)  # its clock is ahead
+    assert (await plane.post("/webhook", body, headers)).status_code == 204
+    await crash(app)
+    async with begun() as again:
+        second = seventh(again)
+        again.jump(40)
+        assert await refused(await again.post("/webhook", body, headers))
+    assert (len(first), len(second)) == (1, 0)
+
+
+async def test_what_has_come_is_forgotten_when_it_is_too_old_anyway(plane, seventh):
+    seventh(plane)
+    await plane.onboard()
+    assert (await plane.call(type=7)).status_code == 204
+    plane.jump(101)
+    await plane.app.clean()
+    assert await plane.app.storage.expired_replies(2**62, 10) == []
+
+
+async def test_by_choice_a_call_of_any_type_may_be_played_again(begun, seventh):
+    async with begun(single_use=False) as plane:
+        calls = seventh(plane)
+        await plane.onboard()
+        issued = await plane.issued()
+        for _ in range(2):
+            assert (await plane.call(issued=issued, type=7)).status_code == 204
+        assert len(calls) == 2
+
+
 async def test_who_guesses_is_kept_waiting_and_others_are_not(begun):
     async with begun(attempts=3) as plane:
         await plane.onboard()
@@ -280,6 +359,20 @@ async def test_who_guesses_is_kept_waiting_and_others_are_not(begun):
         answer = await plane.post("/webhook", body, wrong, client="10.0.0.9")
         assert answer.status_code == 401
         assert (await plane.call()).status_code == 204
+
+
+async def test_behind_a_proxy_strangers_keep_nobody_from_calling(begun):
+    """All have its address: what fits is believed, however many did not."""
+    async with begun(attempts=3) as plane:
+        for tenant in ("t-1", "t-2"):
+            await plane.onboard(tenant)
+        wrong = {"x-signature": "0" * 64, "x-timestamp": str(plane.app.now())}
+        for body in (b"{}", compact(told("t-1"))):
+            said = [(await plane.post("/webhook", body, wrong)).status_code for _ in range(4)]
+            assert said == [401, 401, 401, 429]
+        assert await refused(await plane.post("/webhook", compact(told("t-2")), wrong))
+        for tenant in ("t-1", "t-2"):
+            assert (await plane.call(tenant)).status_code == 204
 
 
 async def test_calls_that_are_believed_do_not_count(begun):
@@ -311,12 +404,18 @@ async def test_two_runs_of_one_tenant_are_told_apart(begun):
         assert await status_of(second) == "succeeded"
 
 
-async def test_of_several_stores_the_one_that_has_the_tenant_is_found(tmp_path):
+async def test_of_several_stores_the_one_that_has_the_tenant_is_found(tmp_path, seventh):
     stores = tuple(f"sqlite:///{tmp_path}/{number}.db" for number in range(2))
     app = App(Settings(store=stores, arc=ArcSettings(secret=MASTER)))
     plane = Plane(None, app)
     async with app:
         runs = [await plane.onboard(f"t-{number}") for number in range(6)]
+        calls = seventh(plane)
+        for number in range(6):
+            issued, at = await plane.issued(f"t-{number}"), app.now()
+            call = [await plane.call(f"t-{number}", issued=issued, at=at, type=7) for _ in "12"]
+            assert [answer.status_code for answer in call] == [204, 401]
+        assert len(calls) == 6
         for number in range(6):
             assert (await plane.call(f"t-{number}")).status_code == 204
         assert [(await app.wait_ended(run.id, 10)).status for run in runs] == ["succeeded"] * 6

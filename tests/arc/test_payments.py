@@ -78,6 +78,19 @@ async def test_who_guesses_the_password_is_kept_waiting(shop):
     assert other.status_code == 204
 
 
+async def test_payments_are_counted_by_themselves(shop):
+    """Behind a proxy all have one address."""
+    for _ in range(11):
+        await shop.post("/webhook", b"{}", {})
+        await shop.post(ROUTES[0], PAID, {})  # no password is no guess
+    assert (await shop.post(ROUTES[0], PAID, basic())).status_code == 204
+    for number in range(11):
+        await shop.post(ROUTES[1], PAID, basic(password=f"{number}"))
+    assert (await shop.post(ROUTES[1], PAID, basic())).status_code == 429
+    await shop.onboard()
+    assert (await shop.call()).status_code == 204
+
+
 async def test_where_no_password_is_set_nobody_has_it(plane):
     assert (await plane.post(ROUTES[0], PAID, basic("", ""))).status_code == 401
     assert (await plane.post(ROUTES[0], PAID, basic("None", "None"))).status_code == 401

@@ -4,6 +4,7 @@ Doors (HTTP, command line) use only what stands here.
 
 orchestrator  App: decorators and life
 doing         start, emit, accept, cancel, answer       reading    runs, histories, events
+using         a key that counts once
 scheduling    schedules
 pages         how much is shown at once
 repairing     pause, resume, retry, skip, fork, signal

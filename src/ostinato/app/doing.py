@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from ostinato.app.remote import RemoteRun, find_server
 from ostinato.app.run import Run
 from ostinato.app.stuck import Finding
+from ostinato.app.using import UseUp
 from ostinato.core import events as e
 from ostinato.core.callbacks import holder
 from ostinato.core.cloudevents import Event
@@ -98,6 +99,14 @@ class Doing(Finding):
             return state.run_id.encode() + b"\n" + once.answer(view)
 
         return Idempotency(once.scope, once.key, digest, expires_at, answer)
+
+    async def use_up(self, scope: str, key: str, lasts: int) -> bool:
+        """Whether nobody has used this key in the last ``lasts`` ms; from now on somebody has.
+
+        Durable when this returns, and known to all who share the store.
+        """
+        first: bool = await self.service.ask(lambda answer: UseUp(scope, key, lasts, answer))
+        return first
 
     async def _room(self, wait: bool) -> None:
         if wait:

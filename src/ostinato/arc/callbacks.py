@@ -1,16 +1,20 @@
 """Signed calls of the control plane's contract that come in: who sent them, and what they say.
 
 An initiator (a tenant) has a secret as long as a job of its run waits for the callback. The job is
-found by the signature: of all that wait under this uid, it is the one whose secret fits.
+found by the signature: of all that wait under this uid, it is the one whose secret fits. A webhook
+counts once: its signature is used up before anything comes of it, so whoever tries again signs
+again, and whoever has listened has nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from ostinato.app import App
 from ostinato.arc.refusals import Refusals
@@ -19,10 +23,13 @@ from ostinato.core.state import OPEN_STATUSES
 from ostinato.core.uids import uid_problem
 from ostinato.errors import ConflictError, Gone, InvalidInput, OstinatoError, SignatureError
 from ostinato.ports import Page, RunQuery
-from ostinato.signing import verify_arc
+from ostinato.signing import ArcCall
 
 RUNS = 20
 """Runs of one initiator that are looked at: the newest."""
+
+MARGIN = 60_000
+"""Milliseconds that a signature is remembered for longer than it is good: clocks differ."""
 
 
 class UnknownType(OstinatoError):
@@ -44,9 +51,19 @@ WebhookHandler = Callable[[Webhook], Awaitable[Any]]
 
 
 class _Body(msgspec.Struct):
+    """``data`` is read when it is known whose it is."""
+
     initiatorId: str
     type: int
-    data: Any = None
+    data: Raw = Raw(b"null")
+
+
+class _Tenant(msgspec.Struct):
+    id: str
+
+
+class _Call(msgspec.Struct):
+    tenant: _Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,7 @@ class _Sender:
 
     run_id: str
     token: str
+    signature: str = ""
 
 
 class Callbacks:
@@ -66,54 +84,68 @@ class Callbacks:
     async def webhook(self, body: bytes, headers: Mapping[str, str], address: str) -> None:
         """Raises ``SignatureError`` for whatever is not to be believed, ``UnknownType``,
         ``InvalidInput`` and ``TooMany``. The text of the first is for the log alone."""
-        with self._refused.counting(address):
+        with self._refused.counting(address) as counting:
+            call = self._call(body, headers)
             said = _read(body, _Body)
-            sender = await self._sender(said.initiatorId, body, headers, with_context=True)
-        handler = self.handlers.get(said.type)
-        if handler is None:
-            known = ", ".join(map(str, sorted(self.handlers)))
-            raise UnknownType(f"no handler is registered for type {said.type}; known are {known}")
+            counting.about = _initiator(said.initiatorId)
+            sender = await self._sender(said.initiatorId, call, with_context=True)
+            data = _read(said.data, Any)
+            handler = self._handler(said.type)
+            await self._use_up(sender)
 
-        async def finish(output: Any) -> None:
-            await self._finish(sender, output)
+            async def finish(output: Any) -> None:
+                await self._finish(sender, output)
 
-        await handler(Webhook(said.initiatorId, said.type, said.data, sender.run_id, finish))
+            await handler(Webhook(said.initiatorId, said.type, data, sender.run_id, finish))
 
     async def callback(
         self, body: bytes, headers: Mapping[str, str], address: str
     ) -> dict[str, Any]:
         """The body of a call that is signed without a context; its secret is that of
-        ``tenant.id``. Raises as ``webhook``."""
-        with self._refused.counting(address):
+        ``tenant.id``. Raises as ``webhook``. May come again: it asks for something."""
+        with self._refused.counting(address) as counting:
+            call = self._call(body, headers)
+            tenant_id = _read(body, _Call).tenant.id
+            counting.about = _initiator(tenant_id)
+            await self._sender(tenant_id, call, with_context=False)
             said: dict[str, Any] = _read(body, dict[str, Any])
-            tenant = said.get("tenant")
-            tenant_id = tenant.get("id") if isinstance(tenant, dict) else None
-            if not isinstance(tenant_id, str):
-                raise SignatureError("the body names no tenant.id")
-            await self._sender(tenant_id, body, headers, with_context=False)
         return said
 
-    async def _sender(
-        self, initiator: str, body: bytes, headers: Mapping[str, str], *, with_context: bool
-    ) -> _Sender:
-        settings = self._app.settings
-        given = _standard(headers, settings.arc.signature_header, settings.arc.timestamp_header)
-        tolerance = settings.arc.tolerance.total_seconds() * 1000
-        if wrong := uid_problem(initiator):
-            raise SignatureError(wrong)
-        why = SignatureError(f"nobody waits for a callback of {initiator[:100]!r}, or no longer")
-        async for sender in self._waiting(initiator):
-            issued = issue(settings, sender.token)
-            context = issued.context if with_context else ""
-            try:
-                verify_arc(
-                    issued.secret, body, given, context, self._app.now(), tolerance=round(tolerance)
-                )
-            except SignatureError as error:
-                why = error
-            else:
-                return sender
-        raise why
+    def _handler(self, type: int) -> WebhookHandler:
+        handler = self.handlers.get(type)
+        if handler is None:
+            known = ", ".join(map(str, sorted(self.handlers)))
+            raise UnknownType(f"no handler is registered for type {type}; known are {known}")
+        return handler
+
+    def _call(self, body: bytes, headers: Mapping[str, str]) -> ArcCall:
+        arc = self._app.settings.arc
+        given = _standard(headers, arc.signature_header, arc.timestamp_header)
+        return ArcCall(body, given, self._app.now(), tolerance=self._tolerance)
+
+    async def _sender(self, initiator: str, call: ArcCall, *, with_context: bool) -> _Sender:
+        waiting = [sender async for sender in self._waiting(initiator)]
+        if not waiting:
+            who = initiator[:100]
+            raise SignatureError(f"nobody waits for a callback of {who!r}, or no longer")
+        issued = [issue(self._app.settings, sender.token) for sender in waiting]
+        secrets = [(one.secret, one.context if with_context else "") for one in issued]
+        number, signature = call.verify(secrets)
+        return replace(waiting[number], signature=signature)
+
+    async def _use_up(self, sender: _Sender) -> None:
+        """Another call with this signature would be the same one. As long as it could be taken for
+        one of now, it is known: it may be early by the tolerance, and then be late by it."""
+        if not self._app.settings.arc.single_use:
+            return
+        digest = hashlib.sha256(sender.signature.encode()).hexdigest()
+        lasts = 2 * self._tolerance + MARGIN
+        if not await self._app.use_up("arc webhook", digest, lasts):
+            raise SignatureError("it has come before: each call is signed anew")
+
+    @property
+    def _tolerance(self) -> int:
+        return round(self._app.settings.arc.tolerance.total_seconds() * 1000)
 
     async def _waiting(self, initiator: str) -> AsyncIterator[_Sender]:
         """Jobs whose secret is good now."""
@@ -145,7 +177,13 @@ def _standard(headers: Mapping[str, str], signature: str, timestamp: str) -> dic
     }
 
 
-def _read(body: bytes, kind: Any) -> Any:
+def _initiator(said: str) -> str:
+    if wrong := uid_problem(said):
+        raise SignatureError(wrong)
+    return said
+
+
+def _read(body: bytes | Raw, kind: Any) -> Any:
     """Nothing is said about a body to who has not signed it."""
     try:
         return msgspec.json.decode(body, type=kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, cast
 
 from ostinato import App, Fail, Job, Later, Retry
 from ostinato.arc import results
-from ostinato.arc.builders import Build, Builder
+from ostinato.arc.builders import Build, Builder, Result
 from ostinato.arc.builders.environment import texts
 from ostinato.arc.callbacks import Callbacks, Webhook, WebhookHandler, provisioned
 from ostinato.arc.orders import of_callback, read_order
@@ -163,8 +164,18 @@ class ControlPlane:
         except (InvalidInput, UsageError, SettingsError) as error:
             raise Fail(str(error), type(error).__name__) from error
         if result is not None:
-            await self._end(job, result.as_output())
+            await self._over(job, result)
         return Later()
+
+    async def _over(self, job: Job, result: Result) -> None:
+        """A builder forgets its build when that is stored, or the job is over; not when it could
+        not be stored, as the next attempt asks again."""
+        try:
+            await self._end(job, result.as_output())
+        except asyncio.CancelledError:
+            await asyncio.shield(result.forget())
+            raise
+        await asyncio.shield(result.forget())
 
     async def _end(self, job: Job, output: dict[str, Any]) -> None:
         """Where the engine is in another process, by the way that a build has, too."""

@@ -1,4 +1,9 @@
-"""Who guesses is kept waiting: refused calls are counted by address, believed ones are not."""
+"""Who guesses is told to wait: refused calls are counted by who made them, and about whom.
+
+A signature cannot be guessed, so it is looked at first: one that fits is believed however many
+others did not, as all of them may come by one proxy, and have its address. A password can be
+guessed, so nobody looks at it once too many were wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,15 @@ from typing import cast
 from ostinato.app import App
 from ostinato.errors import OstinatoError, SignatureError
 
-ADDRESSES = 10_000
-"""Addresses whose refused calls are counted."""
+COUNTED = 10_000
+"""Callers whose refused calls are counted."""
+
+Caller = tuple[str, str]
+"""An address, and what its calls are about."""
 
 
 class TooMany(OstinatoError):
-    """Too many calls from one address were refused. ``seconds`` until the next is looked at."""
+    """Too many calls like this one were refused. ``seconds`` until others are counted anew."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -20,48 +28,53 @@ class TooMany(OstinatoError):
 
 
 class Refusals:
-    """How many calls of each address were refused lately. Calls that are believed cost nothing."""
+    """How many calls of each caller were refused lately. Calls that are believed cost nothing."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._counts: dict[str, tuple[int, int]] = {}
+        self._counts: dict[Caller, tuple[int, int]] = {}
 
     @staticmethod
     def of(app: App) -> Refusals:
         """One for all calls that an app takes."""
         return cast(Refusals, app.mounted.setdefault(Refusals, Refusals(app)))
 
-    def counting(self, address: str) -> _Counting:
-        """Raises ``TooMany`` at once; counts a ``SignatureError`` in the block."""
-        began, count = self._counts.get(address, (0, 0))
+    def counting(self, address: str, about: str = "") -> Counting:
+        """Counts a ``SignatureError`` in the block, and raises ``TooMany`` in the place of one too
+        many. ``about`` may be said in the block."""
+        return Counting(self, address, about)
+
+    def refuse_more(self, address: str, about: str) -> None:
+        """Raises ``TooMany`` when enough were refused."""
+        began, count = self._counts.get((address, about), (0, 0))
         left = began + self._window - self._app.now()
         if left > 0 and count >= self._app.settings.arc.attempts:
-            seconds = left / 1000
-            raise TooMany(f"{count} calls from here were refused; wait", seconds)
-        return _Counting(self, address)
+            raise TooMany(f"{count} calls from here were refused; wait", left / 1000)
 
-    def add(self, address: str) -> None:
-        now = self._app.now()
-        began, count = self._counts.get(address, (now, 0))
+    def add(self, address: str, about: str) -> None:
+        now, caller = self._app.now(), (address, about)
+        began, count = self._counts.get(caller, (now, 0))
         if now - began >= self._window:
             began, count = now, 0
-        if len(self._counts) >= ADDRESSES and address not in self._counts:
+        if len(self._counts) >= COUNTED and caller not in self._counts:
             self._counts.pop(next(iter(self._counts)))
-        self._counts[address] = (began, count + 1)
+        self._counts[caller] = (began, count + 1)
 
     @property
     def _window(self) -> int:
         return round(self._app.settings.arc.window.total_seconds() * 1000)
 
 
-class _Counting:
-    def __init__(self, refusals: Refusals, address: str) -> None:
+class Counting:
+    def __init__(self, refusals: Refusals, address: str, about: str) -> None:
         self._refusals = refusals
         self._address = address
+        self.about = about
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Counting:
+        return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, SignatureError):
-            self._refusals.add(self._address)
+            self._refusals.refuse_more(self._address, self.about)
+            self._refusals.add(self._address, self.about)

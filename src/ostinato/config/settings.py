@@ -96,13 +96,15 @@ class ArcSettings:
         timedelta(minutes=20), DURATION, "how long a run's secret is good"
     )
     send_secret: bool = row(False, FLAG, "send it along, to who does not share arc.secret")
-    single_use: bool = row(True, FLAG, "the same callback counts once")
+    single_use: bool = row(True, FLAG, "the same webhook counts once")
     tolerance: timedelta = row(  # noqa: RUF009
         timedelta(seconds=20), DURATION, "how far a callback's timestamp may be off"
     )
     signature_header: str = row("x-signature", TEXT, "the header with a callback's signature")
     timestamp_header: str = row("x-timestamp", TEXT, "the header with its time, in ms")
-    attempts: int = row(10, COUNT, "callbacks from one address that may be refused in a window")
+    attempts: int = row(
+        10, COUNT, "refused callbacks for a tenant from one address in a window: more are 429"
+    )
     window: timedelta = row(timedelta(minutes=1), DURATION, "that window")  # noqa: RUF009
     bus: str = row("memory", TEXT, "the bus that requests go out on; memory: to this engine")
     control_plane: str | None = row(

@@ -31,6 +31,9 @@ doors = Operations("callbacks")
 
 log = logger("ostinato.web")
 
+PAYMENTS = "\npayments"
+"""What refused payments are counted under. No tenant is called so: no uid has a line break."""
+
 SIGNED = {"x-signature": "HMAC-SHA256 in hex", "x-timestamp": "milliseconds since 1970"}
 BASIC = {"authorization": "HTTP Basic: the settings arc.username and arc.password"}
 
@@ -68,7 +71,8 @@ async def take_webhook(request: Request) -> Response:
     """Take the control plane's webhook: what has become of a tenant.
 
     Signed by the secret and the context of the tenant's run. 401 for what is not to be believed,
-    or comes too late; 422 for a `type` without a handler; 429 after too many refused.
+    comes too late or again; 422 for a `type` without a handler; 429 instead of 401 for a tenant
+    with too many refused.
     """
     plane, body = await _signed(request)
     try:
@@ -145,8 +149,7 @@ def _address(request: Request) -> str:
 async def _payment(request: Request) -> Response:
     door = door_of(request)
     try:
-        with Refusals.of(door.app).counting(_address(request)):
-            _check_password(door, headers_of(request).get("authorization", ""))
+        _admit(door, _address(request), headers_of(request).get("authorization", ""))
     except (SignatureError, TooMany) as error:
         refusal = _refused(error, request)
         refusal.headers.setdefault("www-authenticate", 'Basic realm="ostinato"')
@@ -159,6 +162,19 @@ async def _payment(request: Request) -> Response:
     found, _ = read_events(door, {"content-type": JSON}, msgspec.json.encode(event))
     await accept(door, found)
     return nothing()
+
+
+def _admit(door: Door, address: str, authorization: str) -> None:
+    """Raises ``SignatureError`` and ``TooMany``.
+
+    Who gives a password may be guessing: none is looked at once too many were wrong. Who gives
+    none keeps nobody from giving one.
+    """
+    refusals, about = Refusals.of(door.app), PAYMENTS if authorization else ""
+    if authorization:
+        refusals.refuse_more(address, about)
+    with refusals.counting(address, about):
+        _check_password(door, authorization)
 
 
 def _check_password(door: Door, authorization: str) -> None:

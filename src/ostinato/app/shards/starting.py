@@ -77,6 +77,10 @@ class Starting(Events):
         other = await self.at(keeper, lambda part: part.reserve(once, home))
         return keeper if other is None else other
 
+    async def use_up(self, scope: str, key: str, lasts: int) -> bool:
+        home = await self.key_home((scope, key), uid=False)
+        return await self.at(home, lambda part: part.use_up(scope, key, lasts))
+
     async def _next_turn(self) -> int:
         """The next one that takes starts; of those that do not any, to be told so."""
         first, size = next(self._turns), len(self.parts)

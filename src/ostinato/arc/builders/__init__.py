@@ -12,7 +12,7 @@ that can look at its builds also ends it by itself, so that a report that is los
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -31,13 +31,19 @@ class Build:
     callback_url: str
 
 
+async def _nothing() -> None:
+    """Most builders keep their builds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``output`` is what the build says of itself; ``reason`` is for people."""
+    """``output`` is what the build says of itself; ``reason`` is for people. ``forget`` is called
+    when it is stored, or nobody asks for it any more: until then another attempt may."""
 
     status: Ended
     reason: str = ""
     output: Mapping[str, Any] = field(default_factory=dict)
+    forget: Callable[[], Awaitable[None]] = field(default=_nothing, repr=False, compare=False)
 
     def as_output(self) -> dict[str, Any]:
         said = {"status": self.status, "reason": self.reason}
