@@ -199,6 +199,12 @@ class TestToNode:
         await sent(settings, message, other)
         assert await raw.llen(f"bull:{queue}:wait") == 2
 
+    async def test_what_an_adapter_writes_is_of_its_event(self, settings, queue, raw):
+        """Without a header ``source``."""
+        shops = (Message(body=b"{}", id="one", source=source) for source in ("s", "t", "s"))
+        await sent(settings, *shops)
+        assert await raw.llen(f"bull:{queue}:wait") == 2
+
     async def test_delay_and_priority_are_headers(self, settings, redis_server, queue, node, raw):
         """What an adapter of an app may say about one event."""
         headers = [{"delay": "600000"}, {"priority": "9"}, {"priority": "2"}, {}]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
@@ -102,11 +103,28 @@ class TestOut:
             [found] = await asyncio.to_thread(buses.queues.all, queue, 1)
         [[entry]] = [asked["Entries"] for asked in proxy.requests("PutEvents")]
         assert json.loads(entry.pop("Detail")) == {"tenant": {"id": "t1"}}
+        del entry["Time"]
         assert entry == {
             "DetailType": "TENANT_DEPLOYMENT", "Source": "CONTROL-PLANE", "EventBusName": bus,
         }  # fmt: skip
         body = json.loads(found["Body"])
         assert (body["detail-type"], body["source"]) == ("TENANT_DEPLOYMENT", "CONTROL-PLANE")
+
+    async def test_it_is_of_the_time_of_its_event_however_often_it_is_sent(self, buses):
+        bus = buses.make()
+        queue = buses.heard(bus)
+        late = message(1, time=1_700_000_000_999)
+        await put(buses.endpoint, bus, [late, late, message(2)])
+        found = await asyncio.to_thread(buses.queues.all, queue, 3)
+        times = Counter(json.loads(one["Body"])["time"] for one in found)
+        assert times["2023-11-14T22:13:20Z"] == 2
+
+    async def test_a_time_that_is_none_is_refused_alone(self, buses):
+        bus = buses.make()
+        sent = [message(1, time=10**18), message(2)]
+        why, fine = await put(buses.endpoint, bus, sent)
+        assert isinstance(why, UsageError)
+        assert fine is None
 
     @pytest.mark.seed("A14", "A17")
     async def test_several_have_their_type_each(self, buses):

@@ -96,6 +96,15 @@ class TestOut:
         for group in (0, 1):
             assert [n for n in numbers(found) if n % 2 == group] == list(range(group, 12, 2))
 
+    async def test_one_id_of_two_sources_is_two_messages(self, topics):
+        topic = topics.make(fifo=True)
+        queue = topics.subscribed(topic, raw=True)
+        sent = [message(1, source=source) for source in ("shop-a", "shop-b", "shop-a")]
+        assert await publish(topics, topic, sent) == [None] * 3
+        found = topics.queues.all(queue, 2)
+        assert len({one["Attributes"]["MessageDeduplicationId"] for one in found}) == 2
+        assert topics.queues.waiting(queue) == (0, 0)
+
     async def test_what_is_too_large_is_refused_alone(self, topics):
         topic = topics.make()
         queue = topics.subscribed(topic, raw=True)
@@ -335,6 +344,16 @@ class TestPosted:
             "https://s3.eu-central-1.amazonaws.com/evil/SimpleNotificationService-a1.pem",
             "https://[",
             "",
+            f"{url_of()}?",
+            f"{url_of()}?v=2",
+            f"{url_of()}#v2",
+            f"{url_of()}?{'x' * 70_000}",
+            f"{url_of()}?\x01",
+            f"{url_of()}\n",
+            f" {url_of()}",
+            url_of(host="sns.eu-central-1.amazonaws.com\t"),
+            url_of("a" * 600),
+            url_of("\u0661"),
         ],
     )
     async def test_a_certificate_from_elsewhere_is_not_even_asked_for(self, signer, url):
@@ -433,9 +452,17 @@ class TestSubscriptions:
         assert (answer.status_code, amazon.asked) == (200, [url_of()])
 
     @pytest.mark.parametrize(
-        "url", ["https://evil.example/?Action=ConfirmSubscription", "http://127.0.0.1/", ""]
+        "url",
+        [
+            "https://evil.example/?Action=ConfirmSubscription",
+            "http://127.0.0.1/",
+            "",
+            "https://sns.eu-central-1.amazonaws.com/?\x01",
+            "https://sns.eu-central-1.amazonaws.com\n/?Action=ConfirmSubscription",
+            f"https://sns.eu-central-1.amazonaws.com/?{'x' * 70_000}",
+        ],
     )
-    async def test_never_at_another_host(self, signer, url):
+    async def test_never_at_another_host_or_what_is_no_url(self, signer, url):
         amazon = Amazon(a1=signer)
         async with listening(amazon) as (_, http):
             answer = await post(http, signer.confirmation(TOPIC, SubscribeURL=url))
@@ -463,6 +490,9 @@ class TestFetched:
             (200, 2_000, None),
             (404, 10, SignatureError),
             (403, 10, SignatureError),
+            (408, 10, BusError),
+            (425, 10, BusError),
+            (429, 10, BusError),
             (500, 10, BusError),
             (302, 10, BusError),
             (200, 65 << 10, BusError),
@@ -482,6 +512,10 @@ class TestFetched:
             else:
                 with pytest.raises(error):
                     await fetched(url)
+
+    async def test_what_is_no_url_is_not_asked_for(self):
+        with pytest.raises(SignatureError, match="is no URL"):
+            await fetched("http://127.0.0.1:9/it.pem?\x01")
 
     async def test_a_host_that_is_away_is_a_bus_error(self):
         with pytest.raises(BusError, match="cannot be had"):

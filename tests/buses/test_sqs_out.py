@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -41,6 +42,10 @@ async def send(endpoint, queue, messages):
         return list(await outlet.send(messages))
     finally:
         await outlet.close()
+
+
+def digest(source, id):
+    return sha256(json.dumps([source, id]).encode()).hexdigest()
 
 
 def numbers(found):
@@ -254,7 +259,19 @@ class TestForms:
             await app.producer("sqs").send("T", {"order": "o7"}, id="e1", **members)
             [found] = await asyncio.to_thread(queues.all, queue, 1)
         assert found["Attributes"]["MessageGroupId"] == group
-        assert found["Attributes"]["MessageDeduplicationId"] == "e1"
+        assert found["Attributes"]["MessageDeduplicationId"] == digest("ostinato/app", "e1")
+
+    @pytest.mark.parametrize("form", ["bus", "task", "cloudevents"])
+    async def test_one_id_of_two_sources_is_two_messages(self, queues, form):
+        """(source, id) is the name of an event: of one it is always the same, of two never."""
+        queue = queues.make(fifo=True)
+        app = app_with(table("sqs", queues.endpoint, queue=queue, form=form))
+        async with app:
+            for source in ("shop-a", "shop-b"):
+                await app.producer("sqs").send("PAID", {"s": source}, id="1", source=source)
+            found = await asyncio.to_thread(queues.all, queue, 2)
+        told = {one["Attributes"]["MessageDeduplicationId"] for one in found}
+        assert told == {digest("shop-a", "1"), digest("shop-b", "1")}
 
     async def test_a_group_or_an_id_that_sqs_does_not_take_is_a_digest(self, queues):
         queue = queues.make(fifo=True)
@@ -270,10 +287,10 @@ class TestForms:
 
         @app.bus("sqs").adapt_from("T")
         def write(event):
-            return Message(place=there, body=b"own", key="k")
+            return Message(place=there, body=b"own", key="k", id=event.id)
 
         async with app:
             await app.producer("sqs").send("T", {}, id="e1")
             [found] = await asyncio.to_thread(queues.all, there, 1)
         assert found["Body"] == "own"
-        assert found["Attributes"]["MessageDeduplicationId"] == "e1"
+        assert found["Attributes"]["MessageDeduplicationId"] == digest("ostinato/app", "e1")

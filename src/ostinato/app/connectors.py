@@ -21,6 +21,7 @@ from ostinato.core.cloudevents import (
     arrived,
     event_value,
     from_http,
+    from_path,
     numbered,
     sound,
     to_message,
@@ -95,6 +96,16 @@ class Connector:
         """The events in a message that are wanted. Raises when it cannot be read."""
         events = self._events(message)
         return [event for event in events if self._wants(event)]
+
+    def read_posted(self, type: str, body: bytes) -> list[Event]:
+        """What a door was handed for this bus, with its type: read as any door does, where no
+        adapter is for it."""
+        message = Message(place=type, body=body or b"{}", headers={"EventType": type})
+        if self.hooks.reader_of(message) is not None:
+            return self.read(message)
+        now, new_id, limits = self._now(), self._new_id, self._limits
+        event = arrived(from_path(type, body, now=now, new_id=new_id, limits=limits), self.name)
+        return [event] if self._wants(event) else []
 
     def _events(self, message: Message) -> list[Event]:
         own = self.hooks.reader_of(message)
@@ -305,15 +316,16 @@ def _several(made: Any) -> Iterable[Any]:
 
 
 def _sound(made: Any, event: Event) -> Message:
-    """A message that somebody's own code has made; without an id it has the event's. Raises
-    ``UsageError``."""
+    """A message that somebody's own code has made; without an id or a source it has the event's.
+    Raises ``UsageError``."""
     if not isinstance(made, Message):
         raise UsageError(f"adapt_from gave {type(made).__name__}, not a Message")
     try:
         checked = msgspec.convert(msgspec.structs.asdict(made), Message)
     except msgspec.ValidationError as error:
         raise UsageError(f"adapt_from gave a Message that is none: {error}") from error
-    return checked if checked.id else msgspec.structs.replace(checked, id=event.id)
+    id, source = checked.id or event.id, checked.source or event.source
+    return msgspec.structs.replace(checked, id=id, source=source)
 
 
 def _unknown(bus: str, found: Iterable[str]) -> str:

@@ -72,8 +72,7 @@ class Handed(Buses):
             limits = Limits(self.settings.limits.event, self.settings.limits.batch)
             now, new_id = self.now(), self.new_id
             return [arrived(from_path(type, body, now=now, new_id=new_id, limits=limits), BRIDGE)]
-        headers = {"EventType": type}
-        return connector.read(Message(place=type, body=body or b"{}", headers=headers))
+        return connector.read_posted(type, body)
 
     def _receives(self, connector: Connector) -> list[InView]:
         handed = self._handed.get(connector.name, {})

@@ -140,8 +140,9 @@ class MemoryOutlet:
 
 
 def _numbered(message: Message, name: str) -> Message:
+    """As any bus would hand it over: what went out keeps neither its id nor its source."""
     members = {member: getattr(message, member) for member in Message.__struct_fields__}
-    return Message(**{**members, "place": name, "id": f"{name}/{next(_numbers)}"})
+    return Message(**{**members, "place": name, "id": f"{name}/{next(_numbers)}", "source": ""})
 
 
 def inlets(settings: MemoryBusSettings) -> list[Inlet]:

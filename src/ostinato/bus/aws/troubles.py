@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore import exceptions as boto  # type: ignore[import-untyped]
 
+from ostinato.config.addresses import without_secrets
 from ostinato.config.buses import AwsSettings
 from ostinato.errors import BusError, UsageError
 
@@ -68,18 +69,19 @@ def trouble(error: Exception, settings: AwsSettings, service: str, missing: str 
     """``missing`` says what is not there, if that is it, and how it is made."""
     if isinstance(error, boto.ClientError):
         return _answered(error, settings, service, missing)
-    table = f"[bus.{settings.name}]"
+    table, said = f"[bus.{settings.name}]", _flat(error, settings.endpoint or "")
     if isinstance(error, boto.NoRegionError):
         hint = f'region = "eu-central-1" under {table}, or AWS_REGION'
         return BusError(f"{service}: no region is known; write {hint}")
     if isinstance(error, _NO_CREDENTIALS):
-        return BusError(f"{service}: no credentials: {_flat(error)}; {_credentials(table)}")
+        return BusError(f"{service}: no credentials: {said}; {_credentials(table)}")
     if isinstance(error, boto.ParamValidationError):
-        return Unfit(f"{service}: {_flat(error)}")
+        return Unfit(f"{service}: {said}")
     if isinstance(error, _AWAY):
-        where = settings.endpoint or f"AWS in {settings.region or 'its region'}"
-        return BusError(f"{service}: {where} cannot be reached: {_flat(error)}")
-    return BusError(f"{service}: {_flat(error)}")
+        where = settings.endpoint and without_secrets(settings.endpoint)
+        where = where or f"AWS in {settings.region or 'its region'}"
+        return BusError(f"{service}: {where} cannot be reached: {said}")
+    return BusError(f"{service}: {said}")
 
 
 def _answered(
@@ -90,7 +92,8 @@ def _answered(
     if code.isdecimal() and (found := _IN_XML.search(text)):  # in the protocol of older services
         code, text = found["code"], found["text"]
     name = code.rpartition(".")[2]
-    told = f"{service}: {error.operation_name}: {name}: {_flat(text)}".removesuffix(": ")
+    text = _flat(text, settings.endpoint or "")
+    told = f"{service}: {error.operation_name}: {name}: {text}".removesuffix(": ")
     table = f"[bus.{settings.name}]"
     if name in _ABSENT:
         return Absent(f"{service}: {missing}" if missing else told)
@@ -111,8 +114,20 @@ def _credentials(table: str) -> str:
     )
 
 
-def _flat(error: Exception | str) -> str:
-    return re.sub(r"\s+", " ", str(error)).strip()[:500]
+def _flat(error: Exception | str, endpoint: str = "") -> str:
+    """In a line. ``endpoint`` may have any letters, so it is known by being the same."""
+    text = str(error)
+    if endpoint:
+        text = text.replace(endpoint, without_secrets(endpoint))
+    return re.sub(r"\s+", " ", _ADDRESS.sub(_shown, text)).strip()[:500]
+
+
+_ADDRESS = re.compile(r"https?://\S+")
+
+
+def _shown(address: re.Match[str]) -> str:
+    """What fails at an address tells it whole: as it was written, or as it was asked."""
+    return without_secrets(address[0])
 
 
 # -- one entry of a batch ----------------------------------------------------------------------
@@ -123,7 +138,7 @@ _PASSING = re.compile("throttl|kms|accessdenied|overlimit|internal|unavailable",
 
 def entry_error(service: str, failed: Mapping[str, Any]) -> Exception:
     """Why one entry of a batch was not taken: ``UsageError`` when it never will be."""
-    code, text = str(failed.get("Code", "")), str(failed.get("Message", ""))
+    code, text = str(failed.get("Code", "")), _flat(str(failed.get("Message", "")))
     kind: Callable[[str], Exception] = BusError
     if failed.get("SenderFault") and not _PASSING.search(code):
         kind = UsageError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from hashlib import sha256
@@ -35,8 +36,15 @@ def entry_of(number: int, message: Message, body: str, *, fifo: bool) -> Entry:
         return Entry(number, made, size)
     group = _token(message.key or message.headers.get("EventType") or "ostinato")
     made["MessageGroupId"] = group
-    made["MessageDeduplicationId"] = _token(message.id or uuid4().hex)
+    made["MessageDeduplicationId"] = _once(message)
     return Entry(number, made, size, group)
+
+
+def _once(message: Message) -> str:
+    """Of one event always the same, of two never: what has been here under it is dropped."""
+    if not message.id:
+        return uuid4().hex
+    return sha256(json.dumps([message.source, message.id]).encode()).hexdigest()
 
 
 def _text(message: Message) -> str:

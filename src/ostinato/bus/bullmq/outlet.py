@@ -122,7 +122,7 @@ class BullMqOutlet:
         if message.time is not None:
             options["timestamp"] = message.time
         if message.id:
-            options["jobId"] = job_id(headers.get("source", ""), message.id)
+            options["jobId"] = job_id(headers.get("source") or message.source, message.id)
         return options
 
     async def close(self) -> None:

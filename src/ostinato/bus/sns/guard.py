@@ -26,6 +26,8 @@ PATIENCE = 10.0
 """Seconds in which Amazon's host has to answer."""
 LONGEST = 64 << 10
 """Bytes of what it answers."""
+PASSING = frozenset((408, 425, 429))
+"""Of its refusals those that are over soon: too slow, too early, too often."""
 WHICH = "Amazon's host with SNS's certificate"
 
 
@@ -56,14 +58,17 @@ _SIGNED = {
 
 
 async def fetched(url: str) -> bytes:
-    """Redirects are not followed. Raises ``SignatureError`` when nothing is there."""
+    """Redirects are not followed. Raises ``SignatureError`` when nothing is there, ``BusError``
+    when that cannot be said now."""
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.get(url)
     except httpx2.HTTPError as error:
         why = f"sns: {url} cannot be had: {type(error).__name__}: {error}"
         raise BusError(why, which=WHICH) from error
-    if 400 <= answer.status_code < 500:
+    except httpx2.InvalidURL as error:
+        raise SignatureError(f"{url[:200]!r} is no URL: {error}") from error
+    if 400 <= answer.status_code < 500 and answer.status_code not in PASSING:
         raise SignatureError(
             f"{url} answers {answer.status_code}: it is not there, or not any more"
         )

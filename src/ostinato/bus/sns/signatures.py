@@ -28,13 +28,17 @@ Fetch = Callable[[str], Awaitable[bytes]]
 KEPT = 16
 """Certificates; SNS has one for each region, and changes it once a year."""
 
-_PATH = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
+LONGEST_URL = 2_048
+
+_CERTIFICATE = re.compile(r"https://[^/]+/SimpleNotificationService-[0-9A-Za-z]{1,64}\.pem")
 _SUBJECT = re.compile(r"sns([.-][a-z0-9.-]+)?\.amazonaws\.com(\.cn)?")
 _HASHES: Mapping[str, Callable[[], SHA1 | SHA256]] = {"1": SHA1, "2": SHA256}
 
 
 def is_host_of(url: str, region: str) -> bool:
-    """Whether it is on SNS's own host of the region."""
+    """Whether it is on SNS's own host of the region, and a URL as SNS writes them."""
+    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable():
+        return False  # splitting would drop some of what asking then stumbles over
     try:
         parts = urlsplit(url)
         plain = parts.port is None and "@" not in parts.netloc
@@ -70,7 +74,8 @@ class Certificates:
             ) from None
 
     async def _certificate(self, url: str, region: str) -> x509.Certificate:
-        if not is_host_of(url, region) or not _PATH.fullmatch(urlsplit(url).path):
+        # Nothing may follow its name: each query would be another one to get and to keep.
+        if not is_host_of(url, region) or not _CERTIFICATE.fullmatch(url):
             host = f"https://sns.{region}.amazonaws.com/"
             raise SignatureError(f"the certificate is at {url[:200]!r}; it has to be at {host}")
         if url not in self._kept:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ostinato.bus.aws.clients import Service
 from ostinato.bus.aws.troubles import Denied
 from ostinato.bus.aws.written import FIFO
+from ostinato.config.addresses import without_secrets
 from ostinato.errors import UsageError
 
 NAME = re.compile(r"(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?")
@@ -41,7 +42,7 @@ class Queue:
 
     def _missing(self) -> str:
         fifo = " --attributes FifoQueue=true" if self.fifo else ""
-        where = "" if self.given == self.name else f" at {self.given}"
+        where = "" if self.given == self.name else f" at {without_secrets(self.given)}"
         make = f"aws sqs create-queue --queue-name {self.name}{fifo}"
         return f"there is no queue {self.name}{where} in this account and region: {make}"
 
@@ -50,5 +51,6 @@ def name_of(queue: str) -> str:
     """Raises ``UsageError`` for what is neither a name nor a URL."""
     name = urlsplit(queue).path.rpartition("/")[2] if "://" in queue else queue
     if NAME.fullmatch(name) is None:
-        raise UsageError(f"{queue[:200]!r} is no queue; write its name, or its URL")
+        shown = without_secrets(queue)[:200]
+        raise UsageError(f"{shown!r} is no queue; write its name, or its URL")
     return name

@@ -44,12 +44,14 @@ _ATTRIBUTES = frozenset(
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a reader needs besides the body; ``where`` is the event's place in a batch."""
+    """What a reader needs besides the body; ``where`` is the event's place in a batch, ``source``
+    whose it is where it does not say so, empty: as its form has it."""
 
     now: int
     new_id: Callable[[], str]
     limits: Limits
     where: str = ""
+    source: str = ""
 
     def at(self, member: str) -> str:
         return f"{self.where}.{member}" if self.where else member
@@ -70,7 +72,7 @@ def build(
     at = context.at
     return Event(
         optional(members, "id", context, MAX_ID) or context.new_id(),
-        optional(members, "source", context, MAX_SOURCE) or source,
+        optional(members, "source", context, MAX_SOURCE) or context.source or source,
         text(type_, at("type"), MAX_TYPE),
         _time(members, time, context),
         optional(members, "subject", context, MAX_SUBJECT),

@@ -38,7 +38,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     ``place`` is the topic or queue that it came by, or is to go to; empty: the one that is
     configured. ``headers`` are the bus's own (attributes of SQS and SNS), their names as they are.
     ``key``: messages of one key keep their order, where the bus has such. ``time`` is in ms since
-    epoch. ``id`` is the bus's: a message that is delivered again has the same.
+    epoch. ``id`` is the bus's: a message that is delivered again has the same. What goes out has
+    the id and ``source`` of its event: two sources may give one id.
     """
 
     place: str = ""
@@ -47,6 +48,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     id: str = ""
     time: int | None = None
+    source: str = ""
 
 
 class Reader:
@@ -64,7 +66,8 @@ class Reader:
         if size > self.limits.event:
             raise too_large("the message", size, self.limits.event)
         name = (lambda: message.id) if message.id else self.new_id
-        context = Context(now if message.time is None else message.time, name, self.limits)
+        time = now if message.time is None else message.time
+        context = Context(time, name, self.limits, source=self.bus)
         found = numbered(_read(message, context, self), message.id)
         return [arrived(event, self.bus) for event in found]
 
@@ -132,8 +135,8 @@ def _read(message: Message, context: Context, reader: Reader) -> list[Event]:
     if "cloudevents" in headers.get("content-type", ""):
         return wire.from_body(message.body, context, headers["content-type"])
     members = _members(message.body)
-    if (type := headers.get("eventtype")) and isinstance(members, dict):
-        event = forms.routed(members, type, msgspec.Raw(message.body), context)
+    if type := headers.get("eventtype"):
+        event = forms.routed(members or {}, type, _whole(message), context)
         return [_as_sent(event, headers)]
     if isinstance(members, dict):
         if (inner := _notification(members)) is not None:
@@ -142,7 +145,7 @@ def _read(message: Message, context: Context, reader: Reader) -> list[Event]:
             return from_records(members["Records"], context)
         if "specversion" in members or ("detail-type" in members and "detail" in members):
             return [forms.read(members, context)]
-    return [reader.reading(members, message, context, reader.bus)]
+    return [reader.reading(members, message, context)]
 
 
 def _as_sent(event: Event, headers: Mapping[str, str]) -> Event:
@@ -225,35 +228,32 @@ def _unwrapped(message: Message, inner: _Notification) -> Message:
     return msgspec.structs.replace(message, body=inner.Message.encode(), headers=headers)
 
 
-Reading = Callable[[Members | None, Message, Context, str], Event]
+Reading = Callable[[Members | None, Message, Context], Event]
 
 
-def _by_place(members: Members | None, message: Message, context: Context, bus: str) -> Event:
+def _by_place(members: Members | None, message: Message, context: Context) -> Event:
     """The topic is the type, the body is the data: what the task service reads from Kafka."""
-    body = msgspec.Raw(message.body) if message.body.strip() else EMPTY
-    event = forms.routed(members or {}, message.place, body, context)
-    own = "specversion" in (members or {}) or "source" in (members or {})
-    return event if own else msgspec.structs.replace(event, source=bus)
+    return forms.routed(members or {}, message.place, _whole(message), context)
 
 
-def _by_body(members: Members | None, message: Message, context: Context, bus: str) -> Event:
+def _by_body(members: Members | None, message: Message, context: Context) -> Event:
     """``{type, data}`` or ``{key, payload}``."""
     if members is None:
         refuse("", "the message is not a JSON object, and no header EventType says what it is")
     return forms.read(members, context)
 
 
-def _by_job(members: Members | None, message: Message, context: Context, bus: str) -> Event:
+def _by_job(members: Members | None, message: Message, context: Context) -> Event:
     """``{type, …payload}``, or the name of the job is the type and all of it the payload."""
     if members is None or "type" not in members:
         name = message.headers.get("name") or message.place
-        return _from_bus(forms.routed(members or {}, name, _whole(message), context), bus)
+        return forms.routed(members or {}, name, _whole(message), context)
     if set(members) <= _SHORT:
-        return _from_bus(forms.read(members, context), bus)
+        return forms.read(members, context)
     type = forms.required_type(members, "type", context)
     rest = {name: raw for name, raw in members.items() if name != "type"}
     data = msgspec.Raw(msgspec.json.encode(rest))
-    return _from_bus(forms.build(context, {}, type, data), bus)
+    return forms.build(context, {}, type, data)
 
 
 _SHORT = frozenset(("type", "data", "id", "source", "subject", "time"))
@@ -261,13 +261,6 @@ _SHORT = frozenset(("type", "data", "id", "source", "subject", "time"))
 
 def _whole(message: Message) -> msgspec.Raw:
     return msgspec.Raw(message.body) if message.body.strip() else EMPTY
-
-
-def _from_bus(event: Event, bus: str) -> Event:
-    """Where nothing says what its source is, that is the bus."""
-    if event.source not in (forms.DEFAULT_SOURCE, forms.CONTROL_PLANE):
-        return event
-    return msgspec.structs.replace(event, source=bus)
 
 
 READINGS: dict[str, Reading] = {"place": _by_place, "body": _by_body, "job": _by_job}
@@ -339,4 +332,5 @@ WRITINGS: dict[str, Callable[[Event], Written]] = {
 
 def to_message(event: Event, form: str, *, place: str = "", key: str | None = None) -> Message:
     headers, body = WRITINGS[form](event)
-    return Message(place=place, body=body, headers=headers, key=key, id=event.id, time=event.time)
+    named = Message(place=place, key=key, id=event.id, source=event.source, time=event.time)
+    return msgspec.structs.replace(named, headers=headers, body=body)

@@ -60,16 +60,20 @@ def _from_text(written: str, message: dict[str, Any], context: Context) -> Event
     members = _members(body, context)
     named = _event_type(message)
     here = msgspec.structs.replace(context, new_id=_namer(message, context))
-    if named is None:
-        return forms.read(members, here)
-    return forms.routed(members, named, msgspec.Raw(body), here)
+    if named is not None:
+        return forms.routed(members or {}, named, msgspec.Raw(body), here)
+    if members is None:
+        refuse(context.where, "the message is not a JSON object")
+    return forms.read(members, here)
 
 
-def _members(body: bytes, context: Context) -> dict[str, msgspec.Raw]:
+def _members(body: bytes, context: Context) -> dict[str, msgspec.Raw] | None:
+    """None: JSON, but no object."""
     try:
         return _split(body)
     except msgspec.ValidationError:
-        refuse(context.where, "the message is not a JSON object")
+        decoded(body, context.where)
+        return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBody(f"{context.where}: the message is not JSON: {error}") from None
 
