@@ -421,3 +421,10 @@ async def test_of_several_stores_the_one_that_has_the_tenant_is_found(tmp_path, 
         assert [(await app.wait_ended(run.id, 10)).status for run in runs] == ["succeeded"] * 6
         await plane.arc.tenants.put("t-1", {"tier": "basic"})
         assert await plane.arc.tenants.get("t-1") == {"tier": "basic"}
+
+
+@pytest.mark.parametrize("status", [True, False, "1", 2, None, 1.0])
+async def test_a_status_is_0_or_1(plane, status):
+    run = await plane.onboard()
+    assert (await plane.call(status=status)).status_code == 422
+    assert await is_open(run)

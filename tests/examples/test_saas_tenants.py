@@ -13,7 +13,7 @@ from ostinato.config import ArcSettings, Settings
 from ostinato.ports import EventQuery, Page, RunQuery
 from tests.arc.planes import Plane
 from tests.examples.playing import EXAMPLES, sent
-from tests.stage import Clock, Memory, Stage, crash, reached
+from tests.stage import Clock, Memory, Stage, crash, one_job, reached
 
 pytestmark = pytest.mark.seed("A93", "B.8-18")
 
@@ -123,6 +123,16 @@ async def test_a_failed_build_is_provision_failed(plane):
     [failure] = await sent(plane.app, "TENANT_PROVISIONING_FAILURE")
     assert failure["tenantId"] == "acme"
     assert [one["status"] for one in await sent(plane.app, "TENANT_STATUS")] == [3]
+
+
+async def test_an_order_that_lacks_its_tier_is_told_at_once(plane):
+    """By whoever asks without the example's own schema before it."""
+    order = {"type": "TENANT_PROVISIONING", "data": {"tenant": {"id": "acme"}}}
+    asks = {"run": "arc.request", "callback": True, "with": order}
+    await plane.app.deploy(one_job(asks, "asking", uid={"key": "input.id"}))
+    run = await plane.app.start_run("asking", {"id": "acme"})
+    view = await ended(plane, run)
+    assert [json.loads(bytes(job.output))["status"] for job in view.jobs] == [0]
 
 
 async def test_a_build_that_never_reports_times_out_and_the_tenant_has_failed(plane):

@@ -194,6 +194,7 @@ def _read(body: bytes | Raw, kind: Any) -> Any:
 async def provisioned(webhook: Webhook) -> None:
     """Type 0: the job that waits has ``{status, resources, appPlaneUrl}`` as its output."""
     data = webhook.data
-    if not isinstance(data, dict) or data.get("status") not in (0, 1):
+    status = data.get("status") if isinstance(data, dict) else None
+    if type(status) is not int or status not in (0, 1):  # true is equal to 1, and is none
         raise InvalidInput("data.status is 0 (failure) or 1 (success)")
     await webhook.finish(data)
