@@ -793,12 +793,6 @@ MUTATIONS = (
         "zombie.recorded", "begun.by_another",
     ),
     mutation(
-        1, "events are taken by what was deployed before", "runtime.engine:Engine._commit",
-        "batch.known = self.known()",
-        "pass",
-        "event.outdated",
-    ),
-    mutation(
         2, "what was done for another process is not answered", "runtime.errands:Serve._answer",
         "change.rows.replies.append(",
         "list().append(",
