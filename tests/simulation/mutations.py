@@ -385,13 +385,13 @@ MUTATIONS = (
     ),
     # 4. Out at least once
     mutation(
-        4, "an event is taken away before the bus has it", "runtime.outbox:Lane._send",
-        "dead += await self._sent(readable)",
+        4, "an event is taken away before the bus has it", "runtime.lane:Lane._send",
+        "dead += await self._sent(free)",
         "pass",
         "outbox.lost",
     ),
     mutation(
-        4, "an outbox that could not be read is forgotten", "runtime.outbox:Lane.run_once",
+        4, "an outbox that could not be read is forgotten", "runtime.lane:Lane.run_once",
         "self.waiting = True",
         "pass",
         "outbox.lost", store="sqlite",
@@ -403,20 +403,26 @@ MUTATIONS = (
         "emit.unstored",
     ),
     mutation(
-        4, "each sending has an id of its own", "runtime.outbox:Lane._sent",
+        4, "each sending has an id of its own", "runtime.lane:Lane._sent",
         "await self.bus.send([one.event for one in outgoing])",
         "await self.bus.send([__import__('msgspec').structs.replace("
         "one.event, id=one.event.id + '!') for one in outgoing])",
         "sent.unrecorded",
     ),
     mutation(
-        4, "a bus that failed is not tried again", "runtime.outbox:Lane._send",
-        "self.waiting = True",
+        4, "a bus that failed is not tried again", "runtime.lane:Lane._send",
+        "self._ring()",
         "pass",
         "outbox.lost", "outbox.left", store="sqlite",
     ),
     mutation(
-        4, "what a bus refuses is gone without a dead letter", "runtime.outbox:Lane._one_by_one",
+        4, "what is late is not tried again", "runtime.lane:Lane._come_back",
+        "self._alarm = asyncio.get_running_loop().call_at(due, self._ring)",
+        "pass",
+        "outbox.lost", "outbox.left", store="sqlite",
+    ),
+    mutation(
+        4, "what a bus refuses is gone without a dead letter", "runtime.lane:Lane._one_by_one",
         "dead.append(self._letter(one, error))",
         "pass",
         "outbox.lost",
