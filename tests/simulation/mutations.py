@@ -416,12 +416,6 @@ MUTATIONS = (
         "outbox.lost", "outbox.left", store="sqlite",
     ),
     mutation(
-        4, "what is late is not tried again", "runtime.lane:Lane._come_back",
-        "self._alarm = asyncio.get_running_loop().call_at(due, self._ring)",
-        "pass",
-        "outbox.lost", "outbox.left", store="sqlite",
-    ),
-    mutation(
         4, "what a bus refuses is gone without a dead letter", "runtime.lane:Lane._one_by_one",
         "dead.append(self._letter(one, error))",
         "pass",
