@@ -124,14 +124,14 @@ class TestHidden:
         queue = queues.make()
         put(queues, queue, 2)
         failing = {"__type": "com.amazonaws.sqs#RequestThrottled", "message": "slower"}
-        left = [failing] * 3
+        left = [failing] * 2
         proxy.refuses = lambda operation: (
             left.pop() if left and operation == "ChangeMessageVisibilityBatch" else None
         )
-        first = await opened(proxy.url, queue, visibility=4 * SECOND)
+        first = await opened(proxy.url, queue, visibility=8 * SECOND)
         second = await opened(queues.endpoint, queue)
         held = await first.fetch(10)
-        until = time.monotonic() + 6
+        until = time.monotonic() + 9
         while time.monotonic() < until:
             assert await second.fetch(10) == []
         await first.done(held)

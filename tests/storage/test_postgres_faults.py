@@ -386,3 +386,20 @@ async def test_batches_that_stand_in_each_others_way_are_both_kept(url):
             kept = await asyncio.gather(write(first, events), write(second, events[::-1]))
             assert sum(kept) <= 1
         assert len(await first.known_events([("shop", f"e{n}") for n in range(40)])) == 40
+
+
+async def test_a_connection_that_nobody_wants_any_more_is_closed(url, monkeypatch):
+    made, asked = [], asyncio.Event()
+
+    async def hangs(connection, *query):
+        made.append(connection)
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", hangs)
+    connecting = asyncio.create_task(connect(address(url), "tests"))
+    await asked.wait()
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert [connection.closed for connection in made] == [True]

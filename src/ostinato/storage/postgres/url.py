@@ -79,6 +79,9 @@ async def connect(at: Address, purpose: str) -> psycopg.AsyncConnection[Any]:
     except psycopg.Error as error:
         await db.close()
         raise StoreError(f"{at.place}: {error}", sign="57P03") from error
+    except BaseException:  # whoever wanted it is not there any more
+        await db.close()
+        raise
     return db
 
 
