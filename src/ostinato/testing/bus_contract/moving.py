@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ostinato.ports.buses import Message
+from ostinato.ports.buses import Inlet, Message
 from ostinato.testing.bus_contract.hooks import SOON, Hooks
 
 
@@ -80,13 +80,20 @@ class MovingPromises(Hooks):
         sent = [self.message(number, key=f"k{number % 7}") for number in range(100)]
         await self.send(place, sent)
         found: list[Message] = []
+        enough = asyncio.Event()
+
+        async def read(inlet: Inlet) -> None:
+            """At the same time as the other one: which of them has what is the bus's to say."""
+            while not enough.is_set():
+                more = await inlet.fetch(10)
+                await inlet.done(more)
+                found.extend(one.message for one in more)
+                if len({one.body for one in found}) == 100:
+                    enough.set()
+
         async with self.reading(place) as first, self.reading(place) as second:
-            async with asyncio.timeout(SOON + self.redelivers_after):
-                while len({one.body for one in found}) < 100:
-                    for inlet in (first, second):
-                        more = await inlet.fetch(10)
-                        await inlet.done(more)
-                        found += [one.message for one in more]
+            async with asyncio.timeout(2 * SOON + self.redelivers_after):
+                await asyncio.gather(read(first), read(second))
         assert sorted(set(self.bodies(found))) == sorted(self.bodies(sent))
 
     async def test_closing_ends_a_fetch_that_waits(self) -> None:
