@@ -41,11 +41,19 @@ SHARE = 0.5
 TEXT = ["text/", "application/json", "application/problem+json", "application/vnd.oai.openapi"]
 """Kinds of answers that go out as they are; any other in base64."""
 
-CLOSING = 4.0
-"""Seconds that closing may take: a little less than it has kept."""
+GRACE = 0.1
+"""Part of what it has kept that a request has to say that its time is over."""
 
-GRACE = 0.5
-"""Seconds that a request has to say that its time is over."""
+CLOSING = 0.8
+"""Part of it that closing may take."""
+
+LEAST = 1.0
+"""Seconds that closing may take in any case: an app that is closed by half cannot be opened."""
+
+SLOW = (
+    "its time was over before all of it was stored; what comes again is done once: give the "
+    "function more time, or smaller batches"
+)
 
 LATE = (
     "its time was over before the store was open and this process had its share of the runs; "
@@ -98,11 +106,11 @@ class Function:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         """The door says itself that nothing runs, when the app could not be opened; and that its
         time is over, a little before it is."""
-        door, ends = self.app.asgi(), self._ends(scope["aws.context"])
+        door, (ends, spare) = self.app.asgi(), self._time(scope["aws.context"])
         letting_go = self._loop.call_at(ends, door.stop)
         try:
-            async with self._opened(ends):
-                async with asyncio.timeout_at(ends + GRACE):
+            async with self._opened(ends, spare):
+                async with asyncio.timeout_at(ends + GRACE * spare):
                     await door(scope, receive, send)
                 await self._rest(min(ends, self._loop.time() + self._settle))
         except NotOpened:
@@ -111,17 +119,21 @@ class Function:
             letting_go.cancel()
 
     async def _take(self, event: Any, context: Context) -> Any:
-        ends = self._ends(context)
-        async with self._opened(ends):
-            async with asyncio.timeout_at(ends):
-                taken = await self._taken(event)
+        ends, spare = self._time(context)
+        async with self._opened(ends, spare):
+            try:
+                async with asyncio.timeout_at(ends):
+                    taken = await self._taken(event)
+            except TimeoutError:
+                raise Unready(SLOW) from None
             await self._rest(ends)
         return taken
 
-    def _ends(self, context: Context) -> float:
-        """When it is time to hand over."""
-        left = context.get_remaining_time_in_millis() / 1_000
-        return self._loop.time() + left - min(SPARE, left * SHARE)
+    def _time(self, context: Context) -> tuple[float, float]:
+        """When it is time to hand over, and the seconds that are left then."""
+        left = max(0.0, context.get_remaining_time_in_millis() / 1_000)
+        spare = min(SPARE, left * SHARE)
+        return self._loop.time() + left - spare, spare
 
     async def _rest(self, ends: float) -> None:
         """What is not done by then goes on in the next invocation."""
@@ -130,7 +142,7 @@ class Function:
                 await self.app.rest()
 
     @asynccontextmanager
-    async def _opened(self, ends: float) -> AsyncIterator[None]:
+    async def _opened(self, ends: float, spare: float) -> AsyncIterator[None]:
         """Nothing is fetched from a bus: Lambda does that."""
         app = self.app
         try:
@@ -139,7 +151,7 @@ class Function:
                 await app.go_on()
                 await app.at_work()
         except BaseException as error:
-            await self._close()
+            await self._close(spare)
             if not isinstance(error, OstinatoError | OSError):
                 raise
             why = LATE if isinstance(error, TimeoutError) else str(error)
@@ -148,13 +160,13 @@ class Function:
         try:
             yield
         finally:
-            await self._close()
+            await self._close(spare)
 
-    async def _close(self) -> None:
+    async def _close(self, spare: float) -> None:
         """A store that does not answer may not hold up who is about to be killed: what it has not
         heard, the next one finds."""
         try:
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(max(LEAST, CLOSING * spare)):
                 await self.app.close(drain=0)
         except (OstinatoError, OSError, TimeoutError) as error:
             log.warning("invocation.not_closed", error=str(error) or type(error).__name__)

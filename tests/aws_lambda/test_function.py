@@ -335,6 +335,56 @@ class TestTime:
         [view] = shop.look(lambda app: app.buses())
         assert view.waiting == 1
 
+    @pytest.mark.parametrize("made", [{"type": "ORDER", "data": {"item": 1}}, None])
+    def test_a_store_that_hangs_does_not_hold_it_up(self, shops, tmp_path, monkeypatch, made):
+        shop = shops(f"sqlite:///{tmp_path}/lambda.db")
+        close, hung = shop.app.close, []
+
+        async def hangs(drain=None):
+            hung.append(True)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await close(0)
+
+        monkeypatch.setattr(shop.app, "close", hangs)
+        began = time.monotonic()
+        if made is None:
+            assert shop(http_api("GET", "/ping"), left=4_000)["statusCode"] == 200
+        else:
+            assert shop(made, left=4_000)["duplicate"] is False
+        assert hung == [True]
+        assert time.monotonic() - began < 30  # of the 60 s
+
+    def test_what_cannot_be_stored_in_its_time_is_said(self, shops, tmp_path, monkeypatch):
+        shop = shops(f"sqlite:///{tmp_path}/lambda.db")
+
+        async def hangs(*given, **more):
+            await asyncio.sleep(60)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shop.app, "accept", hangs)
+            with pytest.raises(Unready, match="before all of it was stored"):
+                shop({"type": "ORDER", "data": {"item": 1}}, left=2_000)
+        shop({"type": "ORDER", "data": {"item": 1}})
+        assert shop.packed == [1]
+
+    @pytest.mark.parametrize("left", [-5, 0, 1, 20])
+    def test_without_any_time_nothing_is_lost_but_that(self, shop, left):
+        with contextlib.suppress(Unready):
+            shop({"type": "ORDER", "id": "e1", "data": {"item": 1}}, left=left)
+        shop({"type": "ORDER", "id": "e1", "data": {"item": 1}})
+        assert set(shop.packed) == {1}
+        assert shop.statuses() == ["succeeded"]
+
+    def test_several_stores_are_a_set_here_too(self, shops, tmp_path):
+        shop = shops([f"sqlite:///{tmp_path}/{name}.db" for name in "ab"])
+        for number in range(6):
+            shop({"type": "ORDER", "data": {"item": number}, "id": f"e{number}"})
+        shop(queued(text(6), EventType="ORDER"))
+        assert sorted(shop.packed) == list(range(7))
+        assert shop.statuses() == ["succeeded"] * 7
+
 
 class TestBeside:
     def test_a_file_that_another_process_has_is_said(self, shops, tmp_path):

@@ -182,7 +182,8 @@ class Lane:
             dead = await self._one_by_one(outgoing)
         else:
             dead = []
-        self._late.win(one.number for one in outgoing)
+        if self._late:
+            self._late.win(one.number for one in outgoing)
         if not self._late:
             self.trouble = ""
         return dead

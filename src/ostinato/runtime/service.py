@@ -299,7 +299,7 @@ class Service:
                     self.lag.look()
                 await asyncio.sleep(0)  # what was dispatched, and whoever waits, go first
             else:
-                if not self._busy:
+                if not self._idle.is_set() and not self._busy:
                     self._idle.set()
                 await wake.wait()
                 wake.clear()
