@@ -83,14 +83,10 @@ def _natural(seed):  # A3 before A10
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
     from tests.servers.postgres import postgres
 
-    try:
-        with postgres() as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing PostgreSQL: {error}")
+    yield from unless_missing("PostgreSQL", postgres)
 
 
 @pytest.fixture(scope="session")
@@ -115,13 +111,9 @@ def new_database(_databases):
 @pytest.fixture(scope="session")
 def kafka_server():
     from tests.servers.kafka import kafka
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
 
-    try:
-        with kafka() as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing Kafka: {error}")
+    yield from unless_missing("Kafka", kafka)
 
 
 # AWS's services as others have written them, one server of each for the tests of a process.
@@ -129,26 +121,18 @@ def kafka_server():
 
 @pytest.fixture(scope="session")
 def moto_server():
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
     from tests.servers.moto import moto
 
-    try:
-        with moto() as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing {error}")
+    yield from unless_missing("moto", moto)
 
 
 @pytest.fixture(scope="session")
 def elasticmq_server():
     from tests.servers.elasticmq import elasticmq
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
 
-    try:
-        with elasticmq() as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing {error}")
+    yield from unless_missing("ElasticMQ", elasticmq)
 
 
 # One Redis likewise; who uses it names queues that nobody else has.
@@ -157,11 +141,7 @@ def elasticmq_server():
 @pytest.fixture(scope="session")
 def redis_server():
     """Values of at most 1 MB."""
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
     from tests.servers.redis import redis
 
-    try:
-        with redis("--proto-max-bulk-len", "1mb") as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing Redis: {error}")
+    yield from unless_missing("Redis", lambda: redis("--proto-max-bulk-len", "1mb"))

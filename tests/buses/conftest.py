@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.servers.missing import Missing
+from tests.servers.missing import Missing, unless_missing
 
 
 @pytest.fixture
@@ -12,11 +12,7 @@ def mortal_redis():
     """One of the test's own, that may be killed: what was answered is on its disk."""
     from tests.servers.redis import redis
 
-    try:
-        with redis(durable=True, own=True) as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing Redis: {error}")
+    yield from unless_missing("Redis", lambda: redis(durable=True, own=True))
 
 
 @pytest.fixture(scope="session")

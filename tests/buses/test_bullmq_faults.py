@@ -445,14 +445,10 @@ def redis_full():
 
 
 def _own(*options):
-    from tests.servers.missing import Missing
+    from tests.servers.missing import unless_missing
     from tests.servers.redis import redis
 
-    try:
-        with redis(*options, own=True) as server:
-            yield server
-    except Missing as error:
-        pytest.skip(f"missing Redis: {error}")
+    yield from unless_missing("Redis", lambda: redis(*options, own=True))
 
 
 async def _waiting(settings):

@@ -14,7 +14,7 @@ from ostinato.storage.postgres import PostgresStorage, link, schema
 from ostinato.storage.postgres.url import address, connect
 from ostinato.testing.storage_contract.hooks import raises
 from ostinato.testing.storage_contract.samples import NOW, accepted, head, record, schedule
-from tests.servers.missing import Missing
+from tests.servers.missing import unless_missing
 from tests.servers.postgres import postgres
 
 pytestmark = pytest.mark.real
@@ -23,11 +23,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def server():
     """One of its own: it is stopped and killed."""
-    try:
-        with postgres(own=True) as started:
-            yield started
-    except Missing as error:
-        pytest.skip(f"missing PostgreSQL: {error}")
+    yield from unless_missing("PostgreSQL", lambda: postgres(own=True))
 
 
 @pytest.fixture
